@@ -1,0 +1,222 @@
+"""Every error labelops raises on purpose, as one tree.
+
+::
+
+    LabelopsError
+    ├── UsageError(ValueError)              exit 2: what was given is wrong
+    │   ├── SettingsError                   labelops.toml or the environment
+    │   ├── SchemaError                     a schema, or a value that does not fit it
+    │   ├── TableError                      rows that break a table's contract
+    │   ├── SourceError                     a row or file that cannot be ingested
+    │   ├── ChangedPayloadError             another payload under a known key
+    │   ├── NotFoundError(LookupError)      a release, item, or class that is not there
+    │   └── LeakageError                    in-sample probabilities, or a split group
+    ├── GateNotPassed                       exit 1: a verdict somebody insisted on
+    ├── IntegrityError                      exit 1: released bytes are not what was released
+    ├── ConflictError                       exit 3: another process got there first; retryable
+    └── EndError(OSError)                   exit 3: an end is unavailable or misbehaves
+        ├── EndUnavailable                  refused, unreachable, 5xx; retryable
+        ├── EndTimeout(TimeoutError)        no answer in time; retryable
+        ├── EndRefused(PermissionError)     wrong token, forbidden
+        ├── EndProtocolError                it answered, but not what the protocol says
+        └── StorageError                    disk full, corrupted table or object
+
+The message is one line and says where (file, row, column), what was found, what was
+expected, and what to do. ``retryable`` tells a scheduler whether asking again can help.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ChangedPayloadError",
+    "ConflictError",
+    "EndError",
+    "EndProtocolError",
+    "EndRefused",
+    "EndTimeout",
+    "EndUnavailable",
+    "GateNotPassed",
+    "IntegrityError",
+    "LabelopsError",
+    "LeakageError",
+    "NotFoundError",
+    "SchemaError",
+    "SettingsError",
+    "SourceError",
+    "StorageError",
+    "TableError",
+    "UsageError",
+    "shown",
+]
+
+_SHOWN = 60
+
+
+def shown(value: object, limit: int = _SHOWN) -> str:
+    """Quote a value for a message: one line, no control characters, never longer than `limit`.
+
+    Examples
+    --------
+    >>> shown("two\\nlines")
+    "'two\\\\nlines'"
+    >>> shown("x" * 100, limit=10)
+    "'xxxxxxxx… (100 characters)"
+    """
+    if isinstance(value, str | bytes) and len(value) > 4 * limit:
+        head = repr(value[: 2 * limit])
+    else:
+        head = repr(value)
+    head = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in head)
+    if len(head) <= limit:
+        return head
+    size = f" ({len(value)} characters)" if isinstance(value, str) else ""
+    return f"{head[: limit - 1]}…{size}"
+
+
+class LabelopsError(Exception):
+    """Base of every error labelops raises on purpose.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line exits with: 1 gate not passed, 2 wrong use, 3 an end is unavailable.
+    retryable : bool
+        Whether the same call may succeed later without anybody changing anything.
+    """
+
+    exit_code: ClassVar[int] = 2
+    retryable: bool = False
+
+
+class UsageError(LabelopsError, ValueError):
+    """What was given is wrong; trying again without a change will not help."""
+
+
+class SettingsError(UsageError):
+    """A setting in `labelops.toml` or the environment is missing, unknown, or out of range."""
+
+
+class SchemaError(UsageError):
+    """A schema is malformed, or a label value does not fit it."""
+
+
+class TableError(UsageError):
+    """Rows break a table's contract.
+
+    Parameters
+    ----------
+    table : str
+        The table's name.
+    problems : list of str
+        One line a bad row (or a missing column): row, column, value, what was expected.
+    """
+
+    def __init__(self, table: str, problems: list[str]) -> None:
+        self.table = table
+        self.problems = problems
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        super().__init__(f"table {table}: " + "; ".join(problems[:3]) + more)
+
+
+class SourceError(UsageError):
+    """A file or row cannot be ingested.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what to do about it.
+    file : str, optional
+        The file, as the user named it.
+    row : int, optional
+        The row, counted from 1 after any header (the line for text formats where known).
+    column : str, optional
+        The column.
+    value : object, optional
+        The offending value; quoted and shortened.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        value: object = None,
+    ) -> None:
+        self.problem, self.file, self.row, self.column, self.value = (
+            problem,
+            file,
+            row,
+            column,
+            value,
+        )
+        where = [file] if file else []
+        where += [f"row {row}"] if row is not None else []
+        where += [f"column {column!r}"] if column is not None else []
+        found = f" (found {shown(value)})" if value is not None else ""
+        prefix = ", ".join(where)
+        super().__init__(f"{prefix}: {problem}{found}" if prefix else f"{problem}{found}")
+
+
+class ChangedPayloadError(UsageError):
+    """A known key came with another payload; ingest with `--revise` if that is meant."""
+
+
+class NotFoundError(UsageError, LookupError):
+    """A release, item, class or file that was named is not there."""
+
+
+class LeakageError(UsageError):
+    """Probabilities from a model that saw the row's own label, or a leakage group that was split."""
+
+
+class GateNotPassed(LabelopsError):
+    """`raise_if_failed()` was called on a verdict that is not a pass."""
+
+    exit_code = 1
+
+
+class IntegrityError(LabelopsError):
+    """Released bytes are not the bytes that were released."""
+
+    exit_code = 1
+
+
+class ConflictError(LabelopsError):
+    """Another process did the same thing first; running again takes its result into account."""
+
+    exit_code = 3
+    retryable = True
+
+
+class EndError(LabelopsError, OSError):
+    """An end (queue, labeler, storage) is unavailable or misbehaves."""
+
+    exit_code = 3
+
+
+class EndUnavailable(EndError):
+    """The end refused the connection, is unreachable, or answered with a server error."""
+
+    retryable = True
+
+
+class EndTimeout(EndError, TimeoutError):
+    """The end gave no answer in time."""
+
+    retryable = True
+
+
+class EndRefused(EndError, PermissionError):
+    """The end refused the credentials or the action."""
+
+
+class EndProtocolError(EndError):
+    """The end answered, but not what its protocol says."""
+
+
+class StorageError(EndError):
+    """The workspace cannot be written or read: disk full, corrupted table, missing object."""
