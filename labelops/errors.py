@@ -55,7 +55,7 @@ _SHOWN = 60
 
 
 def shown(value: object, limit: int = _SHOWN) -> str:
-    """Quote a value for a message: one line, no control characters, never longer than `limit`.
+    r"""Quote a value for a message: one line, no control characters, never longer than `limit`.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class NotFoundError(UsageError, LookupError):
 
 
 class LeakageError(UsageError):
-    """Probabilities from a model that saw the row's own label, or a leakage group that was split."""
+    """In-sample probabilities, or a leakage group that was split."""
 
 
 class GateNotPassed(LabelopsError):

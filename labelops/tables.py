@@ -1,0 +1,498 @@
+"""The tables that stages meet in: keys, columns, and a check that names every bad row.
+
+Every table is append-only. A row is an event; a reader collapses rows by the table's key
+and keeps, for each key, the row of the newest revision (`newest`). So the order in which
+rows arrive, and whether they arrive twice, changes nothing.
+
+In pandas, text is `object` holding `str` or None, JSON is text, lists of numbers are 1-D
+float64 arrays (or None), timestamps are UTC microseconds, and a nullable integer or
+boolean is the pandas type `Int64` or `boolean`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .errors import TableError, shown
+
+__all__ = [
+    "EVENTS",
+    "FINDINGS",
+    "ITEMS",
+    "LABELS",
+    "PLAN",
+    "PROPOSALS",
+    "PURPOSES",
+    "TABLES",
+    "VOTES",
+    "VOTE_STATUS",
+    "Column",
+    "TableSpec",
+    "check",
+    "empty",
+    "frame_of",
+    "newest",
+    "probs_matrix",
+]
+
+PURPOSES = ("label", "review", "calibrate", "audit", "gold")
+"""Why somebody looks at an item; `calibrate` and `audit` are random and never trained on."""
+
+VOTE_STATUS = ("given", "skipped", "deleted")
+"""What a vote's newest revision says happened."""
+
+_PANDAS = {
+    "text": "object",
+    "json": "object",
+    "floats": "object",
+    "int": "int64",
+    "int?": "Int64",
+    "float": "float64",
+    "bool": "bool",
+    "bool?": "boolean",
+    "time": "datetime64[us, UTC]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column's contract.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    type : {"text", "json", "floats", "int", "float", "bool", "time"}
+        What a cell holds; `json` is canonical JSON text, `floats` a list of numbers.
+    nullable : bool
+        Whether a cell may be missing (None, NaN, NaT). A missing `float` is NaN.
+    among : tuple of str
+        The only values allowed, or empty for any.
+    low, high : float
+        Bounds of a number, inclusive.
+    meaning : str
+        What the column says, in one line.
+    """
+
+    name: str
+    type: str
+    nullable: bool = False
+    among: tuple[str, ...] = ()
+    low: float = -np.inf
+    high: float = np.inf
+    meaning: str = ""
+
+    @property
+    def pandas(self) -> str:
+        """The pandas dtype of this column."""
+        nullable_key = f"{self.type}?"
+        key = nullable_key if self.nullable and nullable_key in _PANDAS else self.type
+        return _PANDAS[key]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A table's contract: its key, the column that says which row is newest, and its columns.
+
+    Parameters
+    ----------
+    name : str
+        The table.
+    key : tuple of str
+        The columns that say which rows are about the same thing.
+    columns : tuple of Column
+        All columns, in order.
+    revision : str or None
+        The column whose largest value wins among rows of one key; None if a key has one row only.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    revision: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [c.name for c in self.columns]
+
+    def __getitem__(self, name: str) -> Column:
+        """Return a column by name."""
+        return next(c for c in self.columns if c.name == name)
+
+
+def _text(name: str, meaning: str, *, nullable: bool = False, among: Iterable[str] = ()) -> Column:
+    return Column(name, "text", nullable, tuple(among), meaning=meaning)
+
+
+def _json(name: str, meaning: str, *, nullable: bool = False) -> Column:
+    return Column(name, "json", nullable, meaning=meaning)
+
+
+def _time(name: str, meaning: str, *, nullable: bool = False) -> Column:
+    return Column(name, "time", nullable, meaning=meaning)
+
+
+ITEMS = TableSpec(
+    "items",
+    ("item_id",),
+    (
+        _text("item_id", "the owner's key, else a keyed digest of the content"),
+        Column("revision", "int", low=0, meaning="0 at first; +1 for a revised payload or group"),
+        _text("payload", "the text, or the URI of the file"),
+        _text("media_type", "text/plain, image/png, …"),
+        _text("payload_digest", "SHA-256 of the content (of the file's bytes for a URI)"),
+        _text("sketch", "near-duplicate sketch: MinHash or perceptual hash", nullable=True),
+        _text("source", "the source's name in the settings"),
+        _text("group", "leakage group: items that must stay on one side of a split"),
+        _text("owner_group", "the owner's own group (user, document)", nullable=True),
+        _text("licence", "licence of the payload, as SPDX where one exists", nullable=True),
+        _json("purposes", "list of allowed purposes; missing: nothing was said", nullable=True),
+        _text("region", "where the payload may be used", nullable=True),
+        _time("expires", "when the rights end; missing: never", nullable=True),
+        _json("attributes", "the row's other columns, as an object"),
+        _time("ingested_at", "when it came in"),
+    ),
+    revision="revision",
+)
+
+PROPOSALS = TableSpec(
+    "proposals",
+    ("item_id", "labeler_version"),
+    (
+        _text("item_id", "the item"),
+        _text("labeler", "who proposes: model:…, rule:…"),
+        _text("labeler_version", "digest of what the labeler is: code, settings, training votes"),
+        _json("value", "the proposed value; missing: it abstained", nullable=True),
+        Column("confidence", "float", True, low=0, high=1, meaning="of the value; NaN: none given"),
+        Column("probs", "floats", True, meaning="(K,) probabilities in class order, if given"),
+        Column(
+            "fold", "int", True, low=0, meaning="held out of this fold; missing: not trained on"
+        ),
+        _text("schema_digest", "the schema in force"),
+        _time("proposed_at", "when"),
+    ),
+)
+
+PLAN = TableSpec(
+    "plan",
+    ("item_id", "round", "purpose"),
+    (
+        _text("item_id", "the item"),
+        Column("round", "int", low=1, meaning="which routing round decided this"),
+        _text("purpose", "why somebody should look", among=PURPOSES),
+        Column("annotators", "int", low=1, meaning="how many different people, in this purpose"),
+        _text("reason", "why this item, in words"),
+        Column("priority", "float", meaning="larger is earlier"),
+        Column("show_proposal", "bool", meaning="false: the annotator sees no pre-label"),
+        _text("labeler_version", "the proposal shown or in force", nullable=True),
+        _json("value", "the pre-label shown, if any", nullable=True),
+        _json("exclude", "list of annotators who must not look (they labeled it)"),
+        _text("schema_digest", "the schema in force"),
+        _time("planned_at", "when"),
+    ),
+)
+
+VOTES = TableSpec(
+    "votes",
+    ("vote_id",),
+    (
+        _text("vote_id", "fixed by queue, item, purpose and the queue's own answer id"),
+        Column("revision", "int", low=0, meaning="microseconds of the edit; the largest wins"),
+        _text("item_id", "the item"),
+        _text("annotator", "human:…, model:…, rule:…"),
+        _json("value", "the answer; missing when skipped or deleted", nullable=True),
+        _text("status", "what happened", among=VOTE_STATUS),
+        _text("purpose", "why they looked", among=PURPOSES),
+        Column("round", "int", low=1, meaning="the plan round that asked"),
+        Column("saw_proposal", "bool", meaning="whether a pre-label was on the screen"),
+        Column("seconds", "float", True, low=0, meaning="time taken; NaN: not known"),
+        _text("queue", "which queue it came from"),
+        _text("schema_digest", "the schema it was given under"),
+        _time("given_at", "when the answer was last changed"),
+    ),
+    revision="revision",
+)
+
+LABELS = TableSpec(
+    "labels",
+    ("item_id",),
+    (
+        _text("item_id", "the item"),
+        Column("revision", "int", low=0, meaning="the round that decided; the largest wins"),
+        _json("value", "the decided value; missing: not enough evidence", nullable=True),
+        Column("posterior", "float", True, low=0, high=1, meaning="calibrated P(value is right)"),
+        Column("probs", "floats", True, meaning="(K,) posterior in class order"),
+        _text("method", "majority, dawid_skene, accepted, …"),
+        _text("reason", "why it was decided, or what is missing, in words"),
+        _json("evidence", "object: votes [vote ids], labeler_version, threshold, hypothesis"),
+        _text("schema_digest", "the schema in force"),
+        _time("decided_at", "when"),
+    ),
+    revision="revision",
+)
+
+FINDINGS = TableSpec(
+    "findings",
+    ("item_id", "kind", "round"),
+    (
+        _text("item_id", "the item"),
+        _text("kind", "label_error, duplicate_conflict, planted, …"),
+        Column("round", "int", low=1, meaning="the audit that found it"),
+        Column("score", "float", low=0, high=1, meaning="low = bad"),
+        _json("value", "the label under suspicion", nullable=True),
+        _json("suggestion", "a value that fits better, if any", nullable=True),
+        _text("detector", "which detectors said so"),
+        _json("evidence", "object: what they saw"),
+        Column("planted", "bool", meaning="an error planted to measure recall; never released"),
+        _time("found_at", "when"),
+    ),
+)
+
+EVENTS = TableSpec(
+    "events",
+    ("event_id",),
+    (
+        _text("event_id", "fixed by what happened, so that saying it twice is saying it once"),
+        _text("kind", "schema, round, sent, collected, hypothesis, candidate, verdict, name, …"),
+        _text("subject", "what it is about"),
+        Column("revision", "int", low=0, meaning="order among events of one kind and subject"),
+        _json("body", "object"),
+        _time("at", "when"),
+    ),
+)
+
+TABLES: Mapping[str, TableSpec] = {
+    t.name: t for t in (ITEMS, PROPOSALS, PLAN, VOTES, LABELS, FINDINGS, EVENTS)
+}
+"""Every table of a workspace by name."""
+
+
+def empty(spec: TableSpec) -> pd.DataFrame:
+    """Return the table with no rows and the right dtypes.
+
+    Examples
+    --------
+    >>> len(empty(VOTES)), str(empty(VOTES)["given_at"].dtype)
+    (0, 'datetime64[us, UTC]')
+    """
+    return pd.DataFrame({c.name: pd.Series([], dtype=c.pandas) for c in spec.columns})
+
+
+def frame_of(spec: TableSpec, columns: Mapping[str, object], rows: int) -> pd.DataFrame:
+    """Build and check a table from columns; a scalar fills its column, an absent one is missing.
+
+    Parameters
+    ----------
+    spec : TableSpec
+        The table.
+    columns : mapping
+        Column name → sequence of `rows` values, or one scalar (text, number, time, None).
+    rows : int
+        The number of rows.
+
+    Raises
+    ------
+    TableError
+        As `check`.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> frame_of(EVENTS, {"event_id": ["a", "b"], "kind": "round", "subject": "digits",
+    ...     "revision": 0, "body": "{}", "at": datetime(2026, 1, 1, tzinfo=UTC)}, 2).shape
+    (2, 6)
+    """
+    unknown = sorted(set(columns) - set(spec.names))
+    if unknown:
+        raise TableError(spec.name, [f"column {unknown[0]!r} is not one of the table's"])
+    full = {name: _cells(columns.get(name)) for name in spec.names}
+    return check(spec, pd.DataFrame(full, index=pd.RangeIndex(rows)))
+
+
+def _cells(values: object) -> object:
+    # Without its index, or pandas would align rows by it.
+    return values.array if isinstance(values, pd.Series) else values
+
+
+def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the table's columns, order and dtypes, or name every bad row.
+
+    Columns the table does not have are refused; rows keep their order; the index is renewed.
+    Duplicate keys are allowed: rows are events (see `newest`).
+
+    Raises
+    ------
+    TableError
+        With one line a problem: row (from 0), column, value, what was expected.
+
+    Examples
+    --------
+    >>> check(VOTES, empty(VOTES).drop(columns="round"))
+    Traceback (most recent call last):
+    labelops.errors.TableError: table votes: column 'round' is missing
+    """
+    problems = [f"column {n!r} is missing" for n in spec.names if n not in frame.columns]
+    problems += [
+        f"column {n!r} is not one of the table's" for n in frame.columns if n not in spec.names
+    ]
+    if problems:
+        raise TableError(spec.name, problems)
+    result: dict[str, pd.Series] = {}
+    for column in spec.columns:
+        series = frame[column.name].reset_index(drop=True)
+        result[column.name], bad = _coerce(column, series)
+        problems += _describe(column, series, bad)
+    if problems:
+        raise TableError(spec.name, problems)
+    return pd.DataFrame(result)
+
+
+_Bad = npt.NDArray[np.bool_]
+
+
+def _coerce(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    if column.type in ("text", "json"):
+        return _coerce_text(column, series)
+    if column.type == "floats":
+        return _coerce_floats(column, series)
+    if column.type == "time":
+        return _coerce_time(column, series)
+    return _coerce_number(column, series)
+
+
+def _coerce_text(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    missing = series.isna().to_numpy()
+    values = series.astype(object).where(~missing, None)
+    is_text = np.fromiter((isinstance(v, str) for v in values), dtype=bool, count=len(values))
+    bad = ~is_text & ~missing
+    if not column.nullable:
+        bad |= missing
+    if column.among:
+        bad |= is_text & ~values.isin(column.among).to_numpy()
+    return values, bad
+
+
+def _coerce_floats(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    cells: list[object] = []
+    bad = np.zeros(len(series), dtype=bool)
+    for row, cell in enumerate(series):
+        if cell is None or (isinstance(cell, float) and np.isnan(cell)) or cell is pd.NA:
+            bad[row] = not column.nullable
+            cells.append(None)
+            continue
+        try:
+            array = np.asarray(cell, dtype=np.float64)
+            bad[row] = array.ndim != 1 or not np.isfinite(array).all()
+        except (TypeError, ValueError):
+            array, bad[row] = np.empty(0), True
+        cells.append(array)
+    result = pd.Series(np.empty(len(cells), dtype=object))
+    result[:] = cells
+    return result, bad
+
+
+def _coerce_time(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    missing = series.isna().to_numpy()
+    times = pd.to_datetime(series, utc=True, errors="coerce")
+    bad = times.isna().to_numpy() & ~(missing & column.nullable)
+    return times.astype("datetime64[us, UTC]"), bad
+
+
+def _coerce_number(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    missing = series.isna().to_numpy()
+    numbers = pd.to_numeric(series, errors="coerce").astype("Float64")
+    plain = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    unread = np.isnan(plain) & ~missing
+    bad = unread | (missing & (not column.nullable))
+    with np.errstate(invalid="ignore"):
+        bad |= (plain < column.low) | (plain > column.high)
+        if column.type in ("int", "bool"):
+            bad |= ~np.isnan(plain) & (plain != np.floor(plain))
+    if bad.any():
+        return series, bad
+    if column.type == "float":
+        return pd.Series(plain), bad
+    if column.type == "int" and not column.nullable:
+        # Exact: a float64 would round integers above 2**53, such as microseconds times 1000.
+        return pd.to_numeric(series).astype("int64"), bad
+    return numbers.astype(column.pandas), bad
+
+
+def _describe(column: Column, series: pd.Series, bad: _Bad) -> list[str]:
+    if not bad.any():
+        return []
+    expected = " or ".join(column.among) if column.among else column.type
+    if column.low > -np.inf or column.high < np.inf:
+        expected += f" in [{column.low:g}, {column.high:g}]"
+    rows = np.flatnonzero(bad)
+    return [
+        f"row {row}, column {column.name!r}: found {shown(series.iloc[row])}, expected {expected}"
+        for row in rows[:100]
+    ]
+
+
+def newest(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
+    """Collapse events to one row a key: the newest revision; equal rows said twice count once.
+
+    The result does not depend on the order of the rows: among rows of one key and revision
+    with different content, the one whose cells are largest as text wins. Sorted by key.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> def event(revision, body):
+    ...     return {"event_id": "e", "kind": "k", "subject": "s", "revision": revision,
+    ...             "body": body, "at": datetime(2026, 1, 1, tzinfo=UTC)}
+    >>> frame = pd.DataFrame([event(2, '"new"'), event(1, '"old"'), event(2, '"new"')])
+    >>> spec = TableSpec("events", ("event_id",), EVENTS.columns, revision="revision")
+    >>> newest(spec, check(spec, frame))["body"].tolist()
+    ['"new"']
+    """
+    order = [*spec.key, *([spec.revision] if spec.revision else [])]
+    ranked = frame.sort_values(order, kind="stable")
+    tied = ranked.duplicated(order, keep=False)
+    if tied.any():
+        # Rare: only repeated events reach this. Break ties by content, never by arrival.
+        content = ranked.loc[tied].astype(str).agg("\x1f".join, axis=1)
+        ranked = ranked.assign(_tie="")
+        ranked.loc[tied, "_tie"] = content
+        ranked = ranked.sort_values([*order, "_tie"], kind="stable").drop(columns="_tie")
+    return ranked.drop_duplicates(list(spec.key), keep="last").reset_index(drop=True)
+
+
+def probs_matrix(cells: pd.Series, classes: int) -> npt.NDArray[np.float64]:
+    """Stack a `floats` column into an (N, K) matrix; a missing cell is a row of NaN.
+
+    Parameters
+    ----------
+    cells : pandas.Series
+        N cells, each a (K,) array or None.
+    classes : int
+        K.
+
+    Raises
+    ------
+    TableError
+        If a cell has another length than K.
+
+    Examples
+    --------
+    >>> probs_matrix(pd.Series([np.array([0.2, 0.8]), None]), 2).tolist()
+    [[0.2, 0.8], [nan, nan]]
+    """
+    blank = np.full(classes, np.nan)
+    rows = [blank if cell is None else np.asarray(cell, dtype=np.float64) for cell in cells]
+    wrong = [i for i, row in enumerate(rows) if row.shape != (classes,)]
+    if wrong:
+        row = wrong[0]
+        raise TableError(
+            "proposals",
+            [f"row {row}, column 'probs': found {rows[row].shape[0]} numbers, expected {classes}"],
+        )
+    return np.stack(rows) if rows else np.empty((0, classes))
