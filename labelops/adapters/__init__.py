@@ -1,0 +1,1 @@
+"""The pluggable ends: one file a vendor, each behind one Protocol of `labelops.ports`."""
