@@ -1,0 +1,28 @@
+"""Items × budget → plan: who looks at what, why, and how many of them.
+
+Each reason to look is a *need* (`needs.py`); `plan.py` turns needs into plan rows under a
+vote budget. Calibration and audit samples are drawn by permanent random numbers before
+anything else, so no model or finding ever influences which items they hold.
+"""
+
+from .needs import (
+    adjudication_needs,
+    first_by_draw,
+    gold_needs,
+    label_needs,
+    review_needs,
+    sample_needs,
+)
+from .plan import RoutePolicy, in_flight, make_plan
+
+__all__ = [
+    "RoutePolicy",
+    "adjudication_needs",
+    "first_by_draw",
+    "gold_needs",
+    "in_flight",
+    "label_needs",
+    "make_plan",
+    "review_needs",
+    "sample_needs",
+]

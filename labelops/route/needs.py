@@ -1,0 +1,176 @@
+"""Reasons to look at an item: each function turns one kind of doubt into needs.
+
+A need says how many votes *in all* an item should have for one purpose. What is already
+given or asked for is subtracted later, so the same state always gives the same needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = [
+    "NEED_COLUMNS",
+    "adjudication_needs",
+    "first_by_draw",
+    "gold_needs",
+    "label_needs",
+    "review_needs",
+    "sample_needs",
+]
+
+NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority")
+"""Columns of a needs frame: `wanted` votes in all; larger `priority` is earlier."""
+
+# The order in which a budget is spent: the samples that guarantees rest on come first.
+_BASE = {"calibrate": 4.0, "audit": 4.0, "gold": 3.0, "review": 2.0, "label": 1.0}
+
+
+def _needs(
+    item_ids: npt.ArrayLike,
+    purpose: str,
+    wanted: npt.ArrayLike,
+    reason: npt.ArrayLike,
+    value: npt.ArrayLike,
+) -> pd.DataFrame:
+    ids = np.asarray(item_ids, dtype=object)
+    frame = pd.DataFrame({"item_id": ids})
+    frame["purpose"] = purpose
+    frame["wanted"] = np.asarray(wanted, dtype=np.int64)
+    frame["reason"] = reason
+    frame["priority"] = _BASE[purpose] + np.clip(np.asarray(value, dtype=np.float64), 0.0, 0.999)
+    return frame
+
+
+def first_by_draw(
+    item_ids: npt.ArrayLike, draws: npt.ArrayLike, size: int
+) -> npt.NDArray[np.object_]:
+    """Return the `size` items with the smallest permanent random numbers, in that order.
+
+    Drawn so, the sample of a grown set contains the earlier sample's items as far as they
+    are still among the first: no look is wasted when items arrive.
+
+    Examples
+    --------
+    >>> first_by_draw(["a", "b", "c"], [0.9, 0.1, 0.5], 2).tolist()
+    ['b', 'c']
+    """
+    ids = np.asarray(item_ids, dtype=object)
+    order = np.lexsort((ids.astype(str), np.asarray(draws, dtype=np.float64)))
+    chosen: npt.NDArray[np.object_] = ids[order[: max(size, 0)]]
+    return chosen
+
+
+def sample_needs(
+    sample: npt.ArrayLike, given: npt.ArrayLike, unseen: npt.ArrayLike, purpose: str, *, total: int
+) -> pd.DataFrame:
+    """Ask one blind vote for every item of a random sample that has none that counts.
+
+    Parameters
+    ----------
+    sample : (n,) item ids in draw order
+    given : (n,) int array
+        Votes given for this purpose, those of excluded annotators too.
+    unseen : (n,) bool array
+        True where no vote counts yet.
+    purpose : {"calibrate", "audit"}
+    total : int
+        Size of the set the sample was drawn from.
+
+    Examples
+    --------
+    >>> sample_needs(["b", "c"], [0, 1], [True, False], "audit", total=10)["reason"].tolist()
+    ['random audit sample, 1 of 2 from 10 items']
+    """
+    ids = np.asarray(sample, dtype=object)
+    name = "calibration" if purpose == "calibrate" else purpose
+    where = np.flatnonzero(np.asarray(unseen, dtype=bool))
+    reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
+    wanted = np.asarray(given, dtype=np.int64)[where] + 1
+    # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
+    return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
+
+
+def adjudication_needs(
+    item_ids: npt.ArrayLike, votes: npt.ArrayLike, pending: npt.ArrayLike, purpose: str
+) -> pd.DataFrame:
+    """Ask one more person wherever a blind vote and the value under test disagree.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    votes : (N,) int array
+        Votes the item has for this purpose.
+    pending : (N,) bool array
+        True where the votes do not settle it yet.
+    purpose : {"calibrate", "audit"}
+
+    Examples
+    --------
+    >>> adjudication_needs(["a", "b"], [1, 1], [True, False], "audit")["wanted"].tolist()
+    [2]
+    """
+    where = np.asarray(pending, dtype=bool)
+    counts = np.asarray(votes, dtype=np.int64)[where]
+    ids = np.asarray(item_ids, dtype=object)[where]
+    return _needs(ids, purpose, counts + 1, "a blind vote disagreed; somebody else decides", 0.999)
+
+
+def label_needs(
+    item_ids: npt.ArrayLike,
+    votes: npt.ArrayLike,
+    uncertainty: npt.ArrayLike,
+    overlap: npt.ArrayLike,
+) -> pd.DataFrame:
+    """Ask for a label where there is none: one vote first, one more while it does not suffice.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids without a decided label
+    votes : (N,) int array
+        Votes given for the purpose `label`, those of excluded annotators too.
+    uncertainty : (N,) float array in [0, 1]
+        How little the model knows, 1 where it was not asked; the value of a human look.
+    overlap : (N,) bool array
+        True for the random share that gets two people at once, to measure agreement.
+
+    Examples
+    --------
+    >>> label_needs(["a", "b"], [0, 1], [0.2, 0.9], [True, False])["wanted"].tolist()
+    [2, 2]
+    """
+    counts = np.asarray(votes, dtype=np.int64)
+    twice = np.asarray(overlap, dtype=bool)
+    wanted = np.maximum(counts + 1, np.where(twice, 2, 1))
+    reasons = np.where(
+        counts > 0,
+        "the votes so far are not enough evidence",
+        np.where(twice, "random overlap for agreement", "no label yet, by uncertainty"),
+    )
+    return _needs(item_ids, "label", wanted, reasons, uncertainty)
+
+
+def review_needs(
+    item_ids: npt.ArrayLike, scores: npt.ArrayLike, wanted: npt.ArrayLike
+) -> pd.DataFrame:
+    """Send suspected labels back to people, blind, the worst score first.
+
+    Examples
+    --------
+    >>> review_needs(["a"], [0.02], [1])[["purpose", "wanted"]].values.tolist()
+    [['review', 1]]
+    """
+    score = np.asarray(scores, dtype=np.float64)
+    return _needs(item_ids, "review", wanted, "suspected label error", 1.0 - score)
+
+
+def gold_needs(item_ids: npt.ArrayLike, people: int) -> pd.DataFrame:
+    """Ask everybody about items whose answer is known, to measure the people.
+
+    Examples
+    --------
+    >>> gold_needs(["g1"], 7)["wanted"].tolist()
+    [7]
+    """
+    return _needs(item_ids, "gold", max(people, 1), "the answer is known: measures annotators", 0.5)

@@ -1,0 +1,203 @@
+"""From needs to plan rows: subtract what is asked already, keep to the budget, hide what biases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..digest import canonical_json
+from ..errors import SettingsError
+from ..tables import PLAN, empty, frame_of
+from .needs import NEED_COLUMNS
+
+__all__ = ["RoutePolicy", "in_flight", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """How human looks are spent.
+
+    Parameters
+    ----------
+    seed : int
+        Items labeled at random before the first model.
+    training : int
+        Items with a human label before the first attempt to accept a model's labels; beyond
+        `seed` they are chosen by uncertainty.
+    calibration : int
+        Size of the random sample that acceptance is calibrated on; 0 accepts nothing.
+    votes_per_round : int
+        Most votes asked for in one round.
+    votes_total : int
+        Most votes asked for ever; 0 is no bound.
+    overlap_share : float in [0, 1]
+        Random share of items that two people label, to measure agreement.
+    max_votes : int
+        Most votes an item gets for one purpose.
+    blind_share : float in [0, 1]
+        Random share of items shown without the model's pre-label, to measure anchoring.
+    show_proposals : bool
+        Whether the rest is shown with a pre-label at all.
+    review_share : float in [0, 1]
+        Most items sent back to people as suspicious, as a share of the label set.
+
+    Raises
+    ------
+    SettingsError
+        If a number is out of its range.
+    """
+
+    seed: int = 150
+    training: int = 300
+    calibration: int = 240
+    votes_per_round: int = 600
+    votes_total: int = 0
+    overlap_share: float = 0.1
+    max_votes: int = 5
+    blind_share: float = 0.2
+    show_proposals: bool = True
+    review_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("overlap_share", "blind_share", "review_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 to 1")
+        for name in ("seed", "training", "votes_per_round", "max_votes"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("calibration", "votes_total"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
+
+
+def in_flight(plan: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
+    """Return plan rows that still lack votes, with `open`: how many are lacking.
+
+    Parameters
+    ----------
+    plan : PLAN rows
+    votes : VOTES rows
+        Newest revisions only; a skipped or deleted vote does not fill a seat.
+
+    Returns
+    -------
+    The plan's rows with at least one open seat and an int column `open`.
+    """
+    given = votes.loc[votes["status"] == "given", ["item_id", "round", "purpose"]]
+    filled = given.value_counts().rename("filled").reset_index()
+    joined = plan.merge(filled, on=["item_id", "round", "purpose"], how="left")
+    lacking = joined["annotators"] - joined["filled"].fillna(0).astype(np.int64)
+    return joined.assign(open=lacking.clip(lower=0)).loc[lacking > 0].drop(columns="filled")
+
+
+def make_plan(
+    needs: Sequence[pd.DataFrame],
+    plan: pd.DataFrame,
+    votes: pd.DataFrame,
+    proposals: pd.DataFrame,
+    draws: Mapping[str, float],
+    policy: RoutePolicy,
+    *,
+    round_number: int,
+    schema_digest: str,
+    now: datetime,
+) -> pd.DataFrame:
+    """Turn needs into new plan rows; asking again with the same state asks for nothing.
+
+    Parameters
+    ----------
+    needs : sequence of needs frames
+        From the functions of `needs.py`.
+    plan, votes : PLAN and VOTES rows so far
+        Votes as newest revisions.
+    proposals : PROPOSALS rows
+        At most one an item: the pre-label that may be shown.
+    draws : mapping of item id to float in [0, 1)
+        Permanent random numbers that pick the blind share.
+    policy : RoutePolicy
+    round_number : int
+    schema_digest : str
+    now : datetime
+
+    Returns
+    -------
+    PLAN rows, highest priority first; empty when nothing is needed or the budget is spent.
+    """
+    wanted = pd.concat(needs, ignore_index=True) if needs else pd.DataFrame(columns=NEED_COLUMNS)
+    wanted = wanted.sort_values("priority", ascending=False, kind="stable")
+    wanted = wanted.drop_duplicates(["item_id", "purpose"])
+    open_rows = in_flight(plan, votes)
+    wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - _asked(wanted, open_rows, votes))
+    wanted = wanted.loc[wanted["ask"] > 0]
+    rows = wanted.loc[_within_budget(wanted["ask"].to_numpy(), open_rows, plan, policy)]
+    if rows.empty:
+        return empty(PLAN)
+    return _plan_rows(rows, votes, proposals, draws, policy, round_number, schema_digest, now)
+
+
+def _asked(
+    wanted: pd.DataFrame, open_rows: pd.DataFrame, votes: pd.DataFrame
+) -> npt.NDArray[np.int64]:
+    keys = ["item_id", "purpose"]
+    given = votes.loc[votes["status"] == "given", keys].value_counts()
+    pending = open_rows.groupby(keys)["open"].sum()
+    index = pd.MultiIndex.from_frame(wanted[keys])
+    have = given.reindex(index, fill_value=0).to_numpy(dtype=np.int64)
+    coming = pending.reindex(index, fill_value=0).to_numpy(dtype=np.int64)
+    total: npt.NDArray[np.int64] = have + coming
+    return total
+
+
+def _within_budget(
+    ask: npt.NDArray[np.int64], open_rows: pd.DataFrame, plan: pd.DataFrame, policy: RoutePolicy
+) -> npt.NDArray[np.bool_]:
+    budget = policy.votes_per_round - int(open_rows["open"].sum())
+    if policy.votes_total:
+        budget = min(budget, policy.votes_total - int(plan["annotators"].sum()))
+    fits: npt.NDArray[np.bool_] = np.cumsum(ask) <= budget
+    return fits
+
+
+def _plan_rows(
+    rows: pd.DataFrame,
+    votes: pd.DataFrame,
+    proposals: pd.DataFrame,
+    draws: Mapping[str, float],
+    policy: RoutePolicy,
+    round_number: int,
+    schema_digest: str,
+    now: datetime,
+) -> pd.DataFrame:
+    ids = rows["item_id"].to_numpy(dtype=object)
+    purposes = rows["purpose"].to_numpy(dtype=object)
+    draw = np.fromiter((draws[i] for i in ids), dtype=np.float64, count=len(ids))
+    shown = (purposes == "label") & (draw >= policy.blind_share) & policy.show_proposals
+    shown_by = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
+    shown &= shown_by["value"].notna().to_numpy()
+    blank = np.full(len(ids), None, dtype=object)
+    seen = votes.loc[votes["status"] != "deleted"].groupby("item_id")["annotator"].agg(set)
+    seen = seen.reindex(ids)
+    exclude = [canonical_json(sorted(s) if isinstance(s, set) else []) for s in seen]
+    return frame_of(
+        PLAN,
+        {
+            "item_id": ids,
+            "round": round_number,
+            "purpose": purposes,
+            "annotators": rows["ask"].to_numpy(),
+            "reason": rows["reason"].to_numpy(dtype=object),
+            "priority": rows["priority"].to_numpy(),
+            "show_proposal": shown,
+            "labeler_version": np.where(shown, shown_by["labeler_version"].to_numpy(), blank),
+            "value": np.where(shown, shown_by["value"].to_numpy(), blank),
+            "exclude": exclude,
+            "schema_digest": schema_digest,
+            "planned_at": now,
+        },
+        len(ids),
+    )
