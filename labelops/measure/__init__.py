@@ -1,0 +1,1 @@
+"""Statistics that stages share: intervals, e-processes, agreement, confusion, calibration."""

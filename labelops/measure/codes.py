@@ -1,0 +1,233 @@
+"""Class names and integer codes in a fixed order, and the checks arrays pass on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from labelops.errors import SchemaError, TableError, UsageError, shown
+
+__all__ = [
+    "BoolArray",
+    "FloatArray",
+    "IntArray",
+    "VoteArrays",
+    "check_codes",
+    "check_probs",
+    "decode",
+    "encode",
+    "vote_arrays",
+]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class VoteArrays:
+    """Votes as integer arrays, ready for the statistics; `items[v]` indexes `item_ids`.
+
+    Attributes
+    ----------
+    items, annotators, codes : (V,) int
+        Item, annotator and class of each vote, in the order the votes came.
+    item_ids, annotator_ids : (N,), (A,) object
+        What the integers stand for, sorted.
+    """
+
+    items: IntArray
+    annotators: IntArray
+    codes: IntArray
+    item_ids: NDArray[np.object_]
+    annotator_ids: NDArray[np.object_]
+
+
+def encode(values: ArrayLike | pd.Series[Any], classes: Sequence[str]) -> IntArray:
+    """Turn class names into their positions in `classes`; missing values become -1.
+
+    Parameters
+    ----------
+    values : (N,) array-like of str
+        Class names; None, NaN and NA are missing.
+    classes : sequence of str
+        The schema's classes, in its order.
+
+    Returns
+    -------
+    (N,) int64
+        Codes in 0 … K-1, or -1 where the value is missing.
+
+    Raises
+    ------
+    SchemaError
+        A value is not one of the classes, or a class is listed twice.
+
+    Examples
+    --------
+    >>> encode(["dog", None, "cat"], ["cat", "dog"]).tolist()
+    [1, -1, 0]
+    """
+    index = pd.Index(list(classes), dtype=object)
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise SchemaError(f"class {shown(twice)} is listed twice; every class needs its own name")
+    series = pd.Series(values, dtype=object).reset_index(drop=True)
+    codes = np.asarray(index.get_indexer(pd.Index(series)), dtype=np.int64)
+    unknown = np.flatnonzero((codes < 0) & series.notna().to_numpy())
+    if unknown.size:
+        row = int(unknown[0])
+        raise SchemaError(
+            f"row {row}: {shown(series.iloc[row])} is not one of the {len(index)} classes "
+            f"{shown(list(classes))}; correct the value or extend the schema"
+        )
+    return codes
+
+
+def decode(codes: ArrayLike, classes: Sequence[str]) -> NDArray[np.object_]:
+    """Turn codes back into class names; -1 becomes None.
+
+    Raises
+    ------
+    UsageError
+        A code is outside -1 … K-1.
+
+    Examples
+    --------
+    >>> decode([1, -1], ["cat", "dog"]).tolist()
+    ['dog', None]
+    """
+    checked = check_codes(codes, len(classes))
+    names = np.array([*classes, None], dtype=object)
+    return names[checked]
+
+
+def check_codes(codes: ArrayLike, n_classes: int, *, missing: bool = True) -> IntArray:
+    """Return `codes` as a flat int64 array after checking that each one is a class.
+
+    Parameters
+    ----------
+    codes : (N,) array-like of int
+        Class codes.
+    n_classes : int
+        K; codes run from 0 to K-1.
+    missing : bool
+        Whether -1 (missing) is allowed.
+
+    Raises
+    ------
+    UsageError
+        The array is not flat, not integers, or holds a code out of range.
+
+    Examples
+    --------
+    >>> check_codes([0, -1, 2], 3).tolist()
+    [0, -1, 2]
+    """
+    array = np.asarray(codes)
+    if array.ndim != 1:
+        raise UsageError(f"codes: expected one dimension, found shape {array.shape}")
+    if array.size and array.dtype.kind not in "iu":
+        raise UsageError(f"codes: expected integers, found {array.dtype}; encode names first")
+    checked = array.astype(np.int64)
+    lowest = -1 if missing else 0
+    bad = np.flatnonzero((checked < lowest) | (checked >= n_classes))
+    if bad.size:
+        row = int(bad[0])
+        raise UsageError(
+            f"codes: row {row} is {checked[row]}, expected {lowest} to {n_classes - 1}"
+        )
+    return checked
+
+
+def check_probs(probs: ArrayLike, n_classes: int) -> FloatArray:
+    """Return `probs` as a C-contiguous float64 `(N, K)` array after checking every row.
+
+    Parameters
+    ----------
+    probs : (N, K) array-like
+        One row an item, one column a class in the schema's order; each row sums to 1.
+    n_classes : int
+        K.
+
+    Raises
+    ------
+    TableError
+        Wrong shape, or a row that holds NaN, infinity or a negative number or does not sum to 1
+        (within 1e-6 K); the first bad row is named.
+
+    Examples
+    --------
+    >>> check_probs([[0.25, 0.75]], 2).shape
+    (1, 2)
+    """
+    try:
+        array = np.ascontiguousarray(probs, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TableError("probs", ["expected a rectangular table of numbers"]) from error
+    if np.ndim(probs) != 2 or array.shape[1] != n_classes:
+        found = f"found shape {np.shape(probs)}"
+        raise TableError("probs", [f"expected shape (items, {n_classes} classes), {found}"])
+    total = array.sum(axis=1)
+    negative = (array < 0).any(axis=1)
+    unfit = ~np.isfinite(total) | negative | (np.abs(total - 1) > _SUM_TOLERANCE * n_classes)
+    bad = np.flatnonzero(unfit)
+    if bad.size:
+        raise TableError("probs", [_row_problem(array, int(row)) for row in bad[:100]])
+    return array
+
+
+def _row_problem(array: FloatArray, row: int) -> str:
+    """Say what is wrong with one row of probabilities."""
+    values = array[row]
+    if not np.isfinite(values).all():
+        column = int(np.flatnonzero(~np.isfinite(values))[0])
+        return f"row {row}, column {column}: {values[column]} is not a probability"
+    if (values < 0).any():
+        column = int(np.flatnonzero(values < 0)[0])
+        return f"row {row}, column {column}: {values[column]:g} is negative"
+    return f"row {row}: sums to {values.sum():.6g}, expected 1"
+
+
+def vote_arrays(
+    items: ArrayLike | pd.Series[Any],
+    annotators: ArrayLike | pd.Series[Any],
+    values: ArrayLike | pd.Series[Any],
+    classes: Sequence[str],
+) -> VoteArrays:
+    """Turn three columns of votes into integer arrays; the ids come out sorted.
+
+    Parameters
+    ----------
+    items, annotators, values : (V,) array-like of str
+        The item, the annotator and the class of each vote.
+    classes : sequence of str
+        The schema's classes, in its order.
+
+    Raises
+    ------
+    SchemaError
+        A value is not one of the classes.
+
+    Examples
+    --------
+    >>> votes = vote_arrays(["b", "a"], ["human:x", "human:x"], ["cat", "dog"], ["cat", "dog"])
+    >>> votes.items.tolist(), votes.codes.tolist(), votes.item_ids.tolist()
+    ([1, 0], [0, 1], ['a', 'b'])
+    """
+    item_codes, item_ids = pd.factorize(np.asarray(items, dtype=object), sort=True)
+    annotator_codes, annotator_ids = pd.factorize(np.asarray(annotators, dtype=object), sort=True)
+    return VoteArrays(
+        item_codes.astype(np.int64),
+        annotator_codes.astype(np.int64),
+        encode(values, classes),
+        np.asarray(item_ids, dtype=object),
+        np.asarray(annotator_ids, dtype=object),
+    )

@@ -1,0 +1,392 @@
+"""Evidence that may be looked at after every audit: e-processes for a share of errors.
+
+An e-process for a hypothesis has expectation at most 1 under it at every look, so by Ville's
+inequality it ever reaches 1/risk with probability at most risk. Two are here:
+
+- `log_e_value` against "the share of errors is at least the bound" (certifies);
+- `log_e_value_above` against "the share is at most the bound" (raises the alarm).
+
+Both are likelihood ratios mixed over the shares the hypothesis excludes. At each step such a ratio
+q : p0 has expectation p q/p0 + (1-p)(1-q)/(1-p0), linear in the true p, equal to 1 at p = p0 and
+falling on the hypothesis' side: at most 1 for the whole hypothesis. The same holds for draws
+without replacement from a set of known size, with the shares of what is left in place of q, p0, p.
+
+References
+----------
+Robbins 1970, https://doi.org/10.1214/aoms/1177696786
+Ramdas, Grünwald, Vovk, Shafer 2023, https://doi.org/10.1214/23-STS894
+Waudby-Smith, Ramdas 2020, https://arxiv.org/abs/2006.04347 (without replacement)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betainc, betaincc, betaln, xlog1py, xlogy
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray
+from labelops.measure.finite import (
+    ROUNDING,
+    count_alternatives,
+    log_count_ratio,
+    tolerated_errors,
+)
+from labelops.measure.intervals import Interval, check_counts, check_share
+
+__all__ = [
+    "certified_at",
+    "certified_bound",
+    "check_outcomes",
+    "clean_looks_needed",
+    "confidence_sequence",
+    "exceeded_at",
+    "hypothesis_risk",
+    "log_e_value",
+    "log_e_value_above",
+    "log_wanted",
+    "proven_lower_bound",
+    "running_maximum",
+]
+
+_A = 0.5
+_BISECTIONS = 50
+
+
+def log_e_value(
+    errors: ArrayLike, n: ArrayLike, bound: ArrayLike, size: int | None = None
+) -> FloatArray:
+    """Give the log evidence that the share of errors is below `bound`.
+
+    Parameters
+    ----------
+    errors, n : array-like of int
+        Errors among the first n looks at items in random order.
+    bound : float, or array that broadcasts (only without `size`)
+        The hypothesis is "the share of errors is at least this"; with `size`, "the set holds more
+        than this share of errors".
+    size : int, optional
+        Items in the set when it is finite and drawn from without replacement; then certainty gives
+        infinity.
+
+    Returns
+    -------
+    float array of the broadcast shape
+        Log e-values. A value too small for a float is -inf: no evidence, never too much. At bound 0
+        without `size` nothing can be shown and the value is 0.
+
+    Raises
+    ------
+    UsageError
+        The counts or the bound are impossible.
+
+    Examples
+    --------
+    >>> bool(log_e_value(0, 177, 0.02) < np.log(20) < log_e_value(0, 178, 0.02))
+    True
+    """
+    k, looks = check_counts(errors, n)
+    _check_bounds(bound)
+    if size is not None:
+        return _finite(k, looks, float(np.asarray(bound)), size, above=False)
+    limit = np.asarray(bound, dtype=np.float64)
+    p0 = np.where(limit > 0, limit, 0.5)
+    b = _A * (1 - p0 / 2) / (p0 / 2)
+    value = _log_mixture(k, looks, p0, b, betainc)
+    return np.where(limit > 0, value, 0.0)
+
+
+def log_e_value_above(
+    errors: ArrayLike, n: ArrayLike, bound: ArrayLike, size: int | None = None
+) -> FloatArray:
+    """Give the log evidence that the share of errors is above `bound`.
+
+    Parameters are those of `log_e_value`; the hypothesis is "the share is at most `bound`". At
+    bound 0 the first error gives infinity; at bound 1 nothing can be shown and the value is 0.
+
+    Raises
+    ------
+    UsageError
+        The counts or the bound are impossible.
+
+    Examples
+    --------
+    >>> bool(log_e_value_above(12, 100, 0.02) > np.log(20) > log_e_value_above(2, 100, 0.02))
+    True
+    """
+    k, looks = check_counts(errors, n)
+    _check_bounds(bound)
+    if size is not None:
+        return _finite(k, looks, float(np.asarray(bound)), size, above=True)
+    limit = np.asarray(bound, dtype=np.float64)
+    p0 = np.where(limit < 1, limit, 0.5)
+    value = _log_mixture(k, looks, p0, _b_above(p0), betaincc)
+    return np.where(limit < 1, value, 0.0)
+
+
+def _b_above(p0: FloatArray) -> FloatArray:
+    """Second beta parameter for alternatives around twice the bound (half-way to 1 from there)."""
+    mean = np.maximum(np.minimum(2 * p0, (1 + p0) / 2), 1e-3)
+    return np.asarray(_A * (1 - mean) / mean, dtype=np.float64)
+
+
+def _check_bounds(bound: ArrayLike) -> None:
+    values = np.asarray(bound, dtype=np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise UsageError(f"bound is {bound}, expected a share from 0 to 1")
+
+
+def _log_mixture(
+    k: FloatArray,
+    n: FloatArray,
+    p0: FloatArray,
+    b: FloatArray,
+    mass: Callable[[FloatArray | float, FloatArray, FloatArray], FloatArray],
+) -> FloatArray:
+    """Log ratio of a truncated beta mixture to the binomial likelihood at p0."""
+    clean = n - k
+    with np.errstate(divide="ignore"):
+        value = (
+            betaln(_A + k, b + clean)
+            + np.log(mass(_A + k, b + clean, p0))
+            - betaln(_A, b)
+            - np.log(mass(_A, b, p0))
+        )
+    with np.errstate(invalid="ignore"):
+        ratio = value - xlogy(k, p0) - xlog1py(clean, -p0)
+    # k errors at p0 = 0, or clean looks at p0 = 1, are impossible: the hypothesis is refuted.
+    refuted = ((p0 == 0) & (k > 0)) | ((p0 == 1) & (clean > 0))
+    return np.where(refuted, np.inf, ratio)
+
+
+def _finite(k: FloatArray, n: FloatArray, bound: float, size: int, *, above: bool) -> FloatArray:
+    """Log e-value for draws without replacement from a set of `size` items."""
+    if size < 1 or (n > size).any():
+        raise UsageError(f"{n.max(initial=0):g} looks at a set of {size} items without replacement")
+    tolerated = min(size, tolerated_errors(bound, size))
+    surely_above, surely_below = k > tolerated, n - k >= size - tolerated
+    refuted, settled = (surely_above, surely_below) if above else (surely_below, surely_above)
+    value = np.where(refuted, np.inf, np.where(settled, -np.inf, 0.0))
+    open_ = ~refuted & ~settled
+    if open_.any():
+        null, alternatives = _alternatives(bound, size, tolerated, above=above)
+        value[open_] = log_count_ratio(k[open_], n[open_], null, size, *alternatives)
+    return value
+
+
+def _alternatives(
+    bound: float, size: int, tolerated: int, *, above: bool
+) -> tuple[int, tuple[FloatArray, FloatArray]]:
+    """Find the hypothesis' nearest error count and weigh the counts it excludes."""
+    if above:
+        b = float(_b_above(np.asarray(min(bound, 1 - 1e-9))))
+        return tolerated, count_alternatives(size, tolerated + 1, size, _A, b)
+    # A bound below one error has no share of its own to centre on: half an error stands in.
+    mean = max(bound, 0.5 / size) / 2
+    return tolerated + 1, count_alternatives(size, 0, tolerated, _A, _A * (1 - mean) / mean)
+
+
+def running_maximum(outcomes: ArrayLike, bound: float, size: int | None = None) -> FloatArray:
+    """Give the largest log evidence below `bound` up to each look.
+
+    Parameters
+    ----------
+    outcomes : (n,) bool
+        True where the audited item was wrong, in the order of the audit.
+    bound, size
+        As for `log_e_value`.
+
+    Returns
+    -------
+    (n,) float
+        Running maximum of the log e-value, never below 0 (the value before any look).
+
+    Examples
+    --------
+    >>> running_maximum([False, True, False], 0.5).round(2).tolist()
+    [0.53, 0.53, 0.53]
+    """
+    return _running(log_e_value, outcomes, bound, size)
+
+
+def _running(
+    evidence: Callable[..., FloatArray], outcomes: ArrayLike, bound: float, size: int | None
+) -> FloatArray:
+    wrong = check_outcomes(outcomes)
+    values = evidence(np.cumsum(wrong), np.arange(1, wrong.size + 1), bound, size)
+    return np.maximum(np.maximum.accumulate(values), 0.0) if wrong.size else values
+
+
+def check_outcomes(outcomes: ArrayLike) -> BoolArray:
+    """Return audit outcomes as a flat bool array; True is an error.
+
+    Raises
+    ------
+    UsageError
+        The array is not flat, or a value is neither true nor false (a missing outcome is no
+        outcome: leave it out).
+
+    Examples
+    --------
+    >>> check_outcomes([0, 1]).tolist()
+    [False, True]
+    """
+    array = np.asarray(outcomes)
+    if array.ndim != 1:
+        raise UsageError(f"outcomes: expected one dimension, found shape {array.shape}")
+    if array.dtype != np.bool_ and not all(value in (0, 1) for value in array.tolist()):
+        raise UsageError("outcomes: expected true (wrong) or false (right) for every audited item")
+    return array.astype(np.bool_)
+
+
+def certified_at(
+    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None
+) -> int | None:
+    """Give the first look (counted from 1) at which the bound is certified, or None.
+
+    Examples
+    --------
+    >>> certified_at(np.zeros(400, bool), 0.02, 0.05)
+    178
+    """
+    return _first(running_maximum(outcomes, bound, size), risk)
+
+
+def exceeded_at(
+    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None
+) -> int | None:
+    """Give the first look (counted from 1) at which the share is proven above the bound, or None.
+
+    Examples
+    --------
+    >>> exceeded_at([True, True, True], 0.02, 0.05)
+    2
+    """
+    return _first(_running(log_e_value_above, outcomes, bound, size), risk)
+
+
+def _first(maximum: FloatArray, risk: float) -> int | None:
+    reached = np.flatnonzero(maximum >= log_wanted(risk))
+    return int(reached[0]) + 1 if reached.size else None
+
+
+def log_wanted(risk: float) -> float:
+    """Give the log evidence that suffices at `risk`: log(1/risk), less a rounding error.
+
+    Examples
+    --------
+    >>> round(log_wanted(0.05), 6)
+    2.995732
+    """
+    return -math.log(check_share("risk", risk, inside=True)) - ROUNDING
+
+
+def clean_looks_needed(
+    errors: int, n: int, bound: float, risk: float, size: int | None = None
+) -> int | None:
+    """Give how many more looks certify the bound if all of them are clean.
+
+    The evidence grows with every clean look, so the first number that suffices is the smallest.
+
+    Returns
+    -------
+    int or None
+        0 when it is certified already; None when no number of clean looks can.
+
+    Examples
+    --------
+    >>> clean_looks_needed(0, 100, 0.02, 0.05), clean_looks_needed(1, 100, 0.02, 0.05)
+    (78, 225)
+    """
+    wanted = log_wanted(risk)
+    possible = bound > 0 if size is None else errors <= tolerated_errors(bound, size)
+    if not possible:
+        return None
+
+    def enough(more: int) -> bool:
+        return bool(log_e_value(errors, n + more, bound, size) >= wanted)
+
+    if enough(0):
+        return 0
+    low, high = 0, 1 if size is None else size - n
+    while size is None and not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def hypothesis_risk(j: int, risk: float) -> float:
+    """Give the share of `risk` the j-th hypothesis on one sample may spend: 6 risk / (pi j)^2.
+
+    The shares of j = 1, 2, … sum to `risk`, so any number of retrained models may be tested.
+
+    Examples
+    --------
+    >>> round(hypothesis_risk(1, 0.05), 4), round(hypothesis_risk(2, 0.05), 4)
+    (0.0304, 0.0076)
+    """
+    if j < 1:
+        raise UsageError(f"hypothesis number is {j}, expected 1 or more")
+    return 6 * check_share("risk", risk, inside=True) / (math.pi**2 * j**2)
+
+
+def certified_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
+    """Give the smallest bound the evidence certifies at these counts; 1 when none.
+
+    The smallest over all looks so far is valid at every look.
+
+    Examples
+    --------
+    >>> certified_bound([0, 1], [178, 325], 0.05).round(4).tolist()
+    [0.02, 0.02]
+    """
+    k, looks = check_counts(errors, n)
+    wanted = log_wanted(risk)
+    low = k / np.maximum(looks, 1)
+    high = np.ones_like(low)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        certified = log_e_value(k, looks, middle) >= wanted
+        low, high = np.where(certified, low, middle), np.where(certified, middle, high)
+    return np.asarray(high, dtype=np.float64)
+
+
+def proven_lower_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
+    """Give the largest share the evidence proves to be exceeded at these counts; 0 when none.
+
+    Examples
+    --------
+    >>> proven_lower_bound([0, 20], [100, 100], 0.05).round(2).tolist()
+    [0.0, 0.1]
+    """
+    k, looks = check_counts(errors, n)
+    wanted = log_wanted(risk)
+    high = k / np.maximum(looks, 1)
+    low = np.zeros_like(high)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        proven = log_e_value_above(k, looks, middle) >= wanted
+        low, high = np.where(proven, middle, low), np.where(proven, high, middle)
+    return np.asarray(low, dtype=np.float64)
+
+
+def confidence_sequence(errors: int, n: int, confidence: float = 0.95) -> Interval:
+    """Cover the true share at every look at once, at least `confidence` of the time.
+
+    The shares that neither e-process rejects, each at half the risk.
+
+    Examples
+    --------
+    >>> interval = confidence_sequence(4, 200)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0026, 0.0671)
+    """
+    risk = (1 - check_share("confidence", confidence, inside=True)) / 2
+    return Interval(
+        float(proven_lower_bound(errors, n, risk)), float(certified_bound(errors, n, risk))
+    )

@@ -1,0 +1,200 @@
+"""Sets of a known size: tolerated counts, fixed audit plans, e-values without replacement."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import bdtr, betaln, gammaln, logsumexp
+
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray
+from labelops.measure.intervals import check_share
+
+__all__ = [
+    "count_alternatives",
+    "fixed_audit_size",
+    "hypergeometric_cdf",
+    "log_count_ratio",
+    "tolerated_errors",
+]
+
+_SUPPORT_RATIO = 1.03
+_CHUNK = 1 << 20
+
+# A tail that equals the risk in exact arithmetic must not exceed it by floating-point rounding.
+ROUNDING = 1e-10
+
+
+def tolerated_errors(bound: float, size: int) -> int:
+    """Give the largest number of errors that is no more than `bound` of `size` items.
+
+    Examples
+    --------
+    >>> tolerated_errors(0.29, 100)  # 0.29 * 100 is 28.999… in floating point
+    29
+    """
+    return math.floor(bound * size + 1e-9 * max(1.0, bound * size))
+
+
+def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:
+    """Give P(at most k errors among n items drawn from `size` items of which `errors` are wrong).
+
+    Examples
+    --------
+    >>> round(hypergeometric_cdf(0, 10, 1, 5), 6)
+    0.5
+    """
+    lowest, highest = max(0, n - (size - errors)), min(n, errors)
+    if k < lowest:
+        return 0.0
+    if k >= highest:
+        return 1.0
+    counts = np.arange(lowest, k + 1, dtype=np.float64)
+    log_terms = (
+        _log_choose(errors, counts)
+        + _log_choose(size - errors, n - counts)
+        - _log_choose(size, np.float64(n))
+    )
+    return min(1.0, float(np.exp(logsumexp(log_terms))))
+
+
+def _log_choose(n: float, k: FloatArray | np.float64) -> FloatArray:
+    """Log of the binomial coefficient."""
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), dtype=np.float64)
+
+
+def fixed_audit_size(bound: float, risk: float, errors: int = 0, size: int | None = None) -> int:
+    """Give the smallest audit that certifies `bound` when it finds at most `errors` errors.
+
+    For one look at a size fixed beforehand.
+
+    Parameters
+    ----------
+    bound : float
+        Tolerated share of errors, in [0, 1].
+    risk : float
+        Tolerated probability of certifying a set that is worse, in (0, 1).
+    errors : int
+        Errors the plan allows the audit to find.
+    size : int, optional
+        Items in the set; None for an endless stream.
+
+    Raises
+    ------
+    UsageError
+        No audit of any size can certify this.
+
+    Examples
+    --------
+    >>> [fixed_audit_size(0.02, 0.05, k) for k in (0, 1, 2, 4)]
+    [149, 236, 313, 456]
+    >>> fixed_audit_size(0.02, 0.05, size=1000)
+    132
+    """
+    check_share("bound", bound)
+    check_share("risk", risk, inside=True)
+    possible = bound > 0 if size is None else errors <= tolerated_errors(bound, size)
+    if errors < 0 or not possible:
+        raise UsageError(
+            f"no audit certifies a share of errors <= {bound:g} after {errors} errors"
+            + ("" if size is None else f" in a set of {size}")
+        )
+    low, high = errors, errors + 1 if size is None else size
+    while size is None and _false_pass(bound, errors, high, size) > risk:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (low, middle) if _false_pass(bound, errors, middle, size) <= risk else (middle, high)
+        )
+    return high
+
+
+def _false_pass(bound: float, errors: int, n: int, size: int | None) -> float:
+    """Largest probability that a set worse than `bound` shows at most `errors` errors in n."""
+    if size is None:
+        return float(bdtr(errors, n, bound))
+    worse = tolerated_errors(bound, size) + 1
+    return 0.0 if worse > size else hypergeometric_cdf(errors, size, worse, n) * (1 - ROUNDING)
+
+
+@lru_cache(maxsize=256)
+def count_alternatives(
+    size: int, first: int, last: int, a: float, b: float
+) -> tuple[FloatArray, FloatArray]:
+    """Give counts between `first` and `last` with beta-binomial log weights that sum to one.
+
+    Counts far from `first` are thinned geometrically: one in the middle of each bin carries the
+    weight of the bin. Any fixed weights keep the e-value valid.
+
+    Examples
+    --------
+    >>> counts, log_weights = count_alternatives(1000, 0, 20, 0.5, 49.5)
+    >>> counts[:3].tolist(), round(float(np.exp(log_weights).sum()), 6)
+    ([0.0, 1.0, 2.0], 1.0)
+    """
+    counts = np.arange(first, last + 1, dtype=np.float64)
+    log_mass = _log_choose(size, counts) + betaln(counts + a, size - counts + b) - betaln(a, b)
+    log_mass -= logsumexp(log_mass)
+    steps = math.ceil(math.log(counts.size + 1) / math.log(_SUPPORT_RATIO)) + 1
+    kept = np.unique(np.floor(_SUPPORT_RATIO ** np.arange(steps)).astype(np.int64) - 1)
+    kept = kept[kept < counts.size]
+    with np.errstate(divide="ignore"):
+        weights = np.log(np.add.reduceat(np.exp(log_mass), kept))
+    support = np.floor((counts[kept] + np.append(counts[kept[1:]] - 1, last)) / 2)
+    for array in (support, weights):
+        array.setflags(write=False)
+    return support, weights
+
+
+def log_count_ratio(
+    k: FloatArray, n: FloatArray, null: int, size: int, counts: FloatArray, weights: FloatArray
+) -> FloatArray:
+    """Give the log likelihood ratio of a mixture over error counts against `null` errors in all.
+
+    Parameters
+    ----------
+    k, n : (L,) float
+        Errors among the first n items drawn without replacement; both must be possible when the
+        set holds `null` errors.
+    null : int
+        The error count of the hypothesis.
+    size : int
+        Items in the set.
+    counts, weights : (S,) float
+        Alternative error counts and their log weights.
+
+    Examples
+    --------
+    >>> zero, one = np.zeros(1), np.ones(1)
+    >>> ratio = log_count_ratio(zero, one * 5, 1, 10, zero, zero)
+    >>> round(float(np.exp(ratio[0])), 6)  # five clean of ten: twice as likely with no error
+    2.0
+    """
+    rows = max(1, _CHUNK // counts.size)
+    parts = [
+        logsumexp(
+            _log_draw(k[i : i + rows, None], n[i : i + rows, None], counts, size) + weights, axis=1
+        )
+        for i in range(0, k.size, rows)
+    ]
+    mixture = np.concatenate(parts) if parts else np.empty(0)
+    return np.asarray(mixture - _log_draw(k, n, np.float64(null), size), dtype=np.float64)
+
+
+def _log_draw(
+    k: FloatArray, n: FloatArray, wrong: FloatArray | np.float64, size: int
+) -> FloatArray:
+    """Log probability of one order of k errors and n-k clean items, up to a constant."""
+    clean = n - k
+    right = size - wrong
+    possible = (k <= wrong) & (clean <= right)
+    value = (
+        gammaln(wrong + 1)
+        - gammaln(np.maximum(wrong - k, 0) + 1)
+        + gammaln(right + 1)
+        - gammaln(np.maximum(right - clean, 0) + 1)
+    )
+    return np.where(possible, value, -np.inf)

@@ -1,0 +1,77 @@
+"""Sets of a known size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom, hypergeom
+
+from labelops.errors import UsageError
+from labelops.measure.finite import (
+    count_alternatives,
+    fixed_audit_size,
+    hypergeometric_cdf,
+    tolerated_errors,
+)
+
+
+@pytest.mark.parametrize(
+    ("k", "size", "errors", "n"),
+    [
+        (0, 1000, 21, 132),
+        (3, 50, 5, 20),
+        (5, 50, 5, 20),
+        (0, 10, 8, 5),
+        (2, 10, 8, 5),
+        (4, 9, 0, 3),
+    ],
+)
+def test_hypergeometric_oracle(k: int, size: int, errors: int, n: int) -> None:
+    """The distribution function is scipy's."""
+    expected = hypergeom.cdf(k, size, errors, n)
+    assert hypergeometric_cdf(k, size, errors, n) == pytest.approx(expected, abs=1e-10)
+
+
+def test_tolerated_counts_are_not_lost_to_rounding() -> None:
+    """Where bound times size is whole, that many errors are tolerated, and never one more."""
+    for size in (7, 50, 100, 1000, 12345):
+        for errors in range(0, size + 1, max(1, size // 50)):
+            assert tolerated_errors(errors / size, size) == errors
+
+
+def test_plans_of_the_literature() -> None:
+    """A bound of 2 % at 95 % needs 149, 236, 313, 456 looks, and 132 in a set of 1,000."""
+    assert [fixed_audit_size(0.02, 0.05, k) for k in (0, 1, 2, 4)] == [149, 236, 313, 456]
+    assert fixed_audit_size(0.02, 0.05, size=1000) == 132
+
+
+@pytest.mark.parametrize("errors", [0, 1, 5])
+def test_a_plan_is_the_smallest(errors: int) -> None:
+    """One look less would break the promise."""
+    n = fixed_audit_size(0.03, 0.1, errors)
+    assert binom.cdf(errors, n, 0.03) <= 0.1 < binom.cdf(errors, n - 1, 0.03)
+    n = fixed_audit_size(0.03, 0.1, errors, size=700)
+    assert hypergeom.cdf(errors, 700, 22, n) <= 0.1 < hypergeom.cdf(errors, 700, 22, n - 1)
+
+
+def test_plans_that_cannot_be() -> None:
+    """Zero tolerance on a stream, or more errors than a set may hold, has no plan."""
+    with pytest.raises(UsageError, match="no audit"):
+        fixed_audit_size(0.0, 0.05)
+    with pytest.raises(UsageError, match="no audit"):
+        fixed_audit_size(0.02, 0.05, errors=3, size=100)
+
+
+def test_zero_tolerance_on_a_set() -> None:
+    """To exclude a single error at 95 % one looks at 95 % of the set."""
+    assert fixed_audit_size(0.0, 0.05, size=100) == 95
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 20), (0, 2000), (2001, 100_000), (5, 5)])
+def test_alternatives_are_a_distribution(first: int, last: int) -> None:
+    """Weights sum to one over few counts inside the range, starting with the first."""
+    counts, log_weights = count_alternatives(100_000, first, last, 0.5, 49.5)
+    assert np.exp(log_weights).sum() == pytest.approx(1.0)
+    assert counts[0] == first
+    assert counts[-1] <= last
+    assert counts.size <= 400
