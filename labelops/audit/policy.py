@@ -1,0 +1,38 @@
+"""How suspicious a label must be to go back to people: `[audit]` in labelops.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SettingsError
+
+__all__ = ["AuditPolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPolicy:
+    """Settings of the search for label errors.
+
+    Parameters
+    ----------
+    planted : float in [0, 1]
+        Share of labels in which known errors are planted, in memory only, to measure recall.
+    suspects : float in [0, 1]
+        Largest share of the set that one audit may suspect.
+    annotator_floor : float in [0, 1]
+        An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of its range.
+    """
+
+    planted: float = 0.02
+    suspects: float = 0.05
+    annotator_floor: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("planted", "suspects", "annotator_floor"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")

@@ -1,0 +1,43 @@
+"""When votes are enough evidence for a label: `[consolidate]` in labelops.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SettingsError
+
+__all__ = ["ConsolidatePolicy"]
+
+METHODS = ("auto", "majority", "dawid_skene")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolidatePolicy:
+    """How votes become a label.
+
+    Parameters
+    ----------
+    method : {"auto", "majority", "dawid_skene"}
+        `auto` uses the model's out-of-fold probabilities beside the votes where there are
+        any, else what the number of votes supports.
+    min_posterior : float in (0, 1)
+        Least calibrated posterior of a decided label.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of its range.
+    """
+
+    method: str = "auto"
+    min_posterior: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise SettingsError(
+                f"consolidate.method is {self.method!r}, expected one of {', '.join(METHODS)}"
+            )
+        if not 0.0 < self.min_posterior < 1.0:
+            raise SettingsError(
+                f"consolidate.min_posterior is {self.min_posterior}, expected between 0 and 1"
+            )

@@ -1,0 +1,186 @@
+"""The checks: facts about a candidate against the policy's bounds. None ever fails open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import shown
+from ..measure.agreement import AgreementResult
+from .certificate import Certificate
+from .policy import GatePolicy
+from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
+
+__all__ = ["CHECKS", "Facts", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a release candidate.
+
+    Parameters
+    ----------
+    items : int
+        Items in the label set.
+    decided : int
+        Those with a decided label.
+    class_counts : mapping of class name to int
+        Labels of each class of the schema, zeros included.
+    certificate : Certificate or None
+        From the random audit; None before there is a frozen candidate to audit.
+    agreement : AgreementResult or None
+        Between people on the random overlap; None without any pair of votes.
+    forbidden : mapping of item id to str
+        Items whose rights forbid the purpose, with the reason.
+    open_findings : int
+        Suspicions that nobody has reviewed, or that a review upheld without a new label.
+    split_groups : mapping of group to str
+        Leakage groups on more than one side of a split, with an explanation.
+    waiting : str
+        What the pipeline still waits for, in words; empty when nothing.
+    """
+
+    items: int
+    decided: int
+    class_counts: Mapping[str, int]
+    certificate: Certificate | None
+    agreement: AgreementResult | None
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+    open_findings: int = 0
+    split_groups: Mapping[str, str] = field(default_factory=dict)
+    waiting: str = ""
+
+
+def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name, certificate = "certified error", facts.certificate
+    target = f"≤ {policy.error:.4g} at {policy.confidence:.4g} confidence"
+    if certificate is None:
+        why = facts.waiting or "no candidate is frozen yet"
+        return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
+    seen = f"{certificate.errors} wrong in {certificate.n} blind random audits"
+    value = certificate.certified_error
+    if certificate.status == PASS:
+        return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)
+    if certificate.status == FAIL:
+        return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
+    more = f"{seen}; {certificate.needed} more clean audits certify {target}"
+    return CheckResult(name, INCONCLUSIVE, more, value, policy.error, certificate.needed)
+
+
+def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name, found = "agreement", facts.agreement
+    if found is None or math.isnan(found.alpha):
+        return CheckResult(
+            name, INCONCLUSIVE, "no two people labeled the same random item", None, policy.agreement
+        )
+    text = f"α = {found.alpha:.3f} [{found.low:.3f}, {found.high:.3f}] on {found.items} items"
+    if found.low >= policy.agreement:
+        return CheckResult(name, PASS, text, found.alpha, policy.agreement)
+    if found.high < policy.agreement:
+        return CheckResult(
+            name, FAIL, f"{text}, below {policy.agreement:g}", found.alpha, policy.agreement
+        )
+    more = f"{text}; the interval holds {policy.agreement:g}: more overlap is needed"
+    return CheckResult(name, INCONCLUSIVE, more, found.alpha, policy.agreement)
+
+
+def _enough_evidence(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name = "enough evidence"
+    if facts.items == 0:
+        return CheckResult(name, FAIL, "the label set has no items", None, policy.decided)
+    share = facts.decided / facts.items
+    text = f"{facts.decided} of {facts.items} items have a label"
+    if share >= policy.decided:
+        return CheckResult(name, PASS, text, share, policy.decided)
+    need = math.ceil(policy.decided * facts.items) - facts.decided
+    status = INCONCLUSIVE if facts.waiting else FAIL
+    return CheckResult(
+        name, status, f"{text}; {need} more items need evidence", share, policy.decided
+    )
+
+
+def _class_minimum(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name = "class minimum"
+    rarest = min(facts.class_counts, key=lambda c: facts.class_counts[c])
+    count = facts.class_counts[rarest]
+    text = f"the rarest class {shown(rarest)} has {count} labels"
+    if count >= policy.per_class:
+        return CheckResult(name, PASS, text, count, policy.per_class)
+    status = INCONCLUSIVE if facts.waiting else FAIL
+    return CheckResult(
+        name, status, f"{text}, fewer than {policy.per_class}", count, policy.per_class
+    )
+
+
+def _rights(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name, count = "rights", len(facts.forbidden)
+    if not count:
+        return CheckResult(name, PASS, f"every item may be used for {policy.purpose!r}", 0, 0)
+    item, reason = next(iter(facts.forbidden.items()))
+    text = f"{count} items may not be used for {policy.purpose!r}, such as {shown(item)}: {reason}"
+    return CheckResult(name, FAIL, text, count, 0)
+
+
+def _findings(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name = "open findings"
+    share = facts.open_findings / facts.items if facts.items else 1.0
+    text = f"{facts.open_findings} open suspicions"
+    if share <= policy.open_findings:
+        return CheckResult(name, PASS, text, share, policy.open_findings)
+    status = INCONCLUSIVE if facts.waiting else FAIL
+    return CheckResult(
+        name, status, f"{text}: review them before release", share, policy.open_findings
+    )
+
+
+def _splits(facts: Facts, policy: GatePolicy) -> CheckResult:
+    name, count = "leakage groups", len(facts.split_groups)
+    if not count:
+        return CheckResult(name, PASS, "no leakage group stands on two sides of a split", 0, 0)
+    group, why = next(iter(facts.split_groups.items()))
+    text = f"{count} leakage groups are split, such as {shown(group)}: {why}"
+    return CheckResult(name, FAIL, text, count, 0)
+
+
+Check = Callable[[Facts, GatePolicy], CheckResult]
+
+CHECKS: Mapping[str, Check] = {
+    "certified error": _certified_error,
+    "agreement": _agreement,
+    "enough evidence": _enough_evidence,
+    "class minimum": _class_minimum,
+    "rights": _rights,
+    "open findings": _findings,
+    "leakage groups": _splits,
+}
+"""Every check by name."""
+
+
+def evaluate(
+    facts: Facts, policy: GatePolicy, checks: Mapping[str, Check] | None = None
+) -> Verdict:
+    """Run every check, whatever the others say; a check that raises has failed.
+
+    Parameters
+    ----------
+    facts : Facts
+    policy : GatePolicy
+    checks : mapping of name to check, optional
+        `CHECKS` unless given; add your own functions `(facts, policy) -> CheckResult`.
+
+    Examples
+    --------
+    >>> facts = Facts(2, 2, {"cat": 1, "dog": 1}, None, None)
+    >>> [c.name for c in evaluate(facts, GatePolicy()).checks if c.status == "inconclusive"]
+    ['certified error', 'agreement']
+    """
+    chosen = CHECKS if checks is None else checks
+    return Verdict(tuple(_guarded(n, check, facts, policy) for n, check in chosen.items()))
+
+
+def _guarded(name: str, check: Check, facts: Facts, policy: GatePolicy) -> CheckResult:
+    try:
+        return check(facts, policy)
+    except Exception as error:  # noqa: BLE001 - whatever broke a check, the gate stays closed
+        return CheckResult(name, FAIL, f"the check itself broke: {type(error).__name__}: {error}")

@@ -1,0 +1,69 @@
+"""What a release must satisfy: the policy of `[gate]` in labelops.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SettingsError
+
+__all__ = ["GatePolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """Bounds that a release candidate is held against; all of them are always evaluated.
+
+    Parameters
+    ----------
+    error : float in (0, 1)
+        Most wrong labels tolerated, as a share of the set (ε).
+    confidence : float in (0, 1)
+        How sure that must be (1 − δ).
+    agreement : float in [-1, 1]
+        Least Krippendorff α between people; the lower end of its interval must reach it.
+    decided : float in [0, 1]
+        Least share of items with enough evidence for a label.
+    per_class : int
+        Least number of labels of each class.
+    purpose : str
+        What the labels are released for; every item's rights must allow it.
+    open_findings : float in [0, 1]
+        Most open suspicions, as a share of the set.
+
+    Raises
+    ------
+    SettingsError
+        If a bound is out of its range.
+
+    Examples
+    --------
+    >>> GatePolicy(error=0.02).risk
+    0.05
+    """
+
+    error: float = 0.02
+    confidence: float = 0.95
+    agreement: float = 0.6
+    decided: float = 0.99
+    per_class: int = 1
+    purpose: str = "training"
+    open_findings: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("error", "confidence"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise SettingsError(
+                    f"gate.{name} is {getattr(self, name)}, expected a number between 0 and 1"
+                )
+        for name in ("decided", "open_findings"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingsError(f"gate.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not -1.0 <= self.agreement <= 1.0:
+            raise SettingsError(f"gate.agreement is {self.agreement}, expected -1 to 1")
+        if self.per_class < 0:
+            raise SettingsError(f"gate.per_class is {self.per_class}, expected 0 or more")
+
+    @property
+    def risk(self) -> float:
+        """δ: the risk that a certificate is wrong."""
+        return round(1.0 - self.confidence, 12)

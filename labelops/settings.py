@@ -1,0 +1,426 @@
+"""labelops.toml and the environment → frozen dataclasses; nothing else reads either.
+
+Every section is a dataclass, and its docstring is its documentation. A key nobody knows is
+an error with the nearest known key, so a misspelt bound cannot silently be a default. A
+setting `[gate] error` may be overridden by `LABELOPS_GATE_ERROR`. Secrets come from the
+environment only: a file that holds one is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, get_type_hints
+
+from .audit.policy import AuditPolicy
+from .autolabel.policy import AcceptancePolicy
+from .consolidate.policy import ConsolidatePolicy
+from .errors import SchemaError, SettingsError, shown
+from .gate.policy import GatePolicy
+from .route.plan import RoutePolicy
+from .schema import Schema
+
+__all__ = [
+    "LabelerSettings",
+    "QueueSettings",
+    "ScheduleSettings",
+    "Secret",
+    "Settings",
+    "SourceSettings",
+    "SplitSettings",
+    "find_settings",
+    "read_settings",
+]
+
+FILE = "labelops.toml"
+T = TypeVar("T")
+
+
+class Secret:
+    """A text that shows itself only when asked by name.
+
+    Examples
+    --------
+    >>> str(Secret("token")), Secret("token").reveal()
+    ('********', 'token')
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "********"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def reveal(self) -> str:
+        """Return the secret itself."""
+        return self._text
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """`[source.NAME]`: where items come from and what may be done with them.
+
+    Parameters
+    ----------
+    name : str
+        The section's NAME.
+    path : str
+        File or folder, relative to labelops.toml.
+    format : {"csv", "jsonl", "parquet", "folder", ""}
+        Empty: by the path's ending.
+    key : str
+        Column with the owner's key; empty: a keyed digest of the content.
+    text, image : str
+        Column with the text, or with an image file's path relative to `path`'s folder.
+    group : str
+        Column with the owner's group (user, document) that must not be split.
+    gold : str
+        Column with known answers for some items, used to measure annotators, never as votes.
+    licence : str
+        Licence of the payloads, as SPDX where one exists.
+    purposes : tuple of str
+        What they may be used for. None named: nothing is allowed, and the gate says so.
+    region : str
+        Where they may be used.
+    expires : str
+        ISO date when the rights end.
+    """
+
+    name: str
+    path: str
+    format: str = ""
+    key: str = ""
+    text: str = ""
+    image: str = ""
+    group: str = ""
+    gold: str = ""
+    licence: str = ""
+    purposes: tuple[str, ...] = ()
+    region: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelerSettings:
+    """`[labeler]`: what proposes labels.
+
+    Parameters
+    ----------
+    type : {"sklearn", "http", "rules", "none"}
+        Which labeler end.
+    estimator : str
+        Dotted name of a scikit-learn classifier; empty: the default for the media.
+    params : table
+        Its keyword arguments.
+    url : str
+        Address of a server of the ML-backend protocol.
+    timeout : float
+        Seconds to wait for one answer.
+    rules : tuple of str
+        Python functions as `module:function`.
+    """
+
+    type: str = "sklearn"
+    estimator: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+    url: str = ""
+    timeout: float = 30.0
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """`[queue]`: where people label.
+
+    Parameters
+    ----------
+    type : {"local", "label-studio"}
+        The embedded queue, or a Label Studio server.
+    url : str
+        Its address; `LABEL_STUDIO_URL` goes first. The key is `LABEL_STUDIO_API_KEY`.
+    timeout : float
+        Seconds to wait for one answer.
+    """
+
+    type: str = "local"
+    url: str = ""
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """`[schedule]`: when the flows run; a cron expression, or seconds between runs.
+
+    Parameters
+    ----------
+    send, receive, publish : str
+        Five cron fields, or a number of seconds; empty: only by hand.
+    timezone : str
+        Of the cron expressions.
+    """
+
+    send: str = "0 * * * *"
+    receive: str = "*/15 * * * *"
+    publish: str = "30 * * * *"
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """`[split]`: shares of leakage groups on each side of the training frame.
+
+    Parameters
+    ----------
+    train, validation, test : float
+        Shares that sum to 1.
+    """
+
+    train: float = 0.8
+    validation: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        shares = (self.train, self.validation, self.test)
+        if min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-9:
+            raise SettingsError(f"split: shares {shares} must be 0 or more and sum to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a label set's labelops.toml says, checked.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of labelops.toml; relative paths start there.
+    workspace : str
+        Folder or `s3://bucket/prefix` where everything is kept.
+    schema : Schema
+    sources : tuple of SourceSettings
+    labeler, accept, route, consolidate, audit, gate, split, queue, schedule
+        The sections, each with defaults.
+    label_studio_key : Secret
+        From `LABEL_STUDIO_API_KEY`.
+    key : Secret
+        From `LABELOPS_KEY`: keys item digests and random draws; empty: the workspace's own.
+    """
+
+    root: Path
+    workspace: str
+    schema: Schema
+    sources: tuple[SourceSettings, ...]
+    labeler: LabelerSettings
+    accept: AcceptancePolicy
+    route: RoutePolicy
+    consolidate: ConsolidatePolicy
+    audit: AuditPolicy
+    gate: GatePolicy
+    split: SplitSettings
+    queue: QueueSettings
+    schedule: ScheduleSettings
+    label_studio_key: Secret
+    key: Secret
+
+
+_SECTIONS = (
+    "labeler",
+    "accept",
+    "route",
+    "consolidate",
+    "audit",
+    "gate",
+    "split",
+    "queue",
+    "schedule",
+)
+_TOP = ("workspace", "schema", "source", *_SECTIONS)
+_SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames")
+_SECRET_WORDS = ("key", "token", "secret", "password")
+
+
+def find_settings(start: Path) -> Path:
+    """Return the nearest labelops.toml in `start` or a folder above it.
+
+    Raises
+    ------
+    SettingsError
+        If there is none.
+    """
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise SettingsError(
+        f"no {FILE} in {here} or above; run `labelops init` to write one, or name it with --config"
+    )
+
+
+def read_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check a labelops.toml, with overrides from the environment.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    environ : mapping, optional
+        Instead of the process's environment.
+
+    Raises
+    ------
+    SettingsError
+        Naming the file, the key, the value and what was expected.
+    """
+    env = os.environ if environ is None else environ
+    raw = _toml(path)
+    _known(raw, _TOP, str(path))
+    try:
+        return _settings(raw, path.resolve().parent, env)
+    except (SettingsError, SchemaError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> Settings:
+    def section(cls: type[T], name: str) -> T:
+        return _section(cls, raw.get(name, {}), name, env)
+
+    queue = section(QueueSettings, "queue")
+    return Settings(
+        root=root,
+        workspace=_workspace(
+            env.get("LABELOPS_WORKSPACE") or raw.get("workspace", "workspace"), root
+        ),
+        schema=_schema(raw.get("schema")),
+        sources=_sources(raw.get("source", {}), env),
+        labeler=section(LabelerSettings, "labeler"),
+        accept=section(AcceptancePolicy, "accept"),
+        route=section(RoutePolicy, "route"),
+        consolidate=section(ConsolidatePolicy, "consolidate"),
+        audit=section(AuditPolicy, "audit"),
+        gate=section(GatePolicy, "gate"),
+        split=section(SplitSettings, "split"),
+        queue=dataclasses.replace(queue, url=env.get("LABEL_STUDIO_URL") or queue.url),
+        schedule=section(ScheduleSettings, "schedule"),
+        label_studio_key=Secret(env.get("LABEL_STUDIO_API_KEY", "")),
+        key=Secret(env.get("LABELOPS_KEY", "")),
+    )
+
+
+def _workspace(value: object, root: Path) -> str:
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"workspace is {shown(value)}, expected a folder or s3://…")
+    return value if "://" in value else str(root / value)
+
+
+def _toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; `labelops init` writes one") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def _known(table: object, known: tuple[str, ...], where: str) -> None:
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where}: expected a table, found {shown(table)}")
+    for key in table:
+        if key in known:
+            continue
+        if any(word in str(key).lower() for word in _SECRET_WORDS):
+            raise SettingsError(
+                f"{where}: {key!r} looks like a secret; secrets come from the environment only"
+            )
+        near = difflib.get_close_matches(str(key), known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise SettingsError(f"{where}: unknown key {key!r}; {hint}")
+
+
+def _schema(raw: object) -> Schema:
+    if not isinstance(raw, Mapping):
+        raise SettingsError("[schema] is missing; it needs `name` and `classes`")
+    _known(raw, _SCHEMA_KEYS, "[schema]")
+    for key in ("name", "classes"):
+        if key not in raw:
+            raise SettingsError(f"[schema] needs `{key}`")
+    if not isinstance(raw["classes"], list):
+        raise SettingsError(f"schema.classes is {shown(raw['classes'])}, expected a list of names")
+    return Schema.from_json(dict(raw))
+
+
+def _sources(raw: object, env: Mapping[str, str]) -> tuple[SourceSettings, ...]:
+    if not isinstance(raw, Mapping):
+        raise SettingsError("[source.NAME] sections are missing or not tables")
+    return tuple(
+        _section(SourceSettings, {"name": name, **_table(table, name)}, f"source.{name}", env)
+        for name, table in raw.items()
+    )
+
+
+def _table(raw: object, name: str) -> Mapping[str, object]:
+    if not isinstance(raw, Mapping):
+        raise SettingsError(f"[source.{name}] is not a table; write it as a section of its own")
+    return raw
+
+
+def _section(cls: type[T], raw: object, where: str, env: Mapping[str, str]) -> T:
+    hints = get_type_hints(cls)
+    _known(raw, tuple(hints), f"[{where}]")
+    values = dict(raw) if isinstance(raw, Mapping) else {}
+    for key in hints:
+        override = env.get(f"LABELOPS_{where.replace('.', '_')}_{key}".upper())
+        if override is not None:
+            values[key] = _from_text(override, hints[key], f"{where}.{key}")
+    typed = {k: _typed(v, hints[k], f"{where}.{k}") for k, v in values.items()}
+    try:
+        return cls(**typed)
+    except TypeError as error:
+        missing = str(error).split("argument")[-1].strip(": s")
+        raise SettingsError(f"[{where}] needs {missing}") from None
+
+
+def _from_text(text: str, hint: object, where: str) -> object:
+    try:
+        if hint is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
+        if hint is int:
+            return int(text)
+        if hint is float:
+            return float(text)
+    except (KeyError, ValueError):
+        name = getattr(hint, "__name__", str(hint))
+        raise SettingsError(
+            f"{where} from the environment is {shown(text)}, expected {name}"
+        ) from None
+    return text.split(",") if hint == tuple[str, ...] else text
+
+
+def _typed(value: object, hint: object, where: str) -> object:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if hint == tuple[str, ...]:
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return tuple(value)
+        raise SettingsError(f"{where} is {shown(value)}, expected a list of texts")
+    if hint in (str, int, float, bool):
+        if type(value) is hint:
+            return value
+        raise SettingsError(
+            f"{where} is {shown(value)}, expected {getattr(hint, '__name__', hint)}"
+        )
+    if isinstance(value, Mapping):
+        return value
+    raise SettingsError(f"{where} is {shown(value)}, expected a table")
