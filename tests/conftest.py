@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# The conformance suites ship in the package; their asserts should explain themselves too.
+pytest.register_assert_rewrite("labelops.testing")
+
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
