@@ -59,21 +59,21 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
         why = facts.waiting or "no candidate is frozen yet"
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
     seen = f"{certificate.errors} wrong in {certificate.n} blind random audits"
-    value = certificate.certified_error
+    value = certificate.certified
     if certificate.status == PASS:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)
     if certificate.status == FAIL:
         return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
-    more = f"{seen}; {certificate.needed} more clean audits certify {target}"
-    return CheckResult(name, INCONCLUSIVE, more, value, policy.error, certificate.needed)
+    needed = certificate.needed or 0
+    more = f"{seen}; {needed} more clean audits certify {target}"
+    return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
 
 
 def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, found = "agreement", facts.agreement
-    if found is None or math.isnan(found.alpha):
-        return CheckResult(
-            name, INCONCLUSIVE, "no two people labeled the same random item", None, policy.agreement
-        )
+    if found is None or found.alpha is None or found.low is None or found.high is None:
+        why = (found.reason if found else "") or "no two people labeled the same random item"
+        return CheckResult(name, INCONCLUSIVE, why, None, policy.agreement)
     text = f"α = {found.alpha:.3f} [{found.low:.3f}, {found.high:.3f}] on {found.items} items"
     if found.low >= policy.agreement:
         return CheckResult(name, PASS, text, found.alpha, policy.agreement)
