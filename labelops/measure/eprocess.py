@@ -136,7 +136,7 @@ def _b_above(p0: FloatArray) -> FloatArray:
 def _check_bounds(bound: ArrayLike) -> None:
     values = np.asarray(bound, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
-        raise UsageError(f"bound is {bound}, expected a share from 0 to 1")
+        raise UsageError(f"bound is {values}, expected a share from 0 to 1")
 
 
 def _log_mixture(

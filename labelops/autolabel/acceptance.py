@@ -1,0 +1,314 @@
+"""When a model's proposals may become labels: the loosest cut-off with a guarantee.
+
+Two promises, each wrong with probability at most `risk`:
+
+- `joint_threshold` (the default): of the *whole* set, people labeling what the model may not, at
+  most a share `error` ends up wrong;
+- `selective_threshold`: of the *accepted* items at most a share `error` is wrong.
+
+Both need a calibration sample that was drawn uniformly at random from the same items and labeled by
+people. A sample chosen by uncertainty, or one the model was trained on, voids the promise.
+
+References
+----------
+Candès, Ilyas, Zrnic 2025, Probably approximately correct labels, https://arxiv.org/abs/2506.10908
+Geifman, El-Yaniv 2017, https://arxiv.org/abs/1705.08500
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import bdtr
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.finite import ROUNDING, hypergeometric_cdf, tolerated_errors
+from labelops.measure.intervals import check_share
+
+__all__ = ["Acceptance", "joint_threshold", "selective_threshold"]
+
+_STEPS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A cut-off for scores and how it came about.
+
+    Attributes
+    ----------
+    rule : str
+        `joint` or `selective`.
+    threshold : float or None
+        Scores at or above it are accepted; None accepts nothing.
+    accepted : int
+        Items of the pool that are accepted.
+    calibration : int
+        Items of the calibration sample.
+    errors : int
+        Wrong proposals of the calibration sample among the accepted scores.
+    critical : int
+        The most wrong proposals the rule would have borne there; -1 when it bears none at all.
+    error, risk : float
+        What was asked for.
+    reason : str
+        One sentence on why the threshold is where it is.
+    """
+
+    rule: str
+    threshold: float | None
+    accepted: int
+    calibration: int
+    errors: int
+    critical: int
+    error: float
+    risk: float
+    reason: str
+
+    def accepts(self, scores: ArrayLike) -> BoolArray:
+        """Tell for each score `(N,)` whether it is accepted; a missing score (NaN) never is.
+
+        Examples
+        --------
+        >>> rule = joint_threshold([0.9], [0.9] * 99, [0] * 99, error=0.1, risk=0.05,
+        ...                        pool_size=None)
+        >>> rule.accepts([0.95, 0.2, float("nan")]).tolist()
+        [True, False, False]
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        if self.threshold is None:
+            return np.zeros(values.shape, dtype=np.bool_)
+        return np.asarray(values >= self.threshold)
+
+
+def joint_threshold(
+    scores_pool: ArrayLike,
+    scores_calibration: ArrayLike,
+    errors_calibration: ArrayLike,
+    *,
+    error: float,
+    risk: float,
+    pool_size: int | None,
+) -> Acceptance:
+    """Find the loosest cut-off under which at most a share `error` of the whole set is wrong.
+
+    Wrong with probability at most `risk`, without any assumption on scores or model. Counted are
+    wrong accepted labels per item of the whole set, people's labels taken as right.
+
+    Parameters
+    ----------
+    scores_pool : (M,) array-like of float
+        Scores of the items to decide, higher is surer; NaN is missing and never accepted.
+    scores_calibration : (K,) array-like of float
+        Scores of the calibration sample; NaN is missing: not accepted at any cut-off, and never
+        read as 0.
+    errors_calibration : (K,) array-like of bool
+        Whether people found the proposal wrong.
+    error, risk : float
+        Tolerated share of wrong labels, in [0, 1]; tolerated risk of exceeding it, in (0, 1).
+    pool_size : int or None
+        Items in the set the sample was drawn from without replacement, the sample included; None
+        when items keep coming (the sample is then of the stream).
+
+    Returns
+    -------
+    Acceptance
+        Equal scores are accepted whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        Arrays differ in length, a score is infinite, an outcome is missing, or the pool is smaller
+        than the sample.
+
+    Examples
+    --------
+    >>> sure, unsure = [0.9] * 80, [0.3] * 20
+    >>> found = joint_threshold(
+    ...     sure * 10 + unsure * 10, sure + unsure, [0] * 80 + [1] * 20,
+    ...     error=0.05, risk=0.05, pool_size=1000,
+    ... )
+    >>> found.threshold, found.accepted, found.critical
+    (0.9, 800, 1)
+    """
+    pool, sample, wrong = _check(scores_pool, scores_calibration, errors_calibration, error, risk)
+    if pool_size is not None and pool_size < sample.size:
+        raise UsageError(
+            f"pool_size is {pool_size}, smaller than the calibration sample of {sample.size}"
+        )
+    critical = _critical_joint(sample.size, error, risk, pool_size)
+    if critical < 0:
+        reason = (
+            f"{sample.size} calibration items cannot show a share of errors <= {error:g} "
+            f"at risk {risk:g}, even with none wrong"
+        )
+        return _nothing("joint", sample.size, critical, error, risk, reason)
+    # Errors only grow as the cut-off loosens: the first cut-off beyond the critical count ends it.
+    failing = np.sort(sample[wrong & ~np.isnan(sample)])[::-1]
+    beyond = failing[critical] if failing.size > critical else -np.inf
+    candidates = np.concatenate([pool, sample])
+    candidates = candidates[candidates > beyond]
+    if not candidates.size:
+        reason = f"more than {critical} of the surest calibration items are wrong"
+        if not np.isfinite(np.concatenate([pool, sample])).any():
+            reason = "no item has a score"
+        return _nothing("joint", sample.size, critical, error, risk, reason)
+    reason = (
+        "all scores are accepted"
+        if np.isneginf(beyond)
+        else f"any looser cut-off has more than {critical} calibration errors"
+    )
+    return _accept(
+        "joint", float(candidates.min()), pool, sample, wrong, critical, error, risk, reason
+    )
+
+
+def _critical_joint(n: int, error: float, risk: float, pool_size: int | None) -> int:
+    """Find the most sampled errors that still rule out a worse share than `error`; -1 if none."""
+    if error >= 1:
+        return n
+    low, high = -1, n + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (middle, high)
+            if _tail(middle, n, error, pool_size) <= risk * (1 + ROUNDING)
+            else (low, middle)
+        )
+    return low
+
+
+def _tail(k: int, n: int, error: float, pool_size: int | None) -> float:
+    """Probability of at most k sampled errors at the edge of what is tolerated."""
+    if pool_size is None:
+        return float(bdtr(k, n, error))
+    worse = tolerated_errors(error, pool_size) + 1
+    return 0.0 if worse > pool_size else hypergeometric_cdf(k, pool_size, worse, n)
+
+
+def selective_threshold(
+    scores_pool: ArrayLike,
+    scores_calibration: ArrayLike,
+    errors_calibration: ArrayLike,
+    *,
+    error: float,
+    risk: float,
+) -> Acceptance:
+    """Find a loose cut-off under which at most a share `error` of the *accepted* items is wrong.
+
+    Cut-offs fixed by the scores alone are tested from strict to loose, each at the full risk, up to
+    the first that fails: wrong with probability at most `risk`. The strictest holds about three
+    times the items that a faultless sample needs, so that the walk can begin.
+
+    Parameters, errors raised
+        As for `joint_threshold`.
+
+    Returns
+    -------
+    Acceptance
+        `errors` and `critical` are those of the accepted cut-off (or of the failed first one).
+
+    Examples
+    --------
+    >>> found = selective_threshold([0.9, 0.1], [0.9] * 59, [0] * 59, error=0.05, risk=0.05)
+    >>> found.threshold, found.accepted
+    (0.9, 1)
+    """
+    pool, sample, wrong = _check(scores_pool, scores_calibration, errors_calibration, error, risk)
+    grid = _grid(sample, error, risk)
+    if not grid.size:
+        reason = (
+            f"{int((~np.isnan(sample)).sum())} scored calibration items are too few to show "
+            f"a share of errors <= {error:g} at risk {risk:g}"
+        )
+        return _nothing("selective", sample.size, -1, error, risk, reason)
+    counts, failures = _at_or_above(sample, grid), _at_or_above(sample[wrong], grid)
+    failed = bdtr(failures, counts, error) > risk * (1 + ROUNDING)
+    passed = int(np.argmax(failed)) if failed.any() else grid.size
+    critical = _critical_joint(int(counts[max(passed - 1, 0)]), error, risk, None)
+    if not passed:
+        reason = f"{failures[0]} of the {counts[0]} surest calibration items are wrong"
+        return _nothing("selective", sample.size, critical, error, risk, reason)
+    reason = (
+        "every cut-off of the grid passed"
+        if passed == grid.size
+        else f"the next cut-off has {failures[passed]} errors in {counts[passed]} items"
+    )
+    threshold = float(grid[passed - 1])
+    return _accept("selective", threshold, pool, sample, wrong, critical, error, risk, reason)
+
+
+def _grid(sample: FloatArray, error: float, risk: float) -> FloatArray:
+    """Cut-offs from strict to loose, chosen from the scores without any look at the outcomes."""
+    ranked = np.sort(sample[~np.isnan(sample)])[::-1]
+    if error <= 0 or not ranked.size:
+        return ranked[:0]
+    fewest = 1 if error >= 1 else math.ceil(math.log(risk) / math.log1p(-error))
+    if ranked.size < fewest:
+        return ranked[:0]
+    first = min(3 * fewest, ranked.size)
+    ranks = np.unique(np.linspace(first, ranked.size, _STEPS).round().astype(np.int64))
+    return np.asarray(np.unique(ranked[ranks - 1])[::-1], dtype=np.float64)
+
+
+def _at_or_above(scores: FloatArray, grid: FloatArray) -> IntArray:
+    """Count the scores at or above each cut-off; missing scores are above none."""
+    ranked = np.sort(scores[~np.isnan(scores)])
+    return np.asarray(ranked.size - np.searchsorted(ranked, grid, side="left"), dtype=np.int64)
+
+
+def _check(
+    scores_pool: ArrayLike,
+    scores_calibration: ArrayLike,
+    errors_calibration: ArrayLike,
+    error: float,
+    risk: float,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Check scores and outcomes and return them as arrays."""
+    check_share("error", error)
+    check_share("risk", risk, inside=True)
+    pool = np.asarray(scores_pool, dtype=np.float64)
+    sample = np.asarray(scores_calibration, dtype=np.float64)
+    outcome = np.asarray(errors_calibration, dtype=np.float64)
+    if pool.ndim != 1 or sample.ndim != 1 or sample.shape != outcome.shape:
+        raise UsageError(
+            f"acceptance: pool {pool.shape}, calibration scores {sample.shape} and outcomes "
+            f"{outcome.shape}; expected flat arrays, the last two of one length"
+        )
+    for name, scores in (("pool", pool), ("calibration", sample)):
+        if np.isinf(scores).any():
+            row = int(np.flatnonzero(np.isinf(scores))[0])
+            raise UsageError(
+                f"{name} score of row {row} is {scores[row]}, expected a finite number"
+            )
+    if not np.isin(outcome, (0, 1)).all():
+        row = int(np.flatnonzero(~np.isin(outcome, (0, 1)))[0])
+        raise UsageError(
+            f"calibration outcome of row {row} is {outcome[row]}, expected true or false"
+        )
+    return pool, sample, outcome.astype(np.bool_)
+
+
+def _nothing(
+    rule: str, n: int, critical: int, error: float, risk: float, reason: str
+) -> Acceptance:
+    return Acceptance(rule, None, 0, n, 0, critical, error, risk, reason)
+
+
+def _accept(
+    rule: str,
+    threshold: float,
+    pool: FloatArray,
+    sample: FloatArray,
+    wrong: BoolArray,
+    critical: int,
+    error: float,
+    risk: float,
+    reason: str,
+) -> Acceptance:
+    accepted = int((pool >= threshold).sum())
+    errors = int((sample[wrong] >= threshold).sum())
+    return Acceptance(rule, threshold, accepted, sample.size, errors, critical, error, risk, reason)

@@ -1,0 +1,206 @@
+"""The certificate from a random audit."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from labelops.errors import UsageError
+from labelops.gate.certificate import certify
+from labelops.measure.codes import BoolArray, IntArray
+from labelops.measure.eprocess import clean_looks_needed
+from labelops.measure.intervals import Interval
+
+BOUND, RISK = 0.02, 0.05
+
+
+@cache
+def _boundary(size: int | None = None) -> IntArray:
+    """Give the looks at which the bound is certified with 0, 1, 2 … errors."""
+    needed = (clean_looks_needed(k, k, BOUND, RISK, size) for k in range(140 if not size else 10))
+    return np.array([k + more for k, more in enumerate(needed) if more is not None])
+
+
+def _first_pass(wrong: BoolArray, boundary: IntArray) -> int | None:
+    """First certified look of a stream of outcomes, by the table of looks needed."""
+    errors = wrong.cumsum()
+    looks = np.arange(1, wrong.size + 1)
+    inside = errors < boundary.size
+    hits = np.flatnonzero(inside & (looks >= boundary[np.minimum(errors, boundary.size - 1)]))
+    return int(hits[0]) + 1 if hits.size else None
+
+
+def _false_passes(streams: int, seed: int) -> tuple[float, float]:
+    """Share of streams at the bound passed by the certificate and by a reused fixed test."""
+    rng = np.random.default_rng(seed)
+    boundary, looks = _boundary(), np.arange(1, 6001)
+    most = binom.ppf(RISK, looks, BOUND).astype(np.int64)
+    most -= binom.cdf(most, looks, BOUND) > RISK
+    passed = naive = 0
+    for _ in range(streams):
+        wrong = rng.random(6000) < BOUND
+        passed += _first_pass(wrong, boundary) is not None
+        naive += bool((wrong.cumsum() <= most).any())
+    return passed / streams, naive / streams
+
+
+def test_size_at_every_look() -> None:
+    """At exactly 2 %, looking after each of 6,000 audits, ≤ 6.4 % pass; a reused test breaks."""
+    passed, naive = _false_passes(1000, seed=0)
+    assert 0.005 <= passed <= 0.064
+    assert naive > 0.2
+
+
+def _mean_audits(share: float, streams: int, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    boundary = _boundary()
+    found = [_first_pass(rng.random(8000) < share, boundary) for _ in range(streams)]
+    assert None not in found[:20]
+    return float(np.mean([8000 if first is None else first for first in found]))
+
+
+@pytest.mark.parametrize(("share", "audits"), [(0.0025, 260), (0.005, 413), (0.01, 1161)])
+def test_power(share: float, audits: int) -> None:
+    """It needs on average 260, 413, 1161 audits at a true error of .25, .5 and 1 %."""
+    assert _mean_audits(share, 600, seed=1) == pytest.approx(audits, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_certificate_agrees_with_the_table(seed: int) -> None:
+    """The verdict passes exactly from the first look at which the table of looks says so."""
+    wrong = np.random.default_rng(seed).random(1500) < 0.002
+    first = _first_pass(wrong, _boundary())
+    assert first is not None
+    assert certify(wrong[:first], BOUND, RISK).status == "pass"
+    before = certify(wrong[: first - 1], BOUND, RISK)
+    assert (before.status, before.needed) == ("inconclusive", 1)
+
+
+def test_needed_audits_are_enough_and_not_too_many() -> None:
+    """Adding the clean audits it asks for passes; one less does not."""
+    for population in (None, 900):
+        wrong = [True] + [False] * 99
+        found = certify(wrong, BOUND, RISK, population)
+        assert found.status == "inconclusive"
+        assert found.needed is not None
+        more = wrong + [False] * found.needed
+        assert certify(more, BOUND, RISK, population).status == "pass"
+        assert certify(more[:-1], BOUND, RISK, population).status == "inconclusive"
+
+
+def test_published_looks() -> None:
+    """For 2 % at 95 % it passes at 178 clean audits, and at 325 with one error."""
+    assert certify([False] * 178, BOUND, RISK).status == "pass"
+    assert certify([True] + [False] * 324, BOUND, RISK).status == "pass"
+    assert certify([True] + [False] * 323, BOUND, RISK).status == "inconclusive"
+
+
+def test_proven_worse_fails() -> None:
+    """Many errors prove the set to be worse than the bound: fail, and no audit can help."""
+    found = certify([True, False] * 10, BOUND, RISK)
+    assert (found.status, found.needed) == ("fail", None)
+    assert found.certified > 0.5
+    assert "10 of 20 audited labels are wrong: more than 0.02" in found.reason
+
+
+def test_later_proof_of_failure_outweighs_an_early_pass() -> None:
+    """A certificate is taken back when later audits prove the opposite."""
+    early = [False] * 178
+    assert certify(early, BOUND, RISK).status == "pass"
+    late = certify(early + [True] * 30, BOUND, RISK)
+    assert late.status == "fail"
+    assert late.certified > BOUND
+
+
+def test_false_alarms_are_rare() -> None:
+    """A set exactly at the bound fails in at most 10 of 100 runs of 300 audits."""
+    rng = np.random.default_rng(2)
+    failed = [certify(rng.random(300) < BOUND, BOUND, RISK).status == "fail" for _ in range(100)]
+    assert np.mean(failed) <= 0.1
+
+
+def test_no_audit_is_inconclusive() -> None:
+    """Without an audit nothing is known, and it says how many would do."""
+    found = certify([], BOUND, RISK)
+    assert (found.status, found.needed, found.certified) == ("inconclusive", 178, 1.0)
+    assert found.interval == Interval(0.0, 1.0)
+    assert found.e_value == 1.0
+
+
+def test_known_population_needs_fewer() -> None:
+    """In a set of 1,000 a clean audit passes after 154 items instead of 178."""
+    assert certify([False] * 154, BOUND, RISK, population=1000).status == "pass"
+    assert certify([False] * 153, BOUND, RISK, population=1000).status == "inconclusive"
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(2, "pass"), (3, "fail")])
+@pytest.mark.parametrize("seed", range(4))
+def test_whole_population_audited_is_exact(wrong: int, status: str, seed: int) -> None:
+    """When everything was audited the verdict is the plain count, in whatever order."""
+    outcomes = np.random.default_rng(seed).permutation(np.arange(100) < wrong)
+    found = certify(outcomes, BOUND, RISK, population=100)
+    assert found.status == status
+    assert found.certified == pytest.approx(wrong / 100)
+    assert np.isfinite(found.e_value)
+
+
+def test_size_and_power_in_a_population() -> None:
+    """In 500 labels 11 errors pass in ≤ 6.4 % of runs until all but 20 are audited; 2 mostly do."""
+    rng = np.random.default_rng(3)
+    boundary = _boundary(500)
+
+    def passes(wrong: int, looks: int) -> float:
+        runs = (rng.permutation(np.arange(500) < wrong)[:looks] for _ in range(800))
+        return float(np.mean([_first_pass(run, boundary) is not None for run in runs]))
+
+    assert 0.01 <= passes(11, 480) <= 0.064
+    assert passes(2, 350) >= 0.95
+
+
+def test_certified_bound_is_never_too_low_too_often() -> None:
+    """The certified share lies below the true one in at most 6 of 60 runs."""
+    rng = np.random.default_rng(4)
+    for population in (None, 400):
+        low = 0
+        for _ in range(60):
+            if population is None:
+                outcomes = rng.random(300) < 0.05
+            else:
+                outcomes = rng.permutation(np.arange(population) < 20)[:300]
+            low += certify(outcomes, 1e-3, RISK, population).certified < 0.05
+        assert low <= 6
+
+
+def test_certified_bound_matches_the_verdict() -> None:
+    """A set passes at every bound at or above the certified one and at none clearly below."""
+    wrong = np.random.default_rng(5).random(700) < 0.01
+    for population in (None, 2000):
+        certified = certify(wrong, 0.5, RISK, population).certified
+        assert certify(wrong, certified + 1e-9, RISK, population).status == "pass"
+        assert certify(wrong, certified - 1e-3, RISK, population).status != "pass"
+
+
+def test_nothing_tolerated() -> None:
+    """At bound 0 a stream can only fail; a set passes when almost all of it is clean."""
+    assert certify([False] * 500, 0.0, RISK).needed is None
+    assert certify([False] * 500, 0.0, RISK).status == "inconclusive"
+    assert certify([False, True], 0.0, RISK).status == "fail"
+    assert certify([False] * 95, 0.0, RISK, population=100).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([False], 1.2, RISK), "bound is 1.2"),
+        (([False], BOUND, 1.0), "risk is 1.0"),
+        (([None, True], BOUND, RISK), "true"),
+        (([False] * 5, BOUND, RISK, 4), "5 audited labels in a population of 4"),
+    ],
+)
+def test_wrong_use(arguments: tuple[object, ...], message: str) -> None:
+    """Impossible shares, outcomes and populations are refused in one line."""
+    with pytest.raises(UsageError, match=message):
+        certify(*arguments)  # type: ignore[arg-type]
