@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .schema import Schema
@@ -17,6 +19,8 @@ from .schema import Schema
 __all__ = [
     "Answer",
     "BatchHands",
+    "Detected",
+    "Detector",
     "Hands",
     "Labeler",
     "Objects",
@@ -137,10 +141,13 @@ class Received:
         Rows of the votes table: new, edited, skipped and deleted answers. Some may be known.
     cursor : str
         Give it to the next `receive`; opaque, and safe to lose (everything comes again).
+    rejected : tuple of str
+        One line for each answer that says nothing the schema knows; it is in no vote.
     """
 
     votes: pd.DataFrame
     cursor: str
+    rejected: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -254,6 +261,41 @@ class BatchHands(Hands, Protocol):
 
     def answer_many(self, annotator: str, answers: Sequence[Answer]) -> None:
         """Give or skip many offers; all are safe when this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a detector says about N labels.
+
+    Parameters
+    ----------
+    scores : (N,) float array in [0, 1]
+        Low = bad; NaN where the label is missing or could not be judged.
+    flagged : (N,) bool array
+        Which labels it calls wrong.
+    """
+
+    scores: npt.NDArray[np.float64]
+    flagged: npt.NDArray[np.bool_]
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """A second opinion on which labels are wrong; it suspects, people decide."""
+
+    name: str
+
+    def detect(self, probs: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]) -> Detected:
+        """Judge labels by held-out probabilities.
+
+        Parameters
+        ----------
+        probs : (N, K) float array
+            Out-of-fold probabilities, columns in the schema's class order, rows summing to 1.
+        codes : (N,) int array
+            Labels; -1 is missing and not judged.
+        """
         ...
 
 
