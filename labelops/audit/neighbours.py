@@ -1,0 +1,260 @@
+"""Do an item's nearest neighbours carry its label? A view no classifier's fit can explain away.
+
+Useful on features that were not trained on these labels: a model fitted to poisoned labels
+learns them, the neighbourhood in raw features does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.stats import rankdata
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+
+__all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
+
+_CELLS = 8_000_000  # Similarities held at once: 32 MB, whatever the number of items.
+_EXACT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourView:
+    """What the neighbourhood says about every label.
+
+    Attributes
+    ----------
+    scores : (N,) float
+        Mean of the ranks of the agreements at every k, scaled to (0, 1]; low = bad. NaN where
+        the label is missing or nobody else could vote.
+    agreement : (N, len(k)) float
+        Share of the k nearest voters with the item's label.
+    suggestions : (N,) int
+        The commonest label among the fewest neighbours; -1 where nobody could vote.
+    flagged : (N,) bool
+        Whether, at every k, more neighbours carry the suggestion than the label, and at the
+        smallest k at least half of them.
+    """
+
+    scores: FloatArray
+    agreement: FloatArray
+    suggestions: IntArray
+    flagged: BoolArray
+
+
+def neighbour_view(
+    features: Any,  # dense or scipy-sparse: no common type
+    codes: ArrayLike,
+    groups: Sequence[str] | NDArray[Any] | None = None,
+    *,
+    k: Sequence[int] = (10, 50),
+    max_voters: int = _EXACT,
+    rng: np.random.Generator | None = None,
+) -> NeighbourView:
+    """Compare each label with the labels of the nearest items by cosine, the item itself excluded.
+
+    Parameters are those of `nearest_labels` and `judge_by_neighbours`.
+
+    Examples
+    --------
+    >>> view = neighbour_view([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0.2, 1]],
+    ...     [0, 0, 1, 1, 1, 1], k=(2,))
+    >>> view.agreement[:, 0].tolist(), view.suggestions.tolist()[2]
+    ([0.5, 0.5, 0.0, 1.0, 1.0, 1.0], 0)
+    """
+    _check_sizes(k)
+    votes = nearest_labels(features, codes, groups, k=max(k), max_voters=max_voters, rng=rng)
+    return judge_by_neighbours(votes, codes, k=k)
+
+
+def nearest_labels(
+    features: Any,  # dense or scipy-sparse: no common type
+    codes: ArrayLike,
+    groups: Sequence[str] | NDArray[Any] | None = None,
+    *,
+    k: int = 50,
+    max_voters: int = _EXACT,
+    rng: np.random.Generator | None = None,
+) -> IntArray:
+    """Return the labels of each item's k nearest voters by cosine, nearest first.
+
+    Exact up to `max_voters` labeled items; above that every item is compared with a random
+    sample of that many, so the cost stays linear in rows.
+
+    Parameters
+    ----------
+    features : (N, D) array or scipy sparse matrix
+        Finite numbers that were not learned from these labels.
+    codes : (N,) array-like of int
+        Labels; an item with -1 (missing) does not vote.
+    groups : (N,) sequence, optional
+        Leakage groups; members of an item's own group do not vote on it.
+    k : int
+        Neighbours wanted; fewer where there are fewer voters.
+    max_voters : int
+        Largest number of items that vote.
+    rng : numpy.random.Generator, optional
+        Draws the voters; needed only above `max_voters`.
+
+    Returns
+    -------
+    (N, min(k, voters)) int, -1 where no voter is left.
+
+    Raises
+    ------
+    UsageError
+        Shapes differ, a feature is not finite, or a draw is needed without `rng`.
+
+    Examples
+    --------
+    >>> nearest_labels([[1, 0], [1, 0.1], [0, 1]], [0, 1, 2], k=1).tolist()
+    [[1], [0], [1]]
+    """
+    unit = _unit_rows(features)
+    labels = check_codes(codes, int(np.max(codes, initial=-1)) + 1)
+    _check_sizes((k,))
+    if unit.shape[0] != len(labels) or (groups is not None and len(groups) != len(labels)):
+        raise UsageError(f"found {unit.shape[0]} rows of features for {len(labels)} codes")
+    group_of = _group_codes(groups, len(labels))
+    voters = _voters(labels, max_voters, rng)
+    width = min(k, len(voters))
+    votes = np.full((len(labels), width), -1, dtype=np.int64)
+    if not width:
+        return votes
+    step = max(1, _CELLS // len(voters))
+    candidates = unit[voters].T
+    for start in range(0, len(labels), step):
+        rows = slice(start, start + step)
+        same_group = group_of[rows, None] == group_of[None, voters]
+        votes[rows] = _nearest(unit[rows] @ candidates, same_group, labels[voters], width)
+    return votes
+
+
+def judge_by_neighbours(
+    votes: IntArray, codes: ArrayLike, *, k: Sequence[int] = (10, 50)
+) -> NeighbourView:
+    """Compare labels with the labels of their neighbours.
+
+    Parameters
+    ----------
+    votes : (N, M) int
+        From `nearest_labels`.
+    codes : (N,) array-like of int
+        The labels to judge; -1 is missing and not judged.
+    k : sequence of int
+        Neighbourhood sizes, at least 1; capped by M.
+
+    Raises
+    ------
+    UsageError
+        Shapes differ or a size is below 1.
+
+    References
+    ----------
+    Zhu, Dong, Liu 2022, https://proceedings.mlr.press/v162/zhu22a.html
+
+    Examples
+    --------
+    >>> judge_by_neighbours(np.array([[1, 1, 0]]), [0], k=(3,)).flagged.tolist()
+    [True]
+    """
+    _check_sizes(k)
+    K = int(max(votes.max(initial=-1), np.max(codes, initial=-1))) + 1
+    labels = check_codes(codes, K)
+    if len(votes) != len(labels):
+        raise UsageError(f"found {len(votes)} rows of neighbours for {len(labels)} codes")
+    agreement, lead, mode = _count(votes, labels, sorted(set(k)), max(K, 1))
+    judged = (labels >= 0) & (mode >= 0)
+    agreement[~judged] = np.nan
+    with np.errstate(invalid="ignore"):
+        flagged = judged & (mode != labels) & lead.all(axis=1) & (agreement[:, 0] <= 0.5)
+    return NeighbourView(_rank_sum(agreement, judged), agreement, mode, flagged)
+
+
+def _check_sizes(k: Sequence[int]) -> None:
+    if not k or min(k) < 1:
+        raise UsageError(f"k is {tuple(k)}, expected whole numbers of at least 1")
+
+
+def _unit_rows(features: Any) -> Any:
+    """Scale rows to length 1 in single precision; a row of zeros stays zero."""
+    matrix: Any = (
+        sparse.csr_matrix(features, dtype=np.float32)
+        if sparse.issparse(features)
+        else np.array(features, dtype=np.float32)
+    )
+    stored = matrix.data if sparse.issparse(matrix) else matrix
+    if matrix.ndim != 2 or not np.isfinite(stored).all():
+        raise UsageError(f"features: expected finite numbers of shape (N, D), found {matrix.shape}")
+    if sparse.issparse(matrix):
+        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
+        return sparse.diags(1 / np.where(norms > 0, norms, 1), dtype=np.float32) @ matrix
+    norms = np.linalg.norm(matrix, axis=1)
+    matrix /= np.where(norms > 0, norms, 1)[:, None]
+    return matrix
+
+
+def _group_codes(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntArray:
+    if groups is None:
+        return np.arange(rows, dtype=np.int64)
+    return np.asarray(np.unique(np.asarray(groups), return_inverse=True)[1], dtype=np.int64)
+
+
+def _voters(labels: IntArray, limit: int, rng: np.random.Generator | None) -> IntArray:
+    labeled = np.flatnonzero(labels >= 0)
+    if len(labeled) <= limit:
+        return labeled
+    if rng is None:
+        raise UsageError(f"{len(labeled)} labeled items are more than {limit} voters: pass an rng")
+    return np.sort(rng.choice(labeled, limit, replace=False))
+
+
+def _nearest(similar: Any, same_group: BoolArray, labels: IntArray, k: int) -> IntArray:
+    """Labels of the k most similar voters of each row, nearest first, -1 where none is left."""
+    matrix = similar.toarray() if sparse.issparse(similar) else similar
+    matrix[same_group] = -np.inf
+    some = np.argpartition(-matrix, k - 1, axis=1)[:, :k]
+    near = np.take_along_axis(matrix, some, axis=1)
+    order = np.argsort(-near, axis=1, kind="stable")
+    allowed = np.isfinite(np.take_along_axis(near, order, axis=1))
+    votes = labels[np.take_along_axis(some, order, axis=1)]
+    return np.asarray(np.where(allowed, votes, -1), dtype=np.int64)
+
+
+def _count(
+    votes: IntArray, own: IntArray, sizes: list[int], K: int
+) -> tuple[FloatArray, BoolArray, IntArray]:
+    """Agreement and whether the commonest label leads, both (N, S), and that label, (N,)."""
+    agreement = np.full((len(own), len(sizes)), np.nan)
+    lead = np.zeros(agreement.shape, dtype=bool)
+    mode: IntArray = np.full(len(own), -1, dtype=np.int64)
+    every = np.arange(len(own))
+    for column, size in enumerate(sizes):
+        counts = _tally(votes[:, :size], K)
+        total = counts.sum(axis=1)
+        same = np.where(own >= 0, counts[every, np.maximum(own, 0)], 0)
+        np.divide(same, total, out=agreement[:, column], where=total > 0)
+        if column == 0:
+            mode = np.where(total > 0, counts.argmax(axis=1), -1).astype(np.int64)
+        lead[:, column] = counts[every, np.maximum(mode, 0)] > same
+    return agreement, lead, mode
+
+
+def _tally(votes: IntArray, K: int) -> IntArray:
+    """Count the votes of each row for each class; -1 counts for none."""
+    flat = np.arange(len(votes))[:, None] * (K + 1) + (votes + 1)
+    counts = np.bincount(flat.ravel(), minlength=len(votes) * (K + 1))
+    return np.asarray(counts.reshape(len(votes), K + 1)[:, 1:], dtype=np.int64)
+
+
+def _rank_sum(agreement: FloatArray, judged: BoolArray) -> FloatArray:
+    scores = np.full(len(agreement), np.nan)
+    if judged.any():
+        scores[judged] = rankdata(agreement[judged], axis=0).mean(axis=1) / judged.sum()
+    return scores

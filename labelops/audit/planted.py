@@ -1,0 +1,152 @@
+"""Errors planted on purpose, to measure how many real ones the detectors would find."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.intervals import Interval, check_share, clopper_pearson
+
+__all__ = ["Planted", "Recall", "plant", "recall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Which rows got a wrong label, and which; only ever used inside an audit.
+
+    Attributes
+    ----------
+    rows : (P,) int
+        Rows of the audited arrays, ascending.
+    codes : (P,) int
+        The wrong labels planted there.
+    """
+
+    rows: IntArray
+    codes: IntArray
+
+    def applied_to(self, codes: IntArray) -> IntArray:
+        """Return a copy of `codes` with the errors planted."""
+        wrong = codes.copy()
+        wrong[self.rows] = self.codes
+        return wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How many of the planted errors the detectors found.
+
+    Attributes
+    ----------
+    found, planted : int
+        Counts.
+    share : float
+        found / planted; NaN when nothing was planted.
+    interval : Interval
+        Clopper–Pearson; (0, 1) when nothing was planted.
+    """
+
+    found: int
+    planted: int
+    share: float
+    interval: Interval
+
+
+def plant(
+    codes: ArrayLike,
+    share: float,
+    rng: np.random.Generator,
+    n_classes: int,
+    confusion: ArrayLike | None = None,
+) -> Planted:
+    """Choose labeled rows at random and a wrong label for each.
+
+    Parameters
+    ----------
+    codes : (N,) array-like of int
+        Labels; a missing one (-1) is never planted on.
+    share : float
+        Share of the labeled rows that get an error, in [0, 1]; at least one row when above 0.
+    rng : numpy.random.Generator
+        Draws rows and wrong classes.
+    n_classes : int
+        K.
+    confusion : (K, K) array-like, optional
+        Row a, column b: how likely a is mistaken for b (counts or shares; the diagonal does not
+        matter). Uniform over the other classes when left out or where a row has no mistakes.
+
+    Raises
+    ------
+    UsageError
+        The share, the codes or the confusion are impossible.
+
+    Examples
+    --------
+    >>> planted = plant([0, 1, 0, 1], 0.5, np.random.default_rng(0), 2)
+    >>> codes = np.array([0, 1, 0, 1])
+    >>> int((planted.applied_to(codes) != codes).sum())
+    2
+    """
+    check_share("share", share)
+    labels = check_codes(codes, n_classes)
+    mistakes = _mistakes(n_classes, confusion)
+    labeled = np.flatnonzero(labels >= 0)
+    wanted = min(len(labeled), max(1, round(share * len(labeled)))) if share > 0 else 0
+    rows = np.sort(rng.choice(labeled, wanted, replace=False)) if wanted else labeled[:0]
+    # Inverse of the cumulated row: one uniform number chooses one wrong class.
+    cumulated = mistakes.cumsum(axis=1)[labels[rows]]
+    wrong = (rng.random(wanted)[:, None] >= cumulated).sum(axis=1)
+    return Planted(rows.astype(np.int64), np.minimum(wrong, n_classes - 1).astype(np.int64))
+
+
+def _mistakes(K: int, confusion: ArrayLike | None) -> FloatArray:
+    """Row-stochastic (K, K) matrix of wrong classes, zero on the diagonal."""
+    if K < 2:
+        raise UsageError(f"{K} classes: a wrong label needs at least two")
+    raw = np.zeros((K, K)) if confusion is None else np.array(confusion, dtype=np.float64)
+    if raw.shape != (K, K) or not (np.isfinite(raw) & (raw >= 0)).all():
+        raise UsageError(
+            f"confusion of shape {raw.shape}: expected ({K}, {K}) numbers of at least 0"
+        )
+    np.fill_diagonal(raw, 0)
+    raw[raw.sum(axis=1) == 0] = 1
+    np.fill_diagonal(raw, 0)
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+
+
+def recall(findings: pd.DataFrame, *, round: int | None = None, confidence: float = 0.95) -> Recall:  # noqa: A002 - the column's name
+    """Count how many planted errors were found, with an interval.
+
+    Parameters
+    ----------
+    findings : findings frame
+        Rows marked `planted` carry ``{"found": true | false}`` as evidence.
+    round : int, optional
+        Only this audit; all of them when left out.
+    confidence : float
+        Of the interval.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"planted": [True, True, False], "round": 1,
+    ...     "evidence": ['{"found":true}', '{"found":false}', "{}"]})
+    >>> recall(frame).found, recall(frame).planted
+    (1, 2)
+    """
+    rows = findings[findings["planted"].astype(bool)]
+    if round is not None:
+        rows = rows[rows["round"] == round]
+    found = sum(bool(json.loads(text).get("found")) for text in rows["evidence"])
+    planted = len(rows)
+    return Recall(
+        found,
+        planted,
+        found / planted if planted else float("nan"),
+        clopper_pearson(found, planted, confidence),
+    )

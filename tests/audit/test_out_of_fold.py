@@ -1,0 +1,147 @@
+"""Held-out probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.metrics import average_precision_score
+
+from labelops.audit.out_of_fold import grouped_folds, out_of_fold_probs
+from labelops.audit.self_confidence import self_confidence
+from labelops.errors import UsageError
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(2, 40))
+def test_groups_stay_whole_and_folds_are_used(seed: int, folds: int, groups: int) -> None:
+    """No group is split, every fold is used when there are groups enough."""
+    rng = np.random.default_rng(seed)
+    names = rng.integers(0, groups, 80)
+    if len(np.unique(names)) < 2:
+        return
+    dealt = grouped_folds(rng.integers(-1, 3, 80), names, folds, rng)
+    assert all(len(set(dealt[names == g])) == 1 for g in np.unique(names))
+    assert len(np.unique(dealt)) == min(folds, len(np.unique(names)))
+
+
+def test_folds_are_stratified() -> None:
+    """Each fold gets its share of each class, within one item, when groups are single items."""
+    rng = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], [103, 50, 7])
+    dealt = grouped_folds(codes, np.arange(160), 5, rng)
+    counts = np.array([np.bincount(dealt[codes == c], minlength=5) for c in range(3)])
+    assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
+
+
+def test_group_mates_are_never_trained_on() -> None:
+    """Copies with labels nothing explains stay unexplained with groups, and leak without them."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(100, 8)), 3, axis=0)
+    y = np.repeat(rng.integers(0, 2, 100), 3)
+    groups = np.repeat(np.arange(100), 3)
+    kept = out_of_fold_probs(X, y, groups, 2, rng, learners=("trees",), repeats=1)
+    leaked = out_of_fold_probs(X, y, np.arange(300), 2, rng, learners=("trees",), repeats=1)
+    assert (kept.mean.argmax(axis=1) == y).mean() < 0.65
+    assert (leaked.mean.argmax(axis=1) == y).mean() > 0.9
+
+
+def test_shapes_and_sums() -> None:
+    """One view a learner and repeat; rows sum to 1; items without a label are predicted too."""
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1, -1], 20)
+    X = sparse.csr_matrix(rng.normal(size=(60, 4)) + 3 * (y == 1)[:, None])
+    held = out_of_fold_probs(
+        X, y, np.arange(60), 4, rng, learners=("logistic", "trees", "knn"), repeats=2
+    )
+    assert held.learners == ("logistic", "trees", "knn") * 2
+    assert len(held.views) == 6
+    assert held.folds.shape == (2, 60)
+    assert all(np.allclose(view.sum(axis=1), 1) for view in held.views)
+    assert held.judged.tolist() == (y >= 0).tolist()
+
+
+def test_tiny_classes_are_not_judged() -> None:
+    """A class of one item cannot be learned without it: said so, not scored 0."""
+    rng = np.random.default_rng(0)
+    y = np.array([0] * 20 + [1] * 20 + [2])
+    X = rng.normal(size=(41, 3)) + 3 * np.eye(3)[y]
+    held = out_of_fold_probs(X, y, np.arange(41), 3, rng, learners=("logistic",))
+    assert held.judged.tolist() == [True] * 40 + [False]
+
+
+def test_two_groups_are_enough() -> None:
+    """A fold whose training rows hold one class predicts that class, and no row is judged by it."""
+    rng = np.random.default_rng(0)
+    held = out_of_fold_probs(
+        rng.normal(size=(6, 2)), [0, 0, 0, 1, 1, 1], list("aaabbb"), 2, rng, repeats=1
+    )
+    assert not held.judged.any()
+    assert np.allclose(held.mean.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("codes", "groups", "learners", "match"),
+    [
+        ([0, 0, 0], [0, 1, 2], ("logistic",), "fewer than two classes"),
+        ([0, 1, 1], [0, 0, 0], ("logistic",), "at least 2 of each"),
+        ([0, 1, 1], [0, 1], ("logistic",), "2 groups"),
+        ([0, 1, 1], [0, 1, 2], ("svm",), "'svm'"),
+        ([0, 1, 1], [0, 1, 2], (), "at least one"),
+    ],
+)
+def test_malformed_input_is_refused(
+    codes: list[int], groups: list[int], learners: tuple[str, ...], match: str
+) -> None:
+    """What cannot be held out is named."""
+    with pytest.raises(UsageError, match=match):
+        out_of_fold_probs(np.eye(3), codes, groups, 2, np.random.default_rng(0), learners=learners)
+
+
+def test_same_rng_same_answer() -> None:
+    """The result is fixed by the generator."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.tile([0, 1], 20)
+    a, b = (
+        out_of_fold_probs(X, y, np.arange(40), 2, np.random.default_rng(5), repeats=1)
+        for _ in range(2)
+    )
+    assert np.array_equal(a.mean, b.mean)
+
+
+def _noisy_digits(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    X, y = load_digits(return_X_y=True)
+    bad = rng.random(len(y)) < 0.1
+    shift = rng.integers(1, 10, bad.sum()) if kind == "uniform" else 1
+    codes = y.copy()
+    codes[bad] = (y[bad] + shift) % 10
+    return X, codes, bad
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "needed"), [("uniform", 0.98), ("asymmetric", 0.93)])
+def test_digits_average_precision(kind: str, needed: float) -> None:
+    """10 % wrong labels on the digits are ranked first, on both seeds."""
+    for seed in range(2):
+        X, codes, bad = _noisy_digits(kind, seed)
+        held = out_of_fold_probs(X, codes, np.arange(len(X)), 10, np.random.default_rng(seed))
+        ap = average_precision_score(bad, -self_confidence(held.mean, codes))
+        assert ap >= needed
+
+
+@pytest.mark.slow
+def test_grouping_copies_keeps_the_ranking() -> None:
+    """Items three times over: with groups the ranking stays as good, without it loses."""
+    X, codes, bad = _noisy_digits("uniform", 0)
+    X, codes, bad = (np.repeat(a, 3, axis=0) for a in (X[:500], codes[:500], bad[:500]))
+
+    def ap(groups: np.ndarray) -> float:
+        held = out_of_fold_probs(X, codes, groups, 10, np.random.default_rng(0), repeats=1)
+        return float(average_precision_score(bad, -self_confidence(held.mean, codes)))
+
+    grouped = ap(np.repeat(np.arange(500), 3))
+    assert grouped >= 0.95
+    assert ap(np.arange(1500)) < grouped - 0.03
