@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from labelops.adapters.objects import LocalObjects, open_objects
+from labelops.errors import SettingsError, StorageError, UsageError
+from labelops.ports import Objects
+from labelops.testing.objects import ObjectsTests
+
+
+def files_under(place: Path) -> dict[str, bytes]:
+    return {
+        f.relative_to(place).as_posix(): f.read_bytes() for f in place.rglob("*") if f.is_file()
+    }
+
+
+class TestLocalObjects(ObjectsTests):
+    def make(self, place: Path) -> Objects:
+        return open_objects(str(place))
+
+    def stored(self, place: Path) -> dict[str, bytes]:
+        return files_under(place)
+
+
+def test_a_name_through_an_object_is_refused(tmp_path: Path) -> None:
+    """An object cannot also be a folder: a clear error, and the object stays."""
+    objects = open_objects(str(tmp_path))
+    objects.put_new("a", b"x")
+    with pytest.raises(UsageError, match="runs through another object"):
+        objects.put_new("a/b", b"y")
+    objects.put_new("c/d", b"x")
+    with pytest.raises(UsageError, match="runs through another object"):
+        objects.put_new("c", b"y")
+    assert files_under(tmp_path) == {"a": b"x", "c/d": b"x"}
+
+
+def test_unfinished_writes_do_not_show(tmp_path: Path) -> None:
+    """What a killed writer left is in no listing and in nobody's way."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".partial-0123").write_bytes(b"half")
+    objects = open_objects(str(tmp_path))
+    assert objects.list() == []
+    assert objects.put_new("a/b", b"whole")
+    assert objects.list() == ["a/b"]
+    with pytest.raises(UsageError, match="unfinished"):
+        objects.get("a/.partial-0123")
+
+
+@pytest.mark.parametrize(
+    "root", ["gs://bucket/x", "s3://", "", "s3://key:hunter2@bucket/x", "s3://b/x?token=hunter2"]
+)
+def test_bad_roots_are_refused_without_an_echo_of_secrets(root: str) -> None:
+    """A root that is neither a folder nor S3 is a wrong setting; credentials are not repeated."""
+    with pytest.raises(SettingsError) as caught:
+        open_objects(root)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's refusal becomes an error that says so."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="access refused"):
+        LocalObjects(str(tmp_path)).put_new("a", b"x")
+    assert files_under(tmp_path) == {}
+
+
+_FULL = textwrap.dedent(
+    """
+    import json, resource, signal, sys
+    from labelops.adapters.objects import open_objects
+    from labelops.errors import StorageError
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    objects = open_objects(sys.argv[1])
+    objects.put_new("before", b"x" * 100)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        objects.put_new("big", b"x" * 5000)
+    except StorageError as error:
+        print(json.dumps([str(error), objects.list()]))
+    """
+)
+
+
+def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    """Where the system stops a write in the middle, the error says so and no name is made."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    message, names = json.loads(ran.stdout)
+    assert "disk is full" in message
+    assert names == ["before"]
+    assert files_under(tmp_path) == {"before": b"x" * 100}
+    assert not StorageError("x").retryable
