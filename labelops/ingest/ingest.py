@@ -1,0 +1,367 @@
+"""Raw rows become items: all of a file, or nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from labelops.errors import ChangedPayloadError, SourceError, UsageError, shown
+from labelops.tables import ITEMS, check, empty
+
+from .duplicates import components, name_groups, near_edges, same_edges
+from .identity import content_id, key_problems
+from .payload import normalised, problem_of, text_digest
+from .raw import MAX_CELL, RAW_COLUMNS, Problems
+from .rights import Rights
+from .sketches import text_sketches
+
+__all__ = ["Ingested", "ingest_rows"]
+
+_SAID = ("source", "owner_group", "licence", "purposes", "region", "expires", "attributes")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What ingesting a file would change.
+
+    Parameters
+    ----------
+    new : pandas.DataFrame
+        Rows to append to the items table; empty if nothing changed.
+    added : int
+        Items that were not known.
+    unchanged : int
+        Known items that came again as they are.
+    revised : int
+        Known items with another payload (`revise`).
+    updated : int
+        Known items with the same payload but other rights, attributes or owner's group.
+    regrouped : int
+        Known items, not in the above, whose leakage group was merged or renamed.
+    duplicates : int
+        Rows whose content a known item or another row of the file has, too (all but one).
+    groups : int
+        Leakage groups of two or more items, in the whole table.
+    """
+
+    new: pd.DataFrame
+    added: int
+    unchanged: int
+    revised: int
+    updated: int
+    regrouped: int
+    duplicates: int
+    groups: int
+
+
+def ingest_rows(
+    raw: pd.DataFrame,
+    existing: pd.DataFrame,
+    *,
+    source: str,
+    rights: Rights,
+    key: bytes,
+    now: datetime,
+    revise: bool = False,
+    names: Mapping[str, str] | None = None,
+    max_cell: int = MAX_CELL,
+) -> Ingested:
+    """Turn the raw rows of one file into items, beside those that are there.
+
+    Ingesting a file twice is the same as once. The order of the rows changes no id and no
+    group. Groups only grow: a revised payload does not leave its group, because what was
+    learned from the old payload stays learned.
+
+    Parameters
+    ----------
+    raw : (N,) frame with the columns `RAW_COLUMNS` (`content` may be absent)
+    existing : items frame
+        The newest revision of every item.
+    source : str
+        The source's name.
+    rights : Rights
+        The source's rights; if they differ from those stored, the rows are updated.
+    key : bytes
+        The workspace's secret key.
+    now : datetime
+        With a time zone.
+    revise : bool
+        Take another payload under a known key as the item's next revision.
+    names : mapping, optional
+        Raw column → the owner's name of it, for messages.
+    max_cell : int
+        Largest text, in characters.
+
+    Raises
+    ------
+    SourceError
+        For bad rows: the first one, with the count of the others.
+    ChangedPayloadError
+        If a known key came with another payload and `revise` is false.
+    """
+    if now.tzinfo is None:
+        raise UsageError("`now` needs a time zone")
+    _check_columns(raw)
+    called = {"key": "key", "payload": "payload", **(names or {})}
+    raw = raw.reset_index(drop=True)
+    _refuse_bad_rows(raw, called, max_cell)
+    rows = _item_rows(raw, source, rights, key)
+    again = int(rows["item_id"].duplicated().sum())
+    rows = _one_row_an_item(rows)
+    known = _match(rows["item_id"], existing)
+    _refuse_other_source(rows, existing, known)
+    changed = _changed(rows, existing, known)
+    if not revise:
+        _refuse_changed(rows, existing, known, changed)
+    rows = _with_sketches(rows, existing, known, changed)
+    return _assemble(rows, existing, known, changed, now, again)
+
+
+def _check_columns(raw: pd.DataFrame) -> None:
+    missing = [n for n in RAW_COLUMNS if n not in raw.columns and n != "content"]
+    if missing:
+        raise UsageError(f"raw rows need the column {missing[0]!r}; see RAW_COLUMNS")
+
+
+def _refuse_bad_rows(raw: pd.DataFrame, called: Mapping[str, str], max_cell: int) -> None:
+    problems = Problems()
+    if raw["key"].notna().any():
+        problems.extend(key_problems(raw, called["key"]))
+    problems.extend(_payload_problems(raw, called["payload"], max_cell))
+    problems.raise_first()
+
+
+def _payload_problems(raw: pd.DataFrame, column: str, max_cell: int) -> Iterator[SourceError]:
+    texts = raw.loc[raw["uri"].isna(), ["file", "row", "payload"]]
+    for file, row, text in texts.itertuples(index=False):
+        problem = problem_of(text, max_cell)
+        if problem:
+            found = text[:200] if isinstance(text, str) else None
+            yield SourceError(problem, file=file, row=int(row), column=column, value=found)
+
+
+def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd.DataFrame:
+    is_file = raw["uri"].notna().to_numpy()
+    texts = raw["payload"].to_numpy(dtype=object)
+    digests = raw["digest"].to_numpy(dtype=object).copy()
+    digests[~is_file] = [text_digest(text) for text in texts[~is_file]]
+    groups = _none_for_missing(raw["owner_group"])
+    ids = raw["key"].to_numpy(dtype=object).copy()
+    for row in np.flatnonzero(raw["key"].isna().to_numpy()):
+        ids[row] = content_id(key, source, groups[row], digests[row])
+    return pd.DataFrame(
+        {
+            "item_id": ids,
+            "payload": np.where(is_file, raw["uri"].to_numpy(dtype=object), texts),
+            "media_type": raw["media_type"].to_numpy(dtype=object),
+            "payload_digest": digests,
+            "sketch": _none_for_missing(raw["sketch"]),
+            "source": source,
+            "owner_group": groups,
+            "attributes": raw["attributes"].to_numpy(dtype=object),
+            "is_file": is_file,
+            "file": raw["file"].to_numpy(dtype=object),
+            "row": raw["row"].to_numpy(),
+            "keyed": raw["key"].notna().to_numpy(),
+        }
+    ).assign(**rights.columns())
+
+
+def _none_for_missing(cells: pd.Series) -> npt.NDArray[np.object_]:
+    plain = cells.astype(object).where(cells.notna(), None)
+    return np.asarray(plain.to_numpy(dtype=object), dtype=object)
+
+
+def _one_row_an_item(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep one of the rows with the same id (only rows without a key can repeat)."""
+    if not rows["item_id"].duplicated().any():
+        return rows
+    # By content, not by arrival: the order of the rows must not matter.
+    kept = rows.sort_values("attributes", kind="stable").drop_duplicates("item_id")
+    return kept.sort_index().reset_index(drop=True)
+
+
+def _match(ids: pd.Series, existing: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return each id's row in `existing`, -1 where it is new."""
+    index = pd.Index(existing["item_id"], dtype=object)
+    if not index.is_unique:
+        raise UsageError("`existing` has an item twice; collapse it with `tables.newest` first")
+    return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+
+
+def _refuse_other_source(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
+) -> None:
+    there = np.flatnonzero(known >= 0)
+    sources = existing["source"].to_numpy(dtype=object)[known[there]]
+    problems = Problems()
+    for place in np.flatnonzero(sources != rows["source"].to_numpy(dtype=object)[there]):
+        row = rows.iloc[there[place]]
+        problems.add(
+            SourceError(
+                f"the key {shown(row['item_id'])} already belongs to an item of source "
+                f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
+                file=row["file"],
+                row=int(row["row"]),
+            )
+        )
+    problems.raise_first()
+
+
+def _changed(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    return _differs(rows, existing, known, "payload_digest")
+
+
+def _differs(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64], column: str
+) -> npt.NDArray[np.bool_]:
+    """Say which known items have another cell in a column now."""
+    result = np.zeros(len(rows), dtype=bool)
+    there = known >= 0
+    if column == "expires":
+        after = pd.to_datetime(rows[column], utc=True).astype("datetime64[us, UTC]")[there]
+        before = existing[column].iloc[known[there]]
+        result[there] = ~_same_times(before, after)
+    else:
+        before = _none_for_missing(existing[column])[known[there]]
+        result[there] = before != _none_for_missing(rows[column])[there]
+    return result
+
+
+def _same_times(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
+    a, b = before.to_numpy("datetime64[us]"), after.to_numpy("datetime64[us]")
+    return np.asarray((a == b) | (np.isnat(a) & np.isnat(b)))
+
+
+def _refuse_changed(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.bool_],
+) -> None:
+    places = np.flatnonzero(changed)
+    if not places.size:
+        return
+    first = places[np.argmin(rows["row"].to_numpy()[places])]
+    row, before = rows.iloc[first], existing["payload_digest"].iloc[known[first]]
+    more = f" (and {places.size - 1:,} more changed payloads)" if places.size > 1 else ""
+    raise ChangedPayloadError(
+        f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
+        f"payload {before}, now it has {row['payload_digest']}; ingest with --revise if that is "
+        f"meant{more}"
+    )
+
+
+def _with_sketches(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    sketches = rows["sketch"].to_numpy(dtype=object).copy()
+    stored = (known >= 0) & ~changed
+    sketches[stored] = _none_for_missing(existing["sketch"])[known[stored]]
+    wanted = np.flatnonzero(~rows["is_file"].to_numpy() & ~stored)
+    texts = rows["payload"].to_numpy(dtype=object)[wanted]
+    codes, distinct = pd.factorize(np.array([*map(normalised, texts)], dtype=object))
+    if len(distinct):
+        sketches[wanted] = np.array(text_sketches(list(distinct)), dtype=object)[codes]
+    return rows.assign(sketch=sketches)
+
+
+def _assemble(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.bool_],
+    now: datetime,
+    again: int,
+) -> Ingested:
+    fresh = known < 0
+    updated = np.zeros(len(rows), dtype=bool)
+    for column in _SAID:
+        differs = _differs(rows, existing, known, column)
+        # Without a key the attributes say which of several equal rows was kept: no news.
+        updated |= differs & (rows["keyed"].to_numpy() | (column != "attributes"))
+    updated &= ~changed
+    touched = fresh | changed | updated
+    groups, labels = _groups(rows, existing, known, touched)
+    place = np.where(fresh, len(existing) + np.cumsum(fresh) - 1, known)
+    moved = existing["group"].to_numpy(dtype=object) != groups[: len(existing)]
+    moved[place[touched & ~fresh]] = False
+    parts = [
+        _next_rows(rows[touched], existing, known[touched], groups[place[touched]], now),
+        _moved_rows(existing[moved], groups[: len(existing)][moved]),
+    ]
+    filled = [part for part in parts if len(part)]
+    return Ingested(
+        new=check(ITEMS, pd.concat(filled)) if filled else empty(ITEMS),
+        added=int(fresh.sum()),
+        unchanged=int((~touched).sum()),
+        revised=int(changed.sum()),
+        updated=int(updated.sum()),
+        regrouped=int(moved.sum()),
+        duplicates=again + _repeated(rows[fresh], existing),
+        groups=int((np.bincount(labels) > 1).sum()) if labels.size else 0,
+    )
+
+
+def _groups(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    touched: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+    """Return the group of every existing item and then every new one, and their components."""
+    fresh = known < 0
+    place = np.where(fresh, len(existing) + np.cumsum(fresh) - 1, known)
+
+    def both(column: str) -> npt.NDArray[np.object_]:
+        cells = np.concatenate(
+            [_none_for_missing(existing[column]), _none_for_missing(rows.loc[fresh, column])]
+        )
+        cells[place] = _none_for_missing(rows[column])
+        return cells
+
+    ids, owners = both("item_id"), both("owner_group")
+    asked = np.zeros(len(ids), dtype=bool)
+    asked[place[touched]] = True
+    within = [None if o is None else (s, o) for s, o in zip(both("source"), owners, strict=True)]
+    pairs = np.empty(len(ids), dtype=object)
+    pairs[:] = within
+    edges = [same_edges(existing["group"]), same_edges(both("payload_digest")), same_edges(pairs)]
+    if asked.any():
+        edges += near_edges(both("sketch"), asked)
+    labels = components(len(ids), edges)
+    return name_groups(ids, labels), labels
+
+
+def _next_rows(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.object_],
+    now: datetime,
+) -> pd.DataFrame:
+    revisions = np.zeros(len(rows), dtype=np.int64)
+    revisions[known >= 0] = existing["revision"].to_numpy()[known[known >= 0]] + 1
+    when = pd.Series([now], dtype="datetime64[us, UTC]").repeat(len(rows)).array
+    full = rows.assign(revision=revisions, group=groups, ingested_at=when)
+    full["expires"] = pd.to_datetime(full["expires"], utc=True).astype("datetime64[us, UTC]")
+    return full[ITEMS.names]
+
+
+def _moved_rows(items: pd.DataFrame, groups: npt.NDArray[np.object_]) -> pd.DataFrame:
+    return items.assign(group=groups, revision=items["revision"] + 1)[ITEMS.names]
+
+
+def _repeated(added: pd.DataFrame, existing: pd.DataFrame) -> int:
+    digests = pd.concat([existing["payload_digest"], added["payload_digest"]], ignore_index=True)
+    return int(digests.duplicated().iloc[len(existing) :].sum())
