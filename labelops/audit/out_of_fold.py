@@ -5,35 +5,42 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+
 __all__ = ["LEARNERS", "OutOfFold", "grouped_folds", "out_of_fold_probs"]
 
 
+# scikit-learn's models are imported where they are made: reading a policy needs none of them.
+
+
 def _logistic(seed: int) -> ClassifierMixin:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MaxAbsScaler
+
     # C = 0.1: a weak fit learns fewer of the wrong labels (asymmetric noise AP .95 → .97).
     model = LogisticRegression(C=0.1, max_iter=300, random_state=seed)
     return make_pipeline(MaxAbsScaler(), model)
 
 
 def _trees(seed: int) -> ClassifierMixin:
+    from sklearn.ensemble import ExtraTreesClassifier
+
     return ExtraTreesClassifier(n_estimators=100, min_samples_leaf=2, random_state=seed)
 
 
 def _knn(seed: int) -> ClassifierMixin:
+    from sklearn.neighbors import KNeighborsClassifier
+
     return KNeighborsClassifier(n_neighbors=10, metric="cosine", algorithm="brute")
 
 
@@ -251,6 +258,8 @@ def _one_view(
 
 
 def _fit(name: str, seed: int, features: Any, labels: IntArray) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+
     model = LEARNERS[name](seed)
     if name == "knn":
         model.set_params(n_neighbors=min(10, len(labels)))
