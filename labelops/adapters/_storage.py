@@ -26,7 +26,7 @@ _REFUSED = re.compile(
     r"|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|os error (1|13|30)\b"
     r"|Permission denied"
 )
-_TIMEOUT = re.compile(r"\btimed out\b")
+_TIMEOUT = re.compile(r"\btimed out\b|\bTimedOut\b")
 _AWAY = re.compile(
     r"error sending request|\b50\d [A-Z]|\b429 |[Cc]onnection (refused|reset|closed)|dns error"
     r"|tcp connect error|SlowDown"
@@ -72,19 +72,22 @@ def root_of(root: str) -> str:
 def bucket_options(given: Mapping[str, str] | None) -> dict[str, str]:
     """Return the options for a bucket: `AWS_*` of the environment with `given` on top.
 
+    Only `AWS_ENDPOINT_URL_S3` of the environment goes before an endpoint in `given`.
     Credentials are left to the vendor's own reading of the environment; only what it does not
-    do by itself is added: the S3-only endpoint, plain HTTP for an `http://` endpoint, and
-    patience of seconds where the vendor would retry for three minutes.
+    do by itself is added: plain HTTP for an `http://` endpoint, and seconds of patience.
     """
     options = {key.lower().removeprefix("aws_"): value for key, value in (given or {}).items()}
-    endpoint = (
-        options.pop("endpoint_url_s3", None)
-        or options.pop("endpoint_url", None)
-        or options.pop("endpoint", None)
-        or os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-    )
-    defaults = {"timeout": "60s", "connect_timeout": "5s"}
+    given_endpoint = [
+        options.pop(key, None) for key in ("endpoint_url_s3", "endpoint_url", "endpoint")
+    ]
+    # Both vendors put the environment's S3-only endpoint above everything: say the same.
+    candidates = [
+        os.environ.get("AWS_ENDPOINT_URL_S3"),
+        *given_endpoint,
+        os.environ.get("AWS_ENDPOINT_URL"),
+    ]
+    endpoint = next(filter(None, candidates), None)
+    defaults = {"timeout": "60s", "connect_timeout": "5s", "max_retries": "3"}
     if endpoint:
         defaults["endpoint"] = endpoint
         defaults["allow_http"] = str(endpoint.startswith("http://")).lower()
@@ -119,7 +122,7 @@ def storage_error(
         return StorageError(f"{what}: there is no such bucket; create it or correct the root")
     if _REFUSED.search(text):
         return EndRefused(f"{what}: access refused; check the credentials and rights ({text})")
-    if _TIMEOUT.search(text):
+    if _TIMEOUT.search(str(error)):  # one vendor says so only in its debugging dump
         return EndTimeout(f"{what}: no answer in time; run again later ({text})")
     if _AWAY.search(text):
         return EndUnavailable(f"{what}: the storage cannot be reached; run again later ({text})")

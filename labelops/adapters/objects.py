@@ -213,7 +213,7 @@ class BucketObjects:
         client: Any = {k: v for k, v in self._options.items() if k in _CLIENT_OPTIONS}
         client["allow_http"] = client.get("allow_http") == "true"
         config: Any = {k: v for k, v in self._options.items() if k not in _CLIENT_OPTIONS}
-        retries: Any = {"max_retries": int(config.pop("max_retries", 3))}
+        retries: Any = {"max_retries": int(config.pop("max_retries"))}
         with self._mapped(f"opening {self._root}"):
             self._store = S3Store.from_url(
                 self._root, config=config, client_options=client, retry_config=retries
