@@ -1,0 +1,13 @@
+"""Queue exports → votes: idempotent, order-free, newest revision wins."""
+
+from .collect import REJECTIONS, Collected, accept_votes
+from .current import counting_votes, current_votes, permitted_votes
+
+__all__ = [
+    "REJECTIONS",
+    "Collected",
+    "accept_votes",
+    "counting_votes",
+    "current_votes",
+    "permitted_votes",
+]
