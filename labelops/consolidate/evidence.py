@@ -1,0 +1,193 @@
+"""From a posterior that is too sure of itself to one that means what it says, and to a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from labelops.errors import UsageError
+from labelops.measure.calibration import fit_temperature
+from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
+
+__all__ = ["annotator_folds", "decide", "gold_temperature", "held_out_temperature"]
+
+_TINY = 1e-300
+_FOLDS = 5
+_LEAST_VOTES = 50
+_SOFTEST = 50.0
+
+
+def decide(
+    posterior: ArrayLike, votes: ArrayLike, *, min_posterior: float, min_votes: int = 1
+) -> IntArray:
+    """Name the class of each item that has enough evidence; -1 means not enough.
+
+    Parameters
+    ----------
+    posterior : (N, K) array-like of float
+        Calibrated belief about each item's class.
+    votes : (N,) array-like of int
+        Votes each item has.
+    min_posterior : float
+        Least posterior of the class; two classes that share the first place decide nothing.
+    min_votes : int
+        Least votes.
+
+    Returns
+    -------
+    (N,) int64
+
+    Raises
+    ------
+    UsageError
+        The arrays differ in length or the posterior is malformed.
+
+    Examples
+    --------
+    >>> decide([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]], [3, 3, 1], min_posterior=0.8, min_votes=2
+    ...        ).tolist()
+    [0, -1, -1]
+    """
+    belief = check_probs(posterior, np.shape(posterior)[-1] if np.ndim(posterior) else 0)
+    count = np.asarray(votes)
+    if count.shape != belief.shape[:1]:
+        raise UsageError(f"decide: {belief.shape[0]} rows of posterior, {count.size} vote counts")
+    top = belief.max(axis=1, initial=0.0)
+    alone = (belief >= top[:, None] - 1e-12).sum(axis=1) == 1
+    enough = alone & (top >= min_posterior) & (count >= min_votes)
+    return np.where(enough, belief.argmax(axis=1), -1).astype(np.int64)
+
+
+def gold_temperature(
+    posterior: FloatArray, gold: ArrayLike, votes: FloatArray, min_gold: int
+) -> float | None:
+    """Fit how much to soften the posterior on items whose true class is known.
+
+    Parameters
+    ----------
+    posterior : (N, K) float
+        Belief formed without the gold labels.
+    gold : (N,) array-like of int
+        True classes, -1 where unknown.
+    votes : (N,) float
+        Votes each item has; items without one are left out.
+    min_gold : int
+        Fewest gold items with votes.
+
+    Returns
+    -------
+    float or None
+        At least 1: a consensus is never made surer than it is. None with too few gold items.
+
+    Examples
+    --------
+    >>> sure, gold = np.tile([0.99, 0.01], (40, 1)), np.repeat([0, 1], [30, 10])
+    >>> round(gold_temperature(sure, gold, np.ones(40), 30), 1)
+    4.2
+    """
+    known = check_codes(gold, posterior.shape[1])
+    known = np.where(votes > 0, known, -1)
+    if (known >= 0).sum() < min_gold:
+        return None
+    return max(1.0, fit_temperature(posterior, known))
+
+
+def held_out_temperature(
+    items: IntArray,
+    annotators: IntArray,
+    codes: IntArray,
+    weights: FloatArray,
+    accuracy: float,
+    n_annotators: int,
+    consensus: Callable[[FloatArray], FloatArray],
+) -> float | None:
+    """Fit how much to soften a consensus so that it predicts the votes of annotators it left out.
+
+    Annotators are split into folds; the consensus of the others, softened, times the left-out
+    annotator's accuracy, should be the probability of the left-out votes. This sees over-fitted
+    confusions and items on which annotators fail together less often than chance would have it,
+    but not mistakes that all annotators share: for those gold is needed.
+
+    Parameters
+    ----------
+    items, annotators, codes : (V,) int
+        The votes.
+    weights : (V,) float
+        What each vote counts; 0 leaves it out.
+    accuracy : float
+        How often a vote is right, errors spread evenly over the other classes. One number for the
+        crowd calibrated real crowds better than a noisy one for each annotator.
+    n_annotators : int
+        A.
+    consensus : callable
+        From weights `(V,)` to the posterior `(N, K)` of the votes with weight above 0.
+
+    Returns
+    -------
+    float or None
+        At least 1; None when fewer than 50 left-out votes are on items that others voted on.
+
+    Examples
+    --------
+    >>> items, who = np.repeat(np.arange(100), 2), np.tile([0, 1], 100)
+    >>> given = np.where((who == 1) & (items % 4 == 0), 1, 0)
+    >>> def too_sure(weights):
+    ...     return np.tile([0.999, 0.001], (100, 1))
+    >>> held_out_temperature(items, who, given, np.ones(200), 0.9, 2, too_sure) > 2
+    True
+    """
+    fold = annotator_folds(annotators, weights, n_annotators)
+    beliefs, likelihoods = [], []
+    for left_out in range(_FOLDS):
+        out = (fold[annotators] == left_out) & (weights > 0)
+        if not out.any():
+            continue
+        rest = np.where(out, 0.0, weights)
+        posterior = consensus(rest)
+        others = np.bincount(items, weights=rest, minlength=posterior.shape[0]) > 0
+        rows = np.flatnonzero(out & others[items])
+        beliefs.append(np.log(np.maximum(posterior[items[rows]], _TINY)))
+        likelihoods.append(_one_coin(codes[rows], accuracy, posterior.shape[1]))
+    if sum(map(len, beliefs)) < _LEAST_VOTES:
+        return None
+    return _best_temperature(np.concatenate(beliefs), np.concatenate(likelihoods))
+
+
+def annotator_folds(annotators: IntArray, weights: FloatArray, n_annotators: int) -> IntArray:
+    """Deal annotators into five folds, back and forth by their votes, so that folds weigh alike.
+
+    Examples
+    --------
+    >>> annotator_folds(np.array([0, 1, 1]), np.ones(3), 2).tolist()
+    [1, 0]
+    """
+    votes = np.bincount(annotators, weights=weights, minlength=n_annotators)
+    rank = np.empty(n_annotators, dtype=np.int64)
+    rank[np.argsort(-votes, kind="stable")] = np.arange(n_annotators)
+    turn, place = np.divmod(rank, _FOLDS)
+    return np.asarray(np.where(turn % 2, _FOLDS - 1 - place, place), dtype=np.int64)
+
+
+def _one_coin(codes: IntArray, accuracy: float, n_classes: int) -> FloatArray:
+    """Log probability (V, K) of each vote under each true class."""
+    table = np.full((codes.size, n_classes), np.log((1 - accuracy) / (n_classes - 1)))
+    table[np.arange(codes.size), codes] = np.log(accuracy)
+    return table
+
+
+def _best_temperature(beliefs: FloatArray, likelihoods: FloatArray) -> float:
+    """Maximise the probability of the left-out votes over the temperature."""
+
+    def loss(log_temperature: float) -> float:
+        soft = beliefs * np.exp(-log_temperature)
+        soft = soft - logsumexp(soft, axis=1, keepdims=True)
+        return -float(logsumexp(soft + likelihoods, axis=1).mean())
+
+    found = minimize_scalar(
+        loss, bounds=(0.0, np.log(_SOFTEST)), method="bounded", options={"xatol": 1e-4}
+    )
+    return float(np.exp(found.x))

@@ -1,0 +1,177 @@
+"""The one entry from votes to calibrated class probabilities."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from labelops.consolidate.choose import consolidate_codes
+from labelops.errors import UsageError
+from labelops.measure.calibration import expected_calibration_error
+from labelops.measure.codes import IntArray
+
+
+def _crowds() -> ModuleType:
+    """Readers and simulations of the tests beside this one."""
+    path = Path(__file__).with_name("test_dawid_skene.py")
+    spec = importlib.util.spec_from_file_location("crowds", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+crowds = _crowds()
+
+
+def _first_votes(items: IntArray, most: int, seed: int) -> IntArray:
+    """Rows of at most so many random votes an item."""
+    shuffled = np.random.default_rng(seed).permutation(items.size)
+    rows = shuffled[np.argsort(items[shuffled], kind="stable")]
+    rank = np.arange(rows.size) - np.searchsorted(items[rows], items[rows])
+    return rows[rank < most]
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "error"), [("dog", 0.84, 0.10), ("rte", 0.92, 0.05), ("face", 0.62, 0.26)]
+)
+def test_real_crowds(shared_data: Path, name: str, least: float, error: float) -> None:
+    """With many votes it takes Dawid–Skene, and without gold halves the over-confidence or so."""
+    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
+    found = consolidate_codes(items, who, codes, size["n_items"], size["n_classes"])
+    assert (found.method, found.calibration) == ("dawid_skene", "held-out votes")
+    assert crowds.accuracy(found.posterior, truth) >= least
+    known = np.where(np.isnan(truth), -1, truth).astype(int)
+    raw = crowds.dawid_skene(items, who, codes, **size).posterior
+    after = expected_calibration_error(found.posterior, known)
+    assert after <= error
+    assert after < 0.8 * expected_calibration_error(raw, known)
+
+
+@pytest.mark.parametrize("name", ["dog", "face", "rte"])
+def test_gold_calibrates_best(shared_data: Path, name: str) -> None:
+    """With 100 gold items the error on the rest is small, even where annotators err together."""
+    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
+    known = np.where(np.isnan(truth), -1, truth).astype(int)
+    use = np.random.default_rng(0).permutation(known.size)[:100]
+    gold = np.full(known.size, -1)
+    gold[use] = known[use]
+    found = consolidate_codes(items, who, codes, size["n_items"], size["n_classes"], gold=gold)
+    assert found.calibration == "gold"
+    rest = known.copy()
+    rest[use] = -1
+    assert expected_calibration_error(found.posterior, rest) <= 0.10
+
+
+@pytest.mark.parametrize("name", ["dog", "face", "rte"])
+def test_one_vote_an_item_takes_majority(shared_data: Path, name: str) -> None:
+    """At one vote an item Dawid–Skene collapses; majority is taken, and claims little."""
+    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
+    rows = _first_votes(items, 1, seed=0)
+    few = (items[rows], who[rows], codes[rows], size["n_items"], size["n_classes"])
+    found = consolidate_codes(*few)
+    assert (found.method, found.calibration) == ("majority", "none")
+    assert "no more than 1 vote" in found.reason
+    collapsed = consolidate_codes(*few, method="dawid_skene")
+    assert crowds.accuracy(found.posterior, truth) > crowds.accuracy(collapsed.posterior, truth)
+    assert found.posterior.max() < 0.7
+
+
+def test_few_votes_per_annotator_take_majority() -> None:
+    """Annotators with too few votes for a confusion matrix are not given one."""
+    items = np.repeat(np.arange(30), 3)
+    found = consolidate_codes(items, np.arange(90), items % 5, 30, 5)
+    assert found.method == "majority"
+    assert "1.0 votes on average" in found.reason
+
+
+def test_asked_for() -> None:
+    """The caller's choice stands, and the reason says so."""
+    items, who = np.repeat(np.arange(40), 3), np.tile([0, 1, 2], 40)
+    for method in ("majority", "dawid_skene"):
+        found = consolidate_codes(items, who, items % 2, 40, 2, method=method)
+        assert (found.method, found.reason) == (method, "asked for")
+        assert found.posterior.argmax(axis=1).tolist() == [i % 2 for i in range(40)]
+
+
+@pytest.mark.parametrize(("per_item", "method"), [(2, "majority"), (3, "dawid_skene")])
+def test_simulated_crowd_with_a_clicker(per_item: int, method: str) -> None:
+    """From a few votes an item it is accurate and calibrated, and sees who clicks at random."""
+    skill = [0.95, 0.9, 0.92, 0.85, 0.9, 0.93, 0.1]
+    eye = np.eye(10)
+    confusion = np.array([p * eye + (1 - p) / 9 * (1 - eye) for p in skill])
+    truth, items, who, codes = crowds.simulate(0, 600, confusion, per_item)
+    found = consolidate_codes(items, who, codes, 600, 10)
+    assert found.method == method
+    assert found.accuracy.argmin() == 6
+    assert found.accuracy[6] < 0.35 < 0.8 < found.accuracy[:6].min()
+    confident = found.posterior.max(axis=1) >= 0.95
+    assert confident.mean() > 0.5
+    assert (found.posterior.argmax(axis=1) == truth)[confident].mean() >= 0.93
+
+
+def test_excluded_votes_are_as_if_not_given() -> None:
+    """Masking an annotator's votes, or weighing them 0, equals leaving the rows out."""
+    confusion = np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5)
+    _, items, who, codes = crowds.simulate(1, 150, confusion, 4)
+    use = who != 2
+    for method in ("majority", "dawid_skene"):
+        masked = consolidate_codes(items, who, codes, 150, 2, method=method, use=use)
+        light = consolidate_codes(items, who, codes, 150, 2, method=method, weights=use * 1.0)
+        left = consolidate_codes(
+            items[use], who[use], codes[use], 150, 2, method=method, n_annotators=5
+        )
+        np.testing.assert_allclose(masked.posterior, left.posterior)
+        np.testing.assert_allclose(light.posterior, left.posterior)
+        np.testing.assert_array_equal(masked.votes, left.votes)
+
+
+@pytest.mark.parametrize("method", ["auto", "majority", "dawid_skene"])
+def test_no_votes(method: str) -> None:
+    """Without a vote nothing fails: every class is as likely, no accuracy is claimed."""
+    found = consolidate_codes([], [], [], 2, 3, method=method)
+    np.testing.assert_allclose(found.posterior, 1 / 3)
+    assert found.votes.tolist() == [0, 0]
+    assert found.accuracy.size == 0
+    assert found.calibration == "none"
+    assert consolidate_codes([], [], [], 0, 3, method=method).posterior.shape == (0, 3)
+    missing = consolidate_codes([0, 1], [0, 1], [-1, -1], 2, 3, method=method)
+    assert np.isnan(missing.accuracy).all()
+
+
+def test_order_of_votes_does_not_matter() -> None:
+    """Shuffled votes give the same result."""
+    _, items, who, codes = crowds.simulate(2, 200, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5), 3)
+    order = np.random.default_rng(3).permutation(items.size)
+    for method in ("majority", "dawid_skene"):
+        one = consolidate_codes(items, who, codes, 200, 2, method=method)
+        two = consolidate_codes(items[order], who[order], codes[order], 200, 2, method=method)
+        np.testing.assert_allclose(one.posterior, two.posterior, atol=1e-8)
+        np.testing.assert_allclose(one.accuracy, two.accuracy, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0], [0], [0], 1, 1), "1 classes"),
+        (([0], [0, 1], [0], 1, 2), "differ in length"),
+        (([0], [0], [7], 1, 2), "row 0 is 7"),
+    ],
+)
+def test_wrong_use(arguments: tuple[object, ...], message: str) -> None:
+    """Ragged votes and unknown classes are refused in one line."""
+    with pytest.raises(UsageError, match=message):
+        consolidate_codes(*arguments)  # type: ignore[arg-type]
+
+
+def test_wrong_settings() -> None:
+    """An unknown method and a negative weight are refused by name."""
+    with pytest.raises(UsageError, match="method is 'best'"):
+        consolidate_codes([0], [0], [0], 1, 2, method="best")
+    with pytest.raises(UsageError, match="weight is negative"):
+        consolidate_codes([0], [0], [0], 1, 2, weights=[-1.0])

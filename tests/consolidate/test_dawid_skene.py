@@ -1,0 +1,169 @@
+"""Dawid–Skene by EM."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelops.consolidate.dawid_skene import dawid_skene
+from labelops.consolidate.majority import majority_vote, vote_counts
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray, IntArray
+
+
+def read_crowd(
+    folder: Path, name: str
+) -> tuple[IntArray, IntArray, IntArray, FloatArray, dict[str, int]]:
+    """Items, annotators, codes, truth (NaN unknown) and sizes of one of the crowd sets."""
+    if name == "rte":
+        votes = pd.read_csv(folder / "rte_snow" / "annotations.csv")
+        truth = pd.read_csv(folder / "rte_snow" / "items.csv").set_index("item_id")["gold"]
+    else:
+        votes = pd.read_csv(folder / "crowd" / name / "annotations.csv")
+        truth = pd.read_csv(folder / "crowd" / name / "truth.csv").set_index("item")["truth"]
+    votes.columns = pd.Index(["item", "annotator", "label"])
+    classes = pd.Index(sorted(set(votes["label"]) | set(truth)))
+    items, ids = pd.factorize(votes["item"], sort=True)
+    who, names = pd.factorize(votes["annotator"], sort=True)
+    codes = classes.get_indexer(votes["label"])
+    known = truth.reindex(ids).map(dict(zip(classes, range(len(classes)), strict=True)))
+    size = {"n_items": len(ids), "n_annotators": len(names), "n_classes": len(classes)}
+    return items, who, codes, known.to_numpy(dtype=float), size
+
+
+def accuracy(posterior: FloatArray, truth: FloatArray) -> float:
+    """Share right, ties split evenly, over the items whose truth is known."""
+    known = ~np.isnan(truth)
+    belief, code = posterior[known], truth[known].astype(int)
+    top = belief >= belief.max(axis=1, keepdims=True) - 1e-12
+    return float((top[np.arange(code.size), code] / top.sum(axis=1)).mean())
+
+
+def simulate(
+    seed: int, items: int, confusion: FloatArray, per_item: int
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Truth and votes of annotators with the given (A, K, K) confusion."""
+    rng = np.random.default_rng(seed)
+    n_annotators, n_classes, _ = confusion.shape
+    truth = rng.integers(0, n_classes, size=items)
+    who = np.array([rng.permutation(n_annotators)[:per_item] for _ in range(items)]).ravel()
+    item = np.repeat(np.arange(items), per_item)
+    cumulative = confusion[who, truth[item]].cumsum(axis=1)
+    codes = (cumulative < rng.random((item.size, 1))).sum(axis=1)
+    return truth, item, who, np.minimum(codes, n_classes - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "majority", "expected"),
+    [("dog", 0.822, 0.843), ("face", 0.637, 0.640), ("rte", 0.897, 0.9275)],
+)
+def test_published_accuracy(shared_data: Path, name: str, majority: float, expected: float) -> None:
+    """On real crowds it has the published accuracy, and majority its own, ties split evenly."""
+    items, who, codes, truth, size = read_crowd(shared_data, name)
+    shares = majority_vote(vote_counts(items, codes, size["n_items"], size["n_classes"]))
+    assert accuracy(shares, truth) == pytest.approx(majority, abs=6e-4)
+    found = dawid_skene(items, who, codes, **size)
+    assert accuracy(found.posterior, truth) == pytest.approx(expected, abs=6e-4)
+    assert found.converged
+
+
+def test_confusions_are_recovered() -> None:
+    """Simulated annotators' confusion matrices come out within five points."""
+    good = np.array([[0.9, 0.08, 0.02], [0.05, 0.9, 0.05], [0.1, 0.1, 0.8]])
+    sly = np.array([[0.5, 0.5, 0.0], [0.05, 0.9, 0.05], [0.0, 0.1, 0.9]])
+    click = np.full((3, 3), 1 / 3)
+    confusion = np.array([good, good, sly, click, good])
+    truth, items, who, codes = simulate(0, 4000, confusion, 4)
+    found = dawid_skene(items, who, codes, n_items=4000, n_annotators=5, n_classes=3)
+    np.testing.assert_allclose(found.confusion, confusion, atol=0.05)
+    np.testing.assert_allclose(found.confusion.sum(axis=2), 1.0)
+    shares = majority_vote(vote_counts(items, codes, 4000, 3))
+    assert accuracy(found.posterior, truth.astype(float)) > accuracy(shares, truth.astype(float))
+
+
+def test_order_of_votes_and_names_do_not_matter() -> None:
+    """Shuffled votes, renamed annotators and permuted classes give the permuted result."""
+    confusion = np.array([[[0.8, 0.2], [0.3, 0.7]]] * 4)
+    _, items, who, codes = simulate(1, 200, confusion, 3)
+    size = {"n_items": 200, "n_annotators": 4, "n_classes": 2}
+    one = dawid_skene(items, who, codes, **size)
+    order = np.random.default_rng(2).permutation(items.size)
+    two = dawid_skene(items[order], 3 - who[order], 1 - codes[order], **size)
+    np.testing.assert_allclose(two.posterior[:, ::-1], one.posterior, atol=1e-9)
+    np.testing.assert_allclose(two.confusion[::-1, ::-1, ::-1], one.confusion, atol=1e-9)
+
+
+def test_weight_is_repetition() -> None:
+    """A vote of weight two counts like the vote given twice, one of weight zero like none."""
+    _, items, who, codes = simulate(3, 60, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 3), 3)
+    size = {"n_items": 60, "n_annotators": 3, "n_classes": 2}
+    weights = np.random.default_rng(4).integers(0, 3, size=codes.size)
+    weighted = dawid_skene(items, who, codes, weights=weights, **size)
+    rows = np.repeat(np.arange(codes.size), weights)
+    repeated = dawid_skene(items[rows], who[rows], codes[rows], **size)
+    np.testing.assert_allclose(weighted.posterior, repeated.posterior, atol=1e-9)
+
+
+def test_warm_start_ends_at_once_where_it_already_was() -> None:
+    """Started from its own result it stays there, in a step or two."""
+    _, items, who, codes = simulate(5, 300, np.array([[[0.9, 0.1], [0.2, 0.8]]] * 4), 3)
+    size = {"n_items": 300, "n_annotators": 4, "n_classes": 2}
+    cold = dawid_skene(items, who, codes, **size)
+    warm = dawid_skene(items, who, codes, start=cold.posterior, **size)
+    assert warm.iterations <= 2 < cold.iterations
+    np.testing.assert_allclose(warm.posterior, cold.posterior, atol=1e-5)
+
+
+def test_items_and_annotators_without_votes() -> None:
+    """An unseen item has the class prior, an unseen annotator even rows, and nothing is NaN."""
+    found = dawid_skene(
+        [0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 1, -1], n_items=3, n_annotators=3, n_classes=2
+    )
+    np.testing.assert_allclose(found.posterior[2], found.class_prior, atol=1e-3)
+    np.testing.assert_allclose(found.confusion[2], 0.5)
+    empty = dawid_skene([], [], np.empty(0, int), n_items=2, n_annotators=0, n_classes=2)
+    np.testing.assert_allclose(empty.posterior, 0.5)
+
+
+def test_many_votes_do_not_underflow() -> None:
+    """Thousands of votes on an item leave a posterior that sums to one."""
+    n = 5000
+    codes = np.arange(n) % 2
+    found = dawid_skene(
+        np.zeros(n, int), np.arange(n), codes, n_items=1, n_annotators=n, n_classes=2
+    )
+    assert np.isfinite(found.posterior).all()
+    np.testing.assert_allclose(found.posterior.sum(axis=1), 1.0)
+
+
+def test_stops_when_told() -> None:
+    """With one step allowed it says that it did not converge."""
+    _, items, who, codes = simulate(6, 100, np.array([[[0.7, 0.3], [0.4, 0.6]]] * 3), 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = dawid_skene(
+            items, who, codes, n_items=100, n_annotators=3, n_classes=2, max_iterations=1
+        )
+    assert (found.iterations, found.converged) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"annotators": [0, 0]}, "differ in length"),
+        ({"annotators": [5]}, "row 0 is 5"),
+        ({"items": [9]}, "row 0 is 9"),
+        ({"prior": 0.0}, "prior is 0.0"),
+        ({"start": [[0.5, 0.4]]}, "sums to 0.9"),
+    ],
+)
+def test_wrong_use(change: dict[str, object], message: str) -> None:
+    """Codes out of range, ragged votes and impossible settings are refused in one line."""
+    arguments: dict[str, object] = {"items": [0], "annotators": [0], "codes": [0]}
+    arguments |= {"n_items": 1, "n_annotators": 1, "n_classes": 2}
+    with pytest.raises(UsageError, match=message):
+        dawid_skene(**(arguments | change))  # type: ignore[arg-type]

@@ -1,0 +1,98 @@
+"""Calibrating a consensus, and deciding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelops.consolidate.evidence import (
+    annotator_folds,
+    decide,
+    gold_temperature,
+    held_out_temperature,
+)
+from labelops.consolidate.majority import crowd_accuracy, one_coin_posterior, vote_counts
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray
+
+
+def test_decisions_by_hand() -> None:
+    """Decided are items that are sure enough, have votes enough, and one class ahead."""
+    posterior = [[0.95, 0.05], [0.85, 0.15], [0.5, 0.5], [0.05, 0.95], [0.95, 0.05]]
+    votes = [3, 3, 3, 2, 1]
+    assert decide(posterior, votes, min_posterior=0.9, min_votes=2).tolist() == [0, -1, -1, 1, -1]
+    assert decide(posterior, votes, min_posterior=0.5).tolist() == [0, 0, -1, 1, 0]
+    assert decide(np.empty((0, 2)), [], min_posterior=0.5).tolist() == []
+
+
+@given(st.floats(0.5, 1.0), st.floats(0.5, 1.0), st.integers(0, 4), st.integers(0, 4))
+def test_stricter_decides_less(a: float, b: float, m: int, n: int) -> None:
+    """Asking for more never decides more items, and never another class."""
+    rng = np.random.default_rng(0)
+    posterior, votes = rng.dirichlet([0.3, 0.3, 0.3], size=50), rng.integers(0, 4, size=50)
+    loose = decide(posterior, votes, min_posterior=min(a, b), min_votes=min(m, n))
+    strict = decide(posterior, votes, min_posterior=max(a, b), min_votes=max(m, n))
+    assert (loose[strict >= 0] == strict[strict >= 0]).all()
+
+
+def test_decide_refuses_ragged() -> None:
+    """Vote counts of another length are refused."""
+    with pytest.raises(UsageError, match="2 vote counts"):
+        decide([[0.5, 0.5]], [1, 1], min_posterior=0.5)
+
+
+def test_gold_softens_and_never_sharpens() -> None:
+    """Right gold leaves the posterior alone; wrong gold softens it; too little says nothing."""
+    sure = np.tile([0.9, 0.1], (100, 1))
+    votes = np.ones(100)
+    assert gold_temperature(sure, np.zeros(100, int), votes, 30) == 1.0
+    wrong = np.arange(100) % 3 == 0
+    softened = gold_temperature(sure, wrong.astype(int), votes, 30)
+    assert softened is not None
+    assert softened > 2
+    assert gold_temperature(sure, np.where(np.arange(100) < 29, 0, -1), votes, 30) is None
+    assert gold_temperature(sure, np.zeros(100, int), np.zeros(100), 30) is None
+
+
+def test_folds_weigh_alike() -> None:
+    """Every annotator is in one fold, and the folds have about the same number of votes."""
+    rng = np.random.default_rng(1)
+    who = rng.choice(40, p=rng.dirichlet(np.ones(40)), size=4000)
+    fold = annotator_folds(who, np.ones(4000), 40)
+    load = np.bincount(fold[who], minlength=5)
+    assert load.min() > 0.5 * load.max()
+
+
+@pytest.mark.parametrize(("shared", "low", "high"), [(0.0, 1.0, 1.45), (0.6, 1.6, 20.0)])
+def test_hard_items_are_noticed(shared: float, low: float, high: float) -> None:
+    """Where annotators err together on hard items it softens; where they err alone it does not."""
+    rng = np.random.default_rng(2)
+    n, crowd = 1500, 7
+    truth = rng.integers(0, 3, size=n)
+    hard = rng.random(n) < 0.4
+    skill = np.where(hard, 0.85 - shared * 0.75, 0.85 + shared * 0.1)
+    items, who = np.repeat(np.arange(n), crowd), np.tile(np.arange(crowd), n)
+    right = rng.random(items.size) < skill[items]
+    codes = np.where(right, truth[items], (truth[items] + rng.integers(1, 3, items.size)) % 3)
+    weights = np.ones(items.size)
+    counts = vote_counts(items, codes, n, 3)
+    accuracy = crowd_accuracy(counts)
+    assert accuracy is not None
+
+    def consensus(kept: FloatArray) -> FloatArray:
+        return one_coin_posterior(vote_counts(items, codes, n, 3, kept), accuracy)
+
+    found = held_out_temperature(items, who, codes, weights, accuracy, crowd, consensus)
+    assert found is not None
+    assert low <= found <= high
+
+
+def test_too_few_votes_say_nothing() -> None:
+    """With fewer than 50 left-out votes there is no temperature."""
+    items, who, codes = np.repeat(np.arange(20), 2), np.tile([0, 1], 20), np.zeros(40, dtype=int)
+    found = held_out_temperature(
+        items, who, codes, np.ones(40), 0.8, 2, lambda _: np.tile([0.9, 0.1], (20, 1))
+    )
+    assert found is None
