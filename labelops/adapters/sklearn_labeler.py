@@ -271,7 +271,11 @@ class SklearnLabeler:
     def _new_classifier(self) -> Any:
         if self._estimator is None:
             image = self._media == "image"
-            defaults = {"C": 30.0 if image else 10.0, "tol": 1e-3, "max_iter": 300}
+            defaults = {
+                "C": 30.0 if image else 10.0,
+                "tol": 1e-3 if image else 5e-4,
+                "max_iter": 300,
+            }
             return built(LogisticRegression, {**defaults, **self._params}, self._seed)
         return built(class_named(self._estimator), self._params, self._seed)
 

@@ -1,0 +1,257 @@
+"""HttpLabeler against real servers of the protocol in another process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelops.adapters.http_labeler import HttpLabeler
+from labelops.adapters.ml_backend_answers import results_of
+from labelops.errors import (
+    ConflictError,
+    EndError,
+    EndProtocolError,
+    EndRefused,
+    EndTimeout,
+    EndUnavailable,
+    SettingsError,
+)
+from labelops.ports import Labeler
+from labelops.schema import Schema
+from labelops.testing.labelers import LabelerTests, example_items
+
+PETS = Schema("pets", ("cat", "dog", "bird"))
+Start = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Start a backend process with some arguments, once each; return its URL."""
+    running: dict[tuple[str, ...], tuple[subprocess.Popen[str], str]] = {}
+
+    def start_one(*arguments: str) -> str:
+        if arguments not in running:
+            command = [sys.executable, "-m", "labelops.testing.ml_backend", *arguments]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            assert process.stdout is not None
+            port = json.loads(process.stdout.readline())["port"]
+            running[arguments] = process, f"http://127.0.0.1:{port}"
+        return running[arguments][1]
+
+    yield start_one
+    for process, _ in running.values():
+        process.terminate()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+class TestProtocol(LabelerTests):
+    """The suite, against a real server, in small batches."""
+
+    learns = False
+
+    @pytest.fixture(autouse=True)
+    def _backend(self, start: Start) -> None:
+        self.url = start("--behaviour", "ok")
+
+    def make(self) -> Labeler:
+        return HttpLabeler(self.url, batch=7)
+
+    def make_broken(self) -> Labeler:
+        return HttpLabeler("http://127.0.0.1:9")
+
+
+def _propose(url: str, **settings: object) -> pd.DataFrame:
+    labeler = HttpLabeler(url, **settings)  # type: ignore[arg-type]
+    return labeler.propose(example_items(), PETS)
+
+
+def test_reads_class_confidence_and_probabilities(start: Start) -> None:
+    """What the backend said about each item, in the schema's class order."""
+    items, answers = example_items(), _propose(start("--behaviour", "ok"))
+    named = items["payload"].str.split().str[0]
+    assert answers["value"].tolist() == [f'"{n}"' for n in named]
+    assert answers["confidence"].tolist() == [0.75] * 48
+    expected = [0.75 if c == named[0] else 0.125 for c in PETS.classes]
+    np.testing.assert_allclose(answers["probs"][0], expected)
+
+
+@pytest.mark.parametrize("behaviour", ["plain", "zero"])
+def test_absent_scores_are_absent(start: Start, behaviour: str) -> None:
+    """No score, or the protocol library's 0, is NaN; there are no probabilities."""
+    answers = _propose(start("--behaviour", behaviour))
+    assert answers["value"].notna().all()
+    assert answers["confidence"].isna().all()
+    assert answers["probs"].isna().all()
+
+
+def test_named_tasks_are_joined_by_name(start: Start) -> None:
+    """Answers in another order, naming their tasks, land on the right items."""
+    straight = _propose(start("--behaviour", "ok"))
+    pd.testing.assert_frame_equal(_propose(start("--behaviour", "reorder")), straight)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error", "says", "retryable"),
+    [
+        ("error", EndUnavailable, "status 500", True),
+        ("refuse", EndRefused, "credentials", False),
+        ("redirect", EndProtocolError, "redirects", False),
+        ("half", EndProtocolError, "24 results for 48 items.*'i24'", False),
+        ("badprobs", EndProtocolError, "item 'i00': probabilities sum to 1.2", False),
+        ("badclass", EndProtocolError, "item 'i00': unknown class", False),
+        ("missing", EndProtocolError, "item 'i00': probabilities without class", False),
+        ("nan", EndProtocolError, "item 'i00': probability nan", False),
+        ("junk", EndProtocolError, "not JSON", False),
+        ("huge", EndProtocolError, "longer than", False),
+    ],
+)
+def test_misbehaviour_is_mapped(
+    start: Start, behaviour: str, error: type[EndError], says: str, retryable: bool
+) -> None:
+    """Each fault is one of our errors, with host, count, remedy and whether to ask again."""
+    url = start("--behaviour", behaviour)
+    with pytest.raises(error, match=says) as caught:
+        _propose(url)
+    assert caught.value.retryable is retryable
+    assert url.removeprefix("http://") in str(caught.value)
+    assert "48 items" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arguments", [("slow", "60"), ("drip", "0.05")])
+def test_late_answers_are_given_up(start: Start, arguments: tuple[str, str]) -> None:
+    """Silence, and an answer that drips without end, both stop at the timeout."""
+    url = start("--behaviour", arguments[0], "--delay", arguments[1])
+    with pytest.raises(EndTimeout, match=r"48 items.*0\.3 s.*raise `timeout`") as caught:
+        _propose(url, timeout=0.3)
+    assert caught.value.retryable
+
+
+def test_a_model_that_changes_on_the_way_is_refused(start: Start) -> None:
+    """Two batches by two models are no one version's proposals; asking again may help."""
+    with pytest.raises(ConflictError, match="is now") as caught:
+        _propose(start("--behaviour", "drift"), batch=10)
+    assert caught.value.retryable
+
+
+def test_the_version_is_the_backends_and_the_address(start: Start) -> None:
+    """Another model version or URL is another version; /setup or a prediction tells it."""
+    items = example_items()
+
+    def version(url: str, schema: Schema = PETS) -> str:
+        return HttpLabeler(url).fit(items, [0] * 48, items["group"].tolist(), schema)
+
+    ok = start("--behaviour", "ok")
+    silent = start("--behaviour", "ok", "--version", "")
+    versions = {version(ok), version(start("--version", "2")), version(silent)}
+    assert len(versions) == 3
+    assert version(ok) == version(ok)
+    assert version(ok, Schema("pets", ("dog", "cat", "bird"))) != version(ok)
+    HttpLabeler(ok).health()
+
+
+def test_a_predictions_file_can_be_served(start: Start, tmp_path: Path) -> None:
+    """Listed items get what the file says, the others abstain."""
+    file = tmp_path / "said.jsonl"
+    rows = [
+        {"item_id": "i00", "value": "bird"},
+        {"item_id": "i01", "probs": {"cat": 0.5, "dog": 0.25, "bird": 0.25}},
+    ]
+    file.write_text("\n".join(json.dumps(r) for r in rows))
+    answers = _propose(start("--predictions", str(file)))
+    assert answers["value"].tolist()[:3] == ['"bird"', '"cat"', None]
+    assert answers["value"].isna().sum() == 46
+
+
+def test_images_travel_as_data_uris(start: Start) -> None:
+    """The backend gets the bytes, not our path, which it could not open."""
+    # The test backend proposes the class that it finds in what it gets, here in the base64.
+    hidden = base64.b64decode("dogs")
+    items = example_items().assign(payload="p.png", media_type="image/png")
+    schema = Schema("pets", PETS.classes, media="image")
+    labeler = HttpLabeler(start("--behaviour", "ok"), media="image", load=lambda _: hidden)
+    assert set(labeler.propose(items, schema)["value"]) == {'"dog"'}
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://example.org", "plain http"),
+        ("http://127.0.0.1.example.org:1", "plain http"),
+        ("ftp://example.org", "expected https"),
+        ("example.org", "expected https"),
+        ("https://", "expected https"),
+        ("https://u:p@example.org", "leave user and password out"),
+        ("https://example.org:99999", "labeler url"),
+        ("https://example.org/?a=1", "expected https"),
+    ],
+)
+def test_addresses_that_are_not_safe_are_refused(url: str, says: str) -> None:
+    """https, or http on this machine, and no secrets in the address."""
+    with pytest.raises(SettingsError, match=says) as caught:
+        HttpLabeler(url)
+    assert ":p@" not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    """`repr` says where, not with which password; http elsewhere has to be asked for."""
+    labeler = HttpLabeler("http://example.org", auth=("me", "s3cret"), insecure=True)
+    assert "s3cret" not in repr(labeler)
+    for url in ("http://localhost:1", "http://[::1]:1", "https://example.org/ml"):
+        HttpLabeler(url)
+
+
+def _region(choice: str, **more: object) -> dict[str, object]:
+    return {"from_name": "label", "type": "choices", "value": {"choices": [choice]}, **more}
+
+
+def test_one_region_a_class_is_a_distribution() -> None:
+    """Scores of all classes are probabilities; of some classes, the best one's confidence."""
+    full = [_region("cat", score=0.2), _region("dog", score=0.8), _region("bird", score=0)]
+    top = [_region("cat", score=0.2), _region("dog", score=0.7)]
+    raw = {"results": [{"result": full}, {"result": top}]}
+    all_classes, two_classes = results_of(raw, ["a", "b"], PETS, "label")
+    assert all_classes.probs is not None
+    np.testing.assert_allclose(all_classes.probs, [0.2, 0.8, 0])
+    assert (two_classes.choice, two_classes.confidence, two_classes.probs) == ("dog", 0.7, None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("text", "not an object"),
+        ([{}, {}], "2 predictions"),
+        ({"result": "text"}, "not a list"),
+        ({"result": [_region("cat") | {"from_name": "other"}]}, "set `from_name`"),
+        ({"result": [_region("cat") | {"value": {"choices": ["cat", "dog"]}}]}, "one class"),
+        ({"result": [_region("cat") | {"value": None}]}, "one class"),
+        ({"result": [_region("cat", score="high")]}, "score 'high'"),
+        ({"result": [_region("cat", score=1.5)]}, "score 1.5"),
+        ({"result": [_region("cat"), _region("dog")]}, "without scores"),
+        ({"result": [_region("cat", score=0.5)] * 2}, "name one twice"),
+        ({"result": [_region("cat")], "meta": {"probs": [1, 0, 0]}}, "expected an object"),
+        ({"task": 5, "result": []}, "name tasks"),
+    ],
+)
+def test_malformed_predictions_are_named(entry: object, says: str) -> None:
+    """Each malformed part says what was found and what was expected."""
+    with pytest.raises(EndProtocolError, match=says):
+        results_of({"results": [entry]}, ["a"], PETS, "label")
+
+
+@pytest.mark.parametrize("empty", [None, {}, [], {"result": []}, {"result": None}])
+def test_an_empty_prediction_abstains(empty: object) -> None:
+    """Every way the protocol has of saying nothing is an abstention."""
+    (answer,) = results_of({"results": [empty]}, ["a"], PETS, "label")
+    assert answer.choice is None
+    assert np.isnan(answer.confidence)
