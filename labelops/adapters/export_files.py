@@ -1,0 +1,133 @@
+"""Exports onto the disk: a whole folder or nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import ConflictError, LabelopsError, UsageError, shown
+from ..reuse import SIDECAR
+from ._storage import storage_error
+from .objects import check_name
+
+__all__ = ["write_export"]
+
+
+def write_export(
+    files: Mapping[str, bytes], target: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write an export's files into a folder, all or none.
+
+    The files go into a folder beside the target, are flushed, and the folder then gets the
+    target's name. The target is never a mixture: it is the old export or the new one. (A
+    kill between the two renames of an `overwrite` leaves the old one beside it, as
+    `.NAME.old-…`.)
+
+    Parameters
+    ----------
+    files : mapping of relative file name to bytes
+        As `labelops.reuse.export` returns it.
+    target : str or Path
+        The folder; it and those above it are created.
+    overwrite : bool
+        Replace an earlier export. A folder that holds anything else is never replaced.
+
+    Returns
+    -------
+    Path
+        The target, absolute.
+
+    Raises
+    ------
+    UsageError
+        If the target is not empty, or a file name leaves the folder.
+    ConflictError
+        If another process wrote the same target meanwhile.
+    StorageError, EndRefused
+        If the disk is full or the place may not be written; the target is as before.
+    """
+    place = Path(target).expanduser().absolute()
+    for name in files:
+        check_name(name)
+    _refuse_occupied(place, overwrite)
+    partial = place.with_name(f".{place.name}.partial-{secrets.token_hex(6)}")
+    with _mapped(f"writing {place}"):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _write_all(files, partial)
+            _put_in_place(partial, place, overwrite)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return place
+
+
+def _refuse_occupied(place: Path, overwrite: bool) -> None:
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise UsageError(f"export target {shown(str(place), 200)} is not a folder; name another")
+    if not place.exists() or not any(place.iterdir()):
+        return
+    if not overwrite:
+        raise UsageError(
+            f"export target {shown(str(place), 200)} is not empty; name another folder, or say "
+            "overwrite to replace an earlier export"
+        )
+    if not (place / SIDECAR).is_file():
+        raise UsageError(
+            f"export target {shown(str(place), 200)} holds no {SIDECAR}, so it is no earlier "
+            "export and is not replaced; name another folder"
+        )
+
+
+def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
+    folder.mkdir()
+    folders = {folder}
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.update(p for p in path.parents if p.is_relative_to(folder))
+        with path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    for each in folders:
+        _flush_folder(each)
+
+
+def _put_in_place(partial: Path, place: Path, overwrite: bool) -> None:
+    old = place.with_name(f".{place.name}.old-{secrets.token_hex(6)}")
+    replaced = overwrite and place.exists()
+    if replaced:
+        place.rename(old)
+    try:
+        partial.rename(place)
+    except OSError:
+        if replaced:
+            old.rename(place)
+        raise
+    _flush_folder(place.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _mapped(what: str) -> Iterator[None]:
+    try:
+        yield
+    except LabelopsError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise ConflictError(f"{what}: another process wrote it meanwhile; run again") from error
+        raise storage_error(error, what) from error

@@ -1,0 +1,137 @@
+"""A training frame as a folder that `datasets.load_dataset("<folder>")` reads.
+
+One Parquet file a split under `data/`, and a dataset card whose front matter names splits,
+column types and the class names in order. An image is stored the way the library's `image`
+feature stores it: an object with `bytes` and `path`.
+
+References
+----------
+https://huggingface.co/docs/datasets/repository_structure
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pandas as pd
+
+from ..errors import UsageError, shown
+from ..schema import Schema
+from ._files import Encode, image_name, sidecar
+from .frame import Provenance, provenance
+
+__all__ = ["hugging_face_files"]
+
+_SPLIT = re.compile(r"\w+(\.\w+)*", re.ASCII)
+_DTYPES = {
+    "item_id": "string",
+    "text": "string",
+    "image": "image",
+    "path": "string",
+    "media_type": "string",
+    "group": "string",
+    "posterior": "float64",
+    "method": "string",
+    "weight": "float64",
+}
+
+
+def hugging_face_files(frame: pd.DataFrame, encode: Encode | None = None) -> dict[str, bytes]:
+    """Write a training frame in the layout of Hugging Face's `datasets`.
+
+    The columns `label` (name) and `code` become one `label` of type ClassLabel, whose integers
+    follow the class order; `split` becomes the file. A split without rows has no file.
+
+    Parameters
+    ----------
+    frame : training frame
+        With its `attrs`.
+    encode : callable
+        Writes a frame as Parquet bytes; see `labelops.adapters.parquet.encode_parquet`.
+
+    Raises
+    ------
+    UsageError
+        If no encoder was given, the frame lost its `attrs`, has no rows, or a split has a name
+        the library refuses.
+    """
+    if encode is None:
+        raise UsageError("a Hugging Face export needs a Parquet encoder; give `encode`")
+    found = provenance(frame)
+    splits = sorted(frame["split"].unique(), key=_split_order)
+    for split in splits:
+        if not _SPLIT.fullmatch(split):
+            raise UsageError(
+                f"split {shown(split)}: a Hugging Face split is named with letters, digits and '_'"
+            )
+    if not splits:
+        raise UsageError("the frame has no rows; a Hugging Face export needs at least one")
+    rows = _rows(frame)
+    types = {"image": "image", "probs": "floats"}
+    files = {"README.md": _card(rows, found, splits).encode()}
+    for split in splits:
+        part = rows.loc[(frame["split"] == split).to_numpy()]
+        files[f"data/{split}-00000-of-00001.parquet"] = encode(part, types, {})
+    return {**files, **sidecar(frame, "hugging-face")}
+
+
+def _split_order(split: str) -> tuple[int, str]:
+    usual = ("train", "validation", "test")
+    return (usual.index(split) if split in usual else len(usual), split)
+
+
+def _rows(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame.assign(label=frame["code"]).drop(columns=["code", "split"])
+    if "image" in rows.columns:
+        images = [
+            None if content is None else {"bytes": content, "path": image_name(item_id, media)}
+            for item_id, media, content in zip(
+                rows["item_id"], rows["media_type"], rows["image"], strict=True
+            )
+        ]
+        rows["image"] = pd.Series(images, index=rows.index, dtype=object)
+    return rows.reset_index(drop=True)
+
+
+def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
+    task = "text-classification" if found.schema.media == "text" else "image-classification"
+    features = "".join(_feature(str(name), found.schema) for name in rows.columns)
+    files = "".join(
+        f"  - split: {_text(split)}\n    path: {_text(f'data/{split}-*')}\n" for split in splits
+    )
+    facts = found.to_json()
+    about = json.dumps(facts["classes"], ensure_ascii=False, indent=2)
+    source = found.release or "labels of no release"
+    return (
+        "---\n"
+        f"pretty_name: {_text(found.schema.name)}\n"
+        f"task_categories:\n- {task}\n"
+        f"dataset_info:\n  features:\n{features}"
+        f"configs:\n- config_name: default\n  data_files:\n{files}"
+        "labelops:\n"
+        f"  release: {_text(found.release)}\n"
+        f"  manifest_digest: {_text(found.manifest_digest)}\n"
+        f"  schema_digest: {_text(found.schema.digest)}\n"
+        "---\n"
+        f"# {found.schema.name}\n\n"
+        f"Labels: {source}. Everything about them is in `labelops.json`.\n\n"
+        f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n"
+    )
+
+
+def _feature(name: str, schema: Schema) -> str:
+    if name == "label":
+        names = "".join(
+            f"          {_text(str(code))}: {_text(label)}\n"
+            for code, label in enumerate(schema.classes)
+        )
+        return f"  - name: label\n    dtype:\n      class_label:\n        names:\n{names}"
+    if name == "probs":
+        return "  - name: probs\n    sequence: float64\n"
+    return f"  - name: {_text(name)}\n    dtype: {_DTYPES[name]}\n"
+
+
+def _text(text: str) -> str:
+    """Quote a text for YAML, which reads every JSON string as the same text."""
+    return json.dumps(text, ensure_ascii=False)
