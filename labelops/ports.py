@@ -25,6 +25,7 @@ __all__ = [
     "Labeler",
     "Objects",
     "Offer",
+    "Pausing",
     "Queue",
     "Received",
     "RowBlock",
@@ -212,7 +213,7 @@ class Answer:
     value : str or None
         The answer as canonical JSON; None to skip.
     seconds : float
-        Time taken.
+        Time taken; NaN if not known.
     """
 
     offer: Offer
@@ -296,6 +297,15 @@ class Detector(Protocol):
         codes : (N,) int array
             Labels; -1 is missing and not judged.
         """
+        ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A queue that can stop serving somebody; open-source Label Studio cannot."""
+
+    def pause(self, annotator: str, reason: str) -> None:
+        """Offer nothing to this annotator any more. Saying it twice is saying it once."""
         ...
 
 

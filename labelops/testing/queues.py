@@ -344,6 +344,22 @@ class QueueTests:
         assert len(votes) == len(said)
         assert votes["vote_id"].is_unique
 
+    def test_one_person_asked_twice_gives_two_votes(self, ends: Ends) -> None:
+        """Answers of one person to one item in two rounds or purposes are different votes."""
+        queue, hands = ends
+        _send(queue, [Wish("a")])
+        _say(hands, ANN1, "a", "cat")
+        _send(queue, [Wish("a", round=2), Wish("a", round=2, purpose="calibrate")])
+        _say(hands, ANN1, "a", "dog")
+        _say(hands, ANN1, "a", "eel", "calibrate")
+        votes = _votes(queue)
+        columns = ["round", "purpose", "value"]
+        assert set(votes[columns].itertuples(index=False, name=None)) == {
+            (1, "label", canonical_json("cat")),
+            (2, "label", canonical_json("dog")),
+            (2, "calibrate", canonical_json("eel")),
+        }
+
     def test_votes_carry_where_they_come_from(self, ends: Ends) -> None:
         """A vote says queue, purpose, round, schema, seconds, person and time of the answer."""
         queue, hands = ends

@@ -22,7 +22,7 @@ from labelops.adapters import local_queue
 from labelops.adapters.local_queue import LocalQueue
 from labelops.digest import canonical_json
 from labelops.errors import EndUnavailable, NotFoundError, SchemaError, StorageError, UsageError
-from labelops.ports import Answer, BatchHands, Hands, Queue
+from labelops.ports import Answer, BatchHands, Hands, Offer, Queue
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 from labelops.testing.queues import PETS, Ends, QueueTests, Stored, Wish, items_for, plan_for
@@ -269,6 +269,49 @@ def test_a_folder_keeps_its_name(tmp_path: Path) -> None:
     LocalQueue(tmp_path, "first")
     with pytest.raises(UsageError, match="'first', not 'second'"):
         LocalQueue(tmp_path, "second")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_history_ends_as_a_plain_model_says(tmp_path: Path, seed: int) -> None:
+    """After random answers, skips, edits and deletions, offers and votes equal a dictionary's."""
+    rng = np.random.default_rng(seed)
+    queue, people = LocalQueue(tmp_path), [ANN, BOB, CYD]
+    wishes = [
+        Wish(f"i{n}", annotators=1 + n % 2, exclude=(people[n % 3],) if n % 4 == 0 else ())
+        for n in range(8)
+    ]
+    send(queue, *wishes)
+    said: dict[tuple[str, str], tuple[str, str | None]] = {}
+
+    def is_open(wish: Wish, who: str) -> bool:
+        taken = sum(i == wish.item_id and s[0] == "given" for (i, _), s in said.items())
+        done = said.get((wish.item_id, who), ("deleted", None))[0] != "deleted"
+        return taken < wish.annotators and not done and who not in wish.exclude
+
+    for _ in range(60):
+        who = people[rng.integers(3)]
+        mine = [i for (i, w), s in said.items() if w == who and s[0] == "given"]
+        offers, value = queue.offers(who), (CAT, DOG, EEL)[rng.integers(3)]
+        assert [o.item_id for o in offers] == [w.item_id for w in wishes if is_open(w, who)]
+        if mine and rng.random() < 0.6:
+            offer = Offer(mine[rng.integers(len(mine))], "label", 1)
+            if rng.random() < 0.6:
+                queue.delete(who, offer)
+                said[offer.item_id, who] = ("deleted", None)
+            else:
+                queue.edit(who, offer, value)
+                said[offer.item_id, who] = ("given", value)
+        elif offers:
+            offer = offers[rng.integers(len(offers))]
+            if rng.random() < 0.2:
+                queue.skip(who, offer)
+                said[offer.item_id, who] = ("skipped", None)
+            else:
+                queue.answer(who, offer, value)
+                said[offer.item_id, who] = ("given", value)
+    votes = newest(VOTES, queue.receive().votes)
+    rows = zip(votes["item_id"], votes["annotator"], votes["status"], votes["value"], strict=True)
+    assert {(i, w): (s, v) for i, w, s, v in rows} == said
 
 
 # --- many processes, sudden deaths, bad disks ----------------------------------------------
