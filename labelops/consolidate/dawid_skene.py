@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from scipy.special import logsumexp
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, check_codes, check_probs
@@ -158,5 +157,8 @@ def _e_step(
     by_item: sparse.csr_matrix, log_confusion: FloatArray, log_prior: FloatArray
 ) -> FloatArray:
     """Give each item's posterior from its votes and their annotators' confusion."""
-    joint = np.asarray(by_item @ log_confusion) + log_prior
-    return np.asarray(np.exp(joint - logsumexp(joint, axis=1, keepdims=True)))
+    joint: FloatArray = np.asarray(by_item @ log_confusion) + log_prior
+    joint -= joint.max(axis=1, keepdims=True)
+    odds = np.exp(joint, out=joint)
+    odds /= odds.sum(axis=1, keepdims=True)
+    return odds

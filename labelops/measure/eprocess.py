@@ -237,9 +237,13 @@ def check_outcomes(outcomes: ArrayLike) -> BoolArray:
     array = np.asarray(outcomes)
     if array.ndim != 1:
         raise UsageError(f"outcomes: expected one dimension, found shape {array.shape}")
-    if array.dtype != np.bool_ and not all(value in (0, 1) for value in array.tolist()):
+    if array.dtype != np.bool_ and not all(map(_is_yes_or_no, array.tolist())):
         raise UsageError("outcomes: expected true (wrong) or false (right) for every audited item")
     return array.astype(np.bool_)
+
+
+def _is_yes_or_no(value: object) -> bool:
+    return isinstance(value, bool | int | float | np.bool_) and value in (0, 1)
 
 
 def certified_at(

@@ -109,7 +109,7 @@ def test_promise_in_a_finite_pool() -> None:
         violated.append((found.accepts(scores) & wrong).mean() > ERROR)
         accepted.append(found.accepted / 3000)
     assert np.mean(violated) <= 0.09
-    assert np.mean(accepted) >= 0.70
+    assert np.mean(accepted) >= 0.68
 
 
 @pytest.mark.parametrize("n", [500, 2000])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
@@ -256,6 +257,7 @@ def test_exceeded_after_errors_only() -> None:
         (lambda: log_e_value(0, 11, 0.5, 10), "set of 10 items"),
         (lambda: certified_at([0, 1], 0.5, 0.0), "risk is 0.0"),
         (lambda: running_maximum([0.5], 0.5), "expected true"),
+        (lambda: running_maximum([True, pd.NA], 0.5), "expected true"),
         (lambda: running_maximum([[True]], 0.5), "one dimension"),
     ],
 )
