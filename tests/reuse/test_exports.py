@@ -177,6 +177,7 @@ def test_label_studio(hard_frame: Maker) -> None:
     assert [c.attrib["value"] for c in choices] == list(provenance(frame).schema.classes)
 
 
+@pytest.mark.slow
 def test_label_studio_is_understood_by_its_sdk(hard_frame: Maker) -> None:
     """The vendor's own check of tasks against a configuration finds nothing wrong."""
     objects = pytest.importorskip("label_studio_sdk.label_interface.interface")
