@@ -1,0 +1,68 @@
+"""Files beside a source: names that stay inside its folder, and reads of bounded size."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from labelops.errors import SourceError
+
+__all__ = ["inside", "read_bounded"]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the file that `name` means in `folder`, if it is in there.
+
+    Raises
+    ------
+    SourceError
+        If the name is absolute or leads out (by ``..`` or a symbolic link), if links go in a
+        circle, or if there is no such file; without a place.
+    """
+    windows = PureWindowsPath(name)
+    if PurePosixPath(name).is_absolute() or windows.drive or windows.root or "\x00" in name:
+        raise SourceError("the path must be relative to the source's folder", value=name)
+    if ".." in windows.parts:
+        raise SourceError("the path leaves the source's folder; move the file inside", value=name)
+    try:
+        root = folder.resolve(strict=True)
+        found = (folder / name).resolve(strict=True)
+    except FileNotFoundError:
+        raise SourceError(f"no such file in {folder}; mend the path", value=name) from None
+    except (OSError, RuntimeError) as error:
+        # Python before 3.13 says RuntimeError for a circle of links.
+        raise SourceError(f"the path cannot be followed ({_why(error)})", value=name) from None
+    if not found.is_relative_to(root):
+        raise SourceError("a link leads out of the source's folder; copy the file in", value=name)
+    return found
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None) == 40:
+        return "its symbolic links go in a circle; remove the link"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return an ordinary file's bytes, at most `limit`.
+
+    Raises
+    ------
+    SourceError
+        If it is no ordinary file, larger, or cannot be read; without a place.
+    """
+    try:
+        # Not blocking: a named pipe must be refused, not waited for.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise SourceError("not an ordinary file; remove it")
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise SourceError(f"the file cannot be read ({error.strerror})") from None
+    if len(content) > limit:
+        size = max(facts.st_size, len(content))
+        raise SourceError(f"the file has {size:,} bytes, at most {limit:,} are allowed")
+    return content

@@ -1,0 +1,88 @@
+"""A folder: every file is an item, its path in the folder is its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from labelops.errors import SourceError
+from labelops.ports import RowBlock
+
+from .source_files import inside, read_bounded
+from .source_rows import Blocks, SourceSpec
+
+__all__ = ["FolderSource"]
+
+SUFFIXES = {
+    "text": (".txt", ".md", ".text"),
+    "image": (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"),
+}
+"""Suffixes that are read if the source does not say which."""
+
+
+class FolderSource:
+    """The texts or images in a folder and the folders in it, in the order of their names.
+
+    Names that start with a dot are not read. A link to a file in the folder is followed, a
+    link to a folder or out of it is refused.
+
+    Parameters
+    ----------
+    spec : SourceSpec
+    """
+
+    def __init__(self, spec: SourceSpec) -> None:
+        self.spec = spec
+        self.name = spec.name
+
+    def rows(self) -> Iterator[RowBlock]:
+        """Yield all files in blocks.
+
+        Raises
+        ------
+        SourceError
+            With the file.
+        """
+        blocks, row = Blocks(self.spec), 0
+        for path in _walk(self.spec.path):
+            if self.spec.suffixes is None or path.suffix.lower() in self.spec.suffixes:
+                row += 1
+                name = path.relative_to(self.spec.path).as_posix()
+                block = blocks.add_file(row, name, partial(self._read, path, name))
+                if block is not None:
+                    yield block
+        if row == 0:
+            raise SourceError("there are no files to read in this folder", file=str(self.spec.path))
+        yield from blocks.finish()
+
+    def _read(self, path: Path, name: str) -> bytes:
+        spec = self.spec
+        if not name.isprintable() or not name.encode("utf-8", "ignore").decode() == name:
+            raise SourceError("the file's name is not printable Unicode; rename it")
+        if path.is_symlink() and path.is_dir():
+            raise SourceError("a link to a folder is not followed; copy the files in")
+        known = SUFFIXES[spec.media]
+        if spec.suffixes is None and path.suffix.lower() not in known:
+            raise SourceError(
+                f"not one of {', '.join(known)}; move it out, or say which files to read with "
+                "`suffixes`"
+            )
+        limit = spec.max_file if spec.media == "image" else 4 * spec.max_cell
+        return read_bounded(inside(spec.path, name), limit)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise SourceError(
+            f"the folder cannot be read ({error.strerror}); mend the path", file=str(folder)
+        ) from None
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _walk(entry)
+        else:
+            yield entry

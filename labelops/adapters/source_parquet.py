@@ -1,0 +1,119 @@
+"""Parquet: batches of rows in bounded memory, with the types that the file declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from labelops.errors import SourceError
+from labelops.ingest.raw import too_large
+from labelops.ports import RowBlock
+
+from .source_rows import Blocks, SourceSpec
+
+__all__ = ["ParquetSource"]
+
+_BATCH = 10_000
+
+
+class ParquetSource:
+    """Rows of a Parquet file.
+
+    Parameters
+    ----------
+    spec : SourceSpec
+    """
+
+    def __init__(self, spec: SourceSpec) -> None:
+        self.spec = spec
+        self.name = spec.name
+
+    def rows(self) -> Iterator[RowBlock]:
+        """Yield all rows in blocks.
+
+        Raises
+        ------
+        SourceError
+            With the row and the column.
+        """
+        spec, where = self.spec, str(self.spec.path)
+        try:
+            with spec.path.open("rb") as handle:
+                yield from self._blocks(pq.ParquetFile(handle))
+        except (pa.ArrowException, pa.ArrowInvalid) as error:
+            raise SourceError(
+                f"not a readable Parquet file ({_one_line(error)}); export it again", file=where
+            ) from None
+        except SourceError:
+            raise
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(
+                f"the file cannot be read ({_one_line(error)}); export it again", file=where
+            ) from None
+
+    def _blocks(self, file: Any) -> Iterator[RowBlock]:
+        spec, blocks, row = self.spec, Blocks(self.spec), 0
+        spec.check_columns(file.schema_arrow.names)
+        named = [spec.key, spec.text, spec.image, spec.group, *(spec.attributes or ())]
+        wanted = None if spec.attributes is None else [n for n in named if n is not None]
+        for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
+            self._refuse_large(batch, row)
+            for record in batch.to_pylist():
+                row += 1
+                block = blocks.add(row, {name: _plain(cell) for name, cell in record.items()})
+                if block is not None:
+                    yield block
+        if row == 0:
+            raise SourceError("there are no rows in this file", file=str(spec.path))
+        yield from blocks.finish()
+
+    def _refuse_large(self, batch: Any, before: int) -> None:
+        """Refuse a huge cell before it becomes a Python text."""
+        for column in batch.schema:
+            if not _is_long(column.type):
+                continue
+            lengths = pc.binary_length(batch.column(column.name)).fill_null(0).to_numpy()
+            # Bytes here, characters later: a character has at most four bytes.
+            if len(lengths) and lengths.max() > 4 * self.spec.max_cell:
+                raise SourceError(
+                    too_large(int(lengths.max()), self.spec.max_cell),
+                    file=str(self.spec.path),
+                    row=before + int(lengths.argmax()) + 1,
+                    column=column.name,
+                )
+
+
+def _is_long(kind: Any) -> bool:
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _plain(cell: object) -> object:
+    """Return the cell as JSON has it: times and decimals as text, NaN as null."""
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat()
+    if isinstance(cell, Decimal | timedelta):
+        return str(cell)
+    if isinstance(cell, dict):
+        return {str(name): _plain(inner) for name, inner in cell.items()}
+    if isinstance(cell, list | tuple):
+        return [_plain(inner) for inner in cell]
+    return cell
