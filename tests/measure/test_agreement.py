@@ -59,7 +59,7 @@ def test_worked_example() -> None:
     assert result.low < 0.743 < result.high
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 12), st.integers(2, 4))
 def test_oracle_textbook(seed: int, annotators: int, items: int, n_classes: int) -> None:
     """It equals the coincidence-matrix formula, and per class the formula on two classes."""
@@ -134,7 +134,7 @@ def test_later_vote_of_an_annotator_counts() -> None:
 
 
 def test_interval_covers() -> None:
-    """Over 100 samples of 150 items the 95 % interval covers the population's alpha 88 times."""
+    """Over 60 samples of 150 items the 95 % interval covers the population's alpha 52 times."""
     rng = np.random.default_rng(2)
 
     def votes(items: int) -> tuple[IntArray, IntArray, IntArray]:
@@ -145,15 +145,15 @@ def test_interval_covers() -> None:
         table = np.where(wrong, rng.integers(0, 3, size=(4, items)), truth) + 1
         return _long(table)
 
-    truth = krippendorff_alpha(*votes(200_000), 3, rng=rng, resamples=2).alpha
+    truth = krippendorff_alpha(*votes(50_000), 3, rng=rng, resamples=2).alpha
     assert truth is not None
     covered = 0
-    for _ in range(100):
-        result = krippendorff_alpha(*votes(150), 3, rng=rng, resamples=300)
+    for _ in range(60):
+        result = krippendorff_alpha(*votes(150), 3, rng=rng, resamples=200)
         assert result.low is not None
         assert result.high is not None
         covered += result.low <= truth <= result.high
-    assert 88 <= covered <= 100
+    assert 52 <= covered <= 60
 
 
 def test_seeded() -> None:

@@ -234,7 +234,7 @@ def test_alarm_has_size_and_power(size: int | None, share: float) -> None:
             streams = rng.random((300, 400)) < wrong
         else:
             items = np.arange(size) < round(wrong * size)
-            streams = np.array([rng.permutation(items)[:400] for _ in range(120)])
+            streams = np.array([rng.permutation(items)[:400] for _ in range(60)])
         looks = np.arange(1, 401)
         value = log_e_value_above(streams.cumsum(axis=1), looks, BOUND, size)
         return float((value.max(axis=1) >= WANTED).mean())
