@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from labelops.adapters.sklearn_features import pixels
 from labelops.adapters.sklearn_labeler import SklearnLabeler, assign_folds
 from labelops.errors import SettingsError, SourceError, TableError, UsageError
 from labelops.ports import Labeler
@@ -130,6 +132,8 @@ def test_folds_keep_groups_and_spread_classes() -> None:
     codes = rng.integers(0, 3, 300)
     groups = [f"g{n // 2}" for n in range(300)]
     folds = assign_folds(codes, groups, 5, seed=1)
+    alone = assign_folds(codes, [f"g{n}" for n in range(300)], 5, seed=1)
+    assert pd.crosstab(alone, codes).apply(lambda c: c.max() - c.min()).max() <= 1
     assert pd.Series(folds).groupby(groups).nunique().max() == 1
     assert pd.crosstab(folds, codes).apply(lambda c: c.max() - c.min()).max() <= 6
 
@@ -173,7 +177,7 @@ def test_refuses_wrong_training_rows() -> None:
         SklearnLabeler().propose(items, Schema("p", ("a", "b"), media="image"))
 
 
-def _digits() -> tuple[pd.DataFrame, np.ndarray, dict[str, bytes]]:
+def _digits() -> tuple[pd.DataFrame, npt.NDArray[np.int64], dict[str, bytes]]:
     X, y = load_digits(return_X_y=True)
     store = {f"d{n:04d}": _png(row.reshape(8, 8) * 255 / 16) for n, row in enumerate(X)}
     ids = list(store)
@@ -181,7 +185,7 @@ def _digits() -> tuple[pd.DataFrame, np.ndarray, dict[str, bytes]]:
     return items, y, store
 
 
-def _png(grey: np.ndarray, mode: str = "L") -> bytes:
+def _png(grey: npt.NDArray[np.floating], mode: str = "L") -> bytes:
     file = io.BytesIO()
     Image.fromarray(grey.round().astype("uint16" if mode == "I;16" else "uint8")).save(file, "PNG")
     return file.getvalue()
@@ -193,7 +197,7 @@ def test_reads_digits_from_200_labels() -> None:
     schema = Schema("digits", tuple("0123456789"), media="image")
     labeler = SklearnLabeler(media="image", load=store.__getitem__)
     train = np.random.default_rng(0).permutation(len(y))[:200]
-    labeler.fit(items.iloc[train], y[train], items["group"].iloc[train], schema)
+    labeler.fit(items.iloc[train], y[train].tolist(), items["group"].iloc[train], schema)
     answers = labeler.propose(items, schema)
     right = answers["value"].str.strip('"').astype(int).to_numpy() == y
     held_out = answers["fold"].notna().to_numpy()
@@ -204,8 +208,6 @@ def test_reads_digits_from_200_labels() -> None:
 
 def test_images_of_all_sorts_are_read() -> None:
     """Transparent, 16-bit, palette, one-pixel and non-square images give finite pixels."""
-    from labelops.adapters.sklearn_features import pixels
-
     clear = io.BytesIO()
     Image.new("RGBA", (5, 9), (0, 0, 0, 0)).save(clear, "PNG")
     palette = io.BytesIO()
@@ -222,8 +224,6 @@ def test_images_of_all_sorts_are_read() -> None:
 def test_a_file_that_is_no_image_is_named() -> None:
     """The item is in the message, the bytes are not."""
     items = pd.DataFrame({"item_id": ["x7"], "payload": ["f"]})
-    from labelops.adapters.sklearn_features import pixels
-
     with pytest.raises(SourceError, match="'x7': the payload is not a readable image"):
         pixels(items, lambda _: b"<html>")
     with pytest.raises(SourceError, match="'x7'"):
