@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from statistics import NormalDist
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ _ALIKE_DIGITS: Pairs = (("1", "8"), ("3", "9"), ("5", "6"), ("4", "7"))
 """Handwritten digits that look alike at 8 × 8 pixels."""
 
 _NORMAL = NormalDist()
+_WORDS = Struct("<4Q")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,10 +141,11 @@ class SimulatedAnnotator:
         return ((word + 0.5) / 2.0**64 for word in words)
 
 
-def _fixed_words(stream: str, annotator: str, offer: Offer) -> list[int]:
-    key = canonical_json([stream, annotator, offer.item_id, offer.purpose, offer.round])
-    raw = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).digest()
-    return [int.from_bytes(raw[i : i + 8], "little") >> 11 << 11 for i in range(0, 32, 8)]
+def _fixed_words(stream: str, annotator: str, offer: Offer) -> tuple[int, ...]:
+    """Give four 53-bit numbers, times 2¹¹, that depend on the arguments only."""
+    key = repr((stream, annotator, offer.item_id, offer.purpose, offer.round))
+    words = _WORDS.unpack(blake2b(key.encode(), digest_size=32).digest())
+    return tuple(word >> 11 << 11 for word in words)
 
 
 def _spread(classes: int, accuracy: float) -> npt.NDArray[np.float64]:
