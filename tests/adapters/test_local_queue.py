@@ -22,7 +22,7 @@ from labelops.adapters import local_queue
 from labelops.adapters.local_queue import LocalQueue
 from labelops.digest import canonical_json
 from labelops.errors import EndUnavailable, NotFoundError, SchemaError, StorageError, UsageError
-from labelops.ports import Answer, BatchHands, Hands, Offer, Queue
+from labelops.ports import Answer, BatchHands, Hands, Offer, Pausing, Queue
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 from labelops.testing.queues import PETS, Ends, QueueTests, Stored, Wish, items_for, plan_for
@@ -120,6 +120,7 @@ def test_it_is_a_queue_with_batch_hands(tmp_path: Path) -> None:
     assert isinstance(queue, Queue)
     assert isinstance(queue, Hands)
     assert isinstance(queue, BatchHands)
+    assert isinstance(queue, Pausing)
 
 
 def test_a_cursor_brings_nothing_known(tmp_path: Path) -> None:
