@@ -47,12 +47,12 @@ _DAMAGED = "restore the folder from a backup, or move it away and collect again"
 
 
 class DeltaTables:
-    """Append-only tables under `<root>/tables/<name>`, one Delta Lake table each.
+    """Append-only tables under `<root>/<name>`, one Delta Lake table each.
 
     Parameters
     ----------
     root : str
-        The workspace: a folder, or `s3://bucket/prefix`.
+        Where the tables are: a folder, or `s3://bucket/prefix`.
     storage_options : mapping of str to str, optional
         Options for a bucket, on top of the `AWS_*` environment.
 
@@ -162,7 +162,7 @@ class DeltaTables:
         return int(metrics["numFilesRemoved"])
 
     def _uri(self, spec: TableSpec) -> str:
-        return f"{self._root}/tables/{spec.name}"
+        return f"{self._root}/{spec.name}"
 
     def _append_once(self, spec: TableSpec, rows: pa.Table) -> None:
         delta = self._open(spec) or self._create(spec)

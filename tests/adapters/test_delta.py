@@ -21,7 +21,7 @@ from labelops.testing.tables import TablesTests, proposals_for, votes_for
 def rows_on_disk(place: Path, table: str) -> list[dict[str, object]]:
     """Follow the Delta log by hand and read the files it names with DuckDB."""
     files: set[str] = set()
-    log = place / "tables" / table / "_delta_log"
+    log = place / table / "_delta_log"
     for entry in sorted(log.glob("*.json")):
         for line in entry.read_text().splitlines():
             action = json.loads(line)
@@ -70,7 +70,7 @@ def test_compacting_many_times_settles(tmp_path: Path) -> None:
 
 
 def _log(root: Path) -> Path:
-    return root / "tables" / "votes" / "_delta_log"
+    return root / "votes" / "_delta_log"
 
 
 def _last_entry(root: Path) -> Path:
@@ -104,11 +104,11 @@ def _no_entries(root: Path) -> None:
 
 
 def _no_data(root: Path) -> None:
-    next((root / "tables" / "votes").glob("*.parquet")).unlink()
+    next((root / "votes").glob("*.parquet")).unlink()
 
 
 def _bad_data(root: Path) -> None:
-    next((root / "tables" / "votes").glob("*.parquet")).write_bytes(b"garbage" * 100)
+    next((root / "votes").glob("*.parquet")).write_bytes(b"garbage" * 100)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_older_table_is_refused(tmp_path: Path) -> None:
     import pyarrow as pa
     from deltalake import write_deltalake
 
-    write_deltalake(tmp_path / "tables" / "votes", pa.table({"vote_id": ["a"]}))
+    write_deltalake(tmp_path / "votes", pa.table({"vote_id": ["a"]}))
     with pytest.raises(StorageError, match="another version"):
         DeltaTables(str(tmp_path)).read("votes")
 

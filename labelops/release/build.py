@@ -1,0 +1,365 @@
+"""Labels, their evidence and a verdict become the bytes of a release."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..digest import digest_bytes
+from ..errors import UsageError, shown
+from ..schema import Schema
+from ..tables import ITEMS, LABELS, PROPOSALS, VOTES, TableSpec, newest
+from .diff import Diff, canonical_values, diff
+from .manifest import Manifest, Parent, Part, release_folder
+from .version import next_version
+
+__all__ = ["PART_TABLES", "Encode", "Release", "ReleaseParts", "build_release"]
+
+PART_TABLES: Mapping[str, TableSpec] = {
+    "labels": LABELS,
+    "votes": VOTES,
+    "items": ITEMS,
+    "proposals": PROPOSALS,
+}
+"""The tables of a release by role."""
+
+ACCEPTED = "accepted"
+"""The method of a label that came from a model and no person looked at."""
+
+
+class Encode(Protocol):
+    """Writes a frame as Parquet bytes: equal frames, equal bytes."""
+
+    def __call__(
+        self, frame: pd.DataFrame, types: Mapping[str, str], metadata: Mapping[str, str]
+    ) -> bytes:
+        """Return the file; `types` say what each column holds, in words of `labelops.tables`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that was read back, as far as the next one needs it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    labels : LABELS rows
+    items : ITEMS rows
+    """
+
+    manifest: Manifest
+    labels: pd.DataFrame
+    items: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseParts:
+    """A release that is ready to be written.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    files : mapping of str to bytes
+        Object name → bytes of every part; the manifest is not among them.
+    diff : Diff
+        Against the parent, or against nothing.
+    """
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    diff: Diff
+
+
+def build_release(
+    labels: pd.DataFrame,
+    items: pd.DataFrame,
+    votes: pd.DataFrame,
+    proposals: pd.DataFrame,
+    findings: pd.DataFrame,
+    verdict: Mapping[str, object],
+    schema: Schema,
+    *,
+    parent: Release | None,
+    now: datetime,
+    tools: Mapping[str, str],
+    encode: Encode,
+    extras: Mapping[str, bytes] | None = None,
+) -> ReleaseParts | None:
+    """Build the next version of a label set, or None if nothing changed since its parent.
+
+    Parameters
+    ----------
+    labels : LABELS rows
+        The newest revision of each item counts; items without a value are left out.
+    items, votes, proposals : rows of those tables
+        More than the labels need may be given: only what the labels rest on goes in.
+    findings : FINDINGS rows
+        Those marked `planted` guard against releasing a planted error.
+    verdict : mapping
+        The gate's verdict as JSON.
+    schema : Schema
+        Its name is the release's name.
+    parent : Release or None
+        The newest release.
+    now : datetime
+        When; with a time zone.
+    tools : mapping of str to str
+        Tool → version.
+    encode : Encode
+        `labelops.adapters.parquet.encode_parquet`.
+    extras : mapping of str to bytes, optional
+        More files, such as ``{"report.html": …}``. They do not make a new version by themselves.
+
+    Raises
+    ------
+    UsageError
+        If there is no label, a label's item or evidence is missing, or a label is a planted error.
+    SchemaError
+        If a value is none of the schema's classes.
+    """
+    frames = _frames(labels, items, votes, proposals, schema)
+    _refuse_planted(frames, findings)
+    encoded = {
+        role: encode(frame, {c.name: c.type for c in PART_TABLES[role].columns}, {"table": role})
+        for role, frame in frames.items()
+    }
+    found = _against(parent, frames["labels"], schema)
+    parts = {role: _part(role, ".parquet", c, len(frames[role])) for role, c in encoded.items()}
+    revised = _revised(parent, frames["items"])
+    level = _level(parent, found, revised, parts, schema, verdict)
+    if level is None:
+        return None
+    version = next_version(
+        None if parent is None else parent.manifest.version, "major" if parent is None else level
+    )
+    contents = dict(encoded)
+    for name, content in (extras or {}).items():
+        stem, dot, ending = name.rpartition(".")
+        parts[name] = _part(stem, dot + ending, content, None, role=name)
+        contents[name] = content
+    manifest = Manifest(
+        name=schema.name,
+        version=version,
+        created_at=now.astimezone(UTC).isoformat(),
+        schema=schema,
+        parents=_parents(parent),
+        parts=tuple(parts.values()),
+        counts=_counts(frames, schema),
+        verdict=_finite_mapping(verdict),
+        rights=_rights(frames["items"]),
+        tools=dict(tools),
+        change={"level": level, **found.counts(), "payloads_revised": revised},
+    )
+    folder = release_folder(schema.name, version)
+    files = {folder + part.file: contents[role] for role, part in parts.items()}
+    return ReleaseParts(manifest, files, found)
+
+
+def _frames(
+    labels: pd.DataFrame,
+    items: pd.DataFrame,
+    votes: pd.DataFrame,
+    proposals: pd.DataFrame,
+    schema: Schema,
+) -> dict[str, pd.DataFrame]:
+    """Collapse each table, keep what the labels rest on, sort by key: one form for equal facts."""
+    decided = newest(LABELS, labels)
+    decided = decided.loc[decided["value"].notna()].reset_index(drop=True)
+    if decided.empty:
+        raise UsageError(f"label set {schema.name!r} has no decided label to release")
+    decided["value"] = canonical_values(decided["value"], schema)
+    evidence = _evidence(decided)
+    return {
+        "labels": decided,
+        "votes": _counted(votes, evidence),
+        "items": _needed(ITEMS, items, decided["item_id"], "items"),
+        "proposals": _in_force(proposals, evidence),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    item_ids: pd.Series
+    vote_ids: tuple[str, ...]
+    labeler_versions: pd.Series  # by row; None where the label names none
+
+
+def _evidence(labels: pd.DataFrame) -> _Evidence:
+    votes: list[str] = []
+    versions: list[str | None] = []
+    for row, text in enumerate(labels["evidence"]):
+        said = json.loads(text)
+        own, version = said.get("votes") or [], said.get("labeler_version")
+        if not own and version is None:
+            raise UsageError(
+                f"label of item {shown(labels['item_id'].iloc[row])} names neither votes nor a "
+                "labeler as evidence; only labels that something vouches for are released"
+            )
+        votes += own
+        versions.append(version)
+    return _Evidence(labels["item_id"], tuple(votes), pd.Series(versions, dtype=object))
+
+
+def _counted(votes: pd.DataFrame, evidence: _Evidence) -> pd.DataFrame:
+    wanted = pd.Series(evidence.vote_ids, dtype=object).drop_duplicates()
+    return _needed(VOTES, votes, wanted, "votes")
+
+
+def _needed(spec: TableSpec, frame: pd.DataFrame, wanted: pd.Series, what: str) -> pd.DataFrame:
+    key = spec.key[0]
+    kept = newest(spec, frame.loc[frame[key].isin(wanted)])
+    absent = wanted.loc[~wanted.isin(kept[key])]
+    if len(absent):
+        raise UsageError(
+            f"{len(absent)} {what} that labels rest on are not in the {what} table, first "
+            f"{shown(absent.iloc[0])}"
+        )
+    return kept[spec.names]
+
+
+def _in_force(proposals: pd.DataFrame, evidence: _Evidence) -> pd.DataFrame:
+    """Keep one proposal an item: the one its label names, else the last one made."""
+    named = pd.Series(evidence.labeler_versions.to_numpy(), index=evidence.item_ids.to_numpy())
+    own = proposals.loc[proposals["item_id"].isin(named.index)]
+    rows = newest(PROPOSALS, own)
+    wanted = rows["item_id"].map(named).to_numpy(dtype=object)
+    hit = rows["labeler_version"].to_numpy(dtype=object) == wanted
+    absent = named.loc[named.notna() & ~named.index.isin(rows.loc[hit, "item_id"])]
+    if len(absent):
+        raise UsageError(
+            f"the label of item {shown(absent.index[0])} rests on a proposal of labeler version "
+            f"{shown(absent.iloc[0])}, which is not in the proposals table"
+        )
+    ranked = rows.assign(_hit=hit).sort_values(
+        ["item_id", "_hit", "proposed_at", "labeler_version"], kind="stable"
+    )
+    last = ranked.drop_duplicates("item_id", keep="last")
+    return last[PROPOSALS.names].reset_index(drop=True)
+
+
+def _refuse_planted(frames: Mapping[str, pd.DataFrame], findings: pd.DataFrame) -> None:
+    """Refuse a planted value that no counted vote and no proposal in force gave."""
+    planted = findings.loc[findings["planted"].astype(bool), ["item_id", "value"]]
+    labels = frames["labels"][["item_id", "value"]]
+    suspects = labels.merge(planted.drop_duplicates(), on=["item_id", "value"])
+    vouched = pd.concat([frames[role][["item_id", "value"]] for role in ("votes", "proposals")])
+    bare = suspects.merge(
+        vouched.drop_duplicates(), on=["item_id", "value"], how="left", indicator="_from"
+    )
+    bare = bare.loc[bare["_from"] == "left_only"]
+    if len(bare):
+        raise UsageError(
+            f"the label of item {shown(bare['item_id'].iloc[0])} is an error planted to measure "
+            "recall; planted errors are never released"
+        )
+
+
+def _part(stem: str, ending: str, content: bytes, rows: int | None, role: str = "") -> Part:
+    sha256 = digest_bytes(content)
+    return Part(role or stem, f"{stem}-{sha256[:16]}{ending}", sha256, len(content), rows)
+
+
+def _against(parent: Release | None, labels: pd.DataFrame, schema: Schema) -> Diff:
+    if parent is None:
+        return diff(labels.iloc[:0], labels, schema, schema)
+    return diff(parent.labels, labels, parent.manifest.schema, schema)
+
+
+def _revised(parent: Release | None, items: pd.DataFrame) -> int:
+    """Count items that are in both releases with another payload or leakage group."""
+    if parent is None:
+        return 0
+    facts = ["payload_digest", "group"]
+    both = parent.items[["item_id", *facts]].merge(items[["item_id", *facts]], on="item_id")
+    differs = np.zeros(len(both), dtype=bool)
+    for fact in facts:
+        differs |= both[f"{fact}_x"].to_numpy() != both[f"{fact}_y"].to_numpy()
+    return int(differs.sum())
+
+
+def _level(
+    parent: Release | None,
+    found: Diff,
+    revised: int,
+    parts: Mapping[str, Part],
+    schema: Schema,
+    verdict: Mapping[str, object],
+) -> str | None:
+    if parent is None:
+        return "first"
+    if found.schema is not None:
+        return "major"
+    if not found.is_empty or revised:
+        return "minor"
+    before = parent.manifest
+    same = all(before.part(role).sha256 == part.sha256 for role, part in parts.items())
+    same = same and before.schema.to_json() == schema.to_json()
+    return None if same and before.verdict.get("status") == verdict.get("status") else "patch"
+
+
+def _parents(parent: Release | None) -> tuple[Parent, ...]:
+    if parent is None:
+        return ()
+    before = parent.manifest
+    return (Parent(before.name, str(before.version), before.digest),)
+
+
+def _counts(frames: Mapping[str, pd.DataFrame], schema: Schema) -> dict[str, object]:
+    labels, votes = frames["labels"], frames["votes"]
+    by_value = labels["value"].value_counts()
+    by_class = dict.fromkeys(schema.classes, 0)
+    by_class |= {str(json.loads(value)): int(n) for value, n in by_value.items()}
+    accepted = int((labels["method"] == ACCEPTED).sum())
+    return {
+        "items": len(labels),
+        "classes": by_class,
+        "methods": {str(m): int(n) for m, n in labels["method"].value_counts().items()},
+        "accepted_from_model": accepted,
+        "decided_by_people": len(labels) - accepted,
+        "votes": len(votes),
+        "annotators": int(votes["annotator"].nunique()),
+    }
+
+
+def _rights(items: pd.DataFrame) -> dict[str, object]:
+    said = items["purposes"].dropna()
+    lists = [set(json.loads(text)) for text in said.unique()]
+    expires = items["expires"].dropna()
+    return {
+        "licences": _tally(items["licence"]),
+        "purposes": sorted(set.intersection(*lists)) if lists else None,
+        "items_without_purposes": len(items) - len(said),
+        "regions": _tally(items["region"]),
+        "earliest_expiry": expires.min().isoformat() if len(expires) else None,
+        "sources": _tally(items["source"]),
+    }
+
+
+def _tally(column: pd.Series) -> dict[str, int]:
+    """Count each value; what nobody said counts under the empty text."""
+    return {str(v): int(n) for v, n in column.fillna("").value_counts().items()}
+
+
+def _finite_mapping(raw: Mapping[str, object]) -> dict[str, object]:
+    return {str(key): _finite(value) for key, value in raw.items()}
+
+
+def _finite(value: object) -> object:
+    """Return a JSON value where an infinite or undefined number is null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return _finite_mapping(value)
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_finite(inner) for inner in value]
+    return value

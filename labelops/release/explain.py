@@ -1,0 +1,168 @@
+"""Why an item has the label it has: every vote, proposal, finding and look, in one answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..errors import NotFoundError, shown
+from ..tables import FINDINGS, LABELS, PLAN, PROPOSALS, VOTES, TableSpec, newest
+
+__all__ = ["Explanation", "explain"]
+
+Facts = tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that is known about an item's label; all of it is JSON.
+
+    Parameters
+    ----------
+    item_id : str
+    decided : dict or None
+        The newest label: value, posterior, method, reason, evidence, when; None if there is none.
+    history : tuple of dict
+        Earlier labels, oldest first.
+    votes : tuple of dict
+        The newest revision of every vote, by time; `counted` says whether the label rests on it,
+        `revisions` how often it was given or changed.
+    proposals : tuple of dict
+        By time; `accepted` marks the one the label rests on.
+    looks : tuple of dict
+        Plan rows: who was asked for, in which round, why.
+    findings : tuple of dict
+        Suspicions, oldest audit first; planted ones are marked.
+    events : tuple of dict
+        Events about the item, by time.
+    """
+
+    item_id: str
+    decided: dict[str, object] | None
+    history: Facts
+    votes: Facts
+    proposals: Facts
+    looks: Facts
+    findings: Facts
+    events: Facts
+
+    @property
+    def reviews(self) -> Facts:
+        """The votes of people who looked again: purposes `review` and `audit`."""
+        return tuple(v for v in self.votes if v["purpose"] in ("review", "audit"))
+
+    def to_json(self) -> dict[str, object]:
+        """Return the explanation as a JSON object."""
+        return {**asdict(self), "reviews": list(self.reviews)}
+
+
+def explain(
+    item_id: str,
+    labels: pd.DataFrame,
+    votes: pd.DataFrame,
+    proposals: pd.DataFrame,
+    plan: pd.DataFrame,
+    findings: pd.DataFrame,
+    events: pd.DataFrame | None = None,
+) -> Explanation:
+    """Gather what led to an item's label.
+
+    Parameters
+    ----------
+    item_id : str
+    labels, votes, proposals, plan, findings : rows of those tables
+        As they were read, all revisions; rows of other items do no harm.
+    events : EVENTS rows, optional
+        Those whose subject is the item are told.
+
+    Raises
+    ------
+    NotFoundError
+        If no table knows the item.
+    """
+    own = [frame.loc[frame["item_id"] == item_id] for frame in (labels, votes, proposals, plan)]
+    suspicions = newest(FINDINGS, findings.loc[findings["item_id"] == item_id])
+    if not any(len(frame) for frame in (*own, suspicions)):
+        raise NotFoundError(f"no item {shown(item_id)} among labels, votes, proposals or the plan")
+    decisions = _facts(
+        LABELS,
+        own[0]
+        .sort_values("revision", kind="stable")
+        .drop_duplicates(["revision", "value", "evidence"], keep="last"),
+    )
+    last = decisions[-1] if decisions else None
+    evidence = last["evidence"] if last else None
+    rests_on = evidence if isinstance(evidence, dict) else {}
+    return Explanation(
+        item_id=item_id,
+        decided=last,
+        history=decisions[:-1],
+        votes=_votes(own[1], rests_on),
+        proposals=_proposals(own[2], rests_on),
+        looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
+        findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
+        events=_events(item_id, events),
+    )
+
+
+def _votes(rows: pd.DataFrame, rests_on: dict[str, object]) -> Facts:
+    counted = rests_on.get("votes")
+    counted = counted if isinstance(counted, list) else []
+    revisions = rows.drop_duplicates(["vote_id", "revision"])["vote_id"].value_counts()
+    found = newest(VOTES, rows).sort_values(["given_at", "vote_id"], kind="stable")
+    return tuple(
+        {
+            **fact,
+            "counted": fact["vote_id"] in counted,
+            "revisions": int(revisions[fact["vote_id"]]),
+        }
+        for fact in _facts(VOTES, found)
+    )
+
+
+def _proposals(rows: pd.DataFrame, rests_on: dict[str, object]) -> Facts:
+    accepted = rests_on.get("labeler_version")
+    found = newest(PROPOSALS, rows).sort_values(["proposed_at", "labeler_version"], kind="stable")
+    return tuple(
+        {**fact, "accepted": fact["labeler_version"] == accepted}
+        for fact in _facts(PROPOSALS, found)
+    )
+
+
+def _events(item_id: str, events: pd.DataFrame | None) -> Facts:
+    if events is None:
+        return ()
+    own = events.loc[events["subject"] == item_id].drop_duplicates(["event_id", "revision"])
+    own = own.sort_values(["at", "event_id", "revision"], kind="stable")
+    return tuple(
+        {
+            "event_id": row["event_id"],
+            "kind": row["kind"],
+            "body": json.loads(row["body"]),
+            "at": row["at"].isoformat(),
+        }
+        for row in own.to_dict("records")
+    )
+
+
+def _facts(spec: TableSpec, frame: pd.DataFrame) -> Facts:
+    """Turn an item's few rows into JSON objects, without the item's own id."""
+    columns = [c for c in spec.columns if c.name != "item_id"]
+    return tuple(
+        {c.name: _plain(row[c.name], c.type) for c in columns} for row in frame.to_dict("records")
+    )
+
+
+def _plain(cell: object, kind: str) -> object:
+    if isinstance(cell, np.ndarray):
+        return cell.tolist()
+    if cell is None or cell is pd.NaT or cell is pd.NA or cell != cell:
+        return None
+    if kind == "json":
+        return json.loads(str(cell))
+    if isinstance(cell, pd.Timestamp):
+        return cell.isoformat()
+    return cell.item() if isinstance(cell, np.generic) else cell

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from labelops.errors import NotFoundError
+from labelops.release import Explanation, explain
+from labelops.tables import EVENTS, FINDINGS, PLAN, empty, frame_of
+
+from .world import MODEL, NOW, PEOPLE, labels, planted, proposals, votes
+
+PLANNED = {
+    "item_id": ["a"],
+    "round": 1,
+    "purpose": "label",
+    "annotators": 1,
+    "reason": "close call",
+    "priority": 1.0,
+    "show_proposal": False,
+    "exclude": "[]",
+    "schema_digest": "s",
+    "planned_at": NOW,
+}
+
+
+def told(item_id: str, **changes: pd.DataFrame) -> Explanation:
+    given = {
+        "labels": labels(PEOPLE, MODEL),
+        "votes": votes(PEOPLE),
+        "proposals": proposals(MODEL),
+        "plan": frame_of(PLAN, PLANNED, 1),
+        "findings": empty(FINDINGS),
+    }
+    return explain(item_id, **(given | changes))
+
+
+def test_a_label_of_people() -> None:
+    """Who voted what when, on whose request, and that the label rests on it."""
+    found = told("a")
+    assert found.decided is not None
+    assert (found.decided["value"], found.decided["method"]) == ("cat", "majority")
+    (vote,) = found.votes
+    assert (vote["annotator"], vote["value"], vote["counted"]) == ("human:ann", "cat", True)
+    assert vote["given_at"] == NOW.isoformat()
+    assert vote["seconds"] is None
+    assert found.looks[0]["reason"] == "close call"
+    assert found.proposals == ()
+
+
+def test_a_label_of_the_model() -> None:
+    """Which model proposed it, with what probabilities, and which of two was accepted."""
+    both = pd.concat([proposals(MODEL), proposals(MODEL, "m2", proposed_at=NOW + timedelta(1))])
+    found = told("c", proposals=both)
+    assert [(p["labeler_version"], p["accepted"]) for p in found.proposals] == [
+        ("m1", True),
+        ("m2", False),
+    ]
+    assert found.proposals[0]["probs"] == [0.9, 0.1]
+    assert found.proposals[0]["fold"] is None
+    assert found.decided is not None
+    assert found.decided["evidence"] == {"hypothesis": 1, "labeler_version": "m1", "votes": []}
+
+
+def test_edits_history_reviews_findings_events() -> None:
+    """Every revision counts once; earlier labels, later looks, suspicions and events are told."""
+    edits = pd.concat(
+        [
+            votes({"a": "dog"}, revision=0),
+            votes(PEOPLE),
+            votes(PEOPLE),
+            votes({"a": "dog"}, "human:bob", vote_id=["r"], purpose="review"),
+        ]
+    )
+    events = frame_of(
+        EVENTS,
+        {
+            "event_id": ["e1", "e2"],
+            "kind": "forgotten",
+            "subject": ["a", "b"],
+            "revision": 0,
+            "body": '{"by":"ann"}',
+            "at": NOW,
+        },
+        2,
+    )
+    found = explain(
+        "a",
+        pd.concat([labels(PEOPLE, revision=2), labels({"a": "dog"}, revision=1)]),
+        edits,
+        proposals(MODEL),
+        frame_of(PLAN, PLANNED, 1),
+        planted("a", "dog"),
+        events,
+    )
+    assert [(v["vote_id"], v["value"], v["revisions"]) for v in found.votes] == [
+        ("r", "dog", 1),
+        ("v-a", "cat", 2),
+    ]
+    assert [v["annotator"] for v in found.reviews] == ["human:bob"]
+    assert found.reviews[0]["counted"] is False
+    assert [h["value"] for h in found.history] == ["dog"]
+    assert found.findings[0]["planted"] is True
+    assert found.events == (
+        {"event_id": "e1", "kind": "forgotten", "body": {"by": "ann"}, "at": NOW.isoformat()},
+    )
+
+
+def test_an_explanation_is_json() -> None:
+    """Everything in it can be written as strict JSON."""
+    for item in "abc":
+        text = json.dumps(told(item, findings=planted("a", "dog")).to_json(), allow_nan=False)
+        assert json.loads(text)["item_id"] == item
+
+
+def test_an_item_nobody_voted_on_yet() -> None:
+    """An item that is only planned has looks and no label."""
+    found = told("a", labels=labels({}), votes=votes({}))
+    assert found.decided is None
+    assert (found.history, found.votes) == ((), ())
+    assert len(found.looks) == 1
+
+
+def test_an_unknown_item_is_not_found() -> None:
+    """An item in no table is an error that names it."""
+    with pytest.raises(NotFoundError, match="zzz"):
+        told("zzz")
