@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from labelops.adapters.label_studio_server import LabelStudioServer
 
 # The conformance suites ship in the package; their asserts should explain themselves too.
 pytest.register_assert_rewrite("labelops.testing")
@@ -20,3 +25,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data sets at {folder} (or LABELOPS_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudioServer]:
+    """Start a real Label Studio for the whole run; tests use label sets of their own in it."""
+    from labelops.adapters.label_studio_server import LabelStudioServer
+
+    with LabelStudioServer(tmp_path_factory.mktemp("label-studio")) as server:
+        yield server

@@ -1,0 +1,313 @@
+"""Label Studio as a queue."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+
+import pandas as pd
+
+from labelops.errors import EndProtocolError, NotFoundError, shown
+from labelops.ports import Objects, Received, Sent
+from labelops.schema import Schema
+from labelops.tables import ITEMS, PLAN, check, newest
+
+from .answers import Seen, VoteRow, moment, votes_frame, votes_of
+from .api import Api, Json, condition, integer, text
+from .cursor import Place, read_cursor, write_cursor
+from .offers import Row, Task, batches, known_tasks, payload_of, rows_of
+from .projects import Project, Projects
+
+__all__ = ["SIMULATED_DOMAIN", "LabelStudioQueue", "annotator_named"]
+
+SIMULATED_DOMAIN = "@labelops.invalid"
+"""Accounts that labelops makes for simulated annotators; `.invalid` is nobody's domain."""
+
+_OVERLAP = timedelta(seconds=120)
+"""How far a reading reaches back behind the last one: changes may become visible after newer
+ones, and a known vote said again changes nothing."""
+
+_UPLOADS = 20
+_log = logging.getLogger(__name__)
+
+
+def annotator_named(email: str) -> str:
+    """Return how votes name the user with this address.
+
+    Examples
+    --------
+    >>> annotator_named("Ann@example.org"), annotator_named("ann1@labelops.invalid")
+    ('human:ann@example.org', 'human:ann1')
+    """
+    return "human:" + email.lower().removesuffix(SIMULATED_DOMAIN)
+
+
+class LabelStudioQueue:
+    """People label in a Label Studio server (open source, tested with 1.23.2).
+
+    A label set has up to four projects (see `projects`); a plan row is a task that carries
+    its own key in its data, so nothing depends on order. Sending looks up the keys first and
+    imports what is missing; whatever died in between, the next send completes it.
+
+    Parameters
+    ----------
+    url : str
+        The server's address.
+    api_key : str
+        An access token: a personal access token, or a legacy one.
+    label_set : str
+        The label set's name, part of the projects' titles.
+    namespace : str
+        Tells workspaces apart that use one server and one label set name.
+    timeout : float
+        Seconds to wait for one answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        label_set: str,
+        *,
+        namespace: str = "",
+        timeout: float = 30.0,
+    ) -> None:
+        self.name = f"label-studio/{label_set}" + (f"/{namespace}" if namespace else "")
+        self._api = Api(url, api_key, timeout)
+        self._projects = Projects(self._api, label_set, namespace)
+
+    def __repr__(self) -> str:
+        """Name the queue without its token."""
+        return f"LabelStudioQueue({self.name!r}, url={self._api.url!r})"
+
+    def send(
+        self, plan: pd.DataFrame, items: pd.DataFrame, schema: Schema, *, payloads: Objects | None
+    ) -> Sent:
+        """Offer every plan row's item, once.
+
+        Raises
+        ------
+        EndError
+            If the server is away, slow, refuses, or a project was edited by hand.
+        SchemaError
+            If answers would lose their class by a change of the schema.
+        NotFoundError
+            If a plan row's item is not among `items`.
+        """
+        rows = rows_of(check(PLAN, plan))
+        there = self._projects.find()
+        offered = 0
+        for kind in dict.fromkeys(row.kind for row in rows):
+            mine = [row for row in rows if row.kind == kind]
+            offered += self._send_kind(kind, mine, items, schema, payloads, there)
+        return Sent(offered, len(rows) - offered, self._projects.url())
+
+    def _send_kind(
+        self,
+        kind: str,
+        rows: Sequence[Row],
+        items: pd.DataFrame,
+        schema: Schema,
+        payloads: Objects | None,
+        there: Sequence[Project],
+    ) -> int:
+        usual = Counter(row.annotators for row in rows).most_common(1)[0][0]
+        project = self._projects.ensure(kind, schema, usual, there)
+        same = [p for p in there if p.kind == kind] or [project]
+        known = known_tasks(self._api, same, [row.key for row in rows])
+        self._repair(rows, known)
+        fresh = [row for row in {r.key: r for r in rows}.values() if row.key not in known]
+        if fresh:
+            shows = self._shown(fresh, items, payloads, project)
+            people = self._people() if any(row.exclude for row in fresh) else {}
+            self._import(project, fresh, shows, schema, people)
+        return len(fresh)
+
+    def _import(
+        self,
+        project: Project,
+        rows: Sequence[Row],
+        shows: Mapping[str, str],
+        schema: Schema,
+        people: Mapping[str, int],
+    ) -> None:
+        path = f"/api/projects/{project.id}/import"
+        done = 0
+        for batch in batches(rows, shows, schema, people):
+            answer = self._api.send("POST", path, batch, {"return_task_ids": "true"})
+            ids = self._api.record(answer, f"POST {path}").get("task_ids")
+            if not isinstance(ids, list) or len(ids) != len(batch):
+                raise EndProtocolError(
+                    f"Label Studio: an import of {len(batch)} tasks answered {shown(ids)}; only "
+                    "servers that import at once are supported"
+                )
+            done += len(batch)
+            _log.info("%s: %d of %d offered", project.title, done, len(rows))
+        if any(who in people for row in rows for who in row.exclude):
+            self._recount(project)
+        crowded = self._projects.count(project) != project.tasks + done
+        odd = [r.key for r in rows if crowded or r.annotators != project.overlap]
+        if odd:
+            # Asked again rather than matched by position: never rely on order. If more came
+            # than we sent, another sender was at work, and one of two copies goes.
+            filled = dataclasses.replace(project, tasks=project.tasks + done)
+            self._repair(rows, known_tasks(self._api, [filled], odd))
+
+    def _recount(self, project: Project) -> None:
+        """Make the server count again who has answered: an import counts skips as answers."""
+        path = f"/api/projects/{project.id}/"
+        for rule in ("REQUEUE_FOR_ME", "REQUEUE_FOR_OTHERS"):
+            self._api.send("PATCH", path, {"skip_queue": rule})
+
+    def _repair(self, rows: Sequence[Row], known: Mapping[str, Sequence[Task]]) -> None:
+        """Finish what a send that died left undone: extra copies, overlap, closed too early."""
+        for row in rows:
+            copies = known.get(row.key, ())
+            for extra in copies[1:]:
+                if not extra.touched:
+                    self._api.delete(f"/api/tasks/{extra.id}/")
+            for task in copies[:1]:
+                closed = task.answers >= row.annotators
+                if task.overlap != row.annotators or task.closed != closed:
+                    change = {"overlap": row.annotators, "is_labeled": closed}
+                    self._api.send("PATCH", f"/api/tasks/{task.id}/", change)
+
+    def _shown(
+        self,
+        rows: Sequence[Row],
+        items: pd.DataFrame,
+        payloads: Objects | None,
+        project: Project,
+    ) -> dict[str, str]:
+        """Return what each row's item shows, after uploading what is too large to embed."""
+        table = newest(ITEMS, check(ITEMS, items)).set_index("item_id", drop=False)
+        shows: dict[str, str] = {}
+        files: dict[str, tuple[str, bytes, str]] = {}
+        for item_id in dict.fromkeys(row.item_id for row in rows):
+            if item_id not in table.index:
+                raise NotFoundError(f"item {shown(item_id)} is in the plan but not among the items")
+            item = table.loc[item_id].to_dict()
+            found = payload_of(item, payloads)
+            if isinstance(found, str):
+                shows[item_id] = found
+            else:
+                files[item_id] = (*found, str(item["media_type"]))
+            if len(files) >= _UPLOADS:
+                shows |= self._upload(project, files)
+                files = {}
+        return shows | self._upload(project, files)
+
+    def _upload(
+        self, project: Project, files: Mapping[str, tuple[str, bytes, str]]
+    ) -> dict[str, str]:
+        if not files:
+            return {}
+        path = f"/api/projects/{project.id}/import"
+        answer = self._api.upload(path, list(files.values()), {"commit_to_project": "false"})
+        ids = self._api.record(answer, f"POST {path}").get("file_upload_ids")
+        if not isinstance(ids, list):
+            raise EndProtocolError("Label Studio: an upload answered no file ids")
+        stored: dict[str, str] = {}
+        for number in ids:
+            asked = f"/api/import/file-upload/{number}"
+            place = text(self._api.record(self._api.get(asked), f"GET {asked}"), "file")
+            # The server puts characters of its own before the name we gave.
+            stored[place.rpartition("-")[2]] = f"/data/{place}"
+        names = {item_id: file[0] for item_id, file in files.items()}
+        missing = [name for name in names.values() if name not in stored]
+        if missing:
+            raise EndProtocolError(f"Label Studio: upload {shown(missing[0])} is not there")
+        return {item_id: stored[name] for item_id, name in names.items()}
+
+    def _users(self) -> list[Json]:
+        return self._api.records(self._api.get("/api/users/"), "GET /api/users")
+
+    def _people(self) -> dict[str, int]:
+        return {annotator_named(text(u, "email")): integer(u, "id") for u in self._users()}
+
+    def receive(self, since: str | None = None) -> Received:
+        """Return answers changed since a cursor (all of them without one).
+
+        Deleting an answer is noticed; deleting a whole task or project is not taken for
+        deleting the votes that were already received from it.
+
+        Raises
+        ------
+        EndError
+            If the server is away, slow, refuses, or a project was edited by hand.
+        UsageError
+            If the cursor is not one of this queue's.
+        """
+        before = read_cursor(since)
+        rejected: list[str] = []
+        rows: list[VoteRow] = []
+        places: dict[int, Place] = {}
+        names: dict[int, str] = {}
+        for project in self._projects.find():
+            place = before.get(project.id)
+            change = self._api.newest_change(project.id) if project.tasks else None
+            if change is None:
+                continue
+            tasks = self._changed(project, place)
+            if not names and tasks:
+                names = {user: who for who, user in self._people().items()}
+            seen = place.seen if place else frozenset()
+            found, seen = self._read(project, tasks, seen, names, rejected)
+            rows += found
+            places[project.id] = Place(change, seen)
+        for line in rejected:
+            _log.warning("%s: %s", self.name, line)
+        return Received(votes_frame(rows, self.name), write_cursor(places), tuple(rejected))
+
+    def _changed(self, project: Project, place: Place | None) -> list[Json]:
+        """Return the tasks that may hold news, each once."""
+        if place is not None:
+            start = (moment(place.since) - _OVERLAP).astimezone(UTC)
+            when = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            news = [
+                # Set by whoever answers or deletes, not by an import.
+                condition("updated_by", "empty", False, "List"),
+                condition("updated_at", "greater_or_equal", when, "Datetime"),
+            ]
+            return list(self._api.tasks(project.id, news, answers=True))
+        answered = [condition("total_annotations", "greater", 0, "Number")]
+        skipped = [
+            condition("total_annotations", "equal", 0, "Number"),
+            condition("cancelled_annotations", "greater", 0, "Number"),
+        ]
+        found = [*self._api.tasks(project.id, answered, answers=True)]
+        found += self._api.tasks(project.id, skipped, answers=True)
+        return list({integer(task, "id"): task for task in found}.values())
+
+    def _read(
+        self,
+        project: Project,
+        tasks: Sequence[Json],
+        seen: Seen,
+        names: Mapping[int, str],
+        rejected: list[str],
+    ) -> tuple[list[VoteRow], Seen]:
+        rows: list[VoteRow] = []
+        known = set(seen)
+        by_task: dict[int, set[tuple[int, int]]] = {}
+        for pair in seen:
+            by_task.setdefault(pair[0], set()).add(pair)
+        for task in tasks:
+            identity = integer(task, "id")
+            had = frozenset(by_task.get(identity, ()))
+            for user, row in votes_of(
+                task,
+                self.name,
+                project.known,
+                lambda user: names.get(user, f"human:user-{user}"),
+                had,
+                rejected,
+            ):
+                rows.append(row)
+                known.discard((identity, user))
+                if row.status != "deleted":
+                    known.add((identity, user))
+        return rows, frozenset(known)
