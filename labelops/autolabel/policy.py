@@ -36,7 +36,7 @@ class AcceptancePolicy:
     rule: str = "joint"
     error: float = 0.02
     risk: float = 0.05
-    growth: float = 1.5
+    growth: float = 2.0
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -46,5 +46,5 @@ class AcceptancePolicy:
                 raise SettingsError(
                     f"accept.{name} is {getattr(self, name)}, expected a number between 0 and 1"
                 )
-        if self.growth <= 1.0:
+        if not self.growth > 1.0:
             raise SettingsError(f"accept.growth is {self.growth}, expected more than 1")

@@ -63,7 +63,13 @@ def first_by_draw(
 
 
 def sample_needs(
-    sample: npt.ArrayLike, given: npt.ArrayLike, unseen: npt.ArrayLike, purpose: str, *, total: int
+    sample: npt.ArrayLike,
+    given: npt.ArrayLike,
+    unseen: npt.ArrayLike,
+    purpose: str,
+    *,
+    total: int,
+    overlap: npt.ArrayLike = False,
 ) -> pd.DataFrame:
     """Ask one blind vote for every item of a random sample that has none that counts.
 
@@ -77,6 +83,8 @@ def sample_needs(
     purpose : {"calibrate", "audit"}
     total : int
         Size of the set the sample was drawn from.
+    overlap : (n,) bool array
+        True for the random share that two people look at, to measure agreement.
 
     Examples
     --------
@@ -87,7 +95,8 @@ def sample_needs(
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
     reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
-    wanted = np.asarray(given, dtype=np.int64)[where] + 1
+    twice = np.broadcast_to(np.asarray(overlap, dtype=np.int64), ids.shape)
+    wanted = (np.asarray(given, dtype=np.int64) + 1 + twice)[where]
     # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
     return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
 

@@ -57,7 +57,7 @@ class RoutePolicy:
     calibration: int = 240
     votes_per_round: int = 600
     votes_total: int = 0
-    overlap_share: float = 0.1
+    overlap_share: float = 0.2
     max_votes: int = 5
     blind_share: float = 0.2
     show_proposals: bool = True

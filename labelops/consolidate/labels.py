@@ -1,0 +1,241 @@
+"""From votes to rows of the labels table: a decided value and posterior, or what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..digest import canonical_json
+from ..kinds.choice import codes_of, values_of
+from ..schema import Schema
+from ..tables import LABELS, empty, frame_of
+from .choose import consolidate_codes
+from .policy import ConsolidatePolicy
+from .with_model import consolidate_with_model
+
+__all__ = ["UNDECIDED", "Consensus", "changed_labels", "consolidate_votes", "label_rows"]
+
+UNDECIDED = "undecided"
+"""The method of an item that has not enough evidence for a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the votes, and a model beside them, say of N items.
+
+    Parameters
+    ----------
+    item_ids : (N,) object array
+    posterior : (N, K) float array
+        Rows sum to 1; an item without a vote has the model's (or the classes') prior.
+    codes : (N,) int array
+        The decided class, -1 where no vote was given or the posterior is below the bound.
+    votes : (N,) int array
+        Votes that count.
+    evidence : (N,) object array of tuple of str
+        Their vote ids, sorted.
+    method : str
+        Which method was used.
+    reason : str
+        Why that one.
+    accuracy : mapping of annotator to float
+        Estimated accuracy.
+    """
+
+    item_ids: npt.NDArray[np.object_]
+    posterior: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int64]
+    votes: npt.NDArray[np.int64]
+    evidence: npt.NDArray[np.object_]
+    method: str
+    reason: str
+    accuracy: Mapping[str, float]
+
+
+def consolidate_votes(
+    item_ids: npt.ArrayLike,
+    votes: pd.DataFrame,
+    schema: Schema,
+    policy: ConsolidatePolicy,
+    probs: npt.NDArray[np.float64] | None = None,
+) -> Consensus:
+    """Estimate each item's class from the votes that count.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    votes : VOTES rows
+        One counting vote an annotator and item (see `labelops.collect.current_votes`); rows of
+        other items are left out.
+    schema : Schema
+    policy : ConsolidatePolicy
+    probs : (N, K) float array, optional
+        A model's out-of-fold probabilities; rows of NaN where it said nothing. Used with the
+        method `auto` only.
+
+    Raises
+    ------
+    SchemaError
+        If a vote's value is not one of the schema's.
+    """
+    ids = np.asarray(item_ids, dtype=object)
+    places = pd.Index(ids).get_indexer(votes["item_id"])
+    votes = votes.loc[places >= 0]
+    items = places[places >= 0]
+    codes = codes_of(votes["value"], schema)
+    annotators, names = pd.factorize(votes["annotator"].to_numpy(dtype=object), sort=True)
+    size = (len(ids), len(schema.classes))
+    if policy.method == "auto" and probs is not None and len(votes):
+        fused = consolidate_with_model(items, annotators, codes, probs, len(names))
+        posterior, accuracy = fused.posterior, fused.accuracy
+        method, reason = "votes_and_model", "a model's out-of-fold probabilities are at hand"
+    else:
+        found = consolidate_codes(items, annotators, codes, *size, method=policy.method)
+        posterior, accuracy = found.posterior, found.accuracy
+        method, reason = found.method, found.reason
+    counts = np.bincount(items, minlength=len(ids))
+    sure = (posterior.max(axis=1, initial=0.0) >= policy.min_posterior) & (counts > 0)
+    return Consensus(
+        item_ids=ids,
+        posterior=posterior,
+        codes=np.where(sure, posterior.argmax(axis=1), -1) if len(ids) else counts,
+        votes=counts,
+        evidence=_evidence(len(ids), items, votes["vote_id"].to_numpy(dtype=object)),
+        method=method,
+        reason=reason,
+        accuracy={str(n): float(x) for n, x in zip(names, accuracy, strict=True)},
+    )
+
+
+def _evidence(
+    size: int, items: npt.NDArray[np.int64], vote_ids: npt.NDArray[np.object_]
+) -> npt.NDArray[np.object_]:
+    lists: list[list[str]] = [[] for _ in range(size)]
+    for item, vote_id in zip(items, vote_ids, strict=True):
+        lists[item].append(vote_id)
+    result = np.empty(size, dtype=object)
+    result[:] = [tuple(sorted(found)) for found in lists]
+    return result
+
+
+def label_rows(
+    consensus: Consensus,
+    accepted: pd.DataFrame,
+    hypothesis: int | None,
+    schema: Schema,
+    *,
+    revision: int,
+    now: datetime,
+) -> pd.DataFrame:
+    """Decide every item: by its votes, else by an accepted proposal, else not yet.
+
+    Votes go first: an accepted proposal that people contradict is no longer accepted, it is
+    undecided until people settle it.
+
+    Parameters
+    ----------
+    consensus : Consensus
+    accepted : PROPOSALS rows
+        Proposals that the standing hypothesis accepts.
+    hypothesis : int or None
+        Its number.
+    schema : Schema
+    revision, now
+        Of the new rows.
+
+    Returns
+    -------
+    LABELS rows, one an item in the consensus' order.
+    """
+    n = len(consensus.item_ids)
+    by_people = consensus.codes >= 0
+    rows = accepted.set_index("item_id").reindex(consensus.item_ids)
+    by_model = (consensus.votes == 0) & rows["value"].notna().to_numpy()
+    value = np.where(by_model, rows["value"].to_numpy(), values_of(consensus.codes, schema))
+    peak = np.where(
+        by_model,
+        rows["confidence"].to_numpy(dtype=np.float64),
+        consensus.posterior.max(axis=1, initial=0.0),
+    )
+    method = np.select(
+        [by_people, by_model], [consensus.method, "accepted"], default=UNDECIDED
+    ).astype(object)
+    reason = np.select(
+        [by_people, by_model, consensus.votes > 0],
+        [
+            f"{consensus.method}: {consensus.reason}",
+            f"proposal accepted under hypothesis {hypothesis}",
+            "the votes so far are not enough evidence",
+        ],
+        default="nobody has looked and no proposal is accepted",
+    ).astype(object)
+    proposed = rows["probs"].to_numpy(dtype=object)
+    cells = np.empty(n, dtype=object)
+    for place, own in enumerate(consensus.posterior):
+        cells[place] = proposed[place] if by_model[place] else own
+    return frame_of(
+        LABELS,
+        {
+            "item_id": consensus.item_ids,
+            "revision": revision,
+            "value": value,
+            "posterior": np.where(method == UNDECIDED, np.nan, peak),
+            "probs": cells,
+            "method": method,
+            "reason": reason,
+            "evidence": _evidence_texts(consensus.evidence, by_model, rows, hypothesis),
+            "schema_digest": schema.digest,
+            "decided_at": now,
+        },
+        n,
+    )
+
+
+def _evidence_texts(
+    votes: npt.NDArray[np.object_],
+    by_model: npt.NDArray[np.bool_],
+    rows: pd.DataFrame,
+    hypothesis: int | None,
+) -> npt.NDArray[np.object_]:
+    versions = rows["labeler_version"].to_numpy()
+    texts = np.empty(len(votes), dtype=object)
+    for place, ids in enumerate(votes):
+        texts[place] = canonical_json(
+            {"hypothesis": hypothesis, "labeler_version": versions[place], "votes": []}
+            if by_model[place]
+            else {"votes": list(ids)}
+        )
+    return texts
+
+
+def changed_labels(new: pd.DataFrame, old: pd.DataFrame, frozen: npt.ArrayLike) -> pd.DataFrame:
+    """Keep the rows of `new` whose evidence differs from the newest label so far.
+
+    A decided label is decided anew only when its own evidence changed: other items' votes
+    move every posterior a little, and labels must not flicker.
+
+    Parameters
+    ----------
+    new : LABELS rows, one an item
+    old : LABELS rows, newest of each item
+    frozen : item ids
+        Labels under audit; they do not change by votes.
+
+    Returns
+    -------
+    The rows of `new` to append.
+    """
+    if new.empty:
+        return empty(LABELS)
+    before = old.set_index("item_id").reindex(new["item_id"])
+    same_evidence = before["evidence"].to_numpy() == new["evidence"].to_numpy()
+    was_decided = before["value"].notna().to_numpy()
+    stays_undecided = (new["method"] == UNDECIDED).to_numpy()
+    keeps = same_evidence & (was_decided | stays_undecided)
+    keeps |= new["item_id"].isin(np.asarray(frozen, dtype=object)).to_numpy()
+    return new.loc[~keeps].reset_index(drop=True)

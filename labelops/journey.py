@@ -1,0 +1,714 @@
+"""One function a stage: core functions and the ends passed in; no orchestrator, no vendor.
+
+Every function reads the workspace's tables, computes what is new, and appends it. None
+keeps state in the process, so each may be killed at any moment and run again, alone or
+beside another of its kind: what was already said is not said twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .audit.duplicates import duplicate_conflicts
+from .audit.findings import finding_status, suspects
+from .audit.noise import audit_noise
+from .autolabel.hypotheses import try_labeler
+from .autolabel.proposals import check_answers, proposals_frame
+from .collect import accept_votes
+from .consolidate.labels import changed_labels
+from .digest import canonical_json, digest, seed_of
+from .errors import SchemaError, shown
+from .gate.candidate import ADJUDICATED, Candidate, labels_digest
+from .gate.checks import evaluate
+from .gate.verdict import Verdict
+from .ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
+from .kinds import kind_of
+from .kinds.choice import codes_of, values_of
+from .measure.adjudication import NO_VOTE, PENDING, WRONG
+from .ports import Detector, Labeler, Pausing, Queue, Sent, Source
+from .route.plan import make_plan
+from .schema import Schema
+from .state import State, Workspace, load, load_events, say
+from .state.facts import annotator_table, gate_facts
+from .state.needs import all_needs, decide, open_suspicions, work_in_flight
+from .tables import LABELS, PLAN, frame_of
+
+__all__ = [
+    "Autolabeled",
+    "Collected",
+    "Consolidated",
+    "Gated",
+    "Routed",
+    "audit",
+    "autolabel",
+    "collect",
+    "consolidate",
+    "gate",
+    "route",
+    "send",
+]
+
+
+# --- schema ------------------------------------------------------------------------------
+
+
+def adopt_schema(workspace: Workspace, *, now: datetime) -> None:
+    """Record the schema in force, and refuse one that would lose answers already given.
+
+    Raises
+    ------
+    SchemaError
+        If a class of the schema before is gone and no rename says what it is called now, or
+        the kind, media or name changed.
+    """
+    state = load_events(workspace)
+    rows = state.latest("schema").sort_values("revision", kind="stable")
+    schema = workspace.schema
+    if len(rows):
+        before = Schema.from_json(_body(rows))
+        if before.digest == schema.digest:
+            return
+        _refuse_lost(before, schema)
+    say(state, [("schema", schema.digest, len(rows), schema.to_json())], now)
+
+
+def _refuse_lost(before: Schema, schema: Schema) -> None:
+    for what in ("name", "kind", "media"):
+        old, new = getattr(before, what), getattr(schema, what)
+        if old != new:
+            raise SchemaError(
+                f"schema.{what} was {old!r} in this workspace and is {new!r} now; "
+                "use another workspace for another label set"
+            )
+    for name in before.classes:
+        if name not in schema.classes and name not in schema.renames:
+            raise SchemaError(
+                f"class {shown(name)} was in the schema and is gone; say what it is called now "
+                f"under [schema.renames], or put it back"
+            )
+
+
+# --- ingest ------------------------------------------------------------------------------
+
+
+def ingest(
+    workspace: Workspace,
+    source: Source,
+    rights: Rights,
+    *,
+    now: datetime,
+    revise: bool = False,
+    gold: str = "",
+) -> Ingested:
+    """Take all rows of a source into the items table, or none of them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    source : Source
+    rights : Rights
+        What the source's owner allows.
+    now : datetime
+    revise : bool
+        Take another payload under a known key as its next revision.
+    gold : str
+        Name of the attribute that holds known answers; empty for none.
+
+    Raises
+    ------
+    SourceError, ChangedPayloadError
+        For what is wrong with the file; the workspace stays as it was.
+    """
+    state = load(workspace)
+    blocks = [block.frame.drop(columns="content") for block in source.rows()]
+    raw = pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
+    found = ingest_rows(
+        raw,
+        state.items,
+        source=source.name,
+        rights=rights,
+        key=workspace.key,
+        now=now,
+        revise=revise,
+    )
+    known = _gold_events(found.new, gold, workspace)
+    _store_payloads(workspace, source, set(found.new["payload"]))
+    workspace.tables.append("items", found.new)
+    say(state, known, now)
+    return found
+
+
+def _no_rows() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in RAW_COLUMNS if name != "content"}, dtype=object)
+
+
+def _store_payloads(workspace: Workspace, source: Source, wanted: set[str]) -> None:
+    """Store the files that items refer to, under their digests, before any item does."""
+    files = {name for name in wanted if name.startswith("object:")}
+    if not files:
+        return
+    for block in source.rows():
+        for uri, content in zip(block.frame["uri"], block.frame["content"], strict=True):
+            if uri in files:
+                workspace.objects.put_new(uri.removeprefix("object:"), content)
+
+
+def _gold_events(
+    items: pd.DataFrame, column: str, workspace: Workspace
+) -> list[tuple[str, str, int, dict[str, object]]]:
+    """Return an event for every item whose owner gave a known answer."""
+    if not column:
+        return []
+    events: list[tuple[str, str, int, dict[str, object]]] = []
+    kind = kind_of(workspace.schema)
+    for item_id, revision, text in zip(
+        items["item_id"], items["revision"], items["attributes"], strict=True
+    ):
+        answer = json.loads(text).get(column)
+        if answer not in (None, ""):
+            value = kind.canonical(str(answer), workspace.schema)
+            events.append(("gold", item_id, int(revision), {"value": value}))
+    return events
+
+
+# --- autolabel ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Autolabeled:
+    """What `autolabel` did.
+
+    Parameters
+    ----------
+    labeler_version : str or None
+        The version in force; None while there are too few votes to learn from.
+    trained_on, proposed : int
+        Items the labeler learned from, and items it proposed for just now.
+    accepted : int
+        Items whose proposals stand as labels now.
+    reason : str
+        In words.
+    """
+
+    labeler_version: str | None
+    trained_on: int
+    proposed: int
+    accepted: int
+    reason: str
+
+
+def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
+    """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
+    state = load(workspace)
+    rows = _training_rows(state)
+    wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
+    enough = len(rows) >= wanted and len(set(rows["code"])) > 1
+    if state.fits.empty and not enough:
+        return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
+    rows, is_new = _rows_to_fit(state, rows)
+    proposed = _propose(state, labeler, rows, is_new, now)
+    if proposed:
+        state = load(workspace)
+    reason = _try_to_accept(state, len(rows), now)
+    state = load(workspace)
+    return Autolabeled(state.labeler_version, len(rows), proposed, len(state.accepted), reason)
+
+
+def _training_rows(state: State) -> pd.DataFrame:
+    """Return items people labeled, with code; none of the calibration sample or corrected."""
+    schema = state.workspace.schema
+    votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
+    majority = _clear_majority(votes, schema)
+    labels = state.labels.loc[state.labels["value"].notna()].set_index("item_id")
+    labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
+    decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
+    both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
+    kept = both.loc[~both.index.isin(state.calibration_sample)].sort_index()
+    ids = kept.index.to_numpy(dtype=object)
+    return pd.DataFrame({"item_id": ids, "code": kept.to_numpy(dtype=np.int64)})
+
+
+def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the class most votes name, by item id, where one class does alone."""
+    classes = len(schema.classes)
+    places, ids = pd.factorize(votes["item_id"].to_numpy(dtype=object))
+    flat = places * classes + codes_of(votes["value"], schema)
+    counts = np.bincount(flat, minlength=len(ids) * classes).reshape(-1, classes)
+    clear = (counts == counts.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    return pd.Series(counts[clear].argmax(axis=1), index=ids[clear], dtype=np.float64)
+
+
+def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """Return the rows to fit on: the new ones when they grew enough, else those of last time."""
+    if state.fits.empty:
+        return rows, True
+    last = json.loads(state.fits["body"].iloc[-1])
+    target = state.training_target
+    reached = last["items"] < target <= len(rows)
+    if reached or len(rows) >= state.workspace.policies.accept.growth * last["items"]:
+        return rows, True
+    known = json.loads(state.workspace.objects.get(last["object"]))
+    return pd.DataFrame({"item_id": known["items"], "code": known["codes"]}), False
+
+
+def _propose(
+    state: State, labeler: Labeler, rows: pd.DataFrame, is_new: bool, now: datetime
+) -> int:
+    """Fit and propose for the items that lack a proposal of this version; count them."""
+    workspace, schema = state.workspace, state.workspace.schema
+    if not is_new and len(state.current_proposals) >= len(state.items):
+        return 0
+    by_id = state.items.set_index("item_id", drop=False)
+    fitted = by_id.loc[rows["item_id"]]
+    version = labeler.fit(
+        fitted.reset_index(drop=True), rows["code"].tolist(), fitted["group"].tolist(), schema
+    )
+    known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
+    lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
+    if len(lacking):
+        answers = check_answers(
+            labeler.propose(lacking, schema), lacking, schema, trained=set(rows["item_id"])
+        )
+        frame = proposals_frame(answers, labeler.name, version, schema, now)
+        workspace.tables.append("proposals", frame)
+    if version not in set(state.fits["subject"]):
+        name = f"training/{digest([version])[:32]}.json"
+        body = {"codes": rows["code"].tolist(), "items": rows["item_id"].tolist()}
+        workspace.objects.put_new(name, canonical_json(body).encode())
+        event = {"items": len(rows), "labeler": labeler.name, "object": name}
+        say(state, [("fit", version, len(state.fits), event)], now)
+    return len(lacking)
+
+
+def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
+    """Test the current version on the calibration sample, once, when people have settled it."""
+    policy, workspace = state.workspace.policies, state.workspace
+    sample = state.calibration_sample
+    if policy.accept.rule == "never" or not len(sample):
+        return "acceptance is switched off"
+    if trained_on < 0.9 * state.training_target:
+        return f"{trained_on} items are too few to try acceptance"
+    if state.acceptance_tried:
+        return "this labeler version was tried on these items already"
+    pool = state.current_proposals
+    if len(pool) < len(state.items):
+        pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
+        pool["labeler_version"] = state.labeler_version
+    looks = state.calibration_looks
+    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
+    if waiting:
+        return f"{waiting} items of the calibration sample wait for people"
+    found = try_labeler(pool, sample, looks.status == WRONG, state.hypotheses, policy.accept)
+    ids = sorted(pool["item_id"])
+    workspace.objects.put_new(f"pools/{found.pool}.json", canonical_json(ids).encode())
+    say(state, [("hypothesis", str(found.number), 0, found.to_body())], now)
+    return found.reason
+
+
+# --- route and send ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What `route` asked for.
+
+    Parameters
+    ----------
+    round : int
+        The round of the new plan rows; the last round where there are none.
+    votes : int
+        New votes asked for.
+    by_purpose : mapping of purpose to int
+        The same by purpose.
+    waiting : int
+        Votes asked for earlier that have not come.
+    """
+
+    round: int
+    votes: int
+    by_purpose: Mapping[str, int]
+    waiting: int
+
+
+def route(workspace: Workspace, *, now: datetime) -> Routed:
+    """Plan who should look at what next; the same state gives the same plan."""
+    state = load(workspace)
+    last = int(state.plan["round"].max()) if len(state.plan) else 0
+    draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
+    rows = make_plan(
+        all_needs(state),
+        state.plan,
+        state.votes,
+        state.current_proposals,
+        draws,
+        workspace.policies.route,
+        round_number=last + 1,
+        schema_digest=workspace.schema.digest,
+        now=now,
+    )
+    workspace.tables.append("plan", rows)
+    asked = rows.groupby("purpose")["annotators"].sum()
+    return Routed(
+        round=last + bool(len(rows)),
+        votes=int(rows["annotators"].sum()),
+        by_purpose={str(k): int(v) for k, v in asked.items()},
+        waiting=int(state.open_seats["open"].sum()),
+    )
+
+
+def send(workspace: Workspace, queue: Queue) -> Sent:
+    """Offer every plan row that still lacks votes; what was offered before stays as it is."""
+    state = load(workspace)
+    if isinstance(queue, Pausing):
+        reasons = state.latest("annotator_flagged").set_index("subject")["body"]
+        for annotator, body in reasons.items():
+            queue.pause(str(annotator), json.loads(body)["reason"])
+    rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
+    rows = rows[PLAN.names].reset_index(drop=True)
+    items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
+    return queue.send(rows, items, workspace.schema, payloads=workspace.objects)
+
+
+# --- collect and consolidate -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What `collect` found.
+
+    Parameters
+    ----------
+    received, new, rejected : int
+        Answers the queue gave; those not known before; those refused.
+    reasons : tuple of str
+        Why answers were refused.
+    """
+
+    received: int
+    new: int
+    rejected: int
+    reasons: tuple[str, ...]
+
+
+def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
+    """Take new, edited, skipped and deleted answers from the queue into the votes table."""
+    state = load(workspace)
+    cursors = state.latest("collected")
+    mine = cursors.loc[cursors["subject"] == queue.name]
+    since, number = (
+        (None, 0) if mine.empty else (_body(mine)["cursor"], int(mine["revision"].iloc[-1]))
+    )
+    received = queue.receive(since)
+    votes = workspace.tables.read("votes")
+    found = accept_votes(received.votes, votes, state.items, workspace.schema)
+    workspace.tables.append("votes", found.new)
+    if received.cursor != since:
+        say(state, [("collected", queue.name, number + 1, {"cursor": received.cursor})], now)
+    reasons = (*found.rejected["message"], *received.rejected)
+    return Collected(len(received.votes), len(found.new), len(reasons), reasons)
+
+
+def _body(rows: pd.DataFrame) -> Any:
+    return json.loads(rows["body"].iloc[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """What `consolidate` decided.
+
+    Parameters
+    ----------
+    changed, decided, undecided, accepted : int
+        Labels that changed just now; items with and without a label; those from the model.
+    corrected : int
+        Labels that an audit found wrong and people corrected, just now.
+    flagged : tuple of str
+        Annotators whose votes stopped counting just now.
+    method, reason : str
+        How votes were weighed, and why so.
+    """
+
+    changed: int
+    decided: int
+    undecided: int
+    accepted: int
+    corrected: int
+    flagged: tuple[str, ...]
+    method: str
+    reason: str
+
+
+def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
+    """Decide labels from the votes that count, or say that the evidence is not enough."""
+    state = load(workspace)
+    flagged = _flag_annotators(state, now)
+    if flagged:
+        state = load(workspace)
+    revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
+    consensus, rows = decide(state, revision=revision, now=now)
+    adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
+    fixed = pd.concat([state.frozen["item_id"], adjudicated])
+    changed = changed_labels(rows, state.labels, fixed)
+    corrected = _corrections(state, revision, now)
+    workspace.tables.append("labels", pd.concat([changed, corrected], ignore_index=True))
+    after = load(workspace).labels
+    decided = after["value"].notna()
+    return Consolidated(
+        changed=len(changed),
+        decided=int(decided.sum()),
+        undecided=int((~decided).sum()),
+        accepted=int((after["method"] == "accepted").sum()),
+        corrected=len(corrected),
+        flagged=flagged,
+        method=consensus.method,
+        reason=consensus.reason,
+    )
+
+
+def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
+    """Judge people by gold and by what others, the model among them, are sure of."""
+    judged = annotator_table(state)
+    new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(state.flagged)]
+    say(
+        state,
+        [
+            ("annotator_flagged", row.annotator, 0, {"reason": row.reason})
+            for row in new.itertuples()
+        ],
+        now,
+    )
+    return tuple(new["annotator"])
+
+
+def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
+    """Write a new label wherever an audit of the open candidate settled on another class."""
+    audit = state.audit
+    if audit is None:
+        return state.labels.iloc[:0]
+    found = audit.wrong & (audit.corrected >= 0)
+    ids = audit.planned[found]
+    votes = state.audit_votes.groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
+    old = state.labels.set_index("item_id").loc[ids]
+    return frame_of(
+        LABELS,
+        {
+            "item_id": ids,
+            "revision": revision,
+            "value": values_of(audit.corrected[found], state.workspace.schema),
+            "method": ADJUDICATED,
+            "reason": "a random audit found the label wrong, and people agreed on another",
+            "evidence": [
+                canonical_json({"replaces": value, "votes": list(ids)})
+                for value, ids in zip(old["value"], votes, strict=True)
+            ],
+            "schema_digest": state.workspace.schema.digest,
+            "decided_at": now,
+        },
+        len(ids),
+    )
+
+
+# --- audit -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What `audit` found.
+
+    Parameters
+    ----------
+    round : int
+        The audit's number; 0 when none was due.
+    suspects : int
+        Items suspected of a wrong label, to be reviewed.
+    planted, found : int
+        Errors planted to measure recall, and how many of them were found.
+    reason : str
+        In words.
+    """
+
+    round: int
+    suspects: int
+    planted: int
+    found: int
+    reason: str
+
+
+Features = Callable[[pd.DataFrame], Any]
+"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
+
+
+def audit(
+    workspace: Workspace, features: Features, detectors: Sequence[Detector] = (), *, now: datetime
+) -> Audited:
+    """Look for wrong labels once all items are decided, before a candidate is frozen."""
+    state = load(workspace)
+    reason = _audit_not_due(state)
+    if reason:
+        return Audited(0, 0, 0, 0, reason)
+    number = 1 + len(state.latest("audited"))
+    labels = state.labels.loc[state.labels["value"].notna()]
+    items = state.items.loc[state.items["item_id"].isin(labels["item_id"])].reset_index(drop=True)
+    labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
+    policy = workspace.policies
+    seed = seed_of(workspace.key, "audit", labels_digest(labels))
+    found = audit_noise(
+        items["item_id"],
+        features(items),
+        codes_of(labels["value"], workspace.schema),
+        items["group"].tolist(),
+        workspace.schema,
+        rng=np.random.default_rng(seed),
+        round=number,
+        now=now,
+        detectors=detectors,
+        planted_share=policy.audit.planted,
+    )
+    conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
+    every = pd.concat([found.findings, conflicts], ignore_index=True)
+    every = every.loc[every["planted"] | ~every["item_id"].isin(_settled_suspects(state))]
+    share = min(policy.audit.suspects, policy.route.review_share)
+    chosen = suspects(every, len(items), share).drop(columns="place")
+    rows = pd.concat([every.loc[every["planted"]], chosen], ignore_index=True)
+    workspace.tables.append("findings", rows)
+    event = {
+        "candidates": len(state.candidates),
+        "findings": len(every) - found.recall.planted,
+        "found": found.recall.found,
+        "planted": found.recall.planted,
+        "suspects": len(chosen),
+    }
+    say(state, [("audited", labels_digest(labels), number, event)], now)
+    return Audited(
+        number,
+        len(chosen),
+        found.recall.planted,
+        found.recall.found,
+        f"{len(chosen)} labels go back to people",
+    )
+
+
+_AUDITS_A_CANDIDATE = 2
+
+
+def _audit_not_due(state: State) -> str:
+    if state.candidate is not None:
+        return "the labels are frozen for a release"
+    waiting = work_in_flight(state)
+    if waiting:
+        return waiting
+    labels = state.labels.loc[state.labels["value"].notna()]
+    if labels["value"].nunique() < 2:
+        return "there are labels of fewer than two classes"
+    done = state.latest("audited")
+    if labels_digest(labels) in set(done["subject"]):
+        return "these labels were audited already"
+    before = [json.loads(body)["candidates"] for body in done["body"]]
+    if before.count(len(state.candidates)) >= _AUDITS_A_CANDIDATE:
+        return "audited often enough before this release"
+    return ""
+
+
+def _settled_suspects(state: State) -> list[str]:
+    """Items whose present label reviewers already confirmed or changed."""
+    real = state.findings.loc[~state.findings["planted"]]
+    status = finding_status(real, state.votes, state.labels)
+    return real.loc[status.isin(["confirmed", "corrected"]), "item_id"].tolist()
+
+
+# --- gate --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What `gate` found.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    candidate : Candidate or None
+        The frozen labels it is about.
+    """
+
+    verdict: Verdict
+    candidate: Candidate | None
+
+
+def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]) -> Gated:
+    """Freeze a candidate when the labels are ready, and hold it against the policy.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    now : datetime
+    split_groups : mapping of group to str
+        Leakage groups on two sides of a split, with explanations.
+    """
+    state = load(workspace)
+    if state.candidate is None and _freeze(state, now):
+        state = load(workspace)
+    facts = gate_facts(state, now, split_groups)
+    verdict = evaluate(facts, workspace.policies.gate)
+    candidate = state.candidate
+    if candidate is not None:
+        body = verdict.to_json() | {"candidate": candidate.number}
+        number = len(state.events.loc[state.events["kind"] == "verdict"])
+        if verdict.to_json() != _last_verdict(state, candidate):
+            say(state, [("verdict", str(candidate.number), number, body)], now)
+        if facts.certificate is not None and facts.certificate.status == "fail":
+            _close_failed(state, candidate, now)
+    return Gated(verdict, candidate)
+
+
+def _last_verdict(state: State, candidate: Candidate) -> object:
+    rows = state.latest("verdict")
+    rows = rows.loc[rows["subject"] == str(candidate.number)]
+    if rows.empty:
+        return None
+    body = _body(rows)
+    return {"checks": body["checks"], "status": body["status"]}
+
+
+def _freeze(state: State, now: datetime) -> bool:
+    """Freeze the labels when nothing is in flight and they differ from the last release's."""
+    labels = state.labels.loc[state.labels["value"].notna()]
+    if labels.empty or work_in_flight(state) or not _audit_not_due(state):
+        return False
+    limit = state.workspace.policies.gate.open_findings * len(state.items)
+    if open_suspicions(state)["item_id"].nunique() > limit:
+        return False
+    found = labels_digest(labels) + state.workspace.schema.digest
+    released = [c for c in state.candidates if c.closed.startswith("released")]
+    if released and released[-1].digest == digest(found):
+        return False
+    failed = sum(c.closed.startswith("failed") for c in state.candidates)
+    candidate = Candidate(
+        number=len(state.candidates) + 1,
+        revision=int(state.labels["revision"].max()),
+        stream=failed + 1,
+        items=len(labels),
+        digest=digest(found),
+    )
+    say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
+    return True
+
+
+def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
+    """Give a failed candidate up: what the model was trusted with goes back to people."""
+    closed = dataclasses.replace(candidate, closed="failed: the audit found too many errors")
+    events = [("candidate", str(candidate.number), 1, closed.to_body())]
+    for hypothesis in state.hypotheses:
+        if not hypothesis.closed:
+            ended = dataclasses.replace(
+                hypothesis, closed=f"the audit of candidate {candidate.number} failed"
+            )
+            events.append(("hypothesis", str(hypothesis.number), 1, ended.to_body()))
+    say(state, events, now)

@@ -1,0 +1,393 @@
+"""A workspace as it stands: its tables, collapsed, and what follows from them at once.
+
+Nothing here decides anything; stages and `journey` do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..audit.policy import AuditPolicy
+from ..autolabel.hypotheses import (
+    Hypothesis,
+    accepted_items,
+    best,
+    pool_digest,
+    read_hypotheses,
+)
+from ..autolabel.policy import AcceptancePolicy
+from ..collect import current_votes
+from ..consolidate.policy import ConsolidatePolicy
+from ..digest import canonical_json, uniforms
+from ..gate.candidate import (
+    ADJUDICATED,
+    AuditState,
+    Candidate,
+    audit_state,
+    read_candidates,
+)
+from ..gate.policy import GatePolicy
+from ..kinds.choice import codes_of, values_of
+from ..measure.adjudication import Adjudication, adjudicate
+from ..ports import Objects, Tables
+from ..route.needs import first_by_draw
+from ..route.plan import RoutePolicy, in_flight
+from ..schema import Schema
+from ..tables import (
+    EVENTS,
+    FINDINGS,
+    ITEMS,
+    LABELS,
+    PLAN,
+    PROPOSALS,
+    VOTES,
+    empty,
+    frame_of,
+    newest,
+    probs_matrix,
+)
+
+__all__ = ["EVIDENCE", "Policies", "State", "Workspace", "load", "load_events", "say"]
+
+EVIDENCE = ("label", "review", "calibrate")
+"""Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The rules a label set is made by, one object a stage."""
+
+    accept: AcceptancePolicy
+    route: RoutePolicy
+    consolidate: ConsolidatePolicy
+    audit: AuditPolicy
+    gate: GatePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a label set lives and by which rules it is made.
+
+    Parameters
+    ----------
+    tables, objects : ends
+    schema : Schema
+    key : bytes
+        Keys item digests and random draws.
+    policies : Policies
+    """
+
+    tables: Tables
+    objects: Objects
+    schema: Schema
+    key: bytes
+    policies: Policies
+
+    def draws(self, stream: str, item_ids: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return each item's permanent random number in a stream."""
+        return uniforms(self.key, stream, (str(i) for i in np.asarray(item_ids, dtype=object)))
+
+
+@dataclass(frozen=True)
+class State:
+    """The tables of a workspace, newest revisions only.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    items, votes, plan, proposals, labels, findings, events : frames
+    """
+
+    workspace: Workspace
+    items: pd.DataFrame
+    votes: pd.DataFrame
+    plan: pd.DataFrame
+    proposals: pd.DataFrame
+    labels: pd.DataFrame
+    findings: pd.DataFrame
+    events: pd.DataFrame
+
+    def latest(self, kind: str) -> pd.DataFrame:
+        """Return the newest event of each subject of one kind, by subject."""
+        rows = self.events.loc[self.events["kind"] == kind]
+        rows = rows.sort_values(["subject", "revision"], kind="stable")
+        return rows.drop_duplicates("subject", keep="last").reset_index(drop=True)
+
+    @cached_property
+    def item_ids(self) -> npt.NDArray[np.object_]:
+        """All items' ids, sorted."""
+        return self.items["item_id"].to_numpy(dtype=object)
+
+    @cached_property
+    def flagged(self) -> tuple[str, ...]:
+        """Annotators whose votes no longer count."""
+        return tuple(sorted(self.latest("annotator_flagged")["subject"]))
+
+    @cached_property
+    def gold(self) -> dict[str, str]:
+        """Item id → the answer its owner knows."""
+        rows = self.latest("gold")
+        return {
+            s: json.loads(b)["value"] for s, b in zip(rows["subject"], rows["body"], strict=True)
+        }
+
+    @cached_property
+    def current(self) -> pd.DataFrame:
+        """The votes that count: given, one an annotator, item and purpose, nobody flagged."""
+        rows = current_votes(self.votes, self.workspace.schema)
+        return rows.loc[~rows["annotator"].isin(self.flagged)].reset_index(drop=True)
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """The votes that decide labels: the newest of each annotator and item."""
+        rows = self.current.loc[self.current["purpose"].isin(EVIDENCE)]
+        rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
+        return rows.drop_duplicates(["item_id", "annotator"], keep="last")
+
+    @cached_property
+    def audit_votes(self) -> pd.DataFrame:
+        """Blind audit votes by people who had no part in the item's label."""
+        rows = self.current.loc[self.current["purpose"] == "audit"]
+        pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
+        own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
+        return rows.loc[~own]
+
+    @cached_property
+    def open_seats(self) -> pd.DataFrame:
+        """Plan rows that still lack votes, with how many are `open`."""
+        return in_flight(self.plan, self.votes)
+
+    @cached_property
+    def hypotheses(self) -> list[Hypothesis]:
+        """All attempts to accept a labeler, by number."""
+        return read_hypotheses(self.latest("hypothesis")["body"])
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """All release candidates, by number."""
+        return read_candidates(self.latest("candidate")["body"])
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate under audit, if there is one."""
+        return next((c for c in reversed(self.candidates) if not c.closed), None)
+
+    @cached_property
+    def fits(self) -> pd.DataFrame:
+        """Every fit of a labeler in order: subject = version; body = {labeler, items, object}."""
+        return self.latest("fit").sort_values("revision", kind="stable").reset_index(drop=True)
+
+    @property
+    def labeler_version(self) -> str | None:
+        """The version fitted last."""
+        return None if self.fits.empty else str(self.fits["subject"].iloc[-1])
+
+    @cached_property
+    def current_proposals(self) -> pd.DataFrame:
+        """Proposals of the version fitted last, one an item."""
+        return self.proposals.loc[self.proposals["labeler_version"] == self.labeler_version]
+
+    @cached_property
+    def probs(self) -> npt.NDArray[np.float64] | None:
+        """(N, K) current probabilities in `item_ids` order, NaN where none; None without any."""
+        rows = self.current_proposals
+        rows = rows.loc[rows["probs"].notna()]
+        if rows.empty:
+            return None
+        matrix = np.full((len(self.item_ids), len(self.workspace.schema.classes)), np.nan)
+        places = pd.Index(self.item_ids).get_indexer(rows["item_id"])
+        known = probs_matrix(rows["probs"], matrix.shape[1])
+        matrix[places[places >= 0]] = known[places >= 0]
+        return matrix
+
+    @cached_property
+    def accepted(self) -> pd.DataFrame:
+        """Proposals accepted under the standing hypothesis."""
+        standing = best(self.hypotheses)
+        pool = (
+            []
+            if standing is None
+            else json.loads(self.workspace.objects.get(f"pools/{standing.pool}.json"))
+        )
+        return accepted_items(standing, self.proposals, pool)
+
+    @property
+    def standing(self) -> Hypothesis | None:
+        """The hypothesis under which proposals are accepted now."""
+        return best(self.hypotheses)
+
+    def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:
+        """Return how many votes each item was given for a purpose, by anybody."""
+        rows = self.votes.loc[
+            (self.votes["status"] == "given") & (self.votes["purpose"] == purpose), "item_id"
+        ]
+        counts: npt.NDArray[np.int64] = (
+            rows.value_counts().reindex(np.asarray(item_ids, dtype=object), fill_value=0)
+        ).to_numpy(dtype=np.int64)
+        return counts
+
+    def looks(
+        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame
+    ) -> Adjudication:
+        """Judge values (canonical JSON or None, in `item_ids` order) by blind votes."""
+        schema = self.workspace.schema
+        places = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(votes["item_id"])
+        inside = places >= 0
+        return adjudicate(
+            codes_of(values, schema),
+            places[inside],
+            codes_of(votes.loc[inside, "value"], schema),
+            len(schema.classes),
+            max_votes=self.workspace.policies.route.max_votes,
+        )
+
+    @cached_property
+    def calibration_sample(self) -> npt.NDArray[np.object_]:
+        """The random calibration sample's ids in draw order; at most a quarter of the items."""
+        size = min(self.workspace.policies.route.calibration, len(self.item_ids) // 4)
+        draws = self.workspace.draws("calibrate", self.item_ids)
+        return first_by_draw(self.item_ids, draws, size)
+
+    @cached_property
+    def frozen(self) -> pd.DataFrame:
+        """Labels of the open candidate, corrected ones included; none without a candidate."""
+        candidate = self.candidate
+        decided = self.labels.loc[self.labels["value"].notna()]
+        if candidate is None:
+            return decided.iloc[:0]
+        inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
+        return decided.loc[inside]
+
+    @cached_property
+    def audit(self) -> AuditState | None:
+        """Where the audit of the open candidate stands; None without one."""
+        candidate, frozen = self.candidate, self.frozen.set_index("item_id")
+        if candidate is None:
+            return None
+        ids = frozen.index.to_numpy(dtype=object)
+        draws = self.workspace.draws(f"audit/{candidate.stream}", ids)
+        order = first_by_draw(ids, draws, len(ids))
+        looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
+        adjudicated = (frozen["method"].reindex(order) == ADJUDICATED).to_numpy()
+        return audit_state(order, adjudicated, looks, self.workspace.policies.gate)
+
+    @cached_property
+    def calibration_looks(self) -> Adjudication:
+        """The current proposals of the calibration sample, judged by blind votes."""
+        values = self.current_proposals.set_index("item_id")["value"]
+        values = values.reindex(self.calibration_sample)
+        votes = self.current.loc[self.current["purpose"] == "calibrate"]
+        return self.looks(self.calibration_sample, values.where(values.notna(), None), votes)
+
+    @cached_property
+    def pool(self) -> str:
+        """Digest of the ids of all items."""
+        return pool_digest(self.item_ids)
+
+    @property
+    def acceptance_tried(self) -> bool:
+        """Whether the version fitted last was tried on the items there are now."""
+        key = f"{self.labeler_version}/{self.pool}"
+        return any(h.key == key for h in self.hypotheses)
+
+    @property
+    def training_target(self) -> int:
+        """Items with a human label before acceptance is tried."""
+        rest = len(self.item_ids) - len(self.calibration_sample)
+        return min(self.workspace.policies.route.training, max(rest // 2, 1))
+
+
+def load(workspace: Workspace) -> State:
+    """Read all tables of a workspace and keep the newest revision of everything."""
+    read = workspace.tables.read
+    history = read("items")
+    since = _revised_at(history)
+    schema = workspace.schema
+    proposals = read("proposals", where={"schema_digest": schema.digest})
+    return State(
+        workspace=workspace,
+        items=newest(ITEMS, history),
+        votes=_still_about(newest(VOTES, read("votes")), "given_at", since),
+        plan=_still_about(newest(PLAN, read("plan")), "planned_at", since),
+        proposals=_still_about(newest(PROPOSALS, proposals), "proposed_at", since),
+        labels=_in_words_of(newest(LABELS, read("labels")), schema),
+        findings=read("findings").drop_duplicates(["item_id", "kind", "round"]),
+        events=newest(EVENTS, read("events")),
+    )
+
+
+def load_events(workspace: Workspace) -> State:
+    """Read the events only; the other tables are empty."""
+    rest = {t.name: empty(t) for t in (ITEMS, VOTES, PLAN, PROPOSALS, LABELS, FINDINGS)}
+    return State(workspace, events=newest(EVENTS, workspace.tables.read("events")), **rest)
+
+
+def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Say labels decided under an earlier schema in the present one's class names.
+
+    Their probabilities follow the earlier class order, so they are dropped.
+    """
+    old = (labels["schema_digest"] != schema.digest).to_numpy()
+    if not old.any():
+        return labels
+    values = np.where(old, values_of(codes_of(labels["value"], schema), schema), labels["value"])
+    probs = labels["probs"].where(~old, None)
+    return labels.assign(value=values, probs=probs)
+
+
+def _revised_at(history: pd.DataFrame) -> pd.Series:
+    """Return when each item whose content was revised got its present content, by item id."""
+    contents = history.drop_duplicates(["item_id", "payload_digest"])
+    revised = contents.loc[contents["item_id"].duplicated(), "item_id"]
+    rows = history.loc[history["item_id"].isin(revised)].sort_values("revision", kind="stable")
+    last = rows.drop_duplicates("item_id", keep="last")[["item_id", "payload_digest"]]
+    since: pd.Series = (
+        rows.merge(last, on=["item_id", "payload_digest"]).groupby("item_id")["ingested_at"].min()
+    )
+    return since
+
+
+def _still_about(rows: pd.DataFrame, column: str, since: pd.Series) -> pd.DataFrame:
+    """Drop what was said about an item's earlier content."""
+    if since.empty:
+        return rows
+    changed = rows["item_id"].map(since)
+    return rows.loc[~(rows[column] < changed)].reset_index(drop=True)
+
+
+def say(
+    state: State,
+    events: Sequence[tuple[str, str, int, str | Mapping[str, object]]],
+    now: datetime,
+) -> None:
+    """Append events (kind, subject, revision, body) that were not said before.
+
+    The id of an event is its kind, subject and revision, so saying it again, in a re-run or
+    in another process, is saying it once.
+    """
+    known = set(state.events["event_id"])
+    fresh = [e for e in events if f"{e[0]}/{e[1]}/{e[2]}" not in known]
+    if not fresh:
+        return
+    bodies = [b if isinstance(b, str) else canonical_json(b) for _, _, _, b in fresh]
+    frame = frame_of(
+        EVENTS,
+        {
+            "event_id": [f"{kind}/{subject}/{revision}" for kind, subject, revision, _ in fresh],
+            "kind": [e[0] for e in fresh],
+            "subject": [e[1] for e in fresh],
+            "revision": [e[2] for e in fresh],
+            "body": bodies,
+            "at": now,
+        },
+        len(fresh),
+    )
+    state.workspace.tables.append("events", frame)

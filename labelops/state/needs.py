@@ -1,0 +1,160 @@
+"""What people are needed for now, from the state of a workspace."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..audit.findings import finding_status
+from ..consolidate.labels import Consensus, consolidate_votes, label_rows
+from ..measure.adjudication import NO_VOTE, PENDING
+from ..route.needs import (
+    adjudication_needs,
+    first_by_draw,
+    gold_needs,
+    label_needs,
+    review_needs,
+    sample_needs,
+)
+from . import State
+
+__all__ = ["all_needs", "decide", "open_suspicions", "work_in_flight"]
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def decide(
+    state: State, *, revision: int = 0, now: datetime | None = None
+) -> tuple[Consensus, pd.DataFrame]:
+    """Consolidate the votes that count, and return the consensus and one label row an item."""
+    workspace, standing = state.workspace, state.standing
+    policy = workspace.policies.consolidate
+    consensus = consolidate_votes(
+        state.item_ids, state.evidence, workspace.schema, policy, state.probs
+    )
+    number = None if standing is None else standing.number
+    rows = label_rows(
+        consensus,
+        state.accepted,
+        number,
+        workspace.schema,
+        revision=revision,
+        now=now or _NEVER,
+    )
+    return consensus, rows
+
+
+def all_needs(state: State) -> list[pd.DataFrame]:
+    """Return every reason to ask people, as needs frames."""
+    needs = [*_calibration_needs(state), *_review_needs(state), *_label_needs(state)]
+    return [*needs, *_audit_needs(state), *_gold_needs(state)]
+
+
+def _calibration_needs(state: State) -> list[pd.DataFrame]:
+    sample, looks = state.calibration_sample, state.calibration_looks
+    given, total = state.given(sample, "calibrate"), len(state.items)
+    unseen = looks.status == NO_VOTE
+    overlap = state.workspace.draws("overlap", sample) < state.workspace.policies.route.overlap_share
+    needs = [sample_needs(sample, given, unseen, "calibrate", total=total, overlap=overlap)]
+    if not state.current_proposals.empty:
+        pending = looks.status == PENDING
+        needs.append(adjudication_needs(sample, given, pending, "calibrate"))
+    return needs
+
+
+def _audit_needs(state: State) -> list[pd.DataFrame]:
+    audit, candidate = state.audit, state.candidate
+    if audit is None or candidate is None:
+        return []
+    given = state.given(audit.planned, "audit")
+    return [
+        sample_needs(audit.planned, given, audit.unseen, "audit", total=candidate.items),
+        adjudication_needs(audit.planned, given, audit.pending, "audit"),
+    ]
+
+
+def _gold_needs(state: State) -> list[pd.DataFrame]:
+    ids = sorted(set(state.gold) & set(state.item_ids))
+    by = state.votes["annotator"]
+    people = set(by.loc[by.str.startswith("human:")]) - set(state.flagged)
+    return [gold_needs(ids, len(people))] if ids else []
+
+
+def open_suspicions(state: State) -> pd.DataFrame:
+    """Return findings that nobody reviewed, or on which reviewers contradict the label."""
+    real = state.findings.loc[~state.findings["planted"].astype(bool)]
+    status = finding_status(real, state.votes, state.labels)
+    return real.loc[status.isin(["open", "disputed"])]
+
+
+def _review_needs(state: State) -> list[pd.DataFrame]:
+    rows = open_suspicions(state).sort_values("score").drop_duplicates("item_id")
+    given = state.given(rows["item_id"], "review")
+    more = given < state.workspace.policies.route.max_votes
+    return [review_needs(rows["item_id"][more], rows["score"][more], given[more] + 1)]
+
+
+def _undecided(state: State) -> npt.NDArray[np.object_]:
+    """Items without a label that people may still give one, in id order."""
+    rows = decide(state)[1]
+    open_rows = rows["value"].isna() & ~rows["item_id"].isin(state.frozen["item_id"])
+    votes = state.evidence["item_id"].value_counts()
+    ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
+    have = votes.reindex(ids, fill_value=0).to_numpy()
+    undecided: npt.NDArray[np.object_] = ids[have < state.workspace.policies.route.max_votes]
+    return undecided
+
+
+def _label_needs(state: State) -> list[pd.DataFrame]:
+    """Ask for labels: first enough to train on, then for whatever acceptance does not cover."""
+    policy, ids = state.workspace.policies.route, _undecided(state)
+    seen = np.isin(ids, state.evidence["item_id"].unique())
+    # The calibration sample gets its votes for that purpose first, and others only after.
+    ids = ids[seen | ~np.isin(ids, state.calibration_sample)]
+    ids = ids[_now(state, ids)]
+    overlap = state.workspace.draws("overlap", ids) < policy.overlap_share
+    return [label_needs(ids, state.given(ids, "label"), _uncertainty(state, ids), overlap)]
+
+
+def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Say which undecided items to ask about now.
+
+    All, once acceptance was tried on them (or never will be); before, what is begun and as
+    many new ones as the labeler needs to learn from.
+    """
+    policy = state.workspace.policies
+    if policy.accept.rule == "never" or state.acceptance_tried:
+        return np.ones(len(ids), dtype=bool)
+    begun = state.given(ids, "label") > 0
+    learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].nunique()
+    first = state.labeler_version is None
+    target = min(policy.route.seed, state.training_target) if first else state.training_target
+    fresh = ids[~begun]
+    value = state.workspace.draws("seed", fresh) if first else -_uncertainty(state, fresh)
+    chosen: npt.NDArray[np.bool_] = begun | np.isin(
+        ids, first_by_draw(fresh, value, target - learned)
+    )
+    return chosen
+
+
+def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+    known = state.current_proposals.set_index("item_id")["confidence"].reindex(ids)
+    value: npt.NDArray[np.float64] = 1.0 - known.fillna(0.0).to_numpy(dtype=np.float64)
+    return value
+
+
+def work_in_flight(state: State) -> str:
+    """Say what the label set still waits for before it can be audited; empty when nothing."""
+    if state.items.empty:
+        return "there are no items"
+    samples = sum(len(n) for n in _calibration_needs(state))
+    if samples:
+        return f"{samples} items of the calibration sample wait for people"
+    undecided = len(_undecided(state))
+    if undecided:
+        return f"{undecided} items have no label yet"
+    reviews = sum(len(n) for n in _review_needs(state))
+    return f"{reviews} suspected labels wait for review" if reviews else ""
