@@ -1,0 +1,150 @@
+"""The page: one file, no script, nothing loaded from anywhere, every text escaped.
+
+The content policy allows exactly one style sheet (by its hash) and pictures inside the file; a
+browser refuses everything else even if something slipped through the escaping. Style attributes
+are refused as well, so lengths in pictures are SVG attributes and shades are classes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from . import words
+from .facts import AnnotatorRow, Confusion, ReportFacts
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["render"]
+
+_SHADES = 8
+_MATRIX = 16  # More classes than this and the commonest mistakes are listed instead.
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Where the certificate's numbers lie in its picture; every number is a position."""
+
+    low: float
+    high: float
+    estimate: float
+    bound: float
+    ticks: tuple[tuple[float, str], ...]
+
+
+def render(facts: ReportFacts) -> str:
+    """Write the facts as one HTML page that needs nothing but a browser.
+
+    Parameters
+    ----------
+    facts : ReportFacts
+        Its texts are untrusted: they are escaped, and characters that hide or reorder text are
+        shown by their code.
+
+    Returns
+    -------
+    str
+        Encodes as UTF-8 whatever the texts held.
+
+    References
+    ----------
+    Content Security Policy Level 3, https://www.w3.org/TR/CSP3/
+    """
+    from markupsafe import Markup
+
+    style = files("labelops.report").joinpath("templates", "report.css").read_text("utf-8")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            facts=facts,
+            said=words.statement(facts),
+            style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
+            policy=_policy(style),
+            axis=_axis(facts),
+            matrix_limit=_MATRIX,
+        )
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # lazy: only reports need it
+
+    environment = Environment(
+        loader=PackageLoader("labelops.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": words.count,
+        "percent": words.percent,
+        "cut": words.cut,
+        "px": _px,
+    }
+    environment.globals |= {"shade": _shade, "interval": _interval}
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Make hidden characters visible in every text that the template puts out."""
+    return words.visible(value) if type(value) is str else value
+
+
+def _policy(style: str) -> str:
+    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashed}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _px(position: float, width: float = 100.0) -> str:
+    """Turn a position in [0, 1] into an SVG length."""
+    return f"{width * min(max(position, 0.0), 1.0):.2f}".rstrip("0").rstrip(".")
+
+
+def _shade(confusion: Confusion, row: int, column: int) -> str:
+    """Give the CSS class of a cell of the heat map: how much of its row it holds."""
+    cells = confusion.counts[row]
+    n = cells[column]
+    if not n:
+        return "zero"
+    # The square root makes a mistake of one in a hundred still visible.
+    level = math.ceil(_SHADES * math.sqrt(n / sum(cells)))
+    return f"{'hit' if row == column else 'miss'} s{max(1, level)}"
+
+
+def _interval(row: AnnotatorRow) -> str:
+    return f"{words.percent(row.low, 0)} to {words.percent(row.high, 0)}"
+
+
+def _axis(facts: ReportFacts) -> _Axis | None:
+    certificate = facts.certificate
+    if certificate is None or certificate.n == 0:
+        return None
+    interval = certificate.interval
+    top = _round_up(1.15 * max(certificate.bound * 1.5, interval.high))
+    steps = 4
+    ticks = tuple((i / steps, words.percent(top * i / steps, 2)) for i in range(steps + 1))
+    return _Axis(
+        interval.low / top,
+        interval.high / top,
+        certificate.errors / certificate.n / top,
+        certificate.bound / top,
+        ticks,
+    )
+
+
+def _round_up(value: float) -> float:
+    """Return the next of 1, 2, 4, 6, 8 × a power of ten, at most 1: axis ends that read well."""
+    power: float = 10.0 ** math.floor(math.log10(value)) if value > 0 else 0.01
+    steps = (s * power for s in (1, 2, 4, 6, 8, 10))
+    return min(1.0, next((s for s in steps if s >= value - 1e-12), 10 * power))

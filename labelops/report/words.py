@@ -1,0 +1,174 @@
+"""The verdict in plain words, numbers as people read them, untrusted text made visible."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
+
+from .facts import ReportFacts
+
+__all__ = ["Statement", "count", "cut", "percent", "statement", "visible"]
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_KEPT = {"\n", "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The verdict in words.
+
+    Attributes
+    ----------
+    status : str
+        pass, inconclusive or fail.
+    headline : str
+        What was decided, in one sentence.
+    meaning : tuple of str
+        What that means, and what it does not.
+    missing : tuple of str
+        What stands in the way; empty after a pass.
+    """
+
+    status: str
+    headline: str
+    meaning: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def visible(text: str) -> str:
+    r"""Show characters that hide or reorder text: controls, zero-width and direction marks.
+
+    Line feeds and tabs stay.
+
+    Examples
+    --------
+    >>> visible("a\u202eb\u200b")
+    'a⟨U+202E⟩b⟨U+200B⟩'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        f"⟨U+{ord(c):04X}⟩" if c not in _KEPT and unicodedata.category(c) in _HIDDEN else c
+        for c in text
+    )
+
+
+def cut(text: str, limit: int = 400) -> str:
+    """Shorten a text and say how long it was.
+
+    Examples
+    --------
+    >>> cut("abcdef", 3)
+    'abc… (6 characters)'
+    """
+    return text if len(text) <= limit else f"{text[:limit]}… ({count(len(text))} characters)"
+
+
+def count(number: float | None) -> str:
+    """Write a whole number with thousands apart; a missing one is a dash.
+
+    Examples
+    --------
+    >>> count(12345), count(None)
+    ('12,345', '–')
+    """
+    return "–" if number is None or not math.isfinite(number) else f"{round(number):,}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share in percent; a missing one is a dash, and a small one is not rounded to 0.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(float("nan")), percent(0.00004), percent(0.0)
+    ('12.3%', '–', '< 0.1%', '0%')
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    least = 10.0**-digits
+    if 0 < 100 * share < least:
+        return f"< {least:g}%"
+    text = f"{100 * share:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def _at_least(share: float, digits: int = 1) -> str:
+    """Write a bound in percent, rounded up: it must stay true."""
+    scale = 10.0**digits
+    return percent(math.ceil(100 * share * scale - 1e-9) / scale / 100, digits)
+
+
+def statement(facts: ReportFacts) -> Statement:
+    """Say in plain words what was certified, what that means, and what is missing."""
+    status = facts.verdict.status
+    against = tuple(
+        f"{check.name}: {check.message}" for check in facts.verdict.checks if check.status != PASS
+    )
+    return Statement(status, _headline(facts, status), _meaning(facts), against)
+
+
+def _headline(facts: ReportFacts, status: str) -> str:
+    use = f" for {facts.purpose}" if facts.purpose else ""
+    if status == INCONCLUSIVE:
+        return "Not enough evidence yet. Nothing speaks against these labels, but that is no pass."
+    if status == FAIL:
+        return f"These labels did not pass and should not be used{use}."
+    certificate = facts.certificate
+    if certificate is None:
+        return f"Every check of the gate passed{use}. The share of wrong labels was not audited."
+    return (
+        f"At most {_at_least(certificate.bound)} of these {count(_labels(facts))} labels are "
+        f"wrong, with {percent(1 - certificate.risk)} confidence."
+    )
+
+
+def _labels(facts: ReportFacts) -> int:
+    return facts.counts.by_people + facts.counts.accepted
+
+
+def _meaning(facts: ReportFacts) -> tuple[str, ...]:
+    certificate = facts.certificate
+    if certificate is None or certificate.n == 0:
+        return ("No random audit was made, so nothing is known of the share of wrong labels.",)
+    low, high = certificate.interval.low, certificate.interval.high
+    looked = (
+        f"People looked at {count(certificate.n)} labels drawn at random, without being told "
+        f"the label, and found {_wrong(certificate.errors)}. The true share of wrong labels lies "
+        f"between {percent(low, 2)} and {_at_least(high)}."
+    )
+    if certificate.status != PASS:
+        return (looked, _not_yet(facts))
+    return (
+        looked,
+        f"Were more than {_at_least(certificate.bound)} wrong, such an audit would let the "
+        f"labels through in at most {_chance(certificate.risk)} cases. It says nothing about any "
+        "single label, and nothing about other data.",
+    )
+
+
+def _not_yet(facts: ReportFacts) -> str:
+    certificate = facts.certificate
+    if certificate is None:
+        return ""
+    wanted = f"at most {_at_least(certificate.bound)} wrong"
+    if certificate.status == FAIL:
+        return f"That speaks against “{wanted}”: the labels have to be mended and audited again."
+    if certificate.needed is None:
+        return f"No number of further audits can show “{wanted}” for these labels as they are."
+    return (
+        f"That is too little to be sure of “{wanted}”: {count(certificate.needed)} more labels "
+        "have to be looked at, if they all turn out right; more for every wrong one."
+    )
+
+
+def _wrong(errors: int) -> str:
+    return {0: "none of them wrong", 1: "one of them wrong"}.get(
+        errors, f"{count(errors)} of them wrong"
+    )
+
+
+def _chance(risk: float) -> str:
+    return f"{round(100 * risk)} of 100" if risk >= 0.01 else f"{round(10_000 * risk)} of 10,000"

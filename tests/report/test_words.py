@@ -1,0 +1,97 @@
+"""The verdict in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelops.gate.verdict import CheckResult, Verdict
+from labelops.report import ReportFacts
+from labelops.report.words import count, percent, statement, visible
+
+from .conftest import certificate
+
+
+def test_a_pass_says_what_was_certified(facts: ReportFacts) -> None:
+    """Bound, number of labels and confidence in one sentence; nothing is missing."""
+    said = statement(facts)
+    assert said.headline == "At most 2% of these 1,797 labels are wrong, with 95% confidence."
+    assert "210 labels drawn at random" in said.meaning[0]
+    assert "none of them wrong" in said.meaning[0]
+    assert said.missing == ()
+
+
+def test_inconclusive_says_how_much_is_missing(facts: ReportFacts) -> None:
+    """The number of further clean audits is named, and that this is no pass."""
+    found = certificate(1, 120)
+    verdict = Verdict((CheckResult("certified error", "inconclusive", found.reason),))
+    said = statement(dataclasses.replace(facts, certificate=found, verdict=verdict))
+    assert "no pass" in said.headline
+    assert f"{found.needed} more labels" in said.meaning[1]
+    assert said.missing == (f"certified error: {found.reason}",)
+
+
+def test_a_failed_check_beats_a_good_certificate(facts: ReportFacts) -> None:
+    """Rights that forbid the use: not to be used, whatever the audit says."""
+    verdict = Verdict((*facts.verdict.checks[:1], CheckResult("rights", "fail", "3 items")))
+    said = statement(dataclasses.replace(facts, verdict=verdict))
+    assert said.headline == "These labels did not pass and should not be used for training."
+    assert said.missing == ("rights: 3 items",)
+
+
+def test_a_failed_audit_says_mend(facts: ReportFacts) -> None:
+    """An audit that speaks against the bound asks for mending, not for more audits."""
+    found = certificate(14, 200)
+    said = statement(
+        dataclasses.replace(
+            facts, certificate=found, verdict=Verdict((CheckResult("e", "fail", "bad"),))
+        )
+    )
+    assert "14 of them wrong" in said.meaning[0]
+    assert "mended" in said.meaning[1]
+
+
+def test_without_an_audit_nothing_is_claimed(facts: ReportFacts) -> None:
+    """No audit: no share of wrong labels is claimed, even if every check passed."""
+    said = statement(dataclasses.replace(facts, certificate=None))
+    assert "not audited" in said.headline
+    assert "nothing is known" in said.meaning[0]
+
+
+def test_nothing_checked_is_a_failure(facts: ReportFacts) -> None:
+    """A verdict without checks reads as failed."""
+    assert statement(dataclasses.replace(facts, verdict=Verdict(()))).status == "fail"
+
+
+@given(st.text())
+def test_visible_text_hides_nothing(text: str) -> None:
+    """What comes out encodes and holds no control, zero-width or direction character."""
+    shown = visible(text)
+    assert all(c in "\n\t" or c.isprintable() or c.isspace() for c in shown)
+    shown.encode()
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2066", "\ufeff", "\ud800", "\x00"])
+def test_hidden_characters_are_named(hidden: str) -> None:
+    """Direction, zero-width, surrogate and control characters are shown by their code."""
+    assert visible(f"a{hidden}b") == f"a⟨U+{ord(hidden):04X}⟩b"
+
+
+def test_visible_leaves_ordinary_text() -> None:
+    """Letters of any script, emoji, line feeds and no-break spaces stay."""
+    text = "Grüße, مرحبا 你好\n\t3\u00a0€ 🙂"
+    assert visible(text) == text
+
+
+def test_bounds_are_never_rounded_down(facts: ReportFacts) -> None:
+    """A bound of 2.04 % reads "at most 2.1%": rounding must not claim more than was shown."""
+    found = dataclasses.replace(facts.certificate, bound=0.0204)
+    assert "At most 2.1%" in statement(dataclasses.replace(facts, certificate=found)).headline
+
+
+def test_missing_numbers_are_dashes() -> None:
+    """A number that is absent is never shown as 0."""
+    assert (percent(None), percent(float("nan")), count(None)) == ("–", "–", "–")
