@@ -191,7 +191,7 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         shares = (self.train, self.validation, self.test)
-        if min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-9:
+        if not (min(shares) >= 0 and abs(sum(shares) - 1.0) <= 1e-9):
             raise SettingsError(f"split: shares {shares} must be 0 or more and sum to 1")
 
 

@@ -414,6 +414,8 @@ def _coerce_number(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
         bad |= (plain < column.low) | (plain > column.high)
         if column.type in ("int", "bool"):
             bad |= ~np.isnan(plain) & (plain != np.floor(plain))
+        if column.type == "bool":
+            bad |= (plain < 0) | (plain > 1)
     if bad.any():
         return series, bad
     if column.type == "float":

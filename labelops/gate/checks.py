@@ -181,6 +181,9 @@ def evaluate(
 
 def _guarded(name: str, check: Check, facts: Facts, policy: GatePolicy) -> CheckResult:
     try:
-        return check(facts, policy)
+        found: object = check(facts, policy)
     except Exception as error:  # noqa: BLE001 - whatever broke a check, the gate stays closed
         return CheckResult(name, FAIL, f"the check itself broke: {type(error).__name__}: {error}")
+    if isinstance(found, CheckResult):
+        return found
+    return CheckResult(name, FAIL, f"the check returned {shown(found)}, expected a CheckResult")
