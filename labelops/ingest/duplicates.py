@@ -21,7 +21,7 @@ __all__ = ["components", "name_groups", "near_edges", "same_edges"]
 Nodes = npt.NDArray[np.int64]
 Edges = tuple[Nodes, Nodes]
 
-WINDOW = 16
+WINDOW = 8
 """In a bucket of more sketches than this each is compared with this many others only."""
 
 _CHUNK = 200_000
@@ -138,7 +138,7 @@ def _verified(
         left, right = left[asked], right[asked]
         for start in range(0, len(left), _CHUNK):
             a, b = left[start : start + _CHUNK], right[start : start + _CHUNK]
-            near = family.near(content[a], content[b])
+            near = family.near(content, a, b)
             if near.any():
                 yield a[near], b[near]
 
