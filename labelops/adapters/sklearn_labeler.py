@@ -67,17 +67,19 @@ def assign_folds(codes: _Codes, groups: Sequence[str], folds: int, seed: int) ->
     if count < 2:
         return result
     largest = int(np.bincount(codes).max())
+    together: npt.NDArray[np.str_] | None = names
     if largest < 2:
         splitter = GroupKFold(count)
     elif len(set(names)) == len(names):
         # The same deal without groups to keep together, in a hundredth of the time.
         splitter = StratifiedKFold(min(count, largest), shuffle=True, random_state=seed)
+        together = None
     else:
         splitter = StratifiedGroupKFold(min(count, largest), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class with fewer rows than folds is expected while labels are few.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for fold, (_, held_out) in enumerate(splitter.split(codes[:, None], codes, names)):
+        for fold, (_, held_out) in enumerate(splitter.split(codes[:, None], codes, together)):
             result[held_out] = fold
     return result
 
