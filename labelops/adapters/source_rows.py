@@ -16,7 +16,6 @@ from labelops.ingest import RAW_COLUMNS, Rights
 from labelops.ingest.raw import MAX_CELL, Problems, too_large
 from labelops.ports import RowBlock
 
-from .images import read_image
 from .source_files import inside, read_bounded
 
 __all__ = ["FORMATS", "Blocks", "Record", "SourceSpec", "not_encoded", "with_mark"]
@@ -304,6 +303,9 @@ class Blocks:
         return (*place, text, None, None, None, "text/plain", None, None, "{}")
 
     def _stored(self, content: bytes) -> tuple[object, ...]:
+        # Texts do without Pillow and what the perceptual hash needs.
+        from .images import read_image
+
         image = read_image(content, self.spec.max_pixels)
         self._bytes += len(content)
         sha = digest_bytes(content)
