@@ -217,6 +217,7 @@ class Blocks:
     def _block(self) -> RowBlock:
         frame = pd.DataFrame(self._rows, columns=list(RAW_COLUMNS), dtype=object)
         frame["row"] = frame["row"].astype("int64")
+        frame.attrs["names"] = self.spec.names
         first = int(frame["row"].iloc[0])
         self._rows, self._bytes = [], 0
         return RowBlock(frame, str(self.spec.path), first)

@@ -93,7 +93,7 @@ def ingest_rows(
     revise : bool
         Take another payload under a known key as the item's next revision.
     names : mapping, optional
-        Raw column → the owner's name of it, for messages.
+        Raw column → the owner's name of it, for messages; else ``raw.attrs["names"]``.
     max_cell : int
         Largest text, in characters.
 
@@ -107,7 +107,7 @@ def ingest_rows(
     if now.tzinfo is None:
         raise UsageError("`now` needs a time zone")
     _check_columns(raw)
-    called = {"key": "key", "payload": "payload", **(names or {})}
+    called = {"key": "key", "payload": "payload"} | dict(names or raw.attrs.get("names", {}))
     raw = raw.reset_index(drop=True)
     _refuse_bad_rows(raw, called, max_cell)
     rows = _item_rows(raw, source, rights, key)

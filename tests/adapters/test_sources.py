@@ -388,3 +388,10 @@ def test_settings_that_do_not_fit(tmp_path: Path) -> None:
             spec_of(tmp_path / "a.csv", **more)
     with pytest.raises(SettingsError, match="format None"):
         spec_of(tmp_path / "a.xlsx")
+
+
+def test_blocks_carry_the_owners_names(tmp_path: Path) -> None:
+    """Joined blocks still know what the owner calls the columns."""
+    path = write_csv(tmp_path / "n.csv", [["id", "text"], ["a", "x"], ["b", "y"]])
+    joined = read(spec_of(path)).drop(columns="content")
+    assert joined.attrs["names"] == {"key": "id", "payload": "text"}

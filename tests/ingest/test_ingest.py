@@ -193,3 +193,20 @@ def test_needs_a_time_zone_and_the_raw_columns() -> None:
         ingest(raw_rows([LOST]), now=datetime(2026, 1, 1))
     with pytest.raises(UsageError, match="'sketch'"):
         ingest(raw_rows([LOST]).drop(columns="sketch"))
+
+
+def test_no_rows() -> None:
+    """Nothing in, nothing out: beside no items and beside some."""
+    none = raw_rows([])
+    assert len(ingest(none).new) == 0
+    old = newest(ITEMS, ingest(raw_rows([LOST, NEAR], ["a", "b"])).new)
+    result = ingest(none, old)
+    assert (len(result.new), result.groups) == (0, 1)
+
+
+def test_messages_use_the_owners_names_that_the_source_left() -> None:
+    """Without `names` the raw frame's own are used."""
+    raw = raw_rows([""], ["a"])
+    raw.attrs["names"] = {"payload": "body"}
+    with pytest.raises(SourceError, match="column 'body'"):
+        ingest(raw)
