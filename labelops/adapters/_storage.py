@@ -31,6 +31,7 @@ _AWAY = re.compile(
     r"error sending request|\b50\d [A-Z]|\b429 |[Cc]onnection (refused|reset|closed)|dns error"
     r"|tcp connect error|SlowDown"
 )
+_ANSWER = re.compile(r"Server returned non-2xx")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m|[^\x20-\x7e\u00a0-\uffff]+|↳")
 _SECRET_KEYS = re.compile(r"secret|token|password", re.IGNORECASE)
 
@@ -95,7 +96,10 @@ def bucket_options(given: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def storage_error(
-    error: BaseException, what: str, options: Mapping[str, str] | None = None
+    error: BaseException,
+    what: str,
+    options: Mapping[str, str] | None = None,
+    otherwise: str = "",
 ) -> EndError:
     """Turn any vendor's storage error into the one of ours that says what to do.
 
@@ -107,6 +111,8 @@ def storage_error(
         What was being done, with the place: goes first in the message.
     options : mapping, optional
         The options in use; secrets among them are struck from the message.
+    otherwise : str, optional
+        What to conclude and do if the error is neither of the disk nor of the server.
 
     Examples
     --------
@@ -126,6 +132,8 @@ def storage_error(
         return EndTimeout(f"{what}: no answer in time; run again later ({text})")
     if _AWAY.search(text):
         return EndUnavailable(f"{what}: the storage cannot be reached; run again later ({text})")
+    if otherwise and not _ANSWER.search(text):
+        return StorageError(f"{what}: {otherwise} ({text})")
     return StorageError(f"{what}: {text}")
 
 

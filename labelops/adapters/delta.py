@@ -228,9 +228,9 @@ class DeltaTables:
         except CommitFailedError as error:
             raise ConflictError(f"{what}: other writers got there first; run again") from error
         except (DeltaError, OSError, pa.ArrowException) as error:
-            mapped = storage_error(error, what, self._options)
-            if type(mapped) is StorageError and "the disk is full" not in str(mapped):
-                mapped = StorageError(f"{mapped}: the table is damaged; {_DAMAGED}")
+            mapped = storage_error(
+                error, what, self._options, otherwise=f"the table is damaged; {_DAMAGED}"
+            )
             raise mapped from error
 
 

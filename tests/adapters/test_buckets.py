@@ -125,8 +125,9 @@ def test_no_such_bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: DeltaTables("s3://no-such/w").read("votes"),
         lambda: DeltaTables("s3://no-such/w").append("votes", votes_for(["a"])),
     ):
-        with pytest.raises(StorageError, match="no such bucket"):
+        with pytest.raises(StorageError, match="no such bucket") as caught:
             call()
+        assert "damaged" not in str(caught.value)
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -189,6 +190,7 @@ def test_every_answer_has_its_error(
         assert type(caught.value) is kind
         assert _SECRET not in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert "damaged" not in str(caught.value)
         assert getattr(caught.value, "retryable", None) is (kind is EndUnavailable)
 
 

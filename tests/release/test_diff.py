@@ -25,7 +25,7 @@ def test_nothing_differs_from_itself(values: dict[str, str]) -> None:
     assert found.counts() == {"added": 0, "changed": 0, "removed": 0, "unchanged": len(values)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(sets, sets)
 def test_the_difference_is_that_of_dictionaries(
     before: dict[str, str], after: dict[str, str]
