@@ -1,0 +1,126 @@
+"""Each check against its bound, on both sides of it; none fails open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from labelops.errors import SettingsError
+from labelops.gate.certificate import certify
+from labelops.gate.checks import CHECKS, Facts, evaluate
+from labelops.gate.policy import GatePolicy
+from labelops.measure.agreement import AgreementResult
+
+POLICY = GatePolicy(error=0.02, agreement=0.6, decided=0.9, per_class=5, open_findings=0.01)
+
+
+def _agreement(low: float, high: float) -> AgreementResult:
+    return AgreementResult(alpha=(low + high) / 2, low=low, high=high, items=50, votes=100)
+
+
+GOOD = Facts(
+    items=1000,
+    decided=990,
+    class_counts={"cat": 500, "dog": 490},
+    certificate=certify([False] * 178, 0.02, 0.05),
+    agreement=_agreement(0.7, 0.8),
+)
+
+
+def _status(name: str, **changes: Any) -> str:
+    verdict = evaluate(replace(GOOD, **changes), POLICY)
+    return next(c.status for c in verdict.checks if c.name == name)
+
+
+def test_good_facts_pass() -> None:
+    """With every bound kept the verdict is a pass of all checks."""
+    verdict = evaluate(GOOD, POLICY)
+    assert verdict.passed
+    assert [c.name for c in verdict.checks] == list(CHECKS)
+
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("certified error", {"certificate": certify([False] * 177, 0.02, 0.05)}, "inconclusive"),
+    ("certified error", {"certificate": certify([True] * 60, 0.02, 0.05)}, "fail"),
+    ("certified error", {"certificate": None}, "inconclusive"),
+    ("agreement", {"agreement": _agreement(0.59, 0.8)}, "inconclusive"),
+    ("agreement", {"agreement": _agreement(0.3, 0.59)}, "fail"),
+    ("agreement", {"agreement": None}, "inconclusive"),
+    ("enough evidence", {"decided": 900}, "pass"),
+    ("enough evidence", {"decided": 899}, "fail"),
+    ("enough evidence", {"decided": 899, "waiting": "votes"}, "inconclusive"),
+    ("enough evidence", {"items": 0, "decided": 0}, "fail"),
+    ("class minimum", {"class_counts": {"cat": 985, "dog": 5}}, "pass"),
+    ("class minimum", {"class_counts": {"cat": 986, "dog": 4}}, "fail"),
+    ("class minimum", {"class_counts": {"cat": 990, "dog": 0}, "waiting": "v"}, "inconclusive"),
+    ("class minimum", {"class_counts": {}}, "fail"),
+    ("rights", {"forbidden": {"i1": "licence forbids training"}}, "fail"),
+    ("rights", {"forbidden": {"i1": "expired"}, "waiting": "votes"}, "fail"),
+    ("open findings", {"open_findings": 10}, "pass"),
+    ("open findings", {"open_findings": 11}, "fail"),
+    ("open findings", {"open_findings": 11, "waiting": "reviews"}, "inconclusive"),
+    ("leakage groups", {"split_groups": {"g": "train and test"}}, "fail"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "expected"), CASES)
+def test_check_at_its_bound(name: str, changes: dict[str, Any], expected: str) -> None:
+    """One fact changed, one check changes, and the verdict is no pass unless the check is."""
+    assert _status(name, **changes) == expected
+    assert evaluate(replace(GOOD, **changes), POLICY).passed == (expected == "pass")
+
+
+def test_inconclusive_says_what_is_missing() -> None:
+    """After 100 clean audits 78 more are asked for, as the certificate's own example says."""
+    verdict = evaluate(replace(GOOD, certificate=certify([False] * 100, 0.02, 0.05)), POLICY)
+    check = verdict.checks[0]
+    assert check.needed == 78
+    assert "78 more clean audits" in check.message
+
+
+def test_all_checks_are_evaluated() -> None:
+    """A failing check does not keep the others from being run."""
+    broken = Facts(0, 0, {}, None, None)
+    assert len(evaluate(broken, POLICY).checks) == len(CHECKS)
+    assert evaluate(broken, POLICY).status == "fail"
+
+
+def test_a_check_that_breaks_has_failed() -> None:
+    """Whatever a check raises, or if it returns no result, the gate stays closed."""
+
+    def breaks(facts: Facts, policy: GatePolicy) -> Any:
+        raise RuntimeError("division by cucumber")
+
+    def forgets(facts: Facts, policy: GatePolicy) -> Any:
+        return True
+
+    for check, says in ((breaks, "cucumber"), (forgets, "returned True")):
+        verdict = evaluate(GOOD, POLICY, {**CHECKS, "own": check})
+        assert verdict.status == "fail"
+        assert says in verdict.checks[-1].message
+        assert len(verdict.checks) == len(CHECKS) + 1
+
+
+def test_no_checks_is_no_pass() -> None:
+    """A policy that turned every check off certifies nothing."""
+    assert evaluate(GOOD, POLICY, {}).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("error", 0.0),
+        ("error", float("nan")),
+        ("confidence", 1.0),
+        ("agreement", -1.5),
+        ("decided", 1.1),
+        ("open_findings", float("nan")),
+        ("per_class", -1),
+    ],
+)
+def test_bad_policy(name: str, bad: float) -> None:
+    """A bound out of range is named with its section."""
+    with pytest.raises(SettingsError, match=f"gate.{name}"):
+        GatePolicy(**{name: bad})  # type: ignore[arg-type]

@@ -1,0 +1,207 @@
+"""The plan: nothing asked twice, never over budget, nothing shown that biases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelops.errors import SettingsError
+from labelops.route import RoutePolicy, in_flight, label_needs, make_plan, sample_needs
+from labelops.tables import PLAN, PROPOSALS, VOTES, check, empty, frame_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+IDS = [f"i{i}" for i in range(12)]
+DRAWS = {i: n / len(IDS) for n, i in enumerate(IDS)}
+NO_VOTES, NO_PLAN, NO_PROPOSALS = empty(VOTES), empty(PLAN), empty(PROPOSALS)
+
+
+def _votes(rows: list[tuple[str, str, str, str, int]]) -> pd.DataFrame:
+    """Make votes from (item, annotator, purpose, status, round)."""
+    cells = list(zip(*rows, strict=True)) if rows else [()] * 5
+    return frame_of(
+        VOTES,
+        {
+            "vote_id": [f"v{n}" for n in range(len(rows))],
+            "revision": 0,
+            "item_id": list(cells[0]),
+            "annotator": list(cells[1]),
+            "purpose": list(cells[2]),
+            "status": list(cells[3]),
+            "round": list(cells[4]),
+            "value": None,
+            "saw_proposal": False,
+            "seconds": np.nan,
+            "queue": "q",
+            "schema_digest": "d",
+            "given_at": NOW,
+        },
+        len(rows),
+    )
+
+
+def _proposals(ids: list[str]) -> pd.DataFrame:
+    return frame_of(
+        PROPOSALS,
+        {
+            "item_id": ids,
+            "labeler": "model:m",
+            "labeler_version": "v1",
+            "value": ['"cat"'] * len(ids),
+            "confidence": 0.9,
+            "schema_digest": "d",
+            "proposed_at": NOW,
+        },
+        len(ids),
+    )
+
+
+def _plan(
+    needs: list[pd.DataFrame],
+    plan: pd.DataFrame = NO_PLAN,
+    votes: pd.DataFrame = NO_VOTES,
+    proposals: pd.DataFrame = NO_PROPOSALS,
+    policy: RoutePolicy | None = None,
+    draws: Mapping[str, float] = DRAWS,
+    round_number: int = 1,
+) -> pd.DataFrame:
+    return make_plan(
+        needs,
+        plan,
+        votes,
+        proposals,
+        draws,
+        policy or RoutePolicy(),
+        round_number=round_number,
+        schema_digest="d",
+        now=NOW,
+    )
+
+
+def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
+    return label_needs(IDS[:n], [given_votes] * n, np.linspace(0, 1, n), [twice] * n)
+
+
+WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=10)
+
+
+@settings(max_examples=20, deadline=None)
+@given(WANTED, st.integers(1, 12), st.integers(0, 12))
+def test_budget_and_idempotence(wanted: list[tuple[str, int]], each: int, total: int) -> None:
+    """Never more votes than either budget, and the same state asks for nothing more."""
+    needs = label_needs(
+        [i for i, _ in wanted], [w - 1 for _, w in wanted], [0.5] * len(wanted), [0] * len(wanted)
+    )
+    policy = RoutePolicy(votes_per_round=each, votes_total=total)
+    rows = _plan([needs], policy=policy)
+    asked = int(rows["annotators"].sum())
+    assert asked <= each
+    assert not total or asked <= total
+    asked_again = needs.loc[needs["item_id"].isin(rows["item_id"])]
+    assert _plan([asked_again], plan=rows, policy=RoutePolicy(), round_number=2).empty
+
+
+def test_rounds_never_pass_the_total() -> None:
+    """Round after round with nobody ever satisfied, the total budget holds."""
+    policy = RoutePolicy(votes_per_round=5, votes_total=17)
+    plan, votes = NO_PLAN, NO_VOTES
+    for number in range(1, 10):
+        new = _plan([_label(12, number - 1)], plan, votes, policy=policy, round_number=number)
+        plan = pd.concat([plan, new], ignore_index=True)
+        given_rows = [
+            (r.item_id, f"human:{k}", "label", "given", int(r.round))
+            for r in plan.itertuples()
+            for k in range(int(r.annotators))
+        ]
+        votes = _votes(given_rows)
+    assert 0 < plan["annotators"].sum() <= 17
+
+
+def test_worked_example() -> None:
+    """Of three votes wanted, one given and one on its way, one is asked."""
+    plan = _plan([label_needs(["i0"], [0], [0.5], [True])])
+    assert plan["annotators"].tolist() == [2]
+    votes = _votes([("i0", "human:a", "label", "given", 1)])
+    rows = _plan([label_needs(["i0"], [2], [0.5], [False])], plan, votes, round_number=2)
+    assert rows[["item_id", "round", "annotators"]].values.tolist() == [["i0", 2, 1]]
+    assert json.loads(rows["exclude"].iloc[0]) == ["human:a"]
+
+
+def test_open_seats() -> None:
+    """A skipped or deleted vote leaves the seat open; a given one fills one of its own round."""
+    plan = _plan([_label(1, twice=True)])
+    votes = _votes(
+        [
+            ("i0", "human:a", "label", "given", 1),
+            ("i0", "human:b", "label", "skipped", 1),
+            ("i0", "human:c", "label", "deleted", 1),
+            ("i0", "human:d", "label", "given", 2),
+            ("i0", "human:e", "audit", "given", 1),
+        ]
+    )
+    assert in_flight(plan, votes)["open"].tolist() == [1]
+    filled = _votes([("i0", f"human:{k}", "label", "given", 1) for k in range(3)])
+    assert in_flight(plan, filled).empty
+    assert in_flight(plan, NO_VOTES)["open"].tolist() == [2]
+
+
+def test_who_skipped_is_not_asked_again() -> None:
+    """Those who answered or skipped are excluded; who took the answer back may look again."""
+    votes = _votes(
+        [
+            ("i0", "human:a", "label", "given", 1),
+            ("i0", "human:b", "audit", "skipped", 1),
+            ("i0", "human:c", "label", "deleted", 1),
+        ]
+    )
+    rows = _plan([label_needs(["i0"], [1], [0.5], [False])], votes=votes)
+    assert json.loads(rows["exclude"].iloc[0]) == ["human:a", "human:b"]
+
+
+def test_what_is_shown() -> None:
+    """Audits see no pre-label, nor does the random blind share, nor where there is none."""
+    needs = [_label(12), sample_needs(IDS[:3], [0] * 3, [True] * 3, "audit", total=12)]
+    rows = _plan(needs, proposals=_proposals(IDS[:10]), policy=RoutePolicy(blind_share=0.25))
+    shown = rows.loc[rows["show_proposal"], "item_id"].tolist()
+    assert sorted(shown) == sorted(IDS[3:10])
+    assert (rows.loc[rows["show_proposal"], "purpose"] == "label").all()
+    hidden = rows.loc[~rows["show_proposal"]]
+    assert hidden["value"].isna().all() and hidden["labeler_version"].isna().all()
+
+
+def test_show_nothing() -> None:
+    """Pre-labels can be turned off altogether."""
+    rows = _plan([_label(12)], proposals=_proposals(IDS), policy=RoutePolicy(show_proposals=False))
+    assert not rows["show_proposal"].any()
+
+
+def test_samples_come_before_labels() -> None:
+    """A budget too small for everything goes to the random sample first."""
+    needs = [_label(12), sample_needs(IDS[:4], [0] * 4, [True] * 4, "calibrate", total=12)]
+    rows = _plan(needs, policy=RoutePolicy(votes_per_round=4))
+    assert rows["purpose"].tolist() == ["calibrate"] * 4
+
+
+def test_rows_fit_the_table() -> None:
+    """The rows keep the table's contract and its key is unique; nothing needed is no row."""
+    rows = _plan([_label(12), _label(5)])
+    pd.testing.assert_frame_equal(check(PLAN, rows), rows)
+    assert not rows.duplicated(list(PLAN.key)).any()
+    assert rows["priority"].is_monotonic_decreasing
+    assert _plan([]).empty and _plan([_label(0)]).empty
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("blind_share", 1.1), ("overlap_share", float("nan")), ("max_votes", 0), ("votes_total", -1)],
+)
+def test_bad_policy(name: str, bad: float) -> None:
+    """A number out of range is named with its section."""
+    with pytest.raises(SettingsError, match=f"route.{name}"):
+        RoutePolicy(**{name: bad})  # type: ignore[arg-type]
