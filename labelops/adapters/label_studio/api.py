@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import httpx
@@ -20,6 +21,7 @@ from labelops.errors import (
     EndRefused,
     EndTimeout,
     EndUnavailable,
+    UsageError,
     shown,
 )
 
@@ -122,6 +124,24 @@ class Api:
         """Name the server without the token."""
         return f"Api({self.url!r})"
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep connections open inside the block; requests are made in one only."""
+        from label_studio_sdk.client import LabelStudio
+
+        with httpx.Client(timeout=self._timeout, follow_redirects=False) as connections:
+            try:
+                sdk = LabelStudio(  # type: ignore[no-untyped-call]
+                    base_url=self.url, api_key=self._api_key, httpx_client=connections
+                )
+            except Exception as error:  # noqa: BLE001 - mapped, or raised again as it is
+                self._raise_ours(error, "the token")
+            self._client = sdk._client_wrapper.httpx_client
+            try:
+                yield
+            finally:
+                self._client = None
+
     def get(self, path: str, params: Mapping[str, object] | None = None) -> object:
         """Read; return the decoded JSON."""
         return self._ask("GET", path, params=params)
@@ -212,9 +232,11 @@ class Api:
         files: Sequence[Upload] = (),
         gone_is_fine: bool = False,
     ) -> object:
-        asked = f"{method} {path}"
+        asked, client = f"{method} {path}", self._client
+        if client is None:
+            raise UsageError(f"{asked} outside of a session")
         try:
-            response = self._connect().request(
+            response = client.request(
                 path,
                 method=method,
                 params=dict(params or {}),
@@ -269,18 +291,6 @@ class Api:
             # Only renewing a token raises this; its body may hold the token.
             raise error_for_status(error.status_code or 401, "token refused", asked) from None
         raise error
-
-    def _connect(self) -> HttpClient:
-        if self._client is None:
-            from label_studio_sdk.client import LabelStudio
-
-            sdk = LabelStudio(  # type: ignore[no-untyped-call]
-                base_url=self.url,
-                api_key=self._api_key,
-                httpx_client=httpx.Client(timeout=self._timeout, follow_redirects=False),
-            )
-            self._client = sdk._client_wrapper.httpx_client
-        return self._client
 
 
 def _detail(response: httpx.Response) -> str:

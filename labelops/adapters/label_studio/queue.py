@@ -98,6 +98,12 @@ class LabelStudioQueue:
             If a plan row's item is not among `items`.
         """
         rows = rows_of(check(PLAN, plan))
+        with self._api.session():
+            return self._send(rows, items, schema, payloads)
+
+    def _send(
+        self, rows: Sequence[Row], items: pd.DataFrame, schema: Schema, payloads: Objects | None
+    ) -> Sent:
         there = self._projects.find()
         offered = 0
         for kind in dict.fromkeys(row.kind for row in rows):
@@ -242,6 +248,10 @@ class LabelStudioQueue:
             If the cursor is not one of this queue's.
         """
         before = read_cursor(since)
+        with self._api.session():
+            return self._receive(before)
+
+    def _receive(self, before: Mapping[int, Place]) -> Received:
         rejected: list[str] = []
         rows: list[VoteRow] = []
         places: dict[int, Place] = {}
