@@ -7,21 +7,47 @@ opened in one way only. Vendors are imported when their end is first used.
 from __future__ import annotations
 
 import json
+import platform
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from . import journey
+from . import __version__, journey, releasing
+from .adapters.export_files import write_export
+from .adapters.objects import open_objects
+from .adapters.parquet import decode_parquet, encode_parquet
+from .adapters.sources import SourceSpec, open_source
 from .errors import NotFoundError, SettingsError
-from .ports import Detector, Labeler, Objects, Queue
-from .settings import Settings, find_settings, read_settings
-from .state import Policies, Workspace
+from .ingest import Ingested, Rights
+from .ports import Detector, Labeler, Objects, Queue, Sent
+from .release import (
+    Diff,
+    Explanation,
+    Manifest,
+    Problem,
+    Release,
+    diff,
+    explain,
+    manifest_name,
+    parse_reference,
+    release_folder,
+    released_versions,
+    verify,
+)
+from .releasing import Released
+from .report.facts import facts_json
+from .report.html import render
+from .report.of_state import report_facts
+from .reuse import export, split_conflicts, training_frame
+from .settings import Settings, SourceSettings, find_settings, read_settings
+from .state import Policies, State, Workspace, load, load_events
 
 __all__ = ["App", "open_app"]
 
@@ -55,8 +81,6 @@ class App:
     @cached_property
     def objects(self) -> Objects:
         """The workspace's write-once objects."""
-        from .adapters.objects import open_objects
-
         return open_objects(self.settings.workspace)
 
     @cached_property
@@ -138,11 +162,14 @@ class App:
         if settings.type == "http":
             from .adapters.http_labeler import HttpLabeler
 
-            return HttpLabeler(settings.url, timeout=settings.timeout, load=self.read_payload)
+            media = self.settings.schema.media
+            return HttpLabeler(
+                settings.url, media=media, timeout=settings.timeout, load=self.read_payload
+            )
         if settings.type == "rules":
             from .adapters.rule_labeler import RuleLabeler
 
-            return RuleLabeler.from_names(settings.rules)
+            return RuleLabeler({name.partition(":")[2] or name: name for name in settings.rules})
         raise SettingsError(
             f"labeler.type is {settings.type!r}, expected 'sklearn', 'http', 'rules' or 'none'"
         )
@@ -162,3 +189,222 @@ class App:
         from .adapters.cleanlab_detector import CleanlabDetector
 
         return (CleanlabDetector(),)
+
+    # --- stages --------------------------------------------------------------------------
+
+    def ingest(self, *, revise: bool = False) -> dict[str, Ingested]:
+        """Take in every source of the settings; source name → what changed.
+
+        All sources are read before anything of them is stored as an item.
+        """
+        found = {}
+        for source in self.settings.sources:
+            spec = self._spec(source)
+            found[source.name] = journey.ingest(
+                self.workspace,
+                open_source(spec),
+                spec.rights,
+                now=self.clock(),
+                revise=revise,
+                gold=source.gold,
+            )
+        return found
+
+    def _spec(self, source: SourceSettings) -> SourceSpec:
+        settings = self.settings
+        expires = None
+        if source.expires:
+            try:
+                expires = datetime.fromisoformat(source.expires)
+            except ValueError:
+                raise SettingsError(
+                    f"source.{source.name}.expires is {source.expires!r}, expected an ISO date"
+                ) from None
+            expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+        return SourceSpec(
+            name=source.name,
+            path=settings.root / source.path,
+            format=source.format or None,
+            key=source.key or None,
+            text=source.text or None,
+            image=source.image or None,
+            group=source.group or None,
+            media=settings.schema.media,
+            rights=Rights(
+                licence=source.licence or None,
+                purposes=source.purposes or None,
+                region=source.region or None,
+                expires=expires,
+            ),
+        )
+
+    def autolabel(self) -> journey.Autolabeled:
+        """Fit the labeler, let it propose, and try whether it may be accepted."""
+        labeler = self.labeler
+        if labeler is None:
+            return journey.Autolabeled(None, 0, 0, 0, "no labeler is configured")
+        return journey.autolabel(self.workspace, labeler, now=self.clock())
+
+    def route(self) -> journey.Routed:
+        """Plan who should look at what next."""
+        return journey.route(self.workspace, now=self.clock())
+
+    def send(self) -> Sent:
+        """Offer the plan to people."""
+        return journey.send(self.workspace, self.queue)
+
+    def collect(self) -> journey.Collected:
+        """Take people's answers in."""
+        return journey.collect(self.workspace, self.queue, now=self.clock())
+
+    def consolidate(self) -> journey.Consolidated:
+        """Decide labels from votes."""
+        return journey.consolidate(self.workspace, now=self.clock())
+
+    def audit(self) -> journey.Audited:
+        """Look for wrong labels."""
+        return journey.audit(self.workspace, self.features, self.detectors, now=self.clock())
+
+    def gate(self) -> journey.Gated:
+        """Freeze the labels when they are ready and hold them against the policy."""
+        conflicts = split_conflicts(load(self.workspace).items)
+        return journey.gate(self.workspace, now=self.clock(), split_groups=conflicts)
+
+    def release(self) -> Released:
+        """Judge the frozen labels once more and write them as the next version.
+
+        Raises
+        ------
+        GateNotPassed
+            If the gate does not pass now.
+        """
+        self.gate().verdict.raise_if_failed()
+        return releasing.release(
+            self.workspace,
+            tools=tool_versions(),
+            encode=encode_parquet,
+            decode=decode_parquet,
+            extras=self._extras,
+            now=self.clock(),
+        )
+
+    def _extras(
+        self, state: State, verdict: Mapping[str, object], when: str
+    ) -> Mapping[str, bytes]:
+        facts = report_facts(state, verdict, when, self.read_payload)
+        return {
+            "report.html": render(facts).encode(),
+            "report.json": facts_json(facts).encode(),
+        }
+
+    # --- reading -------------------------------------------------------------------------
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names that move → release."""
+        return releasing.names_of(load_events(self.workspace))
+
+    def manifest(self, reference: str | None = None) -> Manifest:
+        """Return the manifest of a release; the latest of this label set by default."""
+        wanted = parse_reference(reference or f"{self.settings.schema.name}@latest")
+        return releasing.resolve(self.objects, wanted, self.names)
+
+    def manifests(self) -> list[Manifest]:
+        """Return the manifests of all releases, oldest first."""
+        name = self.settings.schema.name
+        versions = released_versions(name, self.objects.list(f"releases/{name}/"))
+        return [Manifest.from_bytes(self.objects.get(manifest_name(name, v))) for v in versions]
+
+    def read(self, reference: str | None = None) -> Release:
+        """Read a release's labels and items back."""
+        return releasing.read_release(self.objects, self.manifest(reference), decode_parquet)
+
+    def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
+        """Return a release as a frame to train on; see `labelops.load`."""
+        found = self.read(reference)
+        images = found.manifest.schema.media == "image"
+        contents = (
+            {
+                item_id: self.read_payload(uri)
+                for item_id, uri in zip(found.items["item_id"], found.items["payload"], strict=True)
+            }
+            if images
+            else None
+        )
+        split = self.settings.split
+        return training_frame(
+            found.labels,
+            found.items,
+            found.manifest.schema,
+            shares={"train": split.train, "validation": split.validation, "test": split.test},
+            key=self.workspace.key,
+            weights=weights,
+            contents=contents,
+            release=found.manifest.reference,
+            manifest_digest=found.manifest.digest,
+        )
+
+    def export(
+        self,
+        target: str | Path,
+        reference: str | None = None,
+        *,
+        format: str = "parquet",  # noqa: A002 - the word users know
+        weights: str = "hard",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a release's training frame into a folder."""
+        files = export(self.load(reference, weights=weights), format, encode_parquet)
+        return write_export(files, target, overwrite=overwrite)
+
+    def verify(self, reference: str | None = None) -> list[Problem]:
+        """Compare every byte of a release with what was released."""
+        manifest = self.manifest(reference)
+        expected = {
+            json.loads(b)["release"]: json.loads(b)["digest"]
+            for b in load_events(self.workspace).latest("name")["body"]
+        }
+        return verify(
+            self.objects.get(manifest.object_name),
+            self.objects.get,
+            self.objects.list(release_folder(manifest.name, manifest.version)),
+            expected=expected.get(manifest.reference),
+        )
+
+    def diff(self, before: str, after: str) -> Diff:
+        """Say what changed between two releases."""
+        a, b = self.read(before), self.read(after)
+        return diff(a.labels, b.labels, a.manifest.schema, b.manifest.schema)
+
+    def explain(self, item_id: str) -> Explanation:
+        """Say who voted what on an item, what a model proposed, and why its label stands."""
+        read = self.workspace.tables.read
+        mine = {"item_id": item_id}
+        return explain(
+            item_id,
+            read("labels", where=mine),
+            read("votes", where=mine),
+            read("proposals", where=mine),
+            read("plan", where=mine),
+            read("findings", where=mine),
+            read("events", where={"subject": item_id}),
+        )
+
+    def name(self, alias: str, reference: str) -> str:
+        """Let a name such as `prod` mean a release."""
+        return releasing.name_release(self.workspace, alias, reference, now=self.clock())
+
+    def report(self) -> tuple[str, str]:
+        """Return the report on the label set as it stands now, as HTML and as JSON text."""
+        gated, state = self.gate(), load(self.workspace)
+        facts = report_facts(
+            state, gated.verdict.to_json(), self.clock().isoformat(), self.read_payload
+        )
+        return render(facts), facts_json(facts)
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of what made a release."""
+    names = ("cleanlab", "deltalake", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+    found = {name: metadata.version(name) for name in names}
+    return {"labelops": __version__, "python": platform.python_version(), **found}

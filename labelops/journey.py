@@ -621,7 +621,7 @@ def _settled_suspects(state: State) -> list[str]:
     """Items whose present label reviewers already confirmed or changed."""
     real = state.findings.loc[~state.findings["planted"]]
     status = finding_status(real, state.votes, state.labels)
-    return real.loc[status.isin(["confirmed", "corrected"]), "item_id"].tolist()
+    return [str(i) for i in real.loc[status.isin(["confirmed", "corrected"]), "item_id"]]
 
 
 # --- gate --------------------------------------------------------------------------------

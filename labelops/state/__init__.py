@@ -124,7 +124,8 @@ class State:
     @cached_property
     def item_ids(self) -> npt.NDArray[np.object_]:
         """All items' ids, sorted."""
-        return self.items["item_id"].to_numpy(dtype=object)
+        ids: npt.NDArray[np.object_] = self.items["item_id"].to_numpy(dtype=object)
+        return ids
 
     @cached_property
     def flagged(self) -> tuple[str, ...]:

@@ -1,0 +1,192 @@
+"""Releases of a workspace: making one, finding one, reading one back.
+
+A module of its own beside `journey` because reading needs only write-once objects: no
+tables, no queue, no labeler.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from .errors import GateNotPassed, NotFoundError
+from .gate.candidate import Candidate
+from .ports import Objects
+from .release import (
+    Manifest,
+    Reference,
+    Release,
+    build_release,
+    manifest_name,
+    parse_reference,
+    publish,
+    released_versions,
+)
+from .release.build import Encode
+from .state import State, Workspace, load, load_events, say
+
+__all__ = ["Extras", "Released", "name_release", "names_of", "read_release", "release", "resolve"]
+
+Decode = Callable[[bytes], pd.DataFrame]
+Extras = Callable[[State, Mapping[str, object], str], Mapping[str, bytes]]
+"""(state, verdict, when it was given) → further files of a release, such as its report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What `release` made.
+
+    Parameters
+    ----------
+    reference : str
+        `name@version`.
+    manifest : Manifest
+    new : bool
+        False if nothing had changed since that release.
+    """
+
+    reference: str
+    manifest: Manifest
+    new: bool
+
+
+def resolve(objects: Objects, reference: Reference, names: Mapping[str, str]) -> Manifest:
+    """Return the manifest that a reference means.
+
+    Parameters
+    ----------
+    objects : Objects
+    reference : Reference
+    names : mapping of alias to `name@version`
+        Names that move; `latest` without an entry is the newest version.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such release.
+    """
+    versions = released_versions(reference.name, objects.list(f"releases/{reference.name}/"))
+    known = ", ".join(map(str, versions)) or "none yet"
+    wanted = reference.version
+    if reference.alias is not None and reference.alias in names:
+        wanted = parse_reference(names[reference.alias]).version
+    if wanted is None and reference.alias == "latest" and versions:
+        wanted = versions[-1]
+    if wanted is None or wanted not in versions:
+        raise NotFoundError(f"there is no release {reference}; there are: {known}")
+    return Manifest.from_bytes(objects.get(manifest_name(reference.name, wanted)))
+
+
+def read_release(objects: Objects, manifest: Manifest, decode: Decode) -> Release:
+    """Read a release's labels and items back."""
+    labels, items = (decode(objects.get(manifest.part_name(role))) for role in ("labels", "items"))
+    return Release(manifest, labels, items)
+
+
+def _newest(workspace: Workspace, decode: Decode) -> Release | None:
+    name = workspace.schema.name
+    versions = released_versions(name, workspace.objects.list(f"releases/{name}/"))
+    if not versions:
+        return None
+    content = workspace.objects.get(manifest_name(name, versions[-1]))
+    return read_release(workspace.objects, Manifest.from_bytes(content), decode)
+
+
+def names_of(state: State) -> dict[str, str]:
+    """Return the names that move: alias → `name@version`."""
+    rows = state.latest("name")
+    bodies = (json.loads(body)["release"] for body in rows["body"])
+    return dict(zip(rows["subject"], bodies, strict=True))
+
+
+def name_release(workspace: Workspace, alias: str, reference: str, *, now: datetime) -> str:
+    """Let a name such as `prod` mean a release from now on; return what it means.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such release.
+    """
+    state = load_events(workspace)
+    manifest = resolve(workspace.objects, parse_reference(reference), names_of(state))
+    _say_name(state, alias, manifest, now)
+    return manifest.reference
+
+
+def _say_name(state: State, alias: str, manifest: Manifest, now: datetime) -> None:
+    rows = state.latest("name")
+    mine = rows.loc[rows["subject"] == alias]
+    number = 0 if mine.empty else int(mine["revision"].iloc[-1]) + 1
+    body = {"digest": manifest.digest, "release": manifest.reference}
+    if mine.empty or json.loads(mine["body"].iloc[-1]) != body:
+        say(state, [("name", alias, number, body)], now)
+
+
+def release(
+    workspace: Workspace,
+    *,
+    tools: Mapping[str, str],
+    encode: Encode,
+    decode: Decode,
+    extras: Extras,
+    now: datetime,
+) -> Released:
+    """Write the candidate that passed the gate as the next version; doing it again is fine.
+
+    Raises
+    ------
+    GateNotPassed
+        If no candidate passed.
+    ConflictError
+        If another process released something else meanwhile.
+    """
+    state = load(workspace)
+    candidate = state.candidate
+    verdict, when = _passed(state, candidate)
+    parent = _newest(workspace, decode)
+    frozen = state.frozen
+    parts = build_release(
+        frozen,
+        state.items,
+        state.votes,
+        state.proposals,
+        state.findings,
+        verdict,
+        workspace.schema,
+        parent=parent,
+        now=when,
+        tools=tools,
+        encode=encode,
+        extras=extras(state, verdict, when.isoformat()),
+    )
+    if parts is None and parent is not None:
+        manifest, new = parent.manifest, False
+    elif parts is not None:
+        publish(parts, workspace.objects.put_new, workspace.objects.get)
+        manifest, new = parts.manifest, True
+    else:
+        raise GateNotPassed("there are no labels to release")
+    if candidate is not None:
+        closed = dataclasses.replace(candidate, closed=f"released {manifest.reference}")
+        say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
+    _say_name(state, "latest", manifest, now)
+    return Released(manifest.reference, manifest, new)
+
+
+def _passed(state: State, candidate: Candidate | None) -> tuple[dict[str, object], datetime]:
+    """Return the passing verdict on the open candidate, and when it was given."""
+    if candidate is None:
+        raise GateNotPassed("no labels are frozen for a release; run the gate")
+    rows = state.latest("verdict")
+    mine = rows.loc[rows["subject"] == str(candidate.number)]
+    if mine.empty:
+        raise GateNotPassed("the gate has not judged these labels yet; run the gate")
+    verdict: dict[str, object] = json.loads(mine["body"].iloc[-1])
+    if verdict.get("status") != "pass":
+        raise GateNotPassed(f"the gate did not pass: {verdict.get('status')}")
+    return verdict, mine["at"].iloc[-1].to_pydatetime()

@@ -1,0 +1,204 @@
+"""The facts of a report, gathered from a workspace's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..audit import Anchoring, anchoring, finding_status, precision, recall
+from ..gate.verdict import CheckResult, Verdict
+from ..kinds.choice import codes_of
+from ..state import EVIDENCE, State
+from ..state.facts import annotator_table
+from .facts import (
+    ClassRow,
+    Confusion,
+    Counts,
+    LineageRow,
+    ReportFacts,
+    RightsRow,
+    annotator_rows,
+    confusion_of,
+    finding_rows,
+)
+from .pictures import thumbnail
+
+__all__ = ["counts_of", "report_facts"]
+
+_BASELINE_VOTES = 3
+_SHOWN = 24
+
+
+def report_facts(
+    state: State, verdict: Mapping[str, object], when: str, read: Callable[[str], bytes]
+) -> ReportFacts:
+    """Gather what a report says of a label set.
+
+    Parameters
+    ----------
+    state : State
+    verdict : mapping
+        The gate's verdict as JSON.
+    when : str
+        When it was given, as ISO 8601 text.
+    read : callable
+        Payload URI → bytes.
+    """
+    workspace = state.workspace
+    findings, status = _worst_findings(state)
+    real = state.findings.loc[~state.findings["planted"].astype(bool)]
+    candidate = state.candidate
+    label = "labels as they stand" if candidate is None else f"candidate {candidate.number}"
+    return ReportFacts(
+        title=workspace.schema.name,
+        release=f"{workspace.schema.name}, {label}",
+        created=when,
+        verdict=_verdict(verdict),
+        certificate=None if state.audit is None else state.audit.certificate,
+        counts=counts_of(state),
+        classes=_classes(state),
+        confusions=_confusions(state),
+        annotators=annotator_rows(annotator_table(state)),
+        floor=workspace.policies.audit.annotator_floor,
+        anchoring=_anchoring(state),
+        findings=finding_rows(
+            findings, status, workspace.schema, **_payloads(state, findings, read), limit=_SHOWN
+        ),
+        findings_total=len(real),
+        recall=recall(state.findings) if len(state.findings) else None,
+        precision=precision(state.findings, state.votes, state.labels) if len(real) else None,
+        rights=_rights(state.items),
+        lineage=_lineage(state),
+        schema=workspace.schema,
+        purpose=workspace.policies.gate.purpose,
+    )
+
+
+def _verdict(raw: Mapping[str, object]) -> Verdict:
+    checks = raw.get("checks")
+    rows = checks if isinstance(checks, list) else []
+    return Verdict(tuple(CheckResult(**row) for row in rows))
+
+
+def counts_of(state: State) -> Counts:
+    """Count items, labels by how they were decided, and votes by purpose."""
+    labels = state.labels
+    given = state.votes.loc[state.votes["status"] == "given", "purpose"].value_counts()
+    decided, accepted = labels["value"].notna(), labels["method"] == "accepted"
+    return Counts(
+        items=len(state.items),
+        by_people=int((decided & ~accepted).sum()),
+        accepted=int(accepted.sum()),
+        undecided=len(state.items) - int(decided.sum()),
+        votes={str(k): int(v) for k, v in given.items()},
+        baseline=_BASELINE_VOTES * len(state.items),
+    )
+
+
+def _classes(state: State) -> tuple[ClassRow, ...]:
+    schema = state.workspace.schema
+    labels = state.labels.loc[state.labels["value"].notna()]
+    codes = pd.Series(codes_of(labels["value"], schema), index=labels["item_id"])
+    size = len(schema.classes)
+    accepted = codes.loc[(labels["method"] == "accepted").to_numpy()]
+    looked, wrong = _audited(state)
+    rows = (codes, accepted, codes.reindex(looked), codes.reindex(wrong))
+    counts = [np.bincount(r.dropna().astype(np.int64), minlength=size).tolist() for r in rows]
+    return tuple(
+        ClassRow(name, *numbers) for name, *numbers in zip(schema.classes, *counts, strict=True)
+    )
+
+
+def _audited(state: State) -> tuple[list[str], list[str]]:
+    """Return the items that blind audits settled, and those they found wrong."""
+    audit = state.audit
+    if audit is None:
+        return [], []
+    settled = ~audit.unseen & ~audit.pending
+    return list(audit.planned[settled]), list(audit.planned[audit.wrong])
+
+
+def _confusions(state: State) -> tuple[Confusion, ...]:
+    schema, labels = state.workspace.schema, state.labels.set_index("item_id")["value"]
+
+    def against_labels(rows: pd.DataFrame, title: str, who: str) -> Confusion:
+        decided = labels.reindex(rows["item_id"])
+        given = codes_of(rows["value"].where(rows["value"].notna(), None), schema)
+        label_codes = codes_of(decided.where(decided.notna(), None), schema)
+        return confusion_of(title, who, "label", given, label_codes, schema.classes)
+
+    people = state.current.loc[state.current["purpose"].isin((*EVIDENCE, "audit"))]
+    found = [against_labels(people, "People against the labels", "vote")] if len(people) else []
+    sample = state.current_proposals
+    looked, _ = _audited(state)
+    sample = sample.loc[sample["item_id"].isin([*state.calibration_sample, *looked])]
+    if len(sample):
+        title = "The model against the labels, on items drawn at random"
+        found.append(against_labels(sample, title, "proposal"))
+    return tuple(found)
+
+
+def _anchoring(state: State) -> Anchoring | None:
+    if state.proposals.empty or state.votes.empty:
+        return None
+    return anchoring(state.votes, state.plan, state.proposals)
+
+
+def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
+    rows = state.findings.loc[~state.findings["planted"].astype(bool)]
+    rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
+    rows = rows.drop_duplicates("item_id").head(_SHOWN)
+    return rows, finding_status(rows, state.votes, state.labels).tolist()
+
+
+def _payloads(
+    state: State, findings: pd.DataFrame, read: Callable[[str], bytes]
+) -> dict[str, dict[str, str]]:
+    rows = state.items.loc[state.items["item_id"].isin(findings["item_id"])]
+    pairs = dict(zip(rows["item_id"], rows["payload"], strict=True))
+    if state.workspace.schema.media == "text":
+        return {"texts": pairs}
+    pictures = {item: thumbnail(read(uri)) for item, uri in pairs.items()}
+    return {"images": {item: p for item, p in pictures.items() if p is not None}}
+
+
+def _rights(items: pd.DataFrame) -> tuple[RightsRow, ...]:
+    columns = ["source", "licence", "purposes", "region", "expires"]
+    groups = items.groupby(columns, dropna=False, sort=True).size()
+    rows = []
+    for (source, licence, purposes, region, expires), size in groups.items():
+        rows.append(
+            RightsRow(
+                source=source,
+                items=int(size),
+                licence=_or_none(licence),
+                purposes=None if pd.isna(purposes) else tuple(json.loads(purposes)),
+                region=_or_none(region),
+                expires=None if pd.isna(expires) else expires.isoformat(),
+            )
+        )
+    return tuple(rows)
+
+
+def _or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _lineage(state: State) -> tuple[LineageRow, ...]:
+    rows = [
+        LineageRow("labeler", str(row.subject)[:12], _said(row.body, "labeler", "items"))
+        for row in state.fits.itertuples()
+    ]
+    for found in state.hypotheses:
+        detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
+        rows.append(LineageRow("hypothesis", str(found.number), detail))
+    queues = sorted(set(state.votes["queue"]))
+    return (*rows, *(LineageRow("queue", queue) for queue in queues))
+
+
+def _said(body: str, *names: str) -> str:
+    raw = json.loads(body)
+    return ", ".join(f"{name} {raw[name]}" for name in names)
