@@ -1,0 +1,112 @@
+"""Votes and a model together: each is believed as far as it deserves."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelops.consolidate.with_model import WithModel, consolidate_with_model
+
+K = 4
+
+
+def _crowd(
+    seed: int, accuracy: list[float], n: int = 400, model: float = 0.85
+) -> tuple[npt.NDArray[np.int64], ...]:
+    """Draw truth, one vote an item, and the model's guesses with uniform errors."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, K, n)
+    who = rng.integers(0, len(accuracy), n)
+    right = rng.random(n) < np.asarray(accuracy)[who]
+    votes = np.where(right, truth, (truth + rng.integers(1, K, n)) % K)
+    guess = np.where(rng.random(n) < model, truth, (truth + rng.integers(1, K, n)) % K)
+    return truth, who, votes, guess
+
+
+def _probs(guess: npt.NDArray[np.int64], sure: float) -> npt.NDArray[np.float64]:
+    probs = np.full((len(guess), K), (1 - sure) / (K - 1))
+    probs[np.arange(len(guess)), guess] = sure
+    return probs
+
+
+def _run(seed: int, accuracy: list[float]) -> tuple[WithModel, tuple[npt.NDArray[np.int64], ...]]:
+    drawn = _crowd(seed, accuracy)
+    truth, who, votes, guess = drawn
+    found = consolidate_with_model(
+        np.arange(len(truth)), who, votes, _probs(guess, 0.85), len(accuracy)
+    )
+    return found, drawn
+
+
+def test_beats_votes_and_model_alone() -> None:
+    """One vote an item of a mixed crowd: together they err less than either."""
+    found, (truth, _, votes, guess) = _run(1, [0.95, 0.9, 0.8, 0.3])
+    together = (found.posterior.argmax(axis=1) == truth).mean()
+    assert together > max((votes == truth).mean(), (guess == truth).mean())
+
+
+def test_finds_the_careless_annotator() -> None:
+    """With single votes each annotator's accuracy comes out within 0.1, the clicker's last."""
+    accuracy = [0.95, 0.9, 0.8, 0.25]
+    found, _ = _run(2, accuracy)
+    np.testing.assert_allclose(found.accuracy, accuracy, atol=0.1)
+    assert found.accuracy.argmin() == 3
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000))
+def test_order_of_votes_changes_nothing(seed: int) -> None:
+    """Votes in another order give the same posterior up to rounding."""
+    truth, who, votes, guess = _crowd(seed, [0.9, 0.6], n=40)
+    order = np.random.default_rng(seed).permutation(len(votes))
+    items, probs = np.arange(len(truth)), _probs(guess, 0.8)
+    a = consolidate_with_model(items, who, votes, probs, 2)
+    b = consolidate_with_model(items[order], who[order], votes[order], probs, 2)
+    np.testing.assert_allclose(a.posterior, b.posterior, atol=1e-9)
+    np.testing.assert_allclose(a.posterior.sum(axis=1), 1.0)
+
+
+def test_order_of_classes_changes_nothing() -> None:
+    """Renumbering the classes renumbers the columns and nothing else."""
+    truth, who, votes, guess = _crowd(3, [0.9, 0.6], n=60)
+    turn = np.array([2, 0, 3, 1])
+    probs, items = _probs(guess, 0.8), np.arange(len(truth))
+    a = consolidate_with_model(items, who, votes, probs, 2)
+    b = consolidate_with_model(items, who, turn[votes], probs[:, np.argsort(turn)], 2)
+    np.testing.assert_allclose(b.posterior[:, turn], a.posterior, atol=1e-9)
+
+
+def test_one_step_by_hand() -> None:
+    """Bayes' rule with the accuracy the method itself reports, one vote on one item."""
+    found = consolidate_with_model([0], [0], [1], [[0.7, 0.3]], 1)
+    accuracy = found.accuracy[0]
+    prior = 0.98 * np.array([0.7, 0.3]) + 0.02 / 2
+    weight = prior * np.array([1 - accuracy, accuracy])
+    np.testing.assert_allclose(found.posterior[0], weight / weight.sum(), atol=1e-5)
+
+
+def test_items_without_votes_keep_the_model() -> None:
+    """Without a vote the (floored) model speaks; without either, nobody knows."""
+    found = consolidate_with_model([], [], [], [[0.9, 0.1], [np.nan, np.nan]], 0)
+    np.testing.assert_allclose(found.posterior, [[0.892, 0.108], [0.5, 0.5]])
+
+
+def test_a_model_is_never_sure_beyond_votes() -> None:
+    """Several people overrule a model that claims certainty."""
+    crowd = np.repeat(np.arange(1, 40), 3)
+    items = np.concatenate([[0, 0, 0], crowd])
+    votes = np.concatenate([[1, 1, 1], np.zeros(len(crowd), dtype=np.int64)])
+    probs = np.tile([1.0, 0.0], (40, 1))
+    found = consolidate_with_model(items, np.tile([0, 1, 2], 40), votes, probs, 3)
+    assert found.posterior[0].argmax() == 1
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_tiny_sets(n: int) -> None:
+    """No items, or one, is no special case."""
+    found = consolidate_with_model([0] * n, [0] * n, [0] * n, np.full((n, 2), 0.5), 1)
+    assert found.posterior.shape == (n, 2)
+    assert np.isfinite(found.accuracy).all()
