@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["LEARNERS", "OutOfFold", "grouped_folds", "out_of_fold_probs"]
 
 
+# Rows each tree learns from: keeps trees' cost linear (16,000 rows of 64 numbers: 9.1 s → 1.3 s),
+# and a tree that sees fewer of the wrong labels learns fewer of them.
+_ROWS_A_TREE = 4_000
+
 # scikit-learn's models are imported where they are made: reading a policy needs none of them.
 
 
@@ -263,6 +267,8 @@ def _fit(name: str, seed: int, features: Any, labels: IntArray) -> Any:
     model = LEARNERS[name](seed)
     if name == "knn":
         model.set_params(n_neighbors=min(10, len(labels)))
+    if name == "trees" and len(labels) > _ROWS_A_TREE:
+        model.set_params(bootstrap=True, max_samples=_ROWS_A_TREE)
     with warnings.catch_warnings():
         # A learner stopped early still ranks, and the ranking is measured by planted errors.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -145,3 +145,15 @@ def test_grouping_copies_keeps_the_ranking() -> None:
     grouped = ap(np.repeat(np.arange(500), 3))
     assert grouped >= 0.95
     assert ap(np.arange(1500)) < grouped - 0.03
+
+
+def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit each tree learns from a sample, and wrong labels still rank first."""
+    monkeypatch.setattr("labelops.audit.out_of_fold._ROWS_A_TREE", 100)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 400)
+    X = rng.normal(size=(400, 3)) + 5 * np.eye(3)[y]
+    bad = np.arange(400) < 20
+    codes = np.where(bad, (y + 1) % 3, y)
+    held = out_of_fold_probs(X, codes, np.arange(400), 3, rng, learners=("trees",), repeats=1)
+    assert average_precision_score(bad, -self_confidence(held.mean, codes)) > 0.95
