@@ -37,8 +37,8 @@ class TestByName(LabelerTests):
     def make(self) -> Labeler:
         return SklearnLabeler("sklearn.neighbors.KNeighborsClassifier", params={"n_neighbors": 1})
 
-    def test_absent_confidence_is_nan(self, schema: Schema, items: pd.DataFrame) -> None:
-        super().test_absent_confidence_is_nan(schema, items)
+    def make_broken(self) -> Labeler:
+        return SklearnLabeler("sklearn.neighbors.KNeighborsClassifier", media="image")
 
 
 class _Leaky(SklearnLabeler):
