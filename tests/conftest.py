@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from labelops.adapters.label_studio_server import LabelStudioServer
 
 # The conformance suites ship in the package; their asserts should explain themselves too.
 pytest.register_assert_rewrite("labelops.testing")
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("labelops", deadline=None)
+settings.load_profile("labelops")
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
