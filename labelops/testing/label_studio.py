@@ -65,6 +65,7 @@ class LabelStudioHands:
         self._admin = self._client()
         self._admin.headers["Authorization"] = f"Token {admin_token}"
         self._sessions: dict[str, tuple[httpx.Client, int]] = {}
+        self._controls: dict[int, tuple[str, str]] = {}
 
     def __repr__(self) -> str:
         """Name the server without the token."""
@@ -161,19 +162,25 @@ class LabelStudioHands:
             last = tasks[-1]["id"]
 
     def _result(self, offer: Offer, value: str) -> list[dict[str, Any]]:
-        project = int(offer.ref.partition(":")[0])
-        config = _checked(self._admin.get(f"/api/projects/{project}/"))["label_config"]
-        control = ET.fromstring(config).find(".//Choices")  # noqa: S314 - our own server's
-        if control is None:
-            raise EndProtocolError(f"project {project} has no choices to click on")
+        name, of = self._control(int(offer.ref.partition(":")[0]))
         region = {
             "id": "answer",
-            "from_name": control.get("name"),
-            "to_name": control.get("toName"),
+            "from_name": name,
+            "to_name": of,
             "type": "choices",
             "value": {"choices": [json.loads(value)]},
         }
         return [region]
+
+    def _control(self, project: int) -> tuple[str, str]:
+        """Return the names of a project's choices and of what they are about."""
+        if project not in self._controls:
+            config = _checked(self._admin.get(f"/api/projects/{project}/"))["label_config"]
+            control = ET.fromstring(config).find(".//Choices")  # noqa: S314 - our own server's
+            if control is None:
+                raise EndProtocolError(f"project {project} has no choices to click on")
+            self._controls[project] = control.get("name", ""), control.get("toName", "")
+        return self._controls[project]
 
     def _create(self, annotator: str, offer: Offer, body: Mapping[str, Any]) -> None:
         client, _ = self._session(annotator)

@@ -377,7 +377,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], LabelStudio
         def client(**options: Any) -> httpx.Client:
             return real(transport=httpx.MockTransport(answer), **options)
 
-        monkeypatch.setattr(api.httpx, "Client", client)
+        monkeypatch.setattr(httpx, "Client", client)
         return LabelStudioQueue("http://ls.test/base", "t0ken" * 8, "pets", timeout=2)
 
     return make

@@ -82,9 +82,9 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
 def _object(media: str) -> str:
     if media == "image":
         return (
-            '  <View style="max-width:480px; margin-bottom:16px">\n'
+            '  <View style="max-width:400px; margin-bottom:16px">\n'
             f'    <Image name="{OBJECT}" value="$image" zoom="true" zoomControl="true" '
-            'width="100%" maxWidth="480px"/>\n'
+            'width="100%" maxWidth="400px"/>\n'
             "  </View>\n"
         )
     # `valueType` keeps a text that looks like an address a text.
