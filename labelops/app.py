@@ -176,12 +176,12 @@ class App:
 
     def features(self, items: pd.DataFrame) -> Any:
         """Return features of items that are not learned from their labels."""
-        from .adapters.sklearn_features import TfidfMap, pixels, word_counts
+        from .adapters.sklearn_features import TfidfMap, few_dimensions, pixels, word_counts
 
         if self.settings.schema.media == "image":
-            return pixels(items, self.read_payload)
+            return few_dimensions(pixels(items, self.read_payload))
         counts = word_counts(items["payload"].tolist())
-        return TfidfMap.learned(counts)(counts)
+        return few_dimensions(TfidfMap.learned(counts)(counts))
 
     @property
     def detectors(self) -> tuple[Detector, ...]:

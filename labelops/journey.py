@@ -38,7 +38,7 @@ from .route.plan import make_plan
 from .schema import Schema
 from .state import State, Workspace, load, load_events, say
 from .state.facts import annotator_table, gate_facts
-from .state.needs import all_needs, decide, open_suspicions, work_in_flight
+from .state.needs import all_needs, work_in_flight
 from .tables import LABELS, PLAN, frame_of
 
 __all__ = [
@@ -251,8 +251,7 @@ def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     if state.fits.empty:
         return rows, True
     last = json.loads(state.fits["body"].iloc[-1])
-    target = state.training_target
-    reached = last["items"] < target <= len(rows)
+    reached = last["items"] < state.training_enough <= len(rows)
     if reached or len(rows) >= state.workspace.policies.accept.growth * last["items"]:
         return rows, True
     known = json.loads(state.workspace.objects.get(last["object"]))
@@ -294,7 +293,7 @@ def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
     sample = state.calibration_sample
     if policy.accept.rule == "never" or not len(sample):
         return "acceptance is switched off"
-    if trained_on < 0.9 * state.training_target:
+    if trained_on < state.training_enough:
         return f"{trained_on} items are too few to try acceptance"
     if state.acceptance_tried:
         return "this labeler version was tried on these items already"
@@ -453,7 +452,8 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     if flagged:
         state = load(workspace)
     revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
-    consensus, rows = decide(state, revision=revision, now=now)
+    consensus, rows = state.decided
+    rows = rows.assign(revision=revision, decided_at=pd.Timestamp(now))
     adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
     fixed = pd.concat([state.frozen["item_id"], adjudicated])
     changed = changed_labels(rows, state.labels, fixed)
@@ -571,6 +571,7 @@ def audit(
         now=now,
         detectors=detectors,
         planted_share=policy.audit.planted,
+        repeats=policy.audit.repeats,
     )
     conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
     every = pd.concat([found.findings, conflicts], ignore_index=True)
@@ -683,7 +684,7 @@ def _freeze(state: State, now: datetime) -> bool:
     if labels.empty or work_in_flight(state) or not _audit_not_due(state):
         return False
     limit = state.workspace.policies.gate.open_findings * len(state.items)
-    if open_suspicions(state)["item_id"].nunique() > limit:
+    if state.suspicions["item_id"].nunique() > limit:
         return False
     found = labels_digest(labels) + state.workspace.schema.digest
     released = [c for c in state.candidates if c.closed.startswith("released")]

@@ -16,13 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
 
 from ..errors import SettingsError, SourceError, shown
 
-__all__ = ["KernelMap", "TfidfMap", "pixels", "word_counts"]
+__all__ = ["KernelMap", "TfidfMap", "few_dimensions", "pixels", "word_counts"]
 
 SIDE = 16
 """Images are shown to the model as SIDE × SIDE grey pixels."""
@@ -143,6 +144,32 @@ class TfidfMap:
     def __call__(self, counts: Any) -> Any:
         """Return (N, d) unit rows; a text with no known part is a row of zeros."""
         return self.tfidf.transform(counts[:, self.columns])
+
+
+def few_dimensions(features: Any, dimensions: int = 64) -> npt.NDArray[np.float64]:
+    """Project features on their main directions, so that audits over many rows stay quick.
+
+    Parameters
+    ----------
+    features : (N, D) array or sparse matrix
+    dimensions : int
+        At most so many are kept.
+
+    Returns
+    -------
+    (N, d) float64 array; the features themselves, dense, where D is small already.
+
+    Examples
+    --------
+    >>> few_dimensions(np.eye(100), 8).shape
+    (100, 8)
+    """
+    size = min(dimensions, min(features.shape) - 1)
+    if size < 1 or features.shape[1] <= dimensions:
+        dense = features.toarray() if sparse.issparse(features) else features
+        return np.asarray(dense, dtype=np.float64)
+    projected: npt.NDArray[np.float64] = TruncatedSVD(size, random_state=0).fit_transform(features)
+    return projected
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class AuditPolicy:
         Share of labels in which known errors are planted, in memory only, to measure recall.
     suspects : float in [0, 1]
         Largest share of the set that one audit may suspect.
+    repeats : int
+        Random partitions that every learner is held out over; more is steadier and slower.
     annotator_floor : float in [0, 1]
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
 
@@ -30,9 +32,12 @@ class AuditPolicy:
 
     planted: float = 0.02
     suspects: float = 0.05
+    repeats: int = 2
     annotator_floor: float = 0.7
 
     def __post_init__(self) -> None:
         for name in ("planted", "suspects", "annotator_floor"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")
+        if self.repeats < 1:
+            raise SettingsError(f"audit.repeats is {self.repeats}, expected 1 or more")

@@ -104,7 +104,10 @@ def sample_needs(
 def adjudication_needs(
     item_ids: npt.ArrayLike, votes: npt.ArrayLike, pending: npt.ArrayLike, purpose: str
 ) -> pd.DataFrame:
-    """Ask one more person wherever a blind vote and the value under test disagree.
+    """Ask for a majority of three wherever a blind vote and the value under test disagree.
+
+    Both further people are asked at once: it costs a vote now and then, and saves a round of
+    waiting for every disagreement.
 
     Parameters
     ----------
@@ -118,12 +121,13 @@ def adjudication_needs(
     Examples
     --------
     >>> adjudication_needs(["a", "b"], [1, 1], [True, False], "audit")["wanted"].tolist()
-    [2]
+    [3]
     """
     where = np.asarray(pending, dtype=bool)
     counts = np.asarray(votes, dtype=np.int64)[where]
     ids = np.asarray(item_ids, dtype=object)[where]
-    return _needs(ids, purpose, counts + 1, "a blind vote disagreed; somebody else decides", 0.999)
+    wanted = np.maximum(counts + 1, 3)
+    return _needs(ids, purpose, wanted, "a blind vote disagreed; others decide", 0.999)
 
 
 def label_needs(

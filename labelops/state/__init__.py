@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..audit.findings import open_findings
 from ..audit.policy import AuditPolicy
 from ..autolabel.hypotheses import (
     Hypothesis,
@@ -25,6 +27,7 @@ from ..autolabel.hypotheses import (
 )
 from ..autolabel.policy import AcceptancePolicy
 from ..collect import current_votes
+from ..consolidate.labels import Consensus, consolidate_votes, label_rows
 from ..consolidate.policy import ConsolidatePolicy
 from ..digest import canonical_json, uniforms
 from ..gate.candidate import (
@@ -48,7 +51,9 @@ from ..tables import (
     LABELS,
     PLAN,
     PROPOSALS,
+    TABLES,
     VOTES,
+    TableSpec,
     empty,
     frame_of,
     newest,
@@ -83,6 +88,8 @@ class Workspace:
     key : bytes
         Keys item digests and random draws.
     policies : Policies
+    cache : dict
+        What was read last, by table version; never needed for a right answer.
     """
 
     tables: Tables
@@ -90,6 +97,7 @@ class Workspace:
     schema: Schema
     key: bytes
     policies: Policies
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def draws(self, stream: str, item_ids: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return each item's permanent random number in a stream."""
@@ -155,11 +163,24 @@ class State:
 
     @cached_property
     def audit_votes(self) -> pd.DataFrame:
-        """Blind audit votes by people who had no part in the item's label."""
+        """Blind audit votes by people who had no part in the item's label.
+
+        An item that everybody has labeled, three people at least, has nobody left to audit
+        it: there the votes it has stand for the audit. With fewer people it waits for another.
+        """
         rows = self.current.loc[self.current["purpose"] == "audit"]
         pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
         own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
-        return rows.loc[~own]
+        by_all = self.evidence["item_id"].map(self.evidence["item_id"].value_counts())
+        everybody = max(len(self.people), 3)
+        return pd.concat([rows.loc[~own], self.evidence.loc[by_all >= everybody]])
+
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Everybody who has voted and whose votes count."""
+        names = self.votes["annotator"]
+        found = set(names.loc[names.str.startswith("human:")]) - set(self.flagged)
+        return tuple(sorted(found))
 
     @cached_property
     def open_seats(self) -> pd.DataFrame:
@@ -299,29 +320,83 @@ class State:
         key = f"{self.labeler_version}/{self.pool}"
         return any(h.key == key for h in self.hypotheses)
 
+    @cached_property
+    def decided(self) -> tuple[Consensus, pd.DataFrame]:
+        """What the votes that count say now, and a label row for each item (not yet stamped)."""
+        workspace, standing = self.workspace, self.standing
+        policy = workspace.policies.consolidate
+        consensus = consolidate_votes(
+            self.item_ids, self.evidence, workspace.schema, policy, self.probs
+        )
+        number = None if standing is None else standing.number
+        never = datetime.min.replace(tzinfo=UTC)
+        rows = label_rows(consensus, self.accepted, number, workspace.schema, revision=0, now=never)
+        return consensus, rows
+
+    @cached_property
+    def suspicions(self) -> pd.DataFrame:
+        """Findings that nobody reviewed, or on which reviewers contradict the label."""
+        return open_findings(self.findings, self.votes, self.labels)
+
+    @cached_property
+    def undecided(self) -> npt.NDArray[np.object_]:
+        """Items without a label that people may still give one, in id order."""
+        rows = self.decided[1]
+        open_rows = rows["value"].isna() & ~rows["item_id"].isin(self.frozen["item_id"])
+        ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
+        votes = self.evidence["item_id"].value_counts().reindex(ids, fill_value=0).to_numpy()
+        found: npt.NDArray[np.object_] = ids[votes < self.workspace.policies.route.max_votes]
+        return found
+
     @property
     def training_target(self) -> int:
-        """Items with a human label before acceptance is tried."""
+        """Items that people are asked to label before acceptance is tried."""
         rest = len(self.item_ids) - len(self.calibration_sample)
         return min(self.workspace.policies.route.training, max(rest // 2, 1))
+
+    @property
+    def training_enough(self) -> float:
+        """Labeled items from which acceptance is tried: some of those asked about stay unclear."""
+        return 0.9 * self.training_target
 
 
 def load(workspace: Workspace) -> State:
     """Read all tables of a workspace and keep the newest revision of everything."""
-    read = workspace.tables.read
-    history = read("items")
-    since = _revised_at(history)
-    schema = workspace.schema
-    proposals = read("proposals", where={"schema_digest": schema.digest})
+    versions = {name: workspace.tables.version(name) for name in TABLES}
+    before = workspace.cache.get("state")
+    if before is not None and before[0] == versions:
+        state: State = before[1]
+        return state
+    state = _read_state(workspace, versions)
+    workspace.cache["state"] = (versions, state)
+    return state
+
+
+def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
+    def rows(spec: TableSpec) -> pd.DataFrame:
+        """Read a table collapsed, unless it is as it was when it was read last."""
+        known = workspace.cache.get(spec.name)
+        if known is None or known[0] != versions[spec.name]:
+            read = workspace.tables.read(spec.name)
+            since = _revised_at(read) if spec is ITEMS else None
+            known = (versions[spec.name], newest(spec, read), since)
+            workspace.cache[spec.name] = known
+        frame: pd.DataFrame = known[1]
+        return frame
+
+    schema, items = workspace.schema, rows(ITEMS)
+    since = workspace.cache[ITEMS.name][2]
+    proposals = rows(PROPOSALS)
+    proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
     return State(
         workspace=workspace,
-        items=newest(ITEMS, history),
-        votes=_still_about(newest(VOTES, read("votes")), "given_at", since),
-        plan=_still_about(newest(PLAN, read("plan")), "planned_at", since),
-        proposals=_still_about(newest(PROPOSALS, proposals), "proposed_at", since),
-        labels=_in_words_of(newest(LABELS, read("labels")), schema),
-        findings=read("findings").drop_duplicates(["item_id", "kind", "round"]),
-        events=newest(EVENTS, read("events")),
+        items=items,
+        votes=_still_about(rows(VOTES), "given_at", since),
+        plan=_still_about(rows(PLAN), "planned_at", since),
+        proposals=_still_about(proposals, "proposed_at", since),
+        labels=_in_words_of(rows(LABELS), schema),
+        findings=rows(FINDINGS),
+        events=rows(EVENTS),
     )
 
 

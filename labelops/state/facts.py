@@ -16,7 +16,7 @@ from ..kinds.choice import codes_of
 from ..measure.agreement import AgreementResult, krippendorff_alpha
 from ..tables import VOTES, frame_of
 from . import EVIDENCE, State
-from .needs import open_suspicions, work_in_flight
+from .needs import work_in_flight
 
 __all__ = ["agreement", "annotator_table", "gate_facts"]
 
@@ -75,7 +75,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         certificate=None if state.audit is None else state.audit.certificate,
         agreement=agreement(state),
         forbidden=forbidden,
-        open_findings=int(open_suspicions(state)["item_id"].nunique()),
+        open_findings=int(state.suspicions["item_id"].nunique()),
         split_groups=split_groups,
         waiting=work_in_flight(state),
     )

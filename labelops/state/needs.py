@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..audit.findings import finding_status
-from ..consolidate.labels import Consensus, consolidate_votes, label_rows
 from ..measure.adjudication import NO_VOTE, PENDING
 from ..route.needs import (
     adjudication_needs,
@@ -21,30 +17,7 @@ from ..route.needs import (
 )
 from . import State
 
-__all__ = ["all_needs", "decide", "open_suspicions", "work_in_flight"]
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def decide(
-    state: State, *, revision: int = 0, now: datetime | None = None
-) -> tuple[Consensus, pd.DataFrame]:
-    """Consolidate the votes that count, and return the consensus and one label row an item."""
-    workspace, standing = state.workspace, state.standing
-    policy = workspace.policies.consolidate
-    consensus = consolidate_votes(
-        state.item_ids, state.evidence, workspace.schema, policy, state.probs
-    )
-    number = None if standing is None else standing.number
-    rows = label_rows(
-        consensus,
-        state.accepted,
-        number,
-        workspace.schema,
-        revision=revision,
-        now=now or _NEVER,
-    )
-    return consensus, rows
+__all__ = ["all_needs", "work_in_flight"]
 
 
 def all_needs(state: State) -> list[pd.DataFrame]:
@@ -57,7 +30,9 @@ def _calibration_needs(state: State) -> list[pd.DataFrame]:
     sample, looks = state.calibration_sample, state.calibration_looks
     given, total = state.given(sample, "calibrate"), len(state.items)
     unseen = looks.status == NO_VOTE
-    overlap = state.workspace.draws("overlap", sample) < state.workspace.policies.route.overlap_share
+    overlap = (
+        state.workspace.draws("overlap", sample) < state.workspace.policies.route.overlap_share
+    )
     needs = [sample_needs(sample, given, unseen, "calibrate", total=total, overlap=overlap)]
     if not state.current_proposals.empty:
         pending = looks.status == PENDING
@@ -78,39 +53,19 @@ def _audit_needs(state: State) -> list[pd.DataFrame]:
 
 def _gold_needs(state: State) -> list[pd.DataFrame]:
     ids = sorted(set(state.gold) & set(state.item_ids))
-    by = state.votes["annotator"]
-    people = set(by.loc[by.str.startswith("human:")]) - set(state.flagged)
-    return [gold_needs(ids, len(people))] if ids else []
-
-
-def open_suspicions(state: State) -> pd.DataFrame:
-    """Return findings that nobody reviewed, or on which reviewers contradict the label."""
-    real = state.findings.loc[~state.findings["planted"].astype(bool)]
-    status = finding_status(real, state.votes, state.labels)
-    return real.loc[status.isin(["open", "disputed"])]
+    return [gold_needs(ids, len(state.people))] if ids else []
 
 
 def _review_needs(state: State) -> list[pd.DataFrame]:
-    rows = open_suspicions(state).sort_values("score").drop_duplicates("item_id")
+    rows = state.suspicions.sort_values("score").drop_duplicates("item_id")
     given = state.given(rows["item_id"], "review")
     more = given < state.workspace.policies.route.max_votes
     return [review_needs(rows["item_id"][more], rows["score"][more], given[more] + 1)]
 
 
-def _undecided(state: State) -> npt.NDArray[np.object_]:
-    """Items without a label that people may still give one, in id order."""
-    rows = decide(state)[1]
-    open_rows = rows["value"].isna() & ~rows["item_id"].isin(state.frozen["item_id"])
-    votes = state.evidence["item_id"].value_counts()
-    ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
-    have = votes.reindex(ids, fill_value=0).to_numpy()
-    undecided: npt.NDArray[np.object_] = ids[have < state.workspace.policies.route.max_votes]
-    return undecided
-
-
 def _label_needs(state: State) -> list[pd.DataFrame]:
     """Ask for labels: first enough to train on, then for whatever acceptance does not cover."""
-    policy, ids = state.workspace.policies.route, _undecided(state)
+    policy, ids = state.workspace.policies.route, state.undecided
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~np.isin(ids, state.calibration_sample)]
@@ -153,7 +108,7 @@ def work_in_flight(state: State) -> str:
     samples = sum(len(n) for n in _calibration_needs(state))
     if samples:
         return f"{samples} items of the calibration sample wait for people"
-    undecided = len(_undecided(state))
+    undecided = len(state.undecided)
     if undecided:
         return f"{undecided} items have no label yet"
     reviews = sum(len(n) for n in _review_needs(state))
