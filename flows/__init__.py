@@ -1,0 +1,1 @@
+"""Flows: the journey on Prefect; the wheel holds them as `labelops_flows`."""
