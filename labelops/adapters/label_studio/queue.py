@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, timedelta
 
 import pandas as pd
@@ -234,6 +234,19 @@ class LabelStudioQueue:
     def _people(self) -> dict[str, int]:
         return {annotator_named(text(u, "email")): integer(u, "id") for u in self._users()}
 
+    def _namer(self) -> Callable[[int], str]:
+        """Return who a user is, asking the server when somebody unknown comes up."""
+        names: dict[int, str] = {}
+
+        def named(user: int) -> str:
+            if user not in names:
+                names.update({number: who for who, number in self._people().items()})
+                # An account that was deleted since.
+                names.setdefault(user, f"human:user-{user}")
+            return names[user]
+
+        return named
+
     def receive(self, since: str | None = None) -> Received:
         """Return answers changed since a cursor (all of them without one).
 
@@ -255,25 +268,23 @@ class LabelStudioQueue:
         rejected: list[str] = []
         rows: list[VoteRow] = []
         places: dict[int, Place] = {}
-        names: dict[int, str] = {}
+        named = self._namer()
         for project in self._projects.find():
-            place = before.get(project.id)
             change = self._api.newest_change(project.id) if project.tasks else None
             if change is None:
                 continue
-            tasks = self._changed(project, place)
-            if not names and tasks:
-                names = {user: who for who, user in self._people().items()}
+            place = before.get(project.id)
             seen = place.seen if place else frozenset()
-            found, seen = self._read(project, tasks, seen, names, rejected)
+            tasks = self._changed(project, place)
+            found, seen = self._read(project, tasks, seen, named, rejected)
             rows += found
             places[project.id] = Place(change, seen)
         for line in rejected:
             _log.warning("%s: %s", self.name, line)
         return Received(votes_frame(rows, self.name), write_cursor(places), tuple(rejected))
 
-    def _changed(self, project: Project, place: Place | None) -> list[Json]:
-        """Return the tasks that may hold news, each once."""
+    def _changed(self, project: Project, place: Place | None) -> Iterator[Json]:
+        """Yield the tasks that may hold news."""
         if place is not None:
             start = (moment(place.since) - _OVERLAP).astimezone(UTC)
             when = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -282,22 +293,24 @@ class LabelStudioQueue:
                 condition("updated_by", "empty", False, "List"),
                 condition("updated_at", "greater_or_equal", when, "Datetime"),
             ]
-            return list(self._api.tasks(project.id, news, answers=True))
+            yield from self._api.tasks(project.id, news, answers=True)
+            return
         answered = [condition("total_annotations", "greater", 0, "Number")]
         skipped = [
             condition("total_annotations", "equal", 0, "Number"),
             condition("cancelled_annotations", "greater", 0, "Number"),
         ]
-        found = [*self._api.tasks(project.id, answered, answers=True)]
-        found += self._api.tasks(project.id, skipped, answers=True)
-        return list({integer(task, "id"): task for task in found}.values())
+        # A task that moves from skipped to answered meanwhile is met twice or comes with the
+        # next reading; skipped ones go first, so that it is never missed.
+        yield from self._api.tasks(project.id, skipped, answers=True)
+        yield from self._api.tasks(project.id, answered, answers=True)
 
     def _read(
         self,
         project: Project,
-        tasks: Sequence[Json],
+        tasks: Iterable[Json],
         seen: Seen,
-        names: Mapping[int, str],
+        named: Callable[[int], str],
         rejected: list[str],
     ) -> tuple[list[VoteRow], Seen]:
         rows: list[VoteRow] = []
@@ -312,7 +325,7 @@ class LabelStudioQueue:
                 task,
                 self.name,
                 project.known,
-                lambda user: names.get(user, f"human:user-{user}"),
+                named,
                 had,
                 rejected,
             ):
