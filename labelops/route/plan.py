@@ -163,6 +163,22 @@ def _within_budget(
     return fits
 
 
+def _excluded(
+    ids: npt.NDArray[np.object_], purposes: npt.NDArray[np.object_], votes: pd.DataFrame
+) -> list[str]:
+    """Name who has looked at each item before; gold votes decide nothing and exclude from gold."""
+    seen = votes.loc[votes["status"] != "deleted"]
+    is_gold = seen["purpose"] == "gold"
+    by_item = {
+        gold: rows.groupby("item_id")["annotator"].agg(set).to_dict()
+        for gold, rows in ((True, seen.loc[is_gold]), (False, seen.loc[~is_gold]))
+    }
+    return [
+        canonical_json(sorted(by_item[purpose == "gold"].get(item, ())))
+        for item, purpose in zip(ids, purposes, strict=True)
+    ]
+
+
 def _plan_rows(
     rows: pd.DataFrame,
     votes: pd.DataFrame,
@@ -180,9 +196,7 @@ def _plan_rows(
     shown_by = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
     shown &= shown_by["value"].notna().to_numpy()
     blank = np.full(len(ids), None, dtype=object)
-    seen = votes.loc[votes["status"] != "deleted"].groupby("item_id")["annotator"].agg(set)
-    seen = seen.reindex(ids)
-    exclude = [canonical_json(sorted(s) if isinstance(s, set) else []) for s in seen]
+    exclude = _excluded(ids, purposes, votes)
     return frame_of(
         PLAN,
         {

@@ -171,9 +171,15 @@ class State:
         rows = self.current.loc[self.current["purpose"] == "audit"]
         pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
         own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
-        by_all = self.evidence["item_id"].map(self.evidence["item_id"].value_counts())
-        everybody = max(len(self.people), 3)
-        return pd.concat([rows.loc[~own], self.evidence.loc[by_all >= everybody]])
+        seen = self.votes.loc[
+            self.votes["annotator"].isin(self.people)
+            & self.votes["purpose"].isin((*EVIDENCE, "audit"))
+            & (self.votes["status"] != "deleted")
+        ]
+        seers = self.evidence["item_id"].map(seen.groupby("item_id")["annotator"].nunique())
+        voters = self.evidence.groupby("item_id")["annotator"].transform("size")
+        by_all = (seers >= len(self.people)) & (voters >= 3)
+        return pd.concat([rows.loc[~own], self.evidence.loc[by_all]])
 
     @cached_property
     def people(self) -> tuple[str, ...]:
