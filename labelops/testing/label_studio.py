@@ -60,6 +60,8 @@ class LabelStudioHands:
     ) -> None:
         self.url = url.rstrip("/")
         self._token, self._timeout = admin_token, timeout
+        # Reading the certificates takes longer than a request: once for all annotators.
+        self._certificates = httpx.create_ssl_context()
         stem = f"labelops {label_set}" + (f" [{namespace}]" if namespace else "")
         self._titles = {f"{stem} · {kind}": n for n, kind in enumerate(_KINDS)}
         self._admin = self._client()
@@ -120,7 +122,7 @@ class LabelStudioHands:
     # --- how ------------------------------------------------------------------------------
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=self._timeout)
+        return httpx.Client(base_url=self.url, timeout=self._timeout, verify=self._certificates)
 
     def _projects(self) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

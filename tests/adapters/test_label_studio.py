@@ -82,11 +82,21 @@ def label_set() -> str:
     return f"pets-{secrets.token_hex(4)}"
 
 
-@pytest.fixture
-def ends(label_studio: LabelStudioServer, label_set: str) -> Iterator[Ends]:
-    hands = LabelStudioHands(label_studio.url, label_studio.api_key, label_set)
-    yield LabelStudioQueue(label_studio.url, label_studio.api_key, label_set), hands
+@pytest.fixture(scope="module")
+def people(label_studio: LabelStudioServer) -> Iterator[LabelStudioHands]:
+    """Log everybody in once: checking a password is meant to be slow."""
+    hands = LabelStudioHands(label_studio.url, label_studio.api_key, "nothing")
+    for annotator in (ANN1, ANN2, ANN3):
+        hands.offers(annotator)
+    yield hands
     hands.close()
+
+
+@pytest.fixture
+def ends(label_studio: LabelStudioServer, people: LabelStudioHands, label_set: str) -> Ends:
+    hands = LabelStudioHands(label_studio.url, label_studio.api_key, label_set)
+    hands._admin, hands._sessions = people._admin, people._sessions
+    return LabelStudioQueue(label_studio.url, label_studio.api_key, label_set), hands
 
 
 def _die_after_import(queue: LabelStudioQueue, monkeypatch: pytest.MonkeyPatch) -> None:
