@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,30 +9,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from labelops.digest import digest
-from labelops.errors import EndProtocolError, UsageError, shown
-from labelops.ports import Objects
+from labelops.errors import EndProtocolError
 from labelops.schema import Schema
 
 from .api import Api, Json, condition, integer
 from .config import CONTROL, OBJECT
 from .projects import MODEL_VERSION, Project, kind_of
 
-__all__ = [
-    "EMBED_UP_TO",
-    "Row",
-    "Task",
-    "batches",
-    "key_of",
-    "known_tasks",
-    "payload_of",
-    "rows_of",
-]
+__all__ = ["Row", "Task", "batches", "key_of", "known_tasks", "rows_of"]
 
-EMBED_UP_TO = 32 * 1024
-"""Bytes of an image that is embedded in its task. Larger ones are uploaded: every listing
-carries what is embedded."""
-
-_OBJECT_SCHEME = "object:"
 _BATCH_TASKS = 500
 _BATCH_BYTES = 8 * 1024 * 1024
 _KEYS_A_QUERY = 100
@@ -147,29 +131,6 @@ def _task(record: Json, project: int) -> Task:
         touched=answers + integer(record, "cancelled_annotations") > 0,
         closed=record.get("is_labeled") is True,
     )
-
-
-def payload_of(item: Mapping[str, object], payloads: Objects | None) -> str | tuple[str, bytes]:
-    """Return what an item shows: a text or data URI to embed, or a file's name and bytes.
-
-    Raises
-    ------
-    UsageError
-        If the payload is a file and no objects were given, or it is no `object:` address.
-    """
-    payload, media = str(item["payload"]), str(item["media_type"])
-    if not media.startswith("image/"):
-        return payload
-    if not payload.startswith(_OBJECT_SCHEME) or payloads is None:
-        raise UsageError(
-            f"item {shown(item['item_id'])}: an image for Label Studio needs an `object:` payload "
-            f"and the workspace's objects, found {shown(payload)}"
-        )
-    content = payloads.get(payload.removeprefix(_OBJECT_SCHEME))
-    if len(content) <= EMBED_UP_TO:
-        return f"data:{media};base64,{base64.b64encode(content).decode()}"
-    suffix = media.removeprefix("image/").partition("+")[0]
-    return f"{digest(item['item_id'])[:16]}.{suffix}", content
 
 
 def batches(

@@ -10,16 +10,17 @@ from datetime import UTC, timedelta
 
 import pandas as pd
 
-from labelops.errors import EndProtocolError, NotFoundError, shown
+from labelops.errors import EndProtocolError, shown
 from labelops.ports import Objects, Received, Sent
 from labelops.schema import Schema
-from labelops.tables import ITEMS, PLAN, check, newest
+from labelops.tables import PLAN, check
 
 from .answers import Seen, VoteRow, moment, votes_frame, votes_of
 from .api import Api, Json, condition, integer, text
 from .cursor import Place, read_cursor, write_cursor
-from .offers import Row, Task, batches, known_tasks, payload_of, rows_of
+from .offers import Row, Task, batches, known_tasks, rows_of
 from .projects import Project, Projects
+from .uploads import shown_items
 
 __all__ = ["SIMULATED_DOMAIN", "LabelStudioQueue", "annotator_named"]
 
@@ -30,7 +31,6 @@ _OVERLAP = timedelta(seconds=120)
 """How far a reading reaches back behind the last one: changes may become visible after newer
 ones, and a known vote said again changes nothing."""
 
-_UPLOADS = 20
 _log = logging.getLogger(__name__)
 
 
@@ -127,7 +127,7 @@ class LabelStudioQueue:
         self._repair(rows, known)
         fresh = [row for row in {r.key: r for r in rows}.values() if row.key not in known]
         if fresh:
-            shows = self._shown(fresh, items, payloads, project)
+            shows = shown_items(self._api, project, fresh, items, payloads)
             people = self._people() if any(row.exclude for row in fresh) else {}
             self._import(project, fresh, shows, schema, people)
         return len(fresh)
@@ -180,53 +180,6 @@ class LabelStudioQueue:
                 if task.overlap != row.annotators or task.closed != closed:
                     change = {"overlap": row.annotators, "is_labeled": closed}
                     self._api.send("PATCH", f"/api/tasks/{task.id}/", change)
-
-    def _shown(
-        self,
-        rows: Sequence[Row],
-        items: pd.DataFrame,
-        payloads: Objects | None,
-        project: Project,
-    ) -> dict[str, str]:
-        """Return what each row's item shows, after uploading what is too large to embed."""
-        table = newest(ITEMS, check(ITEMS, items)).set_index("item_id", drop=False)
-        shows: dict[str, str] = {}
-        files: dict[str, tuple[str, bytes, str]] = {}
-        for item_id in dict.fromkeys(row.item_id for row in rows):
-            if item_id not in table.index:
-                raise NotFoundError(f"item {shown(item_id)} is in the plan but not among the items")
-            item = table.loc[item_id].to_dict()
-            found = payload_of(item, payloads)
-            if isinstance(found, str):
-                shows[item_id] = found
-            else:
-                files[item_id] = (*found, str(item["media_type"]))
-            if len(files) >= _UPLOADS:
-                shows |= self._upload(project, files)
-                files = {}
-        return shows | self._upload(project, files)
-
-    def _upload(
-        self, project: Project, files: Mapping[str, tuple[str, bytes, str]]
-    ) -> dict[str, str]:
-        if not files:
-            return {}
-        path = f"/api/projects/{project.id}/import"
-        answer = self._api.upload(path, list(files.values()), {"commit_to_project": "false"})
-        ids = self._api.record(answer, f"POST {path}").get("file_upload_ids")
-        if not isinstance(ids, list):
-            raise EndProtocolError("Label Studio: an upload answered no file ids")
-        stored: dict[str, str] = {}
-        for number in ids:
-            asked = f"/api/import/file-upload/{number}"
-            place = text(self._api.record(self._api.get(asked), f"GET {asked}"), "file")
-            # The server puts characters of its own before the name we gave.
-            stored[place.rpartition("-")[2]] = f"/data/{place}"
-        names = {item_id: file[0] for item_id, file in files.items()}
-        missing = [name for name in names.values() if name not in stored]
-        if missing:
-            raise EndProtocolError(f"Label Studio: upload {shown(missing[0])} is not there")
-        return {item_id: stored[name] for item_id, name in names.items()}
 
     def _users(self) -> list[Json]:
         return self._api.records(self._api.get("/api/users/"), "GET /api/users")
