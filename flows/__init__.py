@@ -1,1 +1,10 @@
-"""Flows: the journey on Prefect; the wheel holds them as `labelops_flows`."""
+"""Flows: the journey on Prefect; the wheel holds them as `labelops_flows`.
+
+Importing any of them turns Prefect's telemetry off for this process and those it starts.
+"""
+
+import os
+
+# Before Prefect is imported, which looks at these as it is loaded. Whoever set them is obeyed.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

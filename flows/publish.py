@@ -1,0 +1,45 @@
+"""The flow to those who use the labels: release → reuse."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from labelops.app import App
+
+from .artifacts import key_of, release_page
+from .stages import Summary, opened, run_stages, tasks
+
+__all__ = ["PUBLISH", "publish", "run_publish"]
+
+PUBLISH = ("release", "reuse")
+"""The stages of `publish`, in order."""
+
+
+def run_publish(app: App) -> dict[str, Summary]:
+    """Run the stages of `publish` on an open label set, without Prefect."""
+    return run_stages(app, PUBLISH)
+
+
+@flow(name="labelops-publish")
+def publish(config: str) -> dict[str, Summary]:
+    """Release the labels if they pass the gate, and write the latest release's training frame.
+
+    That nothing passes yet is no failure: then `release` says why under `reason`.
+
+    Parameters
+    ----------
+    config : str
+        Path of the label set's labelops.toml.
+
+    Returns
+    -------
+    dict
+        Stage → what it did. The artifact `<label set>-release` says where the release is.
+    """
+    with opened(config) as app:
+        done = tasks(config, PUBLISH)
+        if done["reuse"]["reference"] is not None:
+            key = key_of(app.settings.schema.name, "release")
+            create_markdown_artifact(release_page(done), key, "The latest release")
+    return done

@@ -1,0 +1,42 @@
+"""The flow towards people: ingest → autolabel → route → queue."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from labelops.app import App
+
+from .artifacts import key_of, plan_page
+from .stages import Summary, opened, run_stages, tasks
+
+__all__ = ["SEND", "run_send", "send"]
+
+SEND = ("ingest", "autolabel", "route", "queue")
+"""The stages of `send`, in order."""
+
+
+def run_send(app: App) -> dict[str, Summary]:
+    """Run the stages of `send` on an open label set, without Prefect."""
+    return run_stages(app, SEND)
+
+
+@flow(name="labelops-send")
+def send(config: str) -> dict[str, Summary]:
+    """Take new items in, let the model propose, and ask people for what is needed.
+
+    Parameters
+    ----------
+    config : str
+        Path of the label set's labelops.toml.
+
+    Returns
+    -------
+    dict
+        Stage → what it did. The artifact `<label set>-plan` says what people are asked for.
+    """
+    with opened(config) as app:
+        done = tasks(config, SEND)
+        name = app.settings.schema.name
+        create_markdown_artifact(plan_page(app, done), key_of(name, "plan"), "What people do next")
+    return done
