@@ -575,7 +575,8 @@ def audit(
     )
     conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
     every = pd.concat([found.findings, conflicts], ignore_index=True)
-    every = every.loc[every["planted"] | ~every["item_id"].isin(_settled_suspects(state))]
+    settled = [*_settled_suspects(state), *state.seen_by_all]
+    every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
     share = min(policy.audit.suspects, policy.route.review_share)
     chosen = suspects(every, len(items), share).drop(columns="place")
     rows = pd.concat([every.loc[every["planted"]], chosen], ignore_index=True)

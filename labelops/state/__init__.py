@@ -5,6 +5,7 @@ Nothing here decides anything; stages and `journey` do.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from ..gate.candidate import (
 )
 from ..gate.policy import GatePolicy
 from ..kinds.choice import codes_of, values_of
-from ..measure.adjudication import Adjudication, adjudicate
+from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
 from ..ports import Objects, Tables
 from ..route.needs import first_by_draw
 from ..route.plan import RoutePolicy, in_flight
@@ -189,6 +190,22 @@ class State:
         return tuple(sorted(found))
 
     @cached_property
+    def seen_by_all(self) -> npt.NDArray[np.object_]:
+        """Items that everybody, three people at least, has looked at: nobody is left to ask.
+
+        With fewer people an item waits for another one to join.
+        """
+        rows = self.votes.loc[
+            (self.votes["status"] != "deleted") & (self.votes["purpose"] != "gold")
+        ]
+        rows = rows.loc[rows["annotator"].isin(self.people)]
+        looked = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
+        found: npt.NDArray[np.object_] = looked.index[looked >= max(len(self.people), 3)].to_numpy(
+            dtype=object
+        )
+        return found
+
+    @cached_property
     def open_seats(self) -> pd.DataFrame:
         """Plan rows that still lack votes, with how many are `open`."""
         return in_flight(self.plan, self.votes)
@@ -265,17 +282,23 @@ class State:
     def looks(
         self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame
     ) -> Adjudication:
-        """Judge values (canonical JSON or None, in `item_ids` order) by blind votes."""
+        """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
+
+        A doubt that nobody is left to settle counts as wrong: it must not certify anything.
+        """
         schema = self.workspace.schema
-        places = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(votes["item_id"])
+        index = pd.Index(np.asarray(item_ids, dtype=object))
+        places = index.get_indexer(votes["item_id"])
         inside = places >= 0
-        return adjudicate(
+        found = adjudicate(
             codes_of(values, schema),
             places[inside],
             codes_of(votes.loc[inside, "value"], schema),
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
         )
+        stuck = np.isin(found.status, (NO_VOTE, PENDING)) & index.isin(self.seen_by_all)
+        return dataclasses.replace(found, status=np.where(stuck, WRONG, found.status))
 
     @cached_property
     def calibration_sample(self) -> npt.NDArray[np.object_]:
@@ -341,14 +364,19 @@ class State:
 
     @cached_property
     def suspicions(self) -> pd.DataFrame:
-        """Findings that nobody reviewed, or on which reviewers contradict the label."""
-        return open_findings(self.findings, self.votes, self.labels)
+        """Findings that nobody reviewed, or on which reviewers contradict the label.
+
+        Not where nobody is left to review: there the votes there are decided.
+        """
+        rows = open_findings(self.findings, self.votes, self.labels)
+        return rows.loc[~rows["item_id"].isin(self.seen_by_all)]
 
     @cached_property
     def undecided(self) -> npt.NDArray[np.object_]:
         """Items without a label that people may still give one, in id order."""
         rows = self.decided[1]
         open_rows = rows["value"].isna() & ~rows["item_id"].isin(self.frozen["item_id"])
+        open_rows &= ~rows["item_id"].isin(self.seen_by_all)
         ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
         votes = self.evidence["item_id"].value_counts().reindex(ids, fill_value=0).to_numpy()
         found: npt.NDArray[np.object_] = ids[votes < self.workspace.policies.route.max_votes]
