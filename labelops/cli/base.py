@@ -1,0 +1,240 @@
+"""What every command has in common: the session, options, errors and exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import LabelopsError, UsageError
+from .words import json_text, safe
+
+if TYPE_CHECKING:
+    from ..app import App
+
+__all__ = ["Group", "Session", "command", "run"]
+
+DEFECT, PIPE, STOPPED = 70, 141, 130
+"""Exit codes beside those of `labelops.errors`: a defect of labelops (EX_SOFTWARE), and what
+shells report for SIGPIPE and SIGINT."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Session:
+    """One run of the command line.
+
+    Attributes
+    ----------
+    config : str or None
+        labelops.toml or its folder; None: the nearest above the current folder.
+    as_json, quiet : bool
+        How results, and whether progress, are written.
+    """
+
+    def __init__(self) -> None:
+        self.config: str | None = None
+        self.as_json = False
+        self.quiet = False
+
+    @cached_property
+    def app(self) -> App:
+        """The label set; opening it imports what it needs."""
+        from ..app import open_app
+
+        return open_app(self.config)
+
+    def note(self, text: str) -> None:
+        """Say on stderr what is being done."""
+        if not self.quiet:
+            click.echo(safe(text), err=True)
+
+    def show(self, result: object, text: str) -> None:
+        """Write a result on stdout: as JSON if that was asked for, else as the text."""
+        click.echo(json_text(result) if self.as_json else text)
+
+
+def _session(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(ctx.ensure_object(Session), attribute, value)
+
+    return keep
+
+
+def config_option(*, hidden: bool = False) -> Callable[[F], F]:
+    """Add `--config`."""
+    return click.option(
+        "--config",
+        metavar="PATH",
+        expose_value=False,
+        hidden=hidden,
+        callback=_session("config"),
+        help="labelops.toml or its folder; by default the nearest above this folder.",
+    )
+
+
+def quiet_option(*, hidden: bool = False) -> Callable[[F], F]:
+    """Add `--quiet`."""
+    return click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        hidden=hidden,
+        callback=_session("quiet"),
+        help="No progress on stderr.",
+    )
+
+
+_json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    expose_value=False,
+    callback=_session("as_json"),
+    help="Write the result as JSON.",
+)
+
+
+def command(
+    *examples: str, name: str | None = None, short_help: str | None = None
+) -> Callable[[Callable[..., object]], click.Command]:
+    """Make a command that gets the session, with `--json` and examples below its help."""
+
+    def make(function: Callable[..., object]) -> click.Command:
+        wrapped = click.pass_obj(function)
+        for option in (quiet_option(hidden=True), config_option(hidden=True), _json_option):
+            wrapped = option(wrapped)
+        lines = "\n".join(f"  {line}" for line in examples)
+        title = "Example" if len(examples) == 1 else "Examples"
+        epilog = f"\b\n{title}:\n{lines}"
+        return click.command(name, epilog=epilog, short_help=short_help)(wrapped)
+
+    return make
+
+
+# --- commands of packages above this one -------------------------------------------------
+
+_ENTRY_POINTS = "labelops.commands"
+_SAID = {
+    "demo": "Show the whole journey on samples that come along, with simulated annotators.",
+    "serve": "Run the flows on their schedules.",
+}
+
+
+class Group(click.Group):
+    """Commands in the order they were added, then those that other packages bring.
+
+    The latter are entry points of the group `labelops.commands`, functions
+    `main(argv: list[str]) -> int`. They are listed by name and imported only when run.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        brought = {p.name for p in metadata.entry_points(group=_ENTRY_POINTS)}
+        return [*self.commands, *sorted(brought - set(self.commands))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; one brought by another package as a stand-in that imports it."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        found = tuple(metadata.entry_points(group=_ENTRY_POINTS, name=cmd_name))
+        return _stand_in(found[0]) if found else None
+
+
+def _stand_in(point: metadata.EntryPoint) -> click.Command:
+    @click.pass_obj
+    def call(session: Session, argv: tuple[str, ...]) -> int:
+        try:
+            main = point.load()
+        except ImportError as error:
+            raise UsageError(
+                f"the command {point.name!r} ({point.value}) cannot be loaded: {error}"
+            ) from None
+        before = ["--config", session.config] if session.config is not None else []
+        return int(main([*before, *argv]) or 0)
+
+    return click.Command(
+        point.name,
+        callback=call,
+        params=[click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+        help=_SAID.get(point.name, f"Brought by {safe(point.value)}."),
+    )
+
+
+# --- running -----------------------------------------------------------------------------
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Say what is wrong when a file named by the user cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written ({error.strerror or error}); name another file"
+        ) from None
+
+
+def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; whatever goes wrong is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = cli.main(
+            None if argv is None else list(argv),
+            prog_name="labelops",
+            standalone_mode=False,
+            obj=Session(),
+            color=False if os.environ.get("NO_COLOR") else None,
+        )
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped; what was done is kept, and the same command goes on", STOPPED)
+    except BrokenPipeError:
+        # Nobody reads on, as in `labelops log | head`; Python must not flush at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE
+    except click.ClickException as error:
+        return _say(f"error: {_usage(error)}", 2)
+    except LabelopsError as error:
+        _trace()
+        return _say(f"error: {error}", error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
+        _trace()
+        return _say(
+            f"defect: {type(error).__name__}: {error} — this is a defect of labelops, please "
+            "report it; run with LABELOPS_DEBUG=1 for a traceback",
+            DEFECT,
+        )
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message} See `{context.command_path} --help`."
+
+
+def _trace() -> None:
+    if os.environ.get("LABELOPS_DEBUG"):
+        traceback.print_exc()
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(safe(f"labelops: {text}"), err=True)
+    return code

@@ -1,0 +1,203 @@
+"""A first look at a file or folder of data, to guess what its columns mean."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import SourceError, UsageError, shown
+
+__all__ = ["Guess", "look_at"]
+
+_ROWS = 500
+_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+_TEXT_NAMES = ("text", "message", "body", "content", "sentence", "document", "description")
+_KEY_NAMES = ("id", "key", "uuid", "item_id", "index")
+_CLASS_NAMES = ("label", "class", "category", "intent", "target", "answer", "truth")
+_CLASSES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What data seems to be; every part may be corrected in labelops.toml.
+
+    Parameters
+    ----------
+    format : {"csv", "jsonl", "parquet", "folder"}
+    media : {"text", "image"}
+    key, text, image : str
+        Columns; empty where there is none.
+    known : str
+        A column that seems to hold answers already; empty where there is none.
+    classes : tuple of str
+        The answers found there, sorted.
+    columns : tuple of str
+        All columns.
+    """
+
+    format: str
+    media: str
+    key: str = ""
+    text: str = ""
+    image: str = ""
+    known: str = ""
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def look_at(
+    path: Path, *, text: str | None = None, image: str | None = None, key: str | None = None
+) -> Guess:
+    """Guess what a file or folder holds from its first rows; columns that are given stand.
+
+    Parameters
+    ----------
+    path : Path
+    text, image, key : str, optional
+        Columns named by the user.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read so far, or lacks a column that was named.
+    UsageError
+        If it is of no known format.
+    """
+    if not path.exists():
+        raise SourceError("no such file or folder; mend the path", file=str(path))
+    if path.is_dir():
+        return Guess("folder", _media_of_folder(path))
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"{path}: expected a folder, or a file ending in {', '.join(_FORMATS)}; rename it"
+        )
+    rows = _first_rows(path, kind)
+    return _guess(str(path), kind, rows, text=text, image=image, key=key)
+
+
+def _media_of_folder(folder: Path) -> str:
+    files = [p for p in islice(folder.rglob("*"), _ROWS) if p.is_file()]
+    images = sum(p.suffix.lower() in _IMAGES for p in files)
+    return "image" if 2 * images > len(files) else "text"
+
+
+def _first_rows(path: Path, kind: str) -> Rows:
+    try:
+        if kind == "parquet":
+            return _parquet_rows(path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if kind == "jsonl":
+                rows = list(_json_rows(path, file))
+            else:
+                csv.field_size_limit(10_000_000)
+                delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+                rows = list(islice(csv.DictReader(file, delimiter=delimiter), _ROWS))
+    except UnicodeDecodeError:
+        raise SourceError("not UTF-8; save it as UTF-8", file=str(path)) from None
+    except csv.Error as error:
+        raise SourceError(f"not readable as CSV ({error}); mend the file", file=str(path)) from None
+    except OSError as error:
+        raise SourceError(f"cannot be read ({error.strerror})", file=str(path)) from None
+    if not rows:
+        raise SourceError("there are no rows to look at", file=str(path))
+    return rows
+
+
+def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Mapping[str, object]]:
+    for number, line in enumerate(islice((x for x in lines if x.strip()), _ROWS), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise SourceError(
+                "expected one JSON object a line", file=str(path), row=number, value=line.strip()
+            )
+        yield row
+
+
+def _parquet_rows(path: Path) -> Rows:
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    try:
+        with pq.ParquetFile(path) as file:
+            batch = next(file.iter_batches(batch_size=_ROWS), None)
+    except (ArrowException, OSError):
+        raise SourceError("not a Parquet file; mend the path", file=str(path)) from None
+    rows: Rows = [] if batch is None else batch.to_pylist()
+    if not rows:
+        raise SourceError("there are no rows to look at", file=str(path))
+    return rows
+
+
+def _guess(
+    file: str, kind: str, rows: Rows, *, text: str | None, image: str | None, key: str | None
+) -> Guess:
+    names = tuple(dict.fromkeys(name for row in rows for name in row if isinstance(name, str)))
+    for named in (text, image, key):
+        if named is not None and named not in names:
+            there = ", ".join(shown(name) for name in names[:20])
+            raise SourceError(
+                f"there is no such column; there are {there}", file=file, column=named
+            )
+    cells = {name: [str(row.get(name) or "") for row in rows] for name in names}
+    found_key = key if key is not None else _key(cells)
+    rest = {name: column for name, column in cells.items() if name != found_key}
+    found_image = image if image is not None else ("" if text is not None else _image(rest))
+    found_text = text if text is not None else ("" if found_image else _text(rest))
+    known = _known({n: c for n, c in rest.items() if n not in (found_text, found_image)})
+    return Guess(
+        format=kind,
+        media="image" if found_image else "text",
+        key=found_key,
+        text=found_text,
+        image=found_image,
+        known=known,
+        classes=tuple(sorted(set(cells[known]) - {""})) if known else (),
+        columns=names,
+    )
+
+
+def _key(cells: Mapping[str, list[str]]) -> str:
+    """Return a column that is named like a key and repeats nothing."""
+    for name, column in cells.items():
+        called = name.lower() in _KEY_NAMES or name.lower().endswith(("_id", "-id"))
+        if called and all(column) and len(set(column)) == len(column):
+            return name
+    return ""
+
+
+def _image(cells: Mapping[str, list[str]]) -> str:
+    for name, column in cells.items():
+        if all(value.lower().endswith(_IMAGES) for value in column):
+            return name
+    return ""
+
+
+def _text(cells: Mapping[str, list[str]]) -> str:
+    """Return the column named like a text, else the one with the longest cells."""
+    named = [name for wanted in _TEXT_NAMES for name in cells if name.lower() == wanted]
+    longest = max(cells, key=lambda name: sum(map(len, cells[name])), default="")
+    return named[0] if named else longest
+
+
+def _known(cells: Mapping[str, list[str]]) -> str:
+    """Return a column that is named like an answer and has few distinct cells."""
+    for name, column in cells.items():
+        distinct = {value for value in column if value}
+        if name.lower() in _CLASS_NAMES and 2 <= len(distinct) <= _CLASSES:
+            return name
+    return ""

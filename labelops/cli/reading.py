@@ -1,0 +1,383 @@
+"""The commands that show a label set as it stands; none of them changes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .base import Session, command, writing
+from .stages import said_verdict
+from .words import columns, counted, cut, emphasised, percent, safe, short
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..release import Explanation
+    from ..schema import Schema
+    from .standing import Standing
+
+__all__ = ["READING"]
+
+
+# --- status ------------------------------------------------------------------------------
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{safe(k)} {counted(n)}" for k, n in counts.items())
+
+
+def _said_standing(found: Standing, workspace: str) -> str:
+    decided = found.by_people + found.accepted
+    given = sum(found.votes.values())
+    rows = [
+        ["Items", counted(found.items), f"in {counted(found.groups, 'leakage group')}"],
+        ["Labels", counted(decided), _said_labels(found)],
+        ["Votes", counted(given), _listed(found.votes)],
+        ["Waiting", counted(sum(found.waiting.values())), _listed(found.waiting)],
+        ["People", counted(found.annotators), _said_flagged(found.flagged)],
+        ["Releases", counted(len(found.releases)), _said_releases(found)],
+    ]
+    candidate = found.candidate
+    about = (
+        "as the labels stand; none are frozen for a release"
+        if candidate is None
+        else f"candidate {getattr(candidate, 'number', '')}"
+    )
+    head = f"{click.style(safe(found.name), bold=True)}: " + (
+        f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
+        f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
+    )
+    parts = [head, columns(rows, right=[1]), _said_acceptance(found)]
+    parts += [said_verdict(found.verdict, about), f"Next: {safe(found.next)}."]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _said_labels(found: Standing) -> str:
+    parts = [f"{counted(found.by_people)} by people"]
+    parts.append(f"{counted(found.accepted)} accepted from the model")
+    if found.undecided:
+        parts.append(f"{counted(found.undecided, 'item')} without")
+    return " · ".join(parts)
+
+
+def _said_flagged(flagged: tuple[str, ...]) -> str:
+    if not flagged:
+        return ""
+    return f"not counting {', '.join(map(safe, flagged))} (flagged)"
+
+
+def _said_releases(found: Standing) -> str:
+    if not found.releases:
+        return ""
+    names = {ref: [a for a, r in found.names.items() if r == ref] for ref in found.releases}
+    newest = found.releases[-1]
+    rest = [f"{safe(a)} = {safe(r)}" for a, r in found.names.items() if r != newest]
+    also = f" ({', '.join(map(safe, names[newest]))})" if names[newest] else ""
+    return " · ".join([f"newest {safe(newest)}{also}", *rest])
+
+
+def _said_acceptance(found: Standing) -> str:
+    if found.labeler_version is None:
+        return "No labeler has learned yet."
+    hypothesis: Any = found.acceptance
+    labeler = f"Labeler {short(found.labeler_version)}"
+    if hypothesis is None:
+        return f"{labeler} proposes; none of its proposals stand as labels."
+    own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"
+    return (
+        f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
+        f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
+        f"(≤ {percent(hypothesis.error)} of the set wrong, at risk {hypothesis.risk:.3g})."
+    )
+
+
+@command("labelops status", "labelops status --json")
+def status(session: Session) -> None:
+    """Say where the label set stands and what happens next."""
+    from ..state import load
+    from .standing import standing_of
+
+    app = session.app
+    releases = tuple(m.reference for m in app.manifests())
+    found = standing_of(load(app.workspace), releases, app.clock())
+    session.show(found, _said_standing(found, app.settings.workspace))
+
+
+# --- one item ----------------------------------------------------------------------------
+
+
+def _value(value: object) -> str:
+    """Return a label's value as a person would write it."""
+    if value is None:
+        return "–"
+    return safe(value) if isinstance(value, str) else safe(json.dumps(value))
+
+
+def _when(fact: Mapping[str, Any], column: str) -> str:
+    return safe(fact.get(column) or "–")[:16].replace("T", " ")
+
+
+def _section(title: str, rows: list[list[str]], head: list[str], right: Iterable[int] = ()) -> str:
+    if not rows:
+        return ""
+    table = columns(rows, head, right=list(right), indent=2)
+    return f"{click.style(title, bold=True)}\n{table}"
+
+
+def _said_explanation(found: Explanation, payload: str | None) -> str:
+    label = found.decided
+    if label is None or label["value"] is None:
+        why = "nothing was decided yet" if label is None else label["reason"]
+        decided = f"No label: {safe(why)}."
+    else:
+        posterior: Any = label["posterior"]
+        sure = "" if posterior is None else f" (posterior {posterior:.3f})"
+        name = click.style(_value(label["value"]), bold=True)
+        method = safe(label["method"]).replace("_", " ")
+        decided = f"Label: {name}{sure}, {method}: {safe(label['reason'])}."
+    parts = [f"Item {click.style(safe(found.item_id), bold=True)}"]
+    if payload:
+        parts[0] += f"\n  {cut(payload, 200)}"
+    parts += [decided, *_evidence_of(found)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _evidence_of(found: Explanation) -> list[str]:
+    votes: list[Any] = [dict(v) for v in found.votes]
+    proposals: list[Any] = [dict(p) for p in found.proposals]
+    looks: list[Any] = [dict(p) for p in found.looks]
+    return [
+        _section(
+            "Votes",
+            [
+                [
+                    _when(v, "given_at"),
+                    safe(v["annotator"]),
+                    _value(v["value"]),
+                    safe(v["purpose"]),
+                    "yes" if v["saw_proposal"] else "",
+                    _counts(v),
+                ]
+                for v in votes
+            ],
+            ["given", "annotator", "vote", "purpose", "saw proposal", ""],
+        ),
+        _section(
+            "Proposals",
+            [
+                [
+                    _when(p, "proposed_at"),
+                    safe(p["labeler"]),
+                    short(p["labeler_version"]),
+                    _value(p["value"]),
+                    _share(p["confidence"]),
+                    "the label rests on it" if p["accepted"] else "",
+                ]
+                for p in proposals
+            ],
+            ["proposed", "labeler", "version", "proposal", "confidence", ""],
+            right=[4],
+        ),
+        _section(
+            "Asked for",
+            [
+                [safe(p["round"]), safe(p["purpose"]), safe(p["annotators"]), safe(p["reason"])]
+                for p in looks
+            ],
+            ["round", "purpose", "people", "why"],
+            right=[0, 2],
+        ),
+        _section(
+            "Suspicions",
+            [
+                [
+                    safe(f["round"]),
+                    safe(f["kind"]),
+                    _share(f["score"]),
+                    _value(f.get("suggestion")),
+                    "planted" if f.get("planted") else "",
+                ]
+                for f in found.findings
+            ],
+            ["audit", "kind", "score", "suggests", ""],
+            right=[0, 2],
+        ),
+        _section(
+            "Earlier labels",
+            [
+                [_when(e, "decided_at"), _value(e["value"]), safe(e["method"]), safe(e["reason"])]
+                for e in found.history
+            ],
+            ["decided", "label", "method", "why"],
+        ),
+    ]
+
+
+def _counts(vote: Mapping[str, Any]) -> str:
+    if vote["status"] != "given":
+        return safe(vote["status"])
+    edits = vote["revisions"] - 1
+    said = "the label rests on it" if vote["counted"] else ""
+    return said + (f" (edited {edits}×)" if edits else "")
+
+
+def _share(number: Any) -> str:
+    return "–" if number is None else f"{number:.3f}"
+
+
+@command("labelops explain T-0042")
+@click.argument("item")
+def explain(session: Session, item: str) -> None:
+    """Say why an item has its label: votes, proposals, looks, suspicions."""
+    app = session.app
+    found = app.explain(item)
+    rows = app.workspace.tables.read("items", where={"item_id": item})
+    payload = str(rows.sort_values("revision")["payload"].iloc[-1]) if len(rows) else None
+    session.show({**found.to_json(), "payload": payload}, _said_explanation(found, payload))
+
+
+# --- people, promises, schema ------------------------------------------------------------
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+@command("labelops annotators", "labelops annotators --json")
+def annotators(session: Session) -> None:
+    """Show everybody's accuracy with its interval, and who is flagged.
+
+    Judged by gold answers where there are any, else by what the others are sure of.
+    """
+    from ..state import load
+    from ..state.facts import annotator_table
+
+    state = load(session.app.workspace)
+    rows = _records(annotator_table(state))
+    for row in rows:
+        row["counts"] = row["annotator"] not in state.flagged
+    table = [
+        [
+            safe(r["annotator"]),
+            counted(r["votes"]),
+            counted(r["judged"]),
+            percent(r["accuracy"]),
+            f"{percent(r['low'])} – {percent(r['high'])}",
+            "–" if r["seconds"] != r["seconds"] else f"{r['seconds']:.1f}",
+            emphasised("fail", "flagged: ") + safe(r["reason"]) if r["flagged"] else "",
+        ]
+        for r in rows
+    ]
+    head = ["annotator", "votes", "judged", "accuracy", "95 % interval", "seconds", ""]
+    session.show(rows, columns(table, head, right=[1, 2, 3, 4, 5]) or "Nobody has voted yet.")
+
+
+@command("labelops certificates")
+def certificates(session: Session) -> None:
+    """Show every attempt to accept a model's labels, every release candidate, and δ spent.
+
+    The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
+    within δ together.
+    """
+    from ..state import load
+
+    state = load(session.app.workspace)
+    policies = state.workspace.policies
+    certificate = None if state.audit is None else state.audit.certificate
+    spent = sum(h.risk for h in state.hypotheses)
+    facts = {
+        "acceptance": {"risk": policies.accept.risk, "spent": spent},
+        "hypotheses": state.hypotheses,
+        "candidates": state.candidates,
+        "certificate": certificate,
+    }
+    tried = [
+        [
+            str(h.number),
+            short(h.labeler_version),
+            counted(h.pool_size),
+            counted(h.sample),
+            f"{h.risk:.4f}",
+            _share(h.threshold),
+            counted(h.accepted),
+            f"{h.errors}",
+            safe(h.closed or h.reason),
+        ]
+        for h in state.hypotheses
+    ]
+    frozen = [
+        [
+            str(c.number),
+            counted(c.items),
+            short(c.digest),
+            emphasised(_word(c.closed)),
+            safe(c.closed or "under audit"),
+        ]
+        for c in state.candidates
+    ]
+    head = ["", "labeler", "items", "sample", "δ", "threshold", "accepted", "errors", ""]
+    text = [
+        _section("Attempts to accept", tried, head, right=[0, 2, 3, 4, 5, 6, 7])
+        or "No attempt was made yet to accept a model's labels.",
+        f"δ spent on acceptance: {spent:.4f} of {policies.accept.risk:.4g}.",
+        _section("Release candidates", frozen, ["", "labels", "digest", "", ""], right=[0, 1])
+        or "No release candidate was frozen yet.",
+    ]
+    if certificate is not None:
+        text.append(
+            f"Random audit of the open candidate: {counted(certificate.errors, 'error')} in "
+            f"{counted(certificate.n, 'look')}; {safe(certificate.reason)}"
+        )
+    session.show(facts, "\n\n".join(text))
+
+
+def _word(closed: str) -> str:
+    return closed.split(" ", 1)[0].rstrip(":") if closed else "open"
+
+
+def _said_schema(schema: Schema) -> str:
+    old = {new: [o for o, n in schema.renames.items() if n == new] for new in schema.classes}
+    rows = [
+        [str(code), safe(name), f"was {', '.join(map(safe, old[name]))}" if old[name] else ""]
+        for code, name in enumerate(schema.classes)
+    ]
+    kind = f"{safe(schema.kind)} for {'images' if schema.media == 'image' else 'texts'}"
+    return (
+        f"{click.style(safe(schema.name), bold=True)}: {kind}, digest {short(schema.digest)}\n"
+        f"“{safe(schema.question)}”\n\n{columns(rows, ['code', 'class', ''], right=[0])}"
+    )
+
+
+@command("labelops schema")
+def schema(session: Session) -> None:
+    """Show the classes in their order, with the schema's digest."""
+    found = session.app.settings.schema
+    session.show(found, _said_schema(found))
+
+
+@command("labelops report --output report.html", "labelops report --json | jq .verdict")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The HTML file to write; an earlier one is replaced.",
+)
+def report(session: Session, output: Path) -> None:
+    """Write a self-contained HTML report on the labels as they stand.
+
+    With --json, write the same facts on stdout and no file.
+    """
+    session.note("report: gathering facts")
+    html, facts = session.app.report()
+    if not session.as_json:
+        with writing(output):
+            output.write_text(html, encoding="utf-8")
+    session.show(json.loads(facts), f"Wrote {safe(output)} ({counted(len(html.encode()))} bytes).")
+
+
+READING = (status, explain, annotators, certificates, schema, report)

@@ -1,0 +1,218 @@
+"""The commands about releases: listing, comparing, checking, naming, exporting them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .base import Session, command
+from .stages import said_verdict
+from .words import columns, counted, cut, emphasised, safe, short
+
+if TYPE_CHECKING:
+    from ..release import Diff, Manifest
+
+__all__ = ["RELEASES"]
+
+_SHOWN = 20
+FORMATS = ("csv", "jsonl", "parquet", "hugging-face", "label-studio")
+WEIGHTS = ("hard", "soft", "weighted")
+
+
+def _number(counts: Mapping[str, Any], name: str) -> str:
+    found = counts.get(name)
+    return counted(found) if isinstance(found, int | float) else "–"
+
+
+@command("labelops log", "labelops log --json")
+def log(session: Session) -> None:
+    """List all releases, newest first, with the names that mean them."""
+    app = session.app
+    manifests, names = app.manifests()[::-1], app.names
+    table = [
+        [emphasised("released", safe(m.reference)), safe(m.created_at)[:16].replace("T", " ")]
+        + [_number(m.counts, "items"), safe(m.change.get("level", ""))]
+        + [_number(m.change, k) for k in ("added", "changed", "removed")]
+        + [short(m.digest), ", ".join(safe(a) for a, r in names.items() if r == m.reference)]
+        for m in manifests
+    ]
+    head = ["release", "written", "labels", "level", "added", "changed", "removed", "digest", ""]
+    facts = [
+        {**m.to_json(), "names": sorted(a for a, r in names.items() if r == m.reference)}
+        for m in manifests
+    ]
+    session.show(facts, columns(table, head, right=[2, 4, 5, 6]) or "Nothing was released yet.")
+
+
+def _said_manifest(found: Manifest) -> str:
+    parents = ", ".join(f"{safe(p.name)}@{safe(p.version)}" for p in found.parents)
+    about: list[list[str]] = [["digest", found.digest], ["written", safe(found.created_at)]]
+    about += [["parent", parents]] if parents else []
+    for title, facts in (("counts", found.counts), ("change", found.change)):
+        about += [[title, _facts(facts)]]
+    about += [["rights", _facts(found.rights)], ["made with", _facts(found.tools)]]
+    parts = [
+        [safe(p.role), counted(p.bytes), "" if p.rows is None else counted(p.rows), safe(p.file)]
+        for p in found.parts
+    ]
+    return "\n\n".join(
+        [
+            f"{emphasised('released', safe(found.reference))}\n{columns(about, indent=2)}",
+            columns(parts, ["part", "bytes", "rows", "file"], right=[1, 2], indent=2),
+            said_verdict(found.verdict, "when it was released"),
+        ]
+    )
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return " · ".join(f"{safe(k).replace('_', ' ')} {_fact(v)}" for k, v in facts.items())
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return counted(value)
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{safe(k)} {_fact(v)}" for k, v in value.items()) + ")"
+    if isinstance(value, list):
+        return ", ".join(map(_fact, value)) or "none"
+    return safe(value)
+
+
+@command("labelops show", "labelops show digits@1.0.0 --json")
+@click.argument("reference", metavar="[REF]", required=False)
+def show(session: Session, reference: str | None) -> None:
+    """Show what a release says of itself: parts, counts, rights, verdict.
+
+    REF is name@version, name@latest or another name; by default the latest release.
+    """
+    found = session.app.manifest(reference)
+    session.show({**found.to_json(), "digest": found.digest}, _said_manifest(found))
+
+
+def _plain(value: object) -> str:
+    """Return a canonical JSON value as a person would write it."""
+    found = json.loads(value) if isinstance(value, str) else value
+    return safe(found if isinstance(found, str) else json.dumps(found))
+
+
+def _said_diff(found: Diff, before: str, after: str) -> str:
+    if found.is_empty:
+        return f"{safe(before)} and {safe(after)} have the same labels."
+    numbers = found.counts()
+    parts = [
+        f"{safe(before)} → {safe(after)}: "
+        + ", ".join(f"{counted(n)} {what}" for what, n in numbers.items())
+    ]
+    if found.schema is not None:
+        parts.append(f"The schema changed: {_facts(found.schema.to_json())}")
+    pairs = [
+        [_plain(r["before"]), "→", _plain(r["after"]), counted(r["items"])]
+        for r in found.pairs.head(_SHOWN).to_dict("records")
+    ]
+    changed = [
+        [safe(r["item_id"]), _plain(r["before"]), "→", _plain(r["after"]), cut(r["why"])]
+        for r in found.changed.head(_SHOWN).to_dict("records")
+    ]
+    parts += [columns(pairs, ["before", "", "after", "labels"], right=[3], indent=2)]
+    parts += [columns(changed, ["item", "before", "", "after", "why"], indent=2)]
+    if len(found.changed) > _SHOWN:
+        parts.append(f"  … and {counted(len(found.changed) - _SHOWN)} more (--json has all)")
+    return "\n\n".join(part for part in parts if part)
+
+
+@command("labelops diff digits@1.0.0 digits@latest")
+@click.argument("before")
+@click.argument("after")
+def diff(session: Session, before: str, after: str) -> None:
+    """Show what changed from one release to another."""
+    found = session.app.diff(before, after)
+    session.show(found, _said_diff(found, before, after))
+
+
+@command("labelops verify", "labelops verify digits@1.0.0 && echo untouched")
+@click.argument("reference", metavar="[REF]", required=False)
+def verify(session: Session, reference: str | None) -> int:
+    """Compare every byte of a release with what was released.
+
+    Needs no server. Exits 1 if anything harmful is found.
+    """
+    app = session.app
+    problems = app.verify(reference)
+    harmful = [p for p in problems if p.harmful]
+    rows = [
+        [
+            emphasised("fail" if p.harmful else "inconclusive", safe(p.kind)),
+            safe(p.file),
+            safe(p.message),
+        ]
+        for p in problems
+    ]
+    wanted = safe(reference or f"{app.settings.schema.name}@latest")
+    good = "every byte is as it was released"
+    said = f"{counted(len(harmful), 'problem')} found" if harmful else good
+    status = emphasised("fail" if harmful else "pass", "DAMAGED" if harmful else "OK")
+    text = "\n".join(
+        part for part in (f"{status}  {wanted}: {said}", columns(rows, indent=2)) if part
+    )
+    session.show({"release": wanted, "ok": not harmful, "problems": problems}, text)
+    return 1 if harmful else 0
+
+
+@command("labelops name prod digits@1.2.0")
+@click.argument("alias")
+@click.argument("reference", metavar="REF")
+def name(session: Session, alias: str, reference: str) -> None:
+    """Let a name such as `prod` mean a release from now on."""
+    found = session.app.name(alias, reference)
+    session.show({"name": alias, "release": found}, f"{safe(alias)} now means {safe(found)}.")
+
+
+@command(
+    "labelops export train/",
+    "labelops export train-csv digits@1.0.0 --format csv --weights soft",
+)
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("reference", metavar="[REF]", required=False)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(FORMATS),
+    default="parquet",
+    show_default=True,
+    help="Layout of the files.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    default="hard",
+    show_default=True,
+    help="One class, probabilities, or one class weighted by its posterior.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export in TARGET.")
+def export(
+    session: Session,
+    target: Path,
+    reference: str | None,
+    layout: str,
+    weights: str,
+    overwrite: bool,
+) -> None:
+    """Write a release's training frame into the folder TARGET.
+
+    Item contents joined, with splits that keep leakage groups together.
+    """
+    session.note("export: reading the release")
+    app = session.app
+    written = app.export(target, reference, format=layout, weights=weights, overwrite=overwrite)
+    files = sorted(p.relative_to(written).as_posix() for p in written.rglob("*") if p.is_file())
+    facts = {"folder": written, "format": layout, "weights": weights, "files": files}
+    session.show(facts, f"Wrote {counted(len(files), 'file')} into {safe(written)}.")
+
+
+RELEASES = (log, show, diff, verify, name, export)

@@ -1,0 +1,285 @@
+"""The commands that do something: one a stage, and whole passes over several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .base import Session, command
+from .words import columns, counted, emphasised, safe, short
+
+if TYPE_CHECKING:
+    from ..app import App
+    from ..ingest import Ingested
+    from ..journey import Audited, Autolabeled, Collected, Consolidated, Gated, Routed
+    from ..ports import Sent
+    from ..releasing import Released
+
+__all__ = ["STAGES", "said_verdict"]
+
+_SHOWN = 5
+
+
+# --- what stages say ---------------------------------------------------------------------
+
+
+def _said_ingested(found: Mapping[str, Ingested]) -> str:
+    if not found:
+        return "No [source.NAME] is configured: there is nothing to ingest."
+    rows = [
+        [
+            safe(name),
+            *(counted(n) for n in (f.added, f.unchanged, f.revised, f.updated)),
+            counted(f.duplicates),
+            counted(f.groups),
+        ]
+        for name, f in found.items()
+    ]
+    head = ["source", "added", "unchanged", "revised", "updated", "duplicates", "leakage groups"]
+    return columns(rows, head, right=range(1, 7))
+
+
+def _said_autolabeled(found: Autolabeled) -> str:
+    if found.labeler_version is None:
+        have = f" (so far: {counted(found.trained_on)})" if found.trained_on else ""
+        return f"Nothing proposed: {safe(found.reason)}{have}."
+    return (
+        f"Labeler {short(found.labeler_version)} learned from "
+        f"{counted(found.trained_on, 'item')} and proposed for {counted(found.proposed)} more.\n"
+        f"{counted(found.accepted)} proposals stand as labels: {safe(found.reason)}."
+    )
+
+
+def _said_routed(found: Routed) -> str:
+    waiting = f"{counted(found.waiting)} asked for earlier are still to come"
+    if not found.votes:
+        return f"Nobody else needs to look at anything now; {waiting}."
+    parts = ", ".join(f"{safe(k)} {counted(n)}" for k, n in found.by_purpose.items())
+    return f"Round {found.round} asks for {counted(found.votes, 'vote')}: {parts}; {waiting}."
+
+
+def _said_sent(found: Sent) -> str:
+    where = f"\nPeople label at {safe(found.url)}" if found.url else ""
+    return (
+        f"{counted(found.offered, 'look')} newly offered, {counted(found.known)} on offer "
+        f"before.{where}"
+    )
+
+
+def _said_collected(found: Collected) -> str:
+    lines = [
+        f"{counted(found.new, 'new vote')} of {counted(found.received, 'answer')} received; "
+        f"{counted(found.rejected)} refused."
+    ]
+    lines += [f"  refused: {safe(reason)}" for reason in found.reasons[:_SHOWN]]
+    if len(found.reasons) > _SHOWN:
+        lines.append(f"  … and {counted(len(found.reasons) - _SHOWN)} more (--json has all)")
+    return "\n".join(lines)
+
+
+def _said_consolidated(found: Consolidated) -> str:
+    lines = [
+        f"{counted(found.decided, 'label')} ({counted(found.accepted)} accepted from the model), "
+        f"{counted(found.undecided, 'item')} without enough evidence; "
+        f"{counted(found.changed)} changed just now.",
+        f"Votes were weighed by {safe(found.method).replace('_', ' ')}: {safe(found.reason)}.",
+    ]
+    if found.corrected:
+        lines.append(f"{counted(found.corrected, 'label')} corrected after the random audit.")
+    lines += [f"{safe(name)} is flagged: their votes stop counting." for name in found.flagged]
+    return "\n".join(lines)
+
+
+def _said_audited(found: Audited) -> str:
+    if not found.round:
+        return f"No audit is due: {safe(found.reason)}."
+    return (
+        f"Audit {found.round}: {safe(found.reason)}; {counted(found.found)} of "
+        f"{counted(found.planted, 'planted error')} found."
+    )
+
+
+def said_verdict(verdict: Mapping[str, Any], about: str) -> str:
+    """Return a verdict (as JSON) as a headline and a table of its checks."""
+    checks = verdict["checks"]
+    rows = [[emphasised(c["status"]), safe(c["name"]), safe(c["message"])] for c in checks]
+    status = verdict["status"]
+    return f"{emphasised(status, status.upper())}  {safe(about)}\n{columns(rows, indent=2)}"
+
+
+def _said_gated(found: Gated) -> str:
+    about = (
+        "no labels are frozen for a release yet"
+        if found.candidate is None
+        else f"candidate {found.candidate.number}: {counted(found.candidate.items, 'label')}"
+    )
+    return said_verdict(found.verdict.to_json(), about)
+
+
+def _said_released(found: Released) -> str:
+    what = found.manifest.counts.get("items", "")
+    number = counted(what, "label") if isinstance(what, int) else "labels"
+    done = "Released" if found.new else "Nothing has changed since"
+    return f"{done} {emphasised('released', safe(found.reference))}: {number}."
+
+
+# --- the commands ------------------------------------------------------------------------
+
+
+@command("labelops ingest", "labelops ingest --revise --json")
+@click.option("--revise", is_flag=True, help="Take another content under a known key as its next.")
+def ingest(session: Session, revise: bool) -> None:
+    """Take the sources' rows in as items.
+
+    Finds duplicates and leakage groups. Ingesting the same file again adds nothing; another
+    content under a known key is refused, unless --revise says it is meant.
+    """
+    session.note("ingest: reading the sources")
+    found = session.app.ingest(revise=revise)
+    session.show(found, _said_ingested(found))
+
+
+@command("labelops autolabel")
+def autolabel(session: Session) -> None:
+    """Let the labeler learn and propose labels.
+
+    Trains on the votes so far, proposes for all items, and tries on the random calibration
+    sample whether some proposals may stand as labels.
+    """
+    session.note("autolabel: learning and proposing")
+    found = session.app.autolabel()
+    session.show(found, _said_autolabeled(found))
+
+
+@command("labelops route")
+def route(session: Session) -> None:
+    """Plan who should look at what next, within the vote budget."""
+    found = session.app.route()
+    session.show(found, _said_routed(found))
+
+
+@command("labelops send")
+def send(session: Session) -> None:
+    """Offer the plan to people. Sending twice offers nothing twice."""
+    session.note("send: offering the plan")
+    found = session.app.send()
+    session.show(found, _said_sent(found))
+
+
+@command("labelops collect")
+def collect(session: Session) -> None:
+    """Take people's answers in: new, edited, skipped and deleted ones."""
+    session.note("collect: asking the queue")
+    found = session.app.collect()
+    session.show(found, _said_collected(found))
+
+
+@command("labelops consolidate")
+def consolidate(session: Session) -> None:
+    """Decide labels from the votes, where the evidence is enough."""
+    session.note("consolidate: weighing votes")
+    found = session.app.consolidate()
+    session.show(found, _said_consolidated(found))
+
+
+@command("labelops audit")
+def audit(session: Session) -> None:
+    """Look for wrong labels; suspects go back to people."""
+    session.note("audit: looking for wrong labels")
+    found = session.app.audit()
+    session.show(found, _said_audited(found))
+
+
+@command("labelops gate", "labelops gate --json || echo 'not yet'")
+def gate(session: Session) -> int:
+    """Hold the labels against the policy of [gate].
+
+    Freezes the labels as a release candidate when they are ready. Exits 1 unless every check
+    passes: inconclusive is not a pass.
+    """
+    session.note("gate: checking")
+    found = session.app.gate()
+    session.show(found, _said_gated(found))
+    return 0 if found.verdict.passed else 1
+
+
+@command("labelops release")
+def release(session: Session) -> None:
+    """Write the labels that passed the gate as the next version.
+
+    Exits 1 if the gate does not pass now.
+    """
+    session.note("release: judging once more and writing")
+    found = session.app.release()
+    session.show(found, _said_released(found))
+
+
+# --- whole passes ------------------------------------------------------------------------
+
+
+def _export_newest(app: App) -> dict[str, str]:
+    """Write the newest release's training frame beside labelops.toml, unless it is there."""
+    reference = app.manifest().reference
+    folder = app.settings.root / "exports" / reference
+    if not folder.exists():  # a folder is a whole export or none
+        app.export(folder, reference)
+    return {"release": reference, "folder": str(folder)}
+
+
+def _said_exported(found: Mapping[str, str]) -> str:
+    return f"The training frame of {safe(found['release'])} is in {safe(found['folder'])}."
+
+
+_Step = tuple[str, Callable[["App"], Any], Callable[[Any], str]]
+
+_INGEST: _Step = ("ingest", lambda app: app.ingest(), _said_ingested)
+_PASSES: dict[str, tuple[_Step, ...]] = {
+    "send": (
+        _INGEST,
+        ("autolabel", lambda app: app.autolabel(), _said_autolabeled),
+        ("route", lambda app: app.route(), _said_routed),
+        ("send", lambda app: app.send(), _said_sent),
+    ),
+    "receive": (
+        ("collect", lambda app: app.collect(), _said_collected),
+        ("consolidate", lambda app: app.consolidate(), _said_consolidated),
+        ("audit", lambda app: app.audit(), _said_audited),
+        ("gate", lambda app: app.gate(), _said_gated),
+    ),
+    "publish": (
+        ("release", lambda app: app.release(), _said_released),
+        ("export", lambda app: _export_newest(app), _said_exported),
+    ),
+}
+
+
+@command("labelops run send", "labelops run receive -q --json", name="run")
+@click.argument("which", type=click.Choice(list(_PASSES)), metavar="send|receive|publish")
+def run_pass(session: Session, which: str) -> None:
+    """Run a whole pass, as the flows do, without an orchestrator.
+
+    \b
+    send     ingest, autolabel, route, send
+    receive  collect, consolidate, audit, gate
+    publish  release, export (into exports/RELEASE beside labelops.toml)
+
+    Each may be stopped and run again at any time, also beside another of its kind. `receive`
+    exits 0 whatever the gate says; `publish` exits 1 if it does not pass.
+    """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
+    results = {}
+    for name, step, said in _PASSES[which]:
+        session.note(f"{which}: {name} …")
+        results[name] = step(session.app)
+        if not session.as_json:
+            text = said(results[name]).replace("\n", "\n" + " " * 13)
+            click.echo(f"{click.style(name, bold=True)}{' ' * (13 - len(name))}{text}")
+    if session.as_json:
+        session.show(results, "")
+
+
+STAGES = (
+    *(ingest, autolabel, route, send, collect, consolidate, audit, gate, release),
+    run_pass,
+)

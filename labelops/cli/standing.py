@@ -1,0 +1,148 @@
+"""Where a label set stands, and what happens next; reads everything and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..gate.checks import evaluate
+from ..releasing import names_of
+from ..report.of_state import counts_of
+from ..reuse import split_conflicts
+from ..state import State
+from ..state.facts import gate_facts
+from ..state.needs import all_needs, work_in_flight
+
+__all__ = ["Standing", "standing_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a label set stands.
+
+    Parameters
+    ----------
+    name, kind, media : str
+        The label set, its label kind and what its items are.
+    classes : int
+    items, groups : int
+        Items, and their leakage groups.
+    by_people, accepted, undecided : int
+        Items by how they were decided.
+    votes : mapping of purpose to int
+        Votes given.
+    baseline : int
+        Votes that three on everything would be.
+    waiting : mapping of purpose to int
+        Votes asked for that have not come.
+    annotators : int
+        People whose votes count.
+    flagged : tuple of str
+        Annotators whose votes do not count.
+    labeler_version : str or None
+    acceptance : mapping or None
+        The standing hypothesis as JSON.
+    candidate : mapping or None
+        The candidate under audit as JSON.
+    verdict : mapping
+        What the gate would say now, as JSON.
+    releases : tuple of str
+        `name@version`, oldest first.
+    names : mapping of alias to `name@version`
+    next : str
+        What happens next, in words.
+    """
+
+    name: str
+    kind: str
+    media: str
+    classes: int
+    items: int
+    groups: int
+    by_people: int
+    accepted: int
+    undecided: int
+    votes: Mapping[str, int]
+    baseline: int
+    waiting: Mapping[str, int]
+    annotators: int
+    flagged: tuple[str, ...]
+    labeler_version: str | None
+    acceptance: object | None
+    candidate: object | None
+    verdict: Mapping[str, object]
+    releases: tuple[str, ...]
+    names: Mapping[str, str]
+    next: str
+
+
+def standing_of(state: State, releases: tuple[str, ...], now: datetime) -> Standing:
+    """Gather where a label set stands.
+
+    Parameters
+    ----------
+    state : State
+    releases : tuple of str
+        `name@version`, oldest first.
+    now : datetime
+    """
+    schema, counts = state.workspace.schema, counts_of(state)
+    facts = gate_facts(state, now, split_conflicts(state.items))
+    verdict = evaluate(facts, state.workspace.policies.gate)
+    seats = state.open_seats.groupby("purpose")["open"].sum()
+    waiting = {str(k): int(v) for k, v in seats.items()}
+    return Standing(
+        name=schema.name,
+        kind=schema.kind,
+        media=schema.media,
+        classes=len(schema.classes),
+        items=counts.items,
+        groups=int(state.items["group"].nunique()),
+        by_people=counts.by_people,
+        accepted=counts.accepted,
+        undecided=counts.undecided,
+        votes=counts.votes,
+        baseline=counts.baseline,
+        waiting=waiting,
+        annotators=len(state.people),
+        flagged=state.flagged,
+        labeler_version=state.labeler_version,
+        acceptance=state.standing,
+        candidate=state.candidate,
+        verdict=verdict.to_json(),
+        releases=releases,
+        names=names_of(state),
+        next=_next(state, passed=verdict.passed, waiting=sum(waiting.values())),
+    )
+
+
+def _next(state: State, *, passed: bool, waiting: int) -> str:
+    if state.items.empty:
+        return "there are no items yet: `labelops ingest` takes them in"
+    if state.candidate is not None and passed:
+        return "the gate passes: `labelops release` writes the next version"
+    if waiting:
+        return (
+            f"{waiting:,} votes are asked for: `labelops send` offers them, people answer, "
+            "`labelops run receive` takes the answers in"
+        )
+    asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
+    if any(len(needs) for needs in all_needs(state)):
+        if budget and asked >= budget:
+            return f"the budget of {budget:,} votes is used up: raise [route] votes_total"
+        return "people are needed: `labelops run send` plans and offers what to look at"
+    if state.candidate is None and _released(state):
+        return "all labels are released; new items start the next round"
+    if state.candidate is not None and not work_in_flight(state):
+        return "all answers are in: `labelops gate` says what stands in the way of a release"
+    return "all answers are in: `labelops run receive` decides, audits and checks"
+
+
+def _released(state: State) -> bool:
+    """Say whether the newest labels are those of the last candidate, and it was released."""
+    last = state.candidates[-1] if state.candidates else None
+    if last is None or not last.closed.startswith("released") or state.undecided.size:
+        return False
+    labels = state.labels.loc[state.labels["value"].notna()]
+    return len(labels) == last.items
