@@ -33,7 +33,7 @@ from .ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
 from .kinds import kind_of
 from .kinds.choice import codes_of, values_of
 from .measure.adjudication import NO_VOTE, PENDING, WRONG
-from .ports import Detector, Labeler, Pausing, Queue, Sent, Source
+from .ports import BatchObjects, Detector, Labeler, Objects, Pausing, Queue, Sent, Source
 from .route.plan import make_plan
 from .schema import Schema
 from .state import State, Workspace, load, load_events, say
@@ -156,9 +156,16 @@ def _store_payloads(workspace: Workspace, source: Source, wanted: set[str]) -> N
     if not files:
         return
     for block in source.rows():
-        for uri, content in zip(block.frame["uri"], block.frame["content"], strict=True):
-            if uri in files:
-                workspace.objects.put_new(uri.removeprefix("object:"), content)
+        named = zip(block.frame["uri"], block.frame["content"], strict=True)
+        _put_all(workspace.objects, {u.removeprefix("object:"): c for u, c in named if u in files})
+
+
+def _put_all(objects: Objects, contents: Mapping[str, bytes]) -> None:
+    if isinstance(objects, BatchObjects):
+        objects.put_all(contents.items())
+        return
+    for name, content in contents.items():
+        objects.put_new(name, content)
 
 
 def _gold_events(

@@ -6,7 +6,7 @@ raises only errors of `labelops.errors`; an `EndError` says whether trying again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -19,6 +19,8 @@ from .schema import Schema
 __all__ = [
     "Answer",
     "BatchHands",
+    "BatchObjects",
+    "Compacting",
     "Detected",
     "Detector",
     "Hands",
@@ -350,6 +352,15 @@ class Tables(Protocol):
 
 
 @runtime_checkable
+class Compacting(Protocol):
+    """Tables whose rows lie in many small files after a while, and that can merge them."""
+
+    def compact(self, table: str) -> int:
+        """Merge small files while others read and append; return how many went. Rows stay."""
+        ...
+
+
+@runtime_checkable
 class Objects(Protocol):
     """Write-once bytes by name. Names are relative, '/'-separated, without '..'."""
 
@@ -369,4 +380,13 @@ class Objects(Protocol):
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the names that start with `prefix`, sorted."""
+        ...
+
+
+@runtime_checkable
+class BatchObjects(Objects, Protocol):
+    """Objects that can be created many at a time."""
+
+    def put_all(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Create many objects as `put_new` does; all are safe when this returns."""
         ...

@@ -62,11 +62,12 @@ class DeltaTables:
         If the root is neither a folder nor an S3 address.
     """
 
-    __slots__ = ("_options", "_root")
+    __slots__ = ("_options", "_root", "_seen")
 
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self._root = root_of(root)
         self._options = bucket_options(storage_options) if is_bucket(root) else {}
+        self._seen: dict[str, tuple[tuple[str, ...], int]] = {}
 
     def __repr__(self) -> str:
         """Name the root and nothing else: options can hold secrets."""
@@ -136,8 +137,14 @@ class DeltaTables:
         """Return a number that grows with every append; 0 for a table nobody wrote to."""
         spec = _spec(table)
         with self._mapped(spec, "reading"):
-            delta = self._open(spec)
-        return 0 if delta is None else int(delta.version())
+            # Asked before every stage: a log that holds the same entries is not read again.
+            log = _log_entries(self._uri(spec))
+            seen, version = self._seen.get(table, ((), 0))
+            if not log or log != seen:
+                delta = self._open(spec)
+                version = 0 if delta is None else int(delta.version())
+                self._seen[table] = (log, version)
+        return version
 
     def compact(self, table: str) -> int:
         """Merge small files, so that a year of hourly appends stays quick to read.
@@ -341,6 +348,16 @@ def _lists(cells: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.object_]]:
                 result[at + row] = flat[starts[row] : starts[row + 1]]
         at += len(chunk)
     return result
+
+
+def _log_entries(uri: str) -> tuple[str, ...]:
+    """Name the entries of a log on disk; empty for a bucket, and where there is none."""
+    if is_bucket(uri):
+        return ()
+    try:
+        return tuple(sorted(os.listdir(f"{uri}/_delta_log")))  # noqa: PTH208 (names suffice)
+    except FileNotFoundError:
+        return ()
 
 
 def _refuse_lost_log(uri: str) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,12 @@ from ..errors import LabelopsError, NotFoundError, UsageError, shown
 from ._storage import bucket_options, is_bucket, root_of, storage_error
 
 if TYPE_CHECKING:
-    from ..ports import Objects
+    from ..ports import BatchObjects, Objects
 
 __all__ = ["BucketObjects", "LocalObjects", "check_name", "open_objects"]
 
 _PARTIAL = ".partial-"
+_WRITERS = 8
 _CLIENT_OPTIONS = ("allow_http", "timeout", "connect_timeout", "proxy_url", "user_agent")
 
 
@@ -90,10 +92,11 @@ class LocalObjects:
         The folder; created by the first write.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_flushed", "_root")
 
     def __init__(self, root: str) -> None:
         self._root = Path(root_of(root))
+        self._flushed: set[Path] = set()
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -129,6 +132,15 @@ class LocalObjects:
             self._flush_folders(target.parent)
         return True
 
+    def put_all(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Create many objects as `put_new` does; all are safe when this returns.
+
+        Raises
+        ------
+        As `put_new`; some of the others are created then.
+        """
+        _put_all(self.put_new, contents)
+
     def get(self, name: str) -> bytes:
         """Return an object's bytes.
 
@@ -158,15 +170,13 @@ class LocalObjects:
 
     def _flush_folders(self, folder: Path) -> None:
         """Flush the new name, and the folders that may have been made for it."""
-        while True:
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            if folder == self._root:
-                return
-            folder = folder.parent
+        _flush(folder)
+        for place in (folder, *folder.parents):
+            if place == self._root or place in self._flushed:
+                break
+            _flush(place.parent)
+            # Whoever made the folder, its own name is on the disk now, and folders stay.
+            self._flushed.add(place)
 
     @contextmanager
     def _mapped(self, what: str) -> Iterator[None]:
@@ -178,6 +188,21 @@ class LocalObjects:
             if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
                 raise UsageError(f"{what}: the name runs through another object") from error
             raise storage_error(error, what) from error
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _put_all(put_new: Callable[[str, bytes], bool], contents: Iterable[tuple[str, bytes]]) -> None:
+    """Put many at once: what takes time is to wait for the disk or the bucket."""
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        for _ in pool.map(lambda named: put_new(*named), contents):
+            pass
 
 
 def _write_flushed(path: Path, content: bytes) -> None:
@@ -243,6 +268,15 @@ class BucketObjects:
                 return False
         return True
 
+    def put_all(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Create many objects as `put_new` does; all are safe when this returns.
+
+        Raises
+        ------
+        As `put_new`; some of the others are created then.
+        """
+        _put_all(self.put_new, contents)
+
     def get(self, name: str) -> bytes:
         """Return an object's bytes.
 
@@ -293,4 +327,4 @@ class BucketObjects:
 
 
 if TYPE_CHECKING:
-    _: tuple[type[Objects], type[Objects]] = (LocalObjects, BucketObjects)
+    _: tuple[type[BatchObjects], type[BatchObjects]] = (LocalObjects, BucketObjects)

@@ -20,6 +20,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..errors import SettingsError, SourceError, shown
 
@@ -168,7 +169,12 @@ def few_dimensions(features: Any, dimensions: int = 64) -> npt.NDArray[np.float6
     if size < 1 or features.shape[1] <= dimensions:
         dense = features.toarray() if sparse.issparse(features) else features
         return np.asarray(dense, dtype=np.float64)
-    projected: npt.NDArray[np.float64] = TruncatedSVD(size, random_state=0).fit_transform(features)
+    # One thread: matrices this narrow gain nothing by more, and threads that spin lose much
+    # when other work is on the machine.
+    with threadpool_limits(1):
+        projected: npt.NDArray[np.float64] = TruncatedSVD(size, random_state=0).fit_transform(
+            features
+        )
     return projected
 
 

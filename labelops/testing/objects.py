@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from labelops.errors import NotFoundError, UsageError
-from labelops.ports import Objects
+from labelops.ports import BatchObjects, Objects
 
 __all__ = ["BAD_NAMES", "ObjectsTests"]
 
@@ -95,6 +95,18 @@ class ObjectsTests:
                 )
             assert won.count(True) == 1
             assert self.stored(place)[f"race/{race}"] == bytes([won.index(True)]) * 50_000
+
+    def test_many_at_once_are_as_one_after_the_other(self, place: Path) -> None:
+        """All of a batch are stored whole, what was there stays, and a bad name is refused."""
+        objects = self.make(place)
+        if not isinstance(objects, BatchObjects):
+            pytest.skip("this end takes one object at a time")
+        objects.put_new("a/0", b"first")
+        objects.put_all((f"{'abc'[i % 3]}/{i}", bytes([i])) for i in range(30))
+        expected = {f"{'abc'[i % 3]}/{i}": bytes([i]) for i in range(30)} | {"a/0": b"first"}
+        assert self.stored(place) == expected
+        with pytest.raises(UsageError):
+            objects.put_all([("../x", b"x")])
 
     def test_large_objects(self, place: Path) -> None:
         """Bytes larger than any upload's part size come back."""

@@ -134,6 +134,17 @@ def test_a_damaged_table_is_named_with_its_remedy(
     assert not caught.value.retryable
 
 
+def test_the_version_is_asked_anew_when_the_log_has_a_new_entry(tmp_path: Path) -> None:
+    """Another opener's append and a damaged new entry are seen, though the log was read before."""
+    tables = filled(tmp_path)
+    before = tables.version("votes")
+    DeltaTables(str(tmp_path)).append("votes", votes_for(["elsewhere"]))
+    assert tables.version("votes") == before + 1
+    (_log(tmp_path) / f"{before + 2:020d}.json").touch()
+    with pytest.raises(StorageError, match="damaged"):
+        tables.version("votes")
+
+
 def test_appending_to_a_table_without_its_log_does_not_start_anew(tmp_path: Path) -> None:
     """A lost log is not taken for a new table: that would hide every old row."""
     tables = filled(tmp_path)
