@@ -1,4 +1,4 @@
-"""What the demo runs on: real digits from scikit-learn, or the invented tickets of `sample_data`."""
+"""What the demo runs on: real digits from scikit-learn, or the tickets of `sample_data`."""
 
 from __future__ import annotations
 
