@@ -214,7 +214,7 @@ class Autolabeled:
 
 def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
     """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
-    state = load(workspace)
+    state = _up_to_date(workspace, now)
     rows = _training_rows(state)
     wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
     enough = len(rows) >= wanted and len(set(rows["code"])) > 1
@@ -222,9 +222,7 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
     proposed = _propose(state, labeler, rows, is_new, now)
-    if proposed:
-        state = load(workspace)
-    reason = _try_to_accept(state, len(rows), now)
+    reason = _try_to_accept(load(workspace), len(rows), now)
     state = load(workspace)
     return Autolabeled(state.labeler_version, len(rows), proposed, len(state.accepted), reason)
 
@@ -346,7 +344,7 @@ class Routed:
 
 def route(workspace: Workspace, *, now: datetime) -> Routed:
     """Plan who should look at what next; the same state gives the same plan."""
-    state = load(workspace)
+    state = _up_to_date(workspace, now)
     last = int(state.plan["round"].max()) if len(state.plan) else 0
     draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
     rows = make_plan(
@@ -454,6 +452,7 @@ class Consolidated:
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     """Decide labels from the votes that count, or say that the evidence is not enough."""
+    collected = workspace.tables.version("votes")
     state = load(workspace)
     flagged = _flag_annotators(state, now)
     if flagged:
@@ -466,6 +465,9 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     changed = changed_labels(rows, state.labels, fixed)
     corrected = _corrections(state, revision, now)
     workspace.tables.append("labels", pd.concat([changed, corrected], ignore_index=True))
+    number, before = _last_consolidated(state)
+    if collected != before:
+        say(state, [("consolidated", "votes", number + 1, {"version": collected})], now)
     after = load(workspace).labels
     decided = after["value"].notna()
     return Consolidated(
@@ -478,6 +480,22 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         method=consensus.method,
         reason=consensus.reason,
     )
+
+
+def _last_consolidated(state: State) -> tuple[int, int]:
+    """Return how often labels were decided, and up to which version of the votes table."""
+    rows = state.latest("consolidated")
+    return (0, 0) if rows.empty else (int(rows["revision"].iloc[-1]), _body(rows)["version"])
+
+
+def _up_to_date(workspace: Workspace, now: datetime) -> State:
+    """Load the state; first decide labels from votes whose collecting run died before that."""
+    collected = workspace.tables.version("votes")
+    state = load(workspace)
+    if _last_consolidated(state)[1] != collected:
+        consolidate(workspace, now=now)
+        state = load(workspace)
+    return state
 
 
 def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
@@ -557,7 +575,7 @@ def audit(
     workspace: Workspace, features: Features, detectors: Sequence[Detector] = (), *, now: datetime
 ) -> Audited:
     """Look for wrong labels once all items are decided, before a candidate is frozen."""
-    state = load(workspace)
+    state = _up_to_date(workspace, now)
     reason = _audit_not_due(state)
     if reason:
         return Audited(0, 0, 0, 0, reason)
@@ -661,7 +679,7 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
     split_groups : mapping of group to str
         Leakage groups on two sides of a split, with explanations.
     """
-    state = load(workspace)
+    state = _up_to_date(workspace, now)
     if state.candidate is None and _freeze(state, now):
         state = load(workspace)
     facts = gate_facts(state, now, split_groups)

@@ -171,10 +171,11 @@ def release(
         manifest, new = parts.manifest, True
     else:
         raise GateNotPassed("there are no labels to release")
+    # The name first: a run killed in between finds its candidate open, and does both again.
+    _say_name(state, "latest", manifest, now)
     if candidate is not None:
         closed = dataclasses.replace(candidate, closed=f"released {manifest.reference}")
         say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
-    _say_name(state, "latest", manifest, now)
     return Released(manifest.reference, manifest, new)
 
 

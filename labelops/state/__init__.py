@@ -160,7 +160,9 @@ class State:
         """The votes that decide labels: the newest of each annotator and item."""
         rows = self.current.loc[self.current["purpose"].isin(EVIDENCE)]
         rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
-        return rows.drop_duplicates(["item_id", "annotator"], keep="last")
+        rows = rows.drop_duplicates(["item_id", "annotator"], keep="last")
+        # Sums must not depend, in their last bit, on who was quicker.
+        return rows.sort_values("vote_id", kind="stable")
 
     @cached_property
     def audit_votes(self) -> pd.DataFrame:
@@ -455,6 +457,7 @@ def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _revised_at(history: pd.DataFrame) -> pd.Series:
     """Return when each item whose content was revised got its present content, by item id."""
+    history = history.loc[history["item_id"].duplicated(keep=False)]
     contents = history.drop_duplicates(["item_id", "payload_digest"])
     revised = contents.loc[contents["item_id"].duplicated(), "item_id"]
     rows = history.loc[history["item_id"].isin(revised)].sort_values("revision", kind="stable")

@@ -94,7 +94,8 @@ def agreement(state: State) -> AgreementResult:
         ids, purpose = state.item_ids, "label"
     drawn = ids[workspace.draws("overlap", ids) < workspace.policies.route.overlap_share]
     rows = state.evidence.loc[state.evidence["item_id"].isin(drawn)]
-    rows = rows.loc[rows["purpose"] == purpose].sort_values(["given_at", "vote_id"])
+    # The first two seats are asked for at once; whoever settles a doubt comes in a later round.
+    rows = rows.loc[rows["purpose"] == purpose].sort_values(["round", "vote_id"])
     rows = rows.loc[rows.groupby("item_id").cumcount() < 2]
     return krippendorff_alpha(
         pd.factorize(rows["item_id"])[0],
