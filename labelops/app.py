@@ -25,6 +25,8 @@ from .adapters.objects import open_objects
 from .adapters.parquet import decode_parquet, encode_parquet
 from .adapters.sources import SourceSpec, open_source
 from .errors import NotFoundError, SettingsError
+from .gate.checks import evaluate
+from .gate.verdict import Verdict
 from .ingest import Ingested, Rights
 from .ports import Detector, Labeler, Objects, Queue, Sent
 from .release import (
@@ -48,6 +50,7 @@ from .report.of_state import report_facts
 from .reuse import export, split_conflicts, training_frame
 from .settings import Settings, SourceSettings, find_settings, read_settings
 from .state import Policies, State, Workspace, load, load_events
+from .state.facts import gate_facts
 
 __all__ = ["App", "open_app"]
 
@@ -273,11 +276,16 @@ class App:
     def release(self) -> Released:
         """Judge the frozen labels once more and write them as the next version.
 
+        Labels that were released as they are stay that release.
+
         Raises
         ------
         GateNotPassed
             If the gate does not pass now.
         """
+        reference = releasing.released_as(load(self.workspace))
+        if reference is not None:
+            return Released(reference, self.manifest(reference), new=False)
         self.gate().verdict.raise_if_failed()
         return releasing.release(
             self.workspace,
@@ -394,12 +402,16 @@ class App:
         """Let a name such as `prod` mean a release."""
         return releasing.name_release(self.workspace, alias, reference, now=self.clock())
 
+    def verdict(self) -> Verdict:
+        """Return what the gate would say of the labels as they stand; freezes nothing."""
+        state = load(self.workspace)
+        facts = gate_facts(state, self.clock(), split_conflicts(state.items))
+        return evaluate(facts, self.workspace.policies.gate)
+
     def report(self) -> tuple[str, str]:
         """Return the report on the label set as it stands now, as HTML and as JSON text."""
-        gated, state = self.gate(), load(self.workspace)
-        facts = report_facts(
-            state, gated.verdict.to_json(), self.clock().isoformat(), self.read_payload
-        )
+        state, now = load(self.workspace), self.clock()
+        facts = report_facts(state, self.verdict().to_json(), now.isoformat(), self.read_payload)
         return render(facts), facts_json(facts)
 
 

@@ -14,8 +14,9 @@ from datetime import datetime
 
 import pandas as pd
 
+from .digest import digest
 from .errors import GateNotPassed, NotFoundError
-from .gate.candidate import Candidate
+from .gate.candidate import Candidate, labels_digest
 from .ports import Objects
 from .release import (
     Manifest,
@@ -30,7 +31,16 @@ from .release import (
 from .release.build import Encode
 from .state import State, Workspace, load, load_events, say
 
-__all__ = ["Extras", "Released", "name_release", "names_of", "read_release", "release", "resolve"]
+__all__ = [
+    "Extras",
+    "Released",
+    "name_release",
+    "names_of",
+    "read_release",
+    "release",
+    "released_as",
+    "resolve",
+]
 
 Decode = Callable[[bytes], pd.DataFrame]
 Extras = Callable[[State, Mapping[str, object], str], Mapping[str, bytes]]
@@ -125,6 +135,16 @@ def _say_name(state: State, alias: str, manifest: Manifest, now: datetime) -> No
     body = {"digest": manifest.digest, "release": manifest.reference}
     if mine.empty or json.loads(mine["body"].iloc[-1]) != body:
         say(state, [("name", alias, number, body)], now)
+
+
+def released_as(state: State) -> str | None:
+    """Return the release that has the labels as they stand, as `name@version`; None if none."""
+    done = [c for c in state.candidates if c.closed.startswith("released")]
+    if state.candidate is not None or not done:
+        return None
+    labels = state.labels.loc[state.labels["value"].notna()]
+    same = digest(labels_digest(labels) + state.workspace.schema.digest) == done[-1].digest
+    return done[-1].closed.removeprefix("released ") if same else None
 
 
 def release(

@@ -21,6 +21,9 @@ KINDS = ("choice",)
 MEDIA = ("text", "image")
 """What an item's payload can be."""
 
+QUESTION = "Which class fits best?"
+"""What annotators are asked where a schema does not say."""
+
 
 def _clean_class(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or name != name.strip():
@@ -68,7 +71,7 @@ class Schema:
     classes: tuple[str, ...]
     kind: str = "choice"
     media: str = "text"
-    question: str = "Which class fits best?"
+    question: str = QUESTION
     renames: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -149,7 +152,7 @@ class Schema:
             classes=tuple(classes),
             kind=str(raw.get("kind", "choice")),
             media=str(raw.get("media", "text")),
-            question=str(raw.get("question", "")),
+            question=str(raw.get("question", QUESTION)),
             renames={str(k): str(v) for k, v in renames.items()},
         )
         if raw.get("digest", schema.digest) != schema.digest:

@@ -127,7 +127,7 @@ def command(
 
 _ENTRY_POINTS = "labelops.commands"
 _SAID = {
-    "demo": "Show the whole journey on samples that come along, with simulated annotators.",
+    "demo": "Show the whole journey with simulated annotators.",
     "serve": "Run the flows on their schedules.",
 }
 

@@ -52,7 +52,12 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
     parts = [head, columns(rows, right=[1]), _said_acceptance(found)]
-    parts += [said_verdict(found.verdict, about), f"Next: {safe(found.next)}."]
+    if found.released_as is not None:
+        same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
+        parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
+    if found.released_as is None or found.verdict["status"] == "fail":
+        parts += [said_verdict(found.verdict, about)]
+    parts.append(f"Next: {safe(found.next)}.")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -103,7 +108,7 @@ def status(session: Session) -> None:
 
     app = session.app
     releases = tuple(m.reference for m in app.manifests())
-    found = standing_of(load(app.workspace), releases, app.clock())
+    found = standing_of(load(app.workspace), app.verdict(), releases)
     session.show(found, _said_standing(found, app.settings.workspace))
 
 
@@ -138,7 +143,8 @@ def _said_explanation(found: Explanation, payload: str | None) -> str:
         sure = "" if posterior is None else f" (posterior {posterior:.3f})"
         name = click.style(_value(label["value"]), bold=True)
         method = safe(label["method"]).replace("_", " ")
-        decided = f"Label: {name}{sure}, {method}: {safe(label['reason'])}."
+        reason = safe(label["reason"]).removeprefix(f"{safe(label['method'])}: ")
+        decided = f"Label: {name}{sure}, {method}: {reason}."
     parts = [f"Item {click.style(safe(found.item_id), bold=True)}"]
     if payload:
         parts[0] += f"\n  {cut(payload, 200)}"
@@ -232,7 +238,10 @@ def _share(number: Any) -> str:
 @command("labelops explain T-0042")
 @click.argument("item")
 def explain(session: Session, item: str) -> None:
-    """Say why an item has its label: votes, proposals, looks, suspicions."""
+    """Say why an item has its label.
+
+    Shows its votes, proposals, who was asked to look and why, suspicions and earlier labels.
+    """
     app = session.app
     found = app.explain(item)
     rows = app.workspace.tables.read("items", where={"item_id": item})
@@ -249,9 +258,9 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 @command("labelops annotators", "labelops annotators --json")
 def annotators(session: Session) -> None:
-    """Show everybody's accuracy with its interval, and who is flagged.
+    """Show how accurate everybody is, and who is flagged.
 
-    Judged by gold answers where there are any, else by what the others are sure of.
+    With intervals; judged by gold answers where there are any, else by what the others are sure of.
     """
     from ..state import load
     from ..state.facts import annotator_table
@@ -278,7 +287,9 @@ def annotators(session: Session) -> None:
 
 @command("labelops certificates")
 def certificates(session: Session) -> None:
-    """Show every attempt to accept a model's labels, every release candidate, and δ spent.
+    """Show what was tested and certified, and the risk spent.
+
+    Every attempt to accept a model's labels, every release candidate, and δ spent.
 
     The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
     within δ together.
@@ -314,8 +325,7 @@ def certificates(session: Session) -> None:
             str(c.number),
             counted(c.items),
             short(c.digest),
-            emphasised(_word(c.closed)),
-            safe(c.closed or "under audit"),
+            emphasised(_word(c.closed), safe(c.closed or "under audit")),
         ]
         for c in state.candidates
     ]
@@ -324,7 +334,7 @@ def certificates(session: Session) -> None:
         _section("Attempts to accept", tried, head, right=[0, 2, 3, 4, 5, 6, 7])
         or "No attempt was made yet to accept a model's labels.",
         f"δ spent on acceptance: {spent:.4f} of {policies.accept.risk:.4g}.",
-        _section("Release candidates", frozen, ["", "labels", "digest", "", ""], right=[0, 1])
+        _section("Release candidates", frozen, ["", "labels", "digest", ""], right=[0, 1])
         or "No release candidate was frozen yet.",
     ]
     if certificate is not None:
@@ -354,7 +364,7 @@ def _said_schema(schema: Schema) -> str:
 
 @command("labelops schema")
 def schema(session: Session) -> None:
-    """Show the classes in their order, with the schema's digest."""
+    """Show the classes in their order."""
     found = session.app.settings.schema
     session.show(found, _said_schema(found))
 
@@ -368,9 +378,9 @@ def schema(session: Session) -> None:
     help="The HTML file to write; an earlier one is replaced.",
 )
 def report(session: Session, output: Path) -> None:
-    """Write a self-contained HTML report on the labels as they stand.
+    """Write an HTML report on the labels as they stand.
 
-    With --json, write the same facts on stdout and no file.
+    One file that works offline.     With --json, write the same facts on stdout and no file.
     """
     session.note("report: gathering facts")
     html, facts = session.app.report()

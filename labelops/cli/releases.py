@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
@@ -30,7 +30,7 @@ def _number(counts: Mapping[str, Any], name: str) -> str:
 
 @command("labelops log", "labelops log --json")
 def log(session: Session) -> None:
-    """List all releases, newest first, with the names that mean them."""
+    """List all releases, newest first."""
     app = session.app
     manifests, names = app.manifests()[::-1], app.names
     table = [
@@ -53,7 +53,8 @@ def _said_manifest(found: Manifest) -> str:
     about: list[list[str]] = [["digest", found.digest], ["written", safe(found.created_at)]]
     about += [["parent", parents]] if parents else []
     for title, facts in (("counts", found.counts), ("change", found.change)):
-        about += [[title, _facts(facts)]]
+        about += [[title, _facts({k: v for k, v in facts.items() if not _nested(v)})]]
+        about += [[safe(k), _facts(v)] for k, v in facts.items() if _nested(v)]
     about += [["rights", _facts(found.rights)], ["made with", _facts(found.tools)]]
     parts = [
         [safe(p.role), counted(p.bytes), "" if p.rows is None else counted(p.rows), safe(p.file)]
@@ -68,6 +69,10 @@ def _said_manifest(found: Manifest) -> str:
     )
 
 
+def _nested(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
 def _facts(facts: Mapping[str, Any]) -> str:
     return " · ".join(f"{safe(k).replace('_', ' ')} {_fact(v)}" for k, v in facts.items())
 
@@ -78,7 +83,7 @@ def _fact(value: object) -> str:
     if isinstance(value, int):
         return counted(value)
     if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{safe(k)} {_fact(v)}" for k, v in value.items()) + ")"
+        return "(" + ", ".join(f"{safe(k) or 'none'} {_fact(v)}" for k, v in value.items()) + ")"
     if isinstance(value, list):
         return ", ".join(map(_fact, value)) or "none"
     return safe(value)
@@ -87,9 +92,10 @@ def _fact(value: object) -> str:
 @command("labelops show", "labelops show digits@1.0.0 --json")
 @click.argument("reference", metavar="[REF]", required=False)
 def show(session: Session, reference: str | None) -> None:
-    """Show what a release says of itself: parts, counts, rights, verdict.
+    """Show what a release says of itself.
 
-    REF is name@version, name@latest or another name; by default the latest release.
+    Its parts, counts, rights, verdict and tools. REF is name@version, name@latest or another
+    name; by default the latest release.
     """
     found = session.app.manifest(reference)
     session.show({**found.to_json(), "digest": found.digest}, _said_manifest(found))

@@ -111,7 +111,7 @@ def said_verdict(verdict: Mapping[str, Any], about: str) -> str:
 
 def _said_gated(found: Gated) -> str:
     about = (
-        "no labels are frozen for a release yet"
+        "no labels are frozen for a release"
         if found.candidate is None
         else f"candidate {found.candidate.number}: {counted(found.candidate.items, 'label')}"
     )
@@ -170,7 +170,10 @@ def send(session: Session) -> None:
 
 @command("labelops collect")
 def collect(session: Session) -> None:
-    """Take people's answers in: new, edited, skipped and deleted ones."""
+    """Take people's answers in.
+
+    New, edited, skipped and deleted ones; what is known already is not counted twice.
+    """
     session.note("collect: asking the queue")
     found = session.app.collect()
     session.show(found, _said_collected(found))
@@ -207,9 +210,9 @@ def gate(session: Session) -> int:
 
 @command("labelops release")
 def release(session: Session) -> None:
-    """Write the labels that passed the gate as the next version.
+    """Write the labels that passed the gate as a version.
 
-    Exits 1 if the gate does not pass now.
+    Labels that were released as they are stay that release. Exits 1 if the gate does not pass now.
     """
     session.note("release: judging once more and writing")
     found = session.app.release()

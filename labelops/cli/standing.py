@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from ..gate.checks import evaluate
-from ..releasing import names_of
+from ..gate.verdict import Verdict
+from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
-from ..reuse import split_conflicts
 from ..state import State
-from ..state.facts import gate_facts
 from ..state.needs import all_needs, work_in_flight
 
 __all__ = ["Standing", "standing_of"]
@@ -49,6 +46,8 @@ class Standing:
         What the gate would say now, as JSON.
     releases : tuple of str
         `name@version`, oldest first.
+    released_as : str or None
+        The release that has the labels as they stand.
     names : mapping of alias to `name@version`
     next : str
         What happens next, in words.
@@ -73,23 +72,23 @@ class Standing:
     candidate: object | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
+    released_as: str | None
     names: Mapping[str, str]
     next: str
 
 
-def standing_of(state: State, releases: tuple[str, ...], now: datetime) -> Standing:
+def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> Standing:
     """Gather where a label set stands.
 
     Parameters
     ----------
     state : State
+    verdict : Verdict
+        What the gate would say now.
     releases : tuple of str
         `name@version`, oldest first.
-    now : datetime
     """
     schema, counts = state.workspace.schema, counts_of(state)
-    facts = gate_facts(state, now, split_conflicts(state.items))
-    verdict = evaluate(facts, state.workspace.policies.gate)
     seats = state.open_seats.groupby("purpose")["open"].sum()
     waiting = {str(k): int(v) for k, v in seats.items()}
     return Standing(
@@ -112,6 +111,7 @@ def standing_of(state: State, releases: tuple[str, ...], now: datetime) -> Stand
         candidate=state.candidate,
         verdict=verdict.to_json(),
         releases=releases,
+        released_as=released_as(state),
         names=names_of(state),
         next=_next(state, passed=verdict.passed, waiting=sum(waiting.values())),
     )
@@ -132,17 +132,8 @@ def _next(state: State, *, passed: bool, waiting: int) -> str:
         if budget and asked >= budget:
             return f"the budget of {budget:,} votes is used up: raise [route] votes_total"
         return "people are needed: `labelops run send` plans and offers what to look at"
-    if state.candidate is None and _released(state):
+    if released_as(state) is not None:
         return "all labels are released; new items start the next round"
     if state.candidate is not None and not work_in_flight(state):
         return "all answers are in: `labelops gate` says what stands in the way of a release"
     return "all answers are in: `labelops run receive` decides, audits and checks"
-
-
-def _released(state: State) -> bool:
-    """Say whether the newest labels are those of the last candidate, and it was released."""
-    last = state.candidates[-1] if state.candidates else None
-    if last is None or not last.closed.startswith("released") or state.undecided.size:
-        return False
-    labels = state.labels.loc[state.labels["value"].notna()]
-    return len(labels) == last.items

@@ -44,10 +44,11 @@ def init(
     image: str | None,
     key: str | None,
 ) -> None:
-    """Write a commented labelops.toml for DATA: a CSV, JSONL or Parquet file, or a folder.
+    """Write a commented labelops.toml for your data.
 
-    Guesses the format, the media and the columns from the first rows, and asks nothing. A file
-    that is there already is never overwritten.
+    DATA is a CSV, JSONL or Parquet file, or a folder of images or texts. Guesses the format,
+    the media and the columns from the first rows, and asks nothing. A file that is there
+    already is never overwritten.
     """
     target = _target(session.config)
     guess = look_at(data, text=text, image=image, key=key)
