@@ -19,6 +19,10 @@ UV_COMPILE = uv pip compile --quiet --universal --generate-hashes --python-versi
 	--no-emit-index-url --no-annotate --no-header pyproject.toml --group build
 LOCK_HEADER = \# Exact versions for Python 3.11 to 3.13, every file by its digest, no address of an index.\n\# Written by `make lock` from pyproject.toml.\n
 
+# Two workers on two cores: more threads in each would only wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-main test-server label-studio \
 	lint types imports doctest bench lock clean
@@ -32,10 +36,10 @@ demo: $(BASE)  ## install what is pinned, then run the whole journey (≤ 60 s);
 test: test-main test-server  ## every test, a real Label Studio and Prefect included
 
 test-fast: $(DEV)  ## tests without servers and long runs (≤ 60 s)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not server" $(PYTEST_ARGS)
+	@$(PARALLEL) -m "not slow and not server" $(PYTEST_ARGS)
 
 test-main: $(DEV)  ## tests without servers, long runs included
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not server" $(PYTEST_ARGS)
+	@$(PARALLEL) -m "not server" $(PYTEST_ARGS)
 
 # One process, one after the other: a Label Studio is started once, and timed runs are alone.
 test-server: label-studio  ## tests with servers in other processes, and timed runs

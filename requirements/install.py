@@ -53,7 +53,7 @@ def pip(python: Path, arguments: "list[str]", log: Path, wanted: int) -> None:
             if line.startswith(("Collecting ", "Requirement already satisfied")):
                 seen += 1
                 show(seen, wanted)
-            elif line.startswith("Installing collected"):
+            elif wanted and line.startswith("Installing collected"):
                 say("\n  unpacking ...\n")
     with log.open("a") as handle:
         handle.writelines(lines)
