@@ -21,6 +21,11 @@ from .errors import UsageError, shown
 __all__ = ["canonical_json", "digest", "digest_bytes", "keyed_digest", "seed_of", "uniforms"]
 
 
+_ENCODE = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+
+
 def _refuse_non_finite(value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{value!r} has no canonical JSON; use null for a missing number")
@@ -49,9 +54,7 @@ def canonical_json(value: object) -> str:
     """
     _refuse_non_finite(value)
     try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
+        return _ENCODE(value)
     except TypeError as error:
         raise UsageError(f"no canonical JSON for {shown(value)}: {error}") from None
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from .errors import TableError, shown
 
@@ -368,17 +369,37 @@ def _coerce(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
 
 def _coerce_text(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     missing = series.isna().to_numpy()
-    values = series.astype(object).where(~missing, None)
-    is_text = np.fromiter((isinstance(v, str) for v in values), dtype=bool, count=len(values))
-    bad = ~is_text & ~missing
-    if not column.nullable:
-        bad |= missing
+    values = series.astype(object)
+    if missing.any():
+        values = values.where(~missing, None)
+    bad = missing & (not column.nullable) | ~_is_text(values, missing)
     if column.among:
-        bad |= is_text & ~values.isin(column.among).to_numpy()
+        bad |= ~missing & ~values.isin(column.among).to_numpy()
     return values, bad
 
 
+def _is_text(values: pd.Series, missing: _Bad) -> _Bad:
+    """Say which cells are text or missing; only where one is neither are all looked at."""
+    if infer_dtype(values, skipna=True) in ("string", "empty"):
+        return np.ones(len(values), dtype=bool)
+    found = np.fromiter((isinstance(v, str) for v in values), dtype=bool, count=len(values))
+    return np.asarray(missing | found)
+
+
 def _coerce_floats(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    if not len(series) or not all(map(_is_vector, series)):
+        return _coerce_each(column, series)
+    # As they come from our own code: finite at once, or each is looked at.
+    if not np.isfinite(np.concatenate(series.to_list())).all():
+        return _coerce_each(column, series)
+    return series, np.zeros(len(series), dtype=bool)
+
+
+def _is_vector(cell: object) -> bool:
+    return type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim == 1
+
+
+def _coerce_each(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     cells: list[object] = []
     bad = np.zeros(len(series), dtype=bool)
     for row, cell in enumerate(series):
@@ -456,16 +477,36 @@ def newest(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     >>> newest(spec, check(spec, frame))["body"].tolist()
     ['"new"']
     """
-    order = [*spec.key, *([spec.revision] if spec.revision else [])]
-    ranked = frame.sort_values(order, kind="stable")
-    tied = ranked.duplicated(order, keep=False)
-    if tied.any():
-        # Rare: only repeated events reach this. Break ties by content, never by arrival.
-        content = ranked.loc[tied].astype(str).agg("\x1f".join, axis=1)
-        ranked = ranked.assign(_tie="")
-        ranked.loc[tied, "_tie"] = content
-        ranked = ranked.sort_values([*order, "_tie"], kind="stable").drop(columns="_tie")
-    return ranked.drop_duplicates(list(spec.key), keep="last").reset_index(drop=True)
+    key = list(spec.key)
+    repeated = frame.duplicated(key, keep=False).to_numpy()
+    if repeated.any():
+        kept = [frame[~repeated], _newest_of(spec, frame[repeated])]
+        frame = pd.concat([part for part in kept if len(part)])
+    if len(key) == 1 and frame[key[0]].is_monotonic_increasing:
+        return frame.reset_index(drop=True)
+    return frame.sort_values(key, kind="stable", ignore_index=True)
+
+
+def _newest_of(spec: TableSpec, rivals: pd.DataFrame) -> pd.DataFrame:
+    """Return the winner of each key among rows whose keys repeat."""
+    # Numbers for keys: sorting text costs more than everything else here.
+    places = rivals.groupby(list(spec.key), sort=False, dropna=False).ngroup().to_numpy()
+    revisions = rivals[spec.revision].to_numpy() if spec.revision else np.zeros(len(rivals))
+    order = np.lexsort((revisions, places))
+    last = np.append(places[order][1:] != places[order][:-1], True)
+    best = np.empty(places.max() + 1, dtype=revisions.dtype)
+    best[places[order[last]]] = revisions[order[last]]
+    leading = revisions == best[places]
+    tied = leading & (np.bincount(places, weights=leading)[places] > 1)
+    if not tied.any():
+        return rivals[leading]
+    # Rare: only repeated events reach this. Break ties by content, never by arrival.
+    rows = rivals[tied]
+    content = rows.astype(str).agg("\x1f".join, axis=1)
+    ranked = rows.iloc[np.argsort(content.to_numpy(dtype=object), kind="stable")]
+    winners = ranked.drop_duplicates(list(spec.key), keep="last")
+    alone = rivals[leading & ~tied]
+    return pd.concat([alone, winners]) if len(alone) else winners
 
 
 def probs_matrix(cells: pd.Series, classes: int) -> npt.NDArray[np.float64]:
@@ -488,13 +529,18 @@ def probs_matrix(cells: pd.Series, classes: int) -> npt.NDArray[np.float64]:
     >>> probs_matrix(pd.Series([np.array([0.2, 0.8]), None]), 2).tolist()
     [[0.2, 0.8], [nan, nan]]
     """
-    blank = np.full(classes, np.nan)
-    rows = [blank if cell is None else np.asarray(cell, dtype=np.float64) for cell in cells]
-    wrong = [i for i, row in enumerate(rows) if row.shape != (classes,)]
-    if wrong:
-        row = wrong[0]
+    result = np.full((len(cells), classes), np.nan)
+    known = cells.notna().to_numpy()
+    rows = [np.asarray(cell, dtype=np.float64) for cell in cells[known]]
+    wrong = next((i for i, row in enumerate(rows) if row.shape != (classes,)), None)
+    if wrong is not None:
         raise TableError(
             "proposals",
-            [f"row {row}, column 'probs': found {rows[row].shape[0]} numbers, expected {classes}"],
+            [
+                f"row {np.flatnonzero(known)[wrong]}, column 'probs': found "
+                f"{rows[wrong].shape[0]} numbers, expected {classes}"
+            ],
         )
-    return np.stack(rows) if rows else np.empty((0, classes))
+    if rows:
+        result[known] = np.concatenate(rows).reshape(-1, classes)
+    return result

@@ -16,6 +16,7 @@ from labelops.tables import (
     LABELS,
     TABLES,
     VOTES,
+    TableSpec,
     check,
     empty,
     frame_of,
@@ -213,3 +214,41 @@ def test_probs_matrix() -> None:
     assert probs_matrix(pd.Series([], dtype=object), 3).shape == (0, 3)
     with pytest.raises(TableError, match="row 0, column 'probs': found 2 numbers, expected 3"):
         probs_matrix(cells, 3)
+
+
+def test_vectors_are_checked_all_at_once_or_one_by_one() -> None:
+    """One infinite number among sound vectors is found, in the row it is in."""
+    cells = pd.Series([np.array([0.5, 0.5]), np.array([0.5, np.inf])])
+    rows = {"item_id": ["i", "j"], "revision": 0, "probs": cells, "method": "m", "reason": "r"}
+    rows |= {"evidence": "{}", "schema_digest": "d", "decided_at": NOW}
+    with pytest.raises(TableError, match="row 1, column 'probs'"):
+        frame_of(LABELS, rows, 2)
+
+
+def _newest_by_hand(rows: pd.DataFrame) -> list[tuple[object, ...]]:
+    """Return what `newest` promises, row by row and with nothing clever."""
+    best: dict[object, tuple[object, ...]] = {}
+    for row in rows.itertuples(index=False):
+        rank = (row.revision, "\x1f".join(map(str, row)), tuple(row))
+        best[row.event_id] = max(best.get(row.event_id, rank), rank)
+    return [best[key][2] for key in sorted(best, key=str)]
+
+
+@pytest.mark.parametrize("keys", [3, 40, 4000])
+def test_newest_is_what_a_plain_loop_finds(keys: int) -> None:
+    """Many, some or no repeated keys; equal revisions with other content; any order of rows."""
+    rng = np.random.default_rng(keys)
+    columns = {
+        "event_id": rng.integers(keys, size=200).astype(str).astype(object),
+        "kind": "k",
+        "subject": rng.integers(3, size=200).astype(str).astype(object),
+        "revision": rng.integers(4, size=200),
+        "body": "{}",
+        "at": NOW,
+    }
+    frame = frame_of(EVENTS, columns, 200)
+    spec = TableSpec("events", ("event_id",), EVENTS.columns, revision="revision")
+    found = newest(spec, frame)
+    assert list(found.itertuples(index=False, name=None)) == _newest_by_hand(frame)
+    shuffled = frame.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(newest(spec, shuffled), found)

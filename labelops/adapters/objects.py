@@ -66,7 +66,7 @@ def check_name(name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or any(part in ("", ".", "..") for part in parts):
         raise UsageError(f"object name {shown(name)}: a name is relative, without '..'")
-    if "\\" in name or any(not c.isprintable() for c in name):
+    if "\\" in name or not name.isprintable():
         raise UsageError(
             f"object name {shown(name)}: a name has no backslash and no control character"
         )

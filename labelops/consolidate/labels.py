@@ -115,11 +115,13 @@ def consolidate_votes(
 def _evidence(
     size: int, items: npt.NDArray[np.int64], vote_ids: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.object_]:
-    lists: list[list[str]] = [[] for _ in range(size)]
-    for item, vote_id in zip(items, vote_ids, strict=True):
-        lists[item].append(vote_id)
     result = np.empty(size, dtype=object)
-    result[:] = [tuple(sorted(found)) for found in lists]
+    result[:] = [()] * size
+    # Most items of a large set have no vote: only those that have one are looked at.
+    order = np.argsort(items, kind="stable")
+    places, starts = np.unique(items[order], return_index=True)
+    for place, found in zip(places, np.split(vote_ids[order], starts[1:]), strict=False):
+        result[place] = tuple(sorted(found))
     return result
 
 
@@ -174,10 +176,9 @@ def label_rows(
         ],
         default="nobody has looked and no proposal is accepted",
     ).astype(object)
-    proposed = rows["probs"].to_numpy(dtype=object)
     cells = np.empty(n, dtype=object)
-    for place, own in enumerate(consensus.posterior):
-        cells[place] = proposed[place] if by_model[place] else own
+    cells[:] = list(consensus.posterior)
+    cells[by_model] = rows["probs"].to_numpy(dtype=object)[by_model]
     return frame_of(
         LABELS,
         {
@@ -202,14 +203,14 @@ def _evidence_texts(
     rows: pd.DataFrame,
     hypothesis: int | None,
 ) -> npt.NDArray[np.object_]:
-    versions = rows["labeler_version"].to_numpy()
-    texts = np.empty(len(votes), dtype=object)
-    for place, ids in enumerate(votes):
-        texts[place] = canonical_json(
-            {"hypothesis": hypothesis, "labeler_version": versions[place], "votes": []}
-            if by_model[place]
-            else {"votes": list(ids)}
-        )
+    versions = rows["labeler_version"].to_numpy(dtype=object)
+    texts: npt.NDArray[np.object_] = np.full(len(votes), canonical_json({"votes": []}), object)
+    for version in pd.unique(versions[by_model]):
+        accepted = {"hypothesis": hypothesis, "labeler_version": version, "votes": []}
+        texts[by_model & (versions == version)] = canonical_json(accepted)
+    voted = np.fromiter(map(bool, votes), dtype=bool, count=len(votes))
+    for place in np.flatnonzero(voted & ~by_model):
+        texts[place] = canonical_json({"votes": list(votes[place])})
     return texts
 
 
