@@ -25,7 +25,7 @@ PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-main test-server label-studio \
-	lint types imports doctest bench lock clean
+	lint types imports doctest docs bench lock clean
 
 help:  ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -62,6 +62,9 @@ imports: $(DEV)  ## layers: imports go down only
 
 doctest: $(DEV)  ## the examples in the documentation of functions
 	@$(BIN)/python -m pytest -q --doctest-modules labelops flows $(PYTEST_ARGS)
+
+docs: $(DEV)  ## write the reference of commands from their --help
+	@$(BIN)/python docs/build_reference.py
 
 bench: $(DEV)  ## the benchmarks, as a table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
