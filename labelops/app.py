@@ -200,18 +200,11 @@ class App:
 
         All sources are read before anything of them is stored as an item.
         """
-        found = {}
+        intakes = []
         for source in self.settings.sources:
             spec = self._spec(source)
-            found[source.name] = journey.ingest(
-                self.workspace,
-                open_source(spec),
-                spec.rights,
-                now=self.clock(),
-                revise=revise,
-                gold=source.gold,
-            )
-        return found
+            intakes.append(journey.Intake(open_source(spec), spec.rights, source.gold))
+        return journey.ingest(self.workspace, intakes, now=self.clock(), revise=revise)
 
     def _spec(self, source: SourceSettings) -> SourceSpec:
         settings = self.settings
@@ -266,7 +259,11 @@ class App:
 
     def audit(self) -> journey.Audited:
         """Look for wrong labels."""
-        return journey.audit(self.workspace, self.features, self.detectors, now=self.clock())
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # Matrices this narrow gain nothing by threads, which spin while others want the cores.
+        with threadpool_limits(1):
+            return journey.audit(self.workspace, self.features, self.detectors, now=self.clock())
 
     def gate(self) -> journey.Gated:
         """Freeze the labels when they are ready and hold them against the policy."""

@@ -25,7 +25,7 @@ from .autolabel.proposals import check_answers, proposals_frame
 from .collect import accept_votes
 from .consolidate.labels import changed_labels
 from .digest import canonical_json, digest, seed_of
-from .errors import SchemaError, shown
+from .errors import SchemaError, SourceError, shown
 from .gate.candidate import ADJUDICATED, Candidate, labels_digest
 from .gate.checks import evaluate
 from .gate.verdict import Verdict
@@ -39,19 +39,21 @@ from .schema import Schema
 from .state import State, Workspace, load, load_events, say
 from .state.facts import annotator_table, gate_facts
 from .state.needs import all_needs, work_in_flight
-from .tables import LABELS, PLAN, frame_of
+from .tables import ITEMS, LABELS, PLAN, frame_of, newest
 
 __all__ = [
     "Autolabeled",
     "Collected",
     "Consolidated",
     "Gated",
+    "Intake",
     "Routed",
     "audit",
     "autolabel",
     "collect",
     "consolidate",
     "gate",
+    "ingest",
     "route",
     "send",
 ]
@@ -99,81 +101,131 @@ def _refuse_lost(before: Schema, schema: Schema) -> None:
 # --- ingest ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A source and what its owner says of it.
+
+    Parameters
+    ----------
+    source : Source
+    rights : Rights
+        What the source's owner allows.
+    gold : str
+        Name of the attribute that holds known answers; empty for none.
+    """
+
+    source: Source
+    rights: Rights
+    gold: str = ""
+
+
 def ingest(
-    workspace: Workspace,
-    source: Source,
-    rights: Rights,
-    *,
-    now: datetime,
-    revise: bool = False,
-    gold: str = "",
-) -> Ingested:
-    """Take all rows of a source into the items table, or none of them.
+    workspace: Workspace, intakes: Sequence[Intake], *, now: datetime, revise: bool = False
+) -> dict[str, Ingested]:
+    """Take all rows of all sources into the items table, or none of any; by source's name.
 
     Parameters
     ----------
     workspace : Workspace
-    source : Source
-    rights : Rights
-        What the source's owner allows.
+    intakes : sequence of Intake
     now : datetime
     revise : bool
         Take another payload under a known key as its next revision.
-    gold : str
-        Name of the attribute that holds known answers; empty for none.
 
     Raises
     ------
     SourceError, ChangedPayloadError
-        For what is wrong with the file; the workspace stays as it was.
+        For what is wrong with a file; the workspace stays as it was.
     """
     state = load(workspace)
-    blocks = [block.frame.drop(columns="content") for block in source.rows()]
-    raw = pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
-    found = ingest_rows(
-        raw,
-        state.items,
-        source=source.name,
-        rights=rights,
-        key=workspace.key,
-        now=now,
-        revise=revise,
-    )
-    known = _gold_events(found.new, gold, workspace)
-    _store_payloads(workspace, source, set(found.new["payload"]))
-    workspace.tables.append("items", found.new)
+    items, found, known = state.items, {}, []
+    for intake in intakes:
+        raw = _raw_rows(intake.source)
+        took = ingest_rows(
+            raw,
+            items,
+            source=intake.source.name,
+            rights=intake.rights,
+            key=workspace.key,
+            now=now,
+            revise=revise,
+        )
+        known += _gold_events(took.new, raw, intake.gold, workspace)
+        found[intake.source.name] = took
+        if len(intakes) > 1:
+            items = newest(ITEMS, pd.concat([items, took.new], ignore_index=True))
+    for intake in intakes:
+        _store_payloads(workspace, intake.source, set(found[intake.source.name].new["payload"]))
+    # Known answers first: a run killed in between finds the items new, and says both again.
     say(state, known, now)
+    every = [took.new for took in found.values()]
+    workspace.tables.append("items", pd.concat(every, ignore_index=True) if every else items[:0])
     return found
+
+
+def _raw_rows(source: Source) -> pd.DataFrame:
+    blocks = [block.frame.drop(columns="content") for block in source.rows()]
+    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
+
+
+_HELD = 64_000_000
+"""Bytes of files kept from the first reading; a source with more is read a second time."""
+
+
+def _read(source: Source) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """Return all rows without what files hold, and the files by URI as far as they are kept."""
+    blocks, held, size = [], dict[str, bytes](), 0
+    for block in source.rows():
+        blocks.append(block.frame.drop(columns="content"))
+        files = block.frame["uri"].notna()
+        for uri, content in zip(
+            block.frame["uri"][files], block.frame["content"][files], strict=True
+        ):
+            if size + len(content) <= _HELD:
+                held[uri] = content
+                size += len(content)
+    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows(), held
 
 
 def _no_rows() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in RAW_COLUMNS if name != "content"}, dtype=object)
 
 
-def _store_payloads(workspace: Workspace, source: Source, wanted: set[str]) -> None:
+def _store_payloads(
+    workspace: Workspace, source: Source, wanted: set[str], held: Mapping[str, bytes]
+) -> None:
     """Store the files that items refer to, under their digests, before any item does."""
     files = {name for name in wanted if name.startswith("object:")}
+    _put_all(workspace.objects, {uri: held[uri] for uri in files & held.keys()})
+    files -= held.keys()
     if not files:
         return
     for block in source.rows():
         named = zip(block.frame["uri"], block.frame["content"], strict=True)
-        _put_all(workspace.objects, {u.removeprefix("object:"): c for u, c in named if u in files})
+        _put_all(workspace.objects, {uri: content for uri, content in named if uri in files})
 
 
 def _put_all(objects: Objects, contents: Mapping[str, bytes]) -> None:
+    named = [(uri.removeprefix("object:"), contents[uri]) for uri in sorted(contents)]
     if isinstance(objects, BatchObjects):
-        objects.put_all(contents.items())
+        objects.put_all(named)
         return
-    for name, content in contents.items():
+    for name, content in named:
         objects.put_new(name, content)
 
 
 def _gold_events(
-    items: pd.DataFrame, column: str, workspace: Workspace
+    items: pd.DataFrame, raw: pd.DataFrame, column: str, workspace: Workspace
 ) -> list[tuple[str, str, int, dict[str, object]]]:
     """Return an event for every item whose owner gave a known answer."""
     if not column:
         return []
+    if not raw["attributes"].str.contains(f"{canonical_json(column)}:", regex=False).any():
+        raise SourceError(
+            "there is no such column for `gold`; correct the name or leave it out",
+            file=str(raw["file"].iloc[0]),
+            column=column,
+        )
     events: list[tuple[str, str, int, dict[str, object]]] = []
     kind = kind_of(workspace.schema)
     for item_id, revision, text in zip(
@@ -181,9 +233,29 @@ def _gold_events(
     ):
         answer = json.loads(text).get(column)
         if answer not in (None, ""):
-            value = kind.canonical(str(answer), workspace.schema)
+            try:
+                value = kind.canonical(str(answer), workspace.schema)
+            except SchemaError as error:
+                raise _misanswered(error, raw, item_id, column, answer) from None
             events.append(("gold", item_id, int(revision), {"value": value}))
     return events
+
+
+def _misanswered(
+    error: SchemaError, raw: pd.DataFrame, item_id: str, column: str, answer: object
+) -> SourceError:
+    """Name the row whose known answer is none of the schema's."""
+    rows = raw.loc[raw["key"] == item_id]
+    file, row = (
+        (None, None) if rows.empty else (str(rows["file"].iloc[0]), int(rows["row"].iloc[0]))
+    )
+    return SourceError(
+        f"{error}; mend the cell, or add the class to the schema",
+        file=file,
+        row=row,
+        column=column,
+        value=answer,
+    )
 
 
 # --- autolabel ---------------------------------------------------------------------------

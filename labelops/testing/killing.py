@@ -17,14 +17,36 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from ..ports import BatchHands, Detector, Hands, Labeler, Objects, Pausing, Queue, Source, Tables
+from ..ports import (
+    BatchHands,
+    BatchObjects,
+    Detector,
+    Hands,
+    Labeler,
+    Objects,
+    Pausing,
+    Queue,
+    Source,
+    Tables,
+)
 
 __all__ = ["READING", "Trap", "trapped"]
 
 READING = frozenset({"get", "list", "offers", "read", "receive", "rows", "version"})
 """Calls that leave a workspace as it was; a kill at one is a kill between two others."""
 
-_PORTS = (Tables, Objects, Queue, Pausing, Hands, BatchHands, Labeler, Detector, Source)
+_PORTS = (
+    Tables,
+    Objects,
+    BatchObjects,
+    Queue,
+    Pausing,
+    Hands,
+    BatchHands,
+    Labeler,
+    Detector,
+    Source,
+)
 T = TypeVar("T")
 
 
