@@ -139,8 +139,9 @@ def ingest(
     """
     state = load(workspace)
     items, found, known = state.items, {}, []
+    held: dict[str, bytes] = {}
     for intake in intakes:
-        raw = _raw_rows(intake.source)
+        raw = _raw_rows(intake.source, held)
         took = ingest_rows(
             raw,
             items,
@@ -155,7 +156,8 @@ def ingest(
         if len(intakes) > 1:
             items = newest(ITEMS, pd.concat([items, took.new], ignore_index=True))
     for intake in intakes:
-        _store_payloads(workspace, intake.source, set(found[intake.source.name].new["payload"]))
+        wanted = set(found[intake.source.name].new["payload"])
+        _store_payloads(workspace, intake.source, wanted, held)
     # Known answers first: a run killed in between finds the items new, and says both again.
     say(state, known, now)
     every = [took.new for took in found.values()]
@@ -163,28 +165,21 @@ def ingest(
     return found
 
 
-def _raw_rows(source: Source) -> pd.DataFrame:
-    blocks = [block.frame.drop(columns="content") for block in source.rows()]
-    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
-
-
 _HELD = 64_000_000
-"""Bytes of files kept from the first reading; a source with more is read a second time."""
+"""Bytes of files kept from the first reading; what is beyond is read a second time."""
 
 
-def _read(source: Source) -> tuple[pd.DataFrame, dict[str, bytes]]:
-    """Return all rows without what files hold, and the files by URI as far as they are kept."""
-    blocks, held, size = [], dict[str, bytes](), 0
+def _raw_rows(source: Source, held: dict[str, bytes]) -> pd.DataFrame:
+    """Return all rows without what files hold; keep the files, by URI, as far as they are few."""
+    blocks, size = [], sum(map(len, held.values()))
     for block in source.rows():
         blocks.append(block.frame.drop(columns="content"))
-        files = block.frame["uri"].notna()
-        for uri, content in zip(
-            block.frame["uri"][files], block.frame["content"][files], strict=True
-        ):
-            if size + len(content) <= _HELD:
+        files = block.frame.loc[block.frame["uri"].notna(), ["uri", "content"]]
+        for uri, content in files.itertuples(index=False):
+            if uri not in held and size + len(content) <= _HELD:
                 held[uri] = content
                 size += len(content)
-    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows(), held
+    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
 
 
 def _no_rows() -> pd.DataFrame:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
 
 from .digest import digest
-from .errors import GateNotPassed, NotFoundError
+from .errors import ConflictError, GateNotPassed, NotFoundError
 from .gate.candidate import Candidate, labels_digest
-from .ports import Objects
+from .ports import Compacting, Objects
 from .release import (
     Manifest,
     Reference,
@@ -30,6 +31,7 @@ from .release import (
 )
 from .release.build import Encode
 from .state import State, Workspace, load, load_events, say
+from .tables import TABLES
 
 __all__ = [
     "Extras",
@@ -196,7 +198,18 @@ def release(
     if candidate is not None:
         closed = dataclasses.replace(candidate, closed=f"released {manifest.reference}")
         say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
+    _compact(workspace)
     return Released(manifest.reference, manifest, new)
+
+
+def _compact(workspace: Workspace) -> None:
+    """Merge the small files of the rounds before the release, where tables are made of files."""
+    if not isinstance(workspace.tables, Compacting):
+        return
+    for name in TABLES:
+        # Somebody else may be at it; the release is made, and the next one will merge the rest.
+        with suppress(ConflictError):
+            workspace.tables.compact(name)
 
 
 def _passed(state: State, candidate: Candidate | None) -> tuple[dict[str, object], datetime]:
