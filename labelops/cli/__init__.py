@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from .. import __version__
-from .base import Group, config_option, quiet_option, run
+from .base import Group, global_options, run
 from .reading import READING
 from .releases import RELEASES
 from .stages import STAGES
@@ -21,6 +21,7 @@ __all__ = ["labelops", "main"]
 
 @click.group(
     cls=Group,
+    params=global_options(),
     invoke_without_command=True,
     context_settings={"max_content_width": 100},
     epilog="""\b
@@ -41,8 +42,6 @@ Exit codes:
 
 Results go to stdout, progress to stderr. --config and -q may also stand after the command.""",
 )
-@config_option()
-@quiet_option()
 @click.version_option(__version__, prog_name="labelops", message="%(prog)s %(version)s")
 @click.pass_context
 def labelops(ctx: click.Context) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,13 +21,11 @@ from .words import json_text, safe
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["Group", "Session", "command", "run"]
+__all__ = ["Group", "Session", "command", "global_options", "run", "writing"]
 
 DEFECT, PIPE, STOPPED = 70, 141, 130
 """Exit codes beside those of `labelops.errors`: a defect of labelops (EX_SOFTWARE), and what
 shells report for SIGPIPE and SIGINT."""
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Session:
@@ -71,54 +69,50 @@ def _session(attribute: str) -> Callable[[click.Context, click.Parameter, Any], 
     return keep
 
 
-def config_option(*, hidden: bool = False) -> Callable[[F], F]:
-    """Add `--config`."""
-    return click.option(
-        "--config",
-        metavar="PATH",
-        expose_value=False,
-        hidden=hidden,
-        callback=_session("config"),
-        help="labelops.toml or its folder; by default the nearest above this folder.",
-    )
+def global_options(*, hidden: bool = False) -> list[click.Parameter]:
+    """Return `--config` and `--quiet`, which may stand before and after a command's name."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="PATH",
+            expose_value=False,
+            hidden=hidden,
+            callback=_session("config"),
+            help="labelops.toml or its folder; by default the nearest above this folder.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            hidden=hidden,
+            callback=_session("quiet"),
+            help="No progress on stderr.",
+        ),
+    ]
 
 
-def quiet_option(*, hidden: bool = False) -> Callable[[F], F]:
-    """Add `--quiet`."""
-    return click.option(
-        "-q",
-        "--quiet",
+def _json_option() -> click.Parameter:
+    return click.Option(
+        ["--json", "as_json"],
         is_flag=True,
         expose_value=False,
-        hidden=hidden,
-        callback=_session("quiet"),
-        help="No progress on stderr.",
+        callback=_session("as_json"),
+        help="Write the result as JSON.",
     )
-
-
-_json_option = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    expose_value=False,
-    callback=_session("as_json"),
-    help="Write the result as JSON.",
-)
 
 
 def command(
-    *examples: str, name: str | None = None, short_help: str | None = None
+    *examples: str, name: str | None = None
 ) -> Callable[[Callable[..., object]], click.Command]:
     """Make a command that gets the session, with `--json` and examples below its help."""
+    title = "Example" if len(examples) == 1 else "Examples"
+    lines = "\n".join(f"  {line}" for line in examples)
 
     def make(function: Callable[..., object]) -> click.Command:
-        wrapped = click.pass_obj(function)
-        for option in (quiet_option(hidden=True), config_option(hidden=True), _json_option):
-            wrapped = option(wrapped)
-        lines = "\n".join(f"  {line}" for line in examples)
-        title = "Example" if len(examples) == 1 else "Examples"
         epilog = f"\b\n{title}:\n{lines}"
-        return click.command(name, epilog=epilog, short_help=short_help)(wrapped)
+        made = click.command(name, epilog=epilog)(click.pass_obj(function))
+        made.params += [_json_option(), *global_options(hidden=True)]
+        return made
 
     return make
 

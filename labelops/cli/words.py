@@ -134,7 +134,8 @@ def columns(
 
     Examples
     --------
-    >>> print(columns([["cat", "12"], ["dog", "7"]], ["class", "labels"], right=[1]))
+    >>> table = columns([["cat", "12"], ["dog", "7"]], ["class", "labels"], right=[1])
+    >>> print(click.unstyle(table))
     class  labels
     cat        12
     dog         7
