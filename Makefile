@@ -66,8 +66,10 @@ doctest: $(DEV)  ## the examples in the documentation of functions
 docs: $(DEV)  ## write the reference of commands from their --help
 	@$(BIN)/python docs/build_reference.py
 
-bench: $(DEV)  ## the benchmarks, as a table
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+bench: $(DEV)  ## the benchmarks, each a table with time and memory
+	@set -e; for name in ingest collect journey; do \
+		$(BIN)/python -m benchmarks.$$name $(ARGS); \
+	done
 
 lock:  ## resolve the locks anew (needs uv)
 	@$(UV_COMPILE) --group dev --output-file requirements/dev.txt >/dev/null
