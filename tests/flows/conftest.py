@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+import httpx
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from labelops.adapters.local_queue import LocalQueue
 from labelops.app import App, open_app
 from labelops.schema import Schema
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 
+T = TypeVar("T")
 PEOPLE = ("ann", "ben", "cat", "dan", "eve", "fay", "gil")
 
 SETTINGS = """
@@ -65,8 +75,6 @@ class World:
 
     def label(self) -> int:
         """Let the people work until nothing is open."""
-        from labelops.adapters.local_queue import LocalQueue
-
         queue = LocalQueue(self.config.parent / "workspace" / "queue")
         return work(queue, self.people(), self.truth)
 
@@ -103,3 +111,82 @@ def make_world(tmp_path: Path) -> Callable[..., World]:
 def world(make_world: Callable[..., World]) -> World:
     """Return a label set of 200 digits."""
     return make_world()
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A Prefect server in another process."""
+
+    url: str
+    environ: dict[str, str]
+
+    def get(self, path: str, body: object = None) -> Any:
+        """Ask the server over plain HTTP, with none of the code under test."""
+        if body is None:
+            answer = httpx.get(self.url + path, timeout=30)
+        else:
+            answer = httpx.post(self.url + path, json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def artifact(self, key: str) -> str:
+        """Return the newest artifact of a key."""
+        return str(self.get(f"/artifacts/{key}/latest")["data"])
+
+
+def until(promise: str, seconds: float, look: Callable[[], T | None]) -> T:
+    """Return what `look` finds, looking again until it finds something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.25)
+    pytest.fail(f"not within {seconds:.0f} s: {promise}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that this suite started, and its children, politely first."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """Start a real Prefect server on loopback for the whole run, with a home of its own."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    url = f"http://127.0.0.1:{port}/api"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")} | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    log = (home / "server.log").open("wb")
+    process = subprocess.Popen(
+        [*command, "--port", port], env=environ, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        until("the Prefect server is up", 180, lambda: _healthy(url, process, home))
+        yield PrefectServer(url, environ)
+    finally:
+        stop(process)
+        log.close()
+
+
+def _healthy(url: str, process: subprocess.Popen[bytes], home: Path) -> bool | None:
+    if process.poll() is not None:
+        pytest.fail(f"the Prefect server ended: {(home / 'server.log').read_text()[-2000:]}")
+    try:
+        return httpx.get(f"{url}/health", timeout=2).is_success or None
+    except httpx.TransportError:
+        return None

@@ -1,0 +1,200 @@
+"""Serve the three flows of a label set on the schedules of its labelops.toml.
+
+Two runs of one label set never start at once from here: one process serves them one at a
+time, and the server cancels a run of a deployment that is still running elsewhere. Should
+two overlap all the same (somebody runs a flow by hand), that is harmless: every stage only
+appends, and what was already said is not said twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+from prefect import Flow, get_client, serve
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.schedules import Cron, Interval, Schedule
+from prefect.settings import PREFECT_API_URL
+from prefect.types.entrypoint import EntrypointType
+
+from labelops.errors import EndRefused, EndUnavailable, LabelopsError, SettingsError, shown
+from labelops.settings import FILE, ScheduleSettings, Settings, find_settings, read_settings
+
+from .publish import publish
+from .receive import receive
+from .send import send
+from .stages import Summary
+
+__all__ = ["FLOWS", "deployments", "main", "schedule_of"]
+
+FLOWS: Mapping[str, Flow[[str], dict[str, Summary]]] = {
+    "send": send,
+    "receive": receive,
+    "publish": publish,
+}
+"""The flows of a label set by the name of their schedule."""
+
+_ONE_AT_A_TIME = ConcurrencyLimitConfig(
+    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+)
+
+_LONGEST = 366 * 86_400
+"""Seconds between two runs, at most: a year."""
+
+
+def schedule_of(text: str, name: str, timezone: str = "UTC") -> Schedule | None:
+    """Read a schedule: five cron fields, a number of seconds, or nothing.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the setting, for messages.
+    timezone : str
+        Of a cron expression.
+
+    Raises
+    ------
+    SettingsError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> schedule_of("*/15 * * * *", "receive").cron
+    '*/15 * * * *'
+    >>> schedule_of("90", "receive").interval.total_seconds(), schedule_of("", "receive")
+    (90.0, None)
+    """
+    words = text.split()
+    if not words:
+        return None
+    if len(words) == 1:
+        return Interval(timedelta(seconds=_seconds(words[0], name)))
+    zone = _zone(timezone)
+    if len(words) != 5:
+        raise _no_schedule(text, name)
+    try:
+        return Cron(" ".join(words), timezone=zone)
+    except ValueError:
+        raise _no_schedule(text, name) from None
+
+
+def _seconds(text: str, name: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise _no_schedule(text, name) from None
+    if not 1 <= seconds <= _LONGEST:
+        raise SettingsError(f"schedule.{name} is {shown(text)} seconds, expected 1 to {_LONGEST}")
+    return seconds
+
+
+def _no_schedule(text: str, name: str) -> SettingsError:
+    return SettingsError(
+        f"schedule.{name} is {shown(text)}, expected five cron fields such as '*/15 * * * *', "
+        "a number of seconds, or nothing"
+    )
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        raise SettingsError(
+            f"schedule.timezone is {shown(name)}, expected a name such as 'Europe/Berlin'"
+        ) from None
+
+
+def deployments(settings: Settings, config: Path) -> list[RunnerDeployment]:
+    """Return a deployment of each flow, named after the label set, with its schedule.
+
+    Parameters
+    ----------
+    settings : Settings
+    config : Path
+        The labelops.toml they were read from; the flows' only parameter.
+
+    Raises
+    ------
+    SettingsError
+        If a schedule is none.
+    """
+    times = _schedules(settings.schedule)
+    return [
+        RunnerDeployment.from_flow(
+            flow,
+            name=settings.schema.name,
+            schedule=times[name],
+            parameters={"config": str(config.resolve())},
+            concurrency_limit=_ONE_AT_A_TIME,
+            description=flow.description,
+            tags=["labelops", settings.schema.name],
+            # By module, so that a clone (`flows`) and an installation load their own.
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for name, flow in FLOWS.items()
+    ]
+
+
+def _schedules(settings: ScheduleSettings) -> dict[str, Schedule | None]:
+    return {n: schedule_of(getattr(settings, n), n, settings.timezone) for n in FLOWS}
+
+
+def _check_server() -> None:
+    """Refuse to serve without a server that answers; a temporary one would run no schedules."""
+    address = PREFECT_API_URL.value()
+    if not address:
+        raise SettingsError(
+            "PREFECT_API_URL is not set; start a server with `prefect server start` and set it, "
+            "such as to http://127.0.0.1:4200/api"
+        )
+    try:
+        with get_client(sync_client=True) as client:
+            client.request("GET", "/admin/version")
+    except PrefectHTTPStatusError as error:
+        code = error.response.status_code
+        message = f"the Prefect server answered {code}; see PREFECT_API_URL and its credentials"
+        kind = EndRefused if code in (401, 403) else EndUnavailable
+        raise kind(message) from None
+    except httpx.HTTPError as error:
+        raise EndUnavailable(
+            f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); "
+            "is it running?"
+        ) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve a label set's flows until interrupted; the command `labelops serve`.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or that of the error which was reported.
+    """
+    parser = argparse.ArgumentParser(
+        prog="labelops serve",
+        description="Run send, receive and publish on the schedules of labelops.toml.",
+    )
+    parser.add_argument("--config", help=f"{FILE}, or its folder; the nearest above by default")
+    given = parser.parse_args(argv)
+    try:
+        path = Path(given.config) if given.config else find_settings(Path.cwd())
+        path = path / FILE if path.is_dir() else path
+        ready = deployments(read_settings(path), path)
+        _check_server()
+    except LabelopsError as error:
+        sys.stderr.write(f"labelops: {error}\n")
+        return error.exit_code
+    serve(*ready, limit=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

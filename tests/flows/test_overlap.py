@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from labelops.state import State, load
+
+from .conftest import World
+
+# A process of its own that waits for its start, so that two really run beside each other.
+_RUN = """
+import sys
+from labelops.app import open_app
+from flows.receive import run_receive
+from flows.send import run_send
+app = open_app(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+run_receive(app)
+run_send(app)
+"""
+
+
+def run_at_once(world: World, processes: int) -> None:
+    """Run `receive` and `send` in so many processes that start together."""
+    command = [sys.executable, "-c", _RUN, str(world.config)]
+
+    pipe = subprocess.PIPE
+    started = [
+        subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
+        for _ in range(processes)
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in started:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def said(state: State) -> tuple[object, ...]:
+    """Return what a label set says, without the times at which it was said."""
+    votes = state.votes.sort_values("vote_id")[["vote_id", "item_id", "annotator", "value"]]
+    labels = state.labels.sort_values("item_id")[["item_id", "value", "method", "posterior"]]
+    seats = state.open_seats.sort_values(["item_id", "purpose"])
+    asked = seats[["item_id", "purpose", "open", "exclude"]]
+    facts = state.labeler_version, state.standing and state.standing.to_body()
+    return (votes.to_csv(index=False), labels.to_csv(index=False), asked.to_csv(index=False), facts)
+
+
+@pytest.mark.slow
+def test_flows_of_two_processes_at_once_say_what_one_says(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Round by round, two overlapping runs leave the votes, labels and plan of a serial run."""
+    monkeypatch.setenv("LABELOPS_KEY", "the same draws in both")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))
+    alone, beside = make_world("alone", 120), make_world("beside", 120)
+    for _ in range(4):
+        run_at_once(alone, 1)
+        run_at_once(beside, 2)
+        one, two = load(alone.open().workspace), load(beside.open().workspace)
+        assert said(one) == said(two)
+        assert alone.label() == beside.label()
+    assert len(one.votes) > 100
+    assert one.labels["value"].notna().any()

@@ -1,0 +1,190 @@
+"""The flows on a real Prefect server in another process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_BATCH_INTERVAL,
+    temporary_settings,
+)
+
+from flows.publish import publish
+from flows.receive import receive
+from flows.send import send
+from flows.stages import TASKS
+from labelops.errors import EndUnavailable, SettingsError
+from labelops.state import load
+
+from .conftest import PrefectServer, World, stop, until
+
+pytestmark = [
+    pytest.mark.server,
+    # Prefect 3.8 leaves the closing of its clients' sockets and loops to the interpreter.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def server(prefect_server: PrefectServer) -> Iterator[PrefectServer]:
+    """Let the flows of this process use the server."""
+    quick = {
+        PREFECT_API_URL: prefect_server.url,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.1,
+    }
+    with temporary_settings(quick):
+        yield prefect_server
+
+
+def runs_of(server: PrefectServer, config: Path, **state: Any) -> list[dict[str, Any]]:
+    """Return the flow runs about a label set, oldest first."""
+    body = {"flow_runs": {"state": state}, "sort": "START_TIME_ASC"} if state else {}
+    found = server.get("/flow_runs/filter", body)
+    return [run for run in found if run["parameters"].get("config") == str(config.resolve())]
+
+
+def tasks_of(server: PrefectServer, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a flow run's task runs by name, once all of them are known to have ended."""
+
+    def look() -> dict[str, dict[str, Any]] | None:
+        found = server.get("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+        done = found and all(t["state_type"] in ("COMPLETED", "FAILED") for t in found)
+        return {t["name"]: t for t in found} if done else None
+
+    return until("the server knows how every task ended", 30, look)
+
+
+def test_a_round_leaves_its_tasks_and_artifacts_on_the_server(
+    server: PrefectServer, world: World
+) -> None:
+    """One task a stage, the path as the only parameter, a plan and a verdict to read."""
+    config = str(world.config)
+    sent = send(config)
+    plan = server.artifact("digits-plan")
+    assert f"{sent['route']['votes']} new votes asked for" in plan
+    assert "random calibration sample" in plan
+    world.label()
+    received = receive(config)
+    assert received["collect"]["new"] == sent["route"]["votes"]
+    assert server.artifact("digits-verdict").startswith("# INCONCLUSIVE: digits")
+    published = publish(config)
+    assert published["release"]["reference"] is None
+    runs = runs_of(server, world.config)
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert all(run["parameters"] == {"config": config} for run in runs)
+    stages = [set(tasks_of(server, run)) for run in runs]
+    assert {"ingest", "autolabel", "route", "queue"} in stages
+    assert {"collect", "consolidate", "audit", "gate"} in stages
+    assert {"release", "reuse"} in stages
+
+
+def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(
+    server: PrefectServer, make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the stage that met it is run again; secrets and contents are nowhere on the server."""
+    token, key = "5ecre7" * 6, "the-key-of-all-draws"
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", token)
+    monkeypatch.setenv("LABELOPS_KEY", key)
+    monkeypatch.setattr(TASKS["queue"], "retry_delay_seconds", [0.0, 0.0, 0.0])
+    queue = '[queue]\ntype = "label-studio"\nurl = "http://127.0.0.1:9"\n'
+    world = make_world("down", extra=queue)
+    with pytest.raises(EndUnavailable):
+        send(str(world.config))
+    (run,) = runs_of(server, world.config)
+    assert run["state_type"] == "FAILED"
+    assert "EndUnavailable" in run["state"]["message"]
+    assert "\n" not in run["state"]["message"]
+    done = tasks_of(server, run)
+    assert {name: t["run_count"] for name, t in done.items()} == {
+        "ingest": 1,
+        "autolabel": 1,
+        "route": 1,
+        "queue": 4,
+    }
+
+    def logged() -> bool | None:
+        found = server.get("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+        return any("EndUnavailable" in line["message"] for line in found) or None
+
+    until("the error is in the server's logs", 30, logged)
+    kept = b"".join(p.read_bytes() for p in Path(server.environ["PREFECT_HOME"]).glob("*.db*"))
+    assert str(world.config).encode() in kept
+    assert token.encode() not in kept
+    assert key.encode() not in kept
+
+
+def test_what_is_wrong_for_good_is_not_tried_again(
+    server: PrefectServer, make_world: Callable[..., World]
+) -> None:
+    """A setting that cannot work fails the first attempt, and says what to set."""
+    world = make_world("wrong", extra='[labeler]\ntype = "oracle"\n')
+    with pytest.raises(SettingsError, match=r"labeler\.type is 'oracle'"):
+        send(str(world.config))
+    (run,) = runs_of(server, world.config)
+    assert "labeler.type is 'oracle'" in run["state"]["message"]
+    assert tasks_of(server, run)["autolabel"]["run_count"] == 1
+
+
+def test_a_served_label_set_runs_when_its_schedule_says(
+    prefect_server: PrefectServer, make_world: Callable[..., World]
+) -> None:
+    """Served from another process, with nobody pressing a button; stopped without a trace."""
+    times = '[schedule]\nsend = 4\nreceive = ""\npublish = ""\n'
+    world = make_world("served", extra=times)
+    text = world.config.read_text().replace('name = "digits"', 'name = "served-digits"')
+    world.config.write_text(text)
+    environ = prefect_server.environ | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
+    log = (world.config.parent / "serve.log").open("wb")
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "flows.deploy", "--config", str(world.config)],
+        cwd=_PROJECT,
+        env=environ,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+    def completed() -> dict[str, Any] | None:
+        if serving.poll() is not None:
+            pytest.fail(f"serving ended: {Path(log.name).read_text()[-2000:]}")
+        found = runs_of(prefect_server, world.config, type={"any_": ["COMPLETED"]})
+        return found[0] if found else None
+
+    try:
+        run = until("a scheduled run is completed", 120, completed)
+    finally:
+        stop(serving)
+        log.close()
+    assert run["auto_scheduled"]
+    assert run["deployment_id"]
+    assert "served-digits" in run["tags"]
+    assert "random calibration sample" in prefect_server.artifact("served-digits-plan")
+    assert len(load(world.open().workspace).plan) > 0
+    assert not _processes_of(serving.pid)
+    deployment = prefect_server.get(f"/deployments/{run['deployment_id']}")
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    assert [s["active"] for s in deployment["schedules"]] == [False]
+
+
+def _processes_of(session: int) -> list[int]:
+    """Return the living processes of a session that this suite started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.getsid(int(entry.name)) == session:
+                found.append(int(entry.name))
+        except ProcessLookupError:
+            continue
+    return found

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.states import Failed
+
+from flows.publish import run_publish
+from flows.receive import run_receive
+from flows.send import run_send
+from flows.stages import STAGES, TASKS, Summary, app_of, opened
+from labelops import errors
+
+from .conftest import World, write_world
+
+Done = list[dict[str, Summary]]
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Done]:
+    """Run rounds of all flows, without Prefect, until there is a release."""
+    world = write_world(tmp_path_factory.mktemp("released") / "digits", items=120)
+    app, done = world.open(), Done()
+    for _ in range(12):
+        sent = run_send(app)
+        world.label()
+        done.append(sent | run_receive(app) | run_publish(app))
+        if done[-1]["release"]["new"]:
+            return world, done
+    pytest.fail(f"no release in {len(done)} rounds: {done[-1]['release']['reason']}")
+
+
+def test_rounds_of_all_stages_end_in_a_release_and_its_training_frame(
+    released: tuple[World, Done],
+) -> None:
+    """A folder of scans and some people become a version and a folder to train on."""
+    world, done = released
+    last = done[-1]
+    assert list(last) == list(STAGES)
+    assert done[0]["ingest"]["scans"]["added"] == 120
+    assert last["ingest"]["scans"]["added"] == 0
+    assert last["gate"]["status"] == "pass"
+    assert last["release"]["reference"] == last["reuse"]["reference"] == "digits@1.0.0"
+    folder = Path(last["reuse"]["folder"])
+    assert folder == world.config.parent / "exports" / "digits@1.0.0"
+    sidecar = json.loads((folder / "labelops.json").read_text())
+    assert (sidecar["rows"], sidecar["manifest_digest"]) == (120, last["release"]["digest"])
+    assert Path(last["reuse"]["report"]).is_file()
+    app = world.open()
+    labels = app.read().labels
+    right = [world.truth[i] == v for i, v in zip(labels["item_id"], labels["value"], strict=True)]
+    assert sum(right) / len(right) > 1 - app.settings.gate.error
+
+
+def test_publish_again_changes_nothing_and_writes_a_lost_training_frame_again(
+    released: tuple[World, Done],
+) -> None:
+    """A run that died between release and export is made whole by the next."""
+    world, done = released
+    app, first = world.open(), done[-1]
+    folder = Path(first["reuse"]["folder"])
+    before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    again = run_publish(app)
+    assert not again["release"]["new"]
+    assert again["release"]["reason"]
+    assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
+    folder.rename(folder.with_name("lost"))
+    assert run_publish(world.open())["reuse"] == first["reuse"]
+    assert {p.name for p in folder.iterdir()} == set(before)
+
+
+def test_nothing_to_publish_is_an_answer_with_a_reason(world: World) -> None:
+    """Before anything passes the gate, publish says why, raises nothing and writes nothing."""
+    app = world.open()
+    run_send(app)
+    done = run_publish(app)
+    assert done["release"]["reference"] is done["reuse"]["folder"] is None
+    assert "certified error" in done["release"]["reason"]
+    assert not (world.config.parent / "exports").exists()
+
+
+def test_summaries_are_json_and_without_contents(make_world: Callable[..., World]) -> None:
+    """What stages say they did can be kept as JSON, and quotes no item."""
+    folder = make_world("texts").config.parent
+    text = "a very private complaint"
+    rows = "\n".join(f"t{i},{text} about parcel {i * 7919}" for i in range(40))
+    (folder / "mail.csv").write_text(f"id,body\n{rows}\n", encoding="utf-8")
+    (folder / "labelops.toml").write_text(
+        '[schema]\nname = "mail"\nclasses = ["a", "b"]\n'
+        '[source.mail]\npath = "mail.csv"\nkey = "id"\ntext = "body"\n',
+        encoding="utf-8",
+    )
+    with opened(str(folder / "labelops.toml")) as app:
+        done = run_send(app) | run_receive(app) | run_publish(app)
+    assert text not in json.dumps(done, allow_nan=False)
+
+
+def test_no_labeler_is_no_obstacle(make_world: Callable[..., World]) -> None:
+    """With `labeler.type = "none"` people are asked about everything."""
+    world = make_world(extra='[labeler]\ntype = "none"\n')
+    done = run_send(world.open())
+    assert done["autolabel"]["reason"] == "no labeler is configured"
+    assert done["queue"]["offered"] > 0
+
+
+def test_errors_go_through_unchanged(world: World) -> None:
+    """A stage's error reaches the caller as what it is."""
+    app = world.open()
+    run_send(app)
+    scans = world.config.parent / "scans"
+    (scans / "0000.png").write_bytes((scans / "0001.png").read_bytes())
+    with pytest.raises(errors.ChangedPayloadError, match="digit-0000"):
+        run_send(world.open())
+
+
+def test_an_open_label_set_is_shared_by_what_runs_inside(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inside `opened`, the same path (however written) is the same label set; outside, not."""
+    config = str(world.config)
+    app = world.open()
+    with opened(config, app) as same:
+        assert same is app is app_of(config)
+        monkeypatch.chdir(world.config.parent)
+        assert app_of("labelops.toml") is app
+        with opened(config) as inner:
+            assert inner is app
+    assert app_of(config) is not app
+
+
+def test_retryable_errors_are_the_only_ones_tried_again() -> None:
+    """The task's condition follows `LabelopsError.retryable`; strangers are not tried again."""
+
+    def again(error: BaseException) -> Any:
+        condition: Any = TASKS["queue"].retry_condition_fn
+        return condition(TASKS["queue"], None, Failed(data=error))
+
+    assert again(errors.EndUnavailable("down"))
+    assert again(errors.EndTimeout("slow"))
+    assert again(errors.ConflictError("somebody else"))
+    assert not again(errors.EndRefused("wrong token"))
+    assert not again(errors.SettingsError("a bound"))
+    assert not again(ValueError("a defect"))
+    assert not again(KeyboardInterrupt())
