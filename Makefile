@@ -63,7 +63,7 @@ imports: $(DEV)  ## layers: imports go down only
 doctest: $(DEV)  ## the examples in the documentation of functions
 	@$(BIN)/python -m pytest -q --doctest-modules labelops flows $(PYTEST_ARGS)
 
-docs: $(DEV)  ## write the reference of commands from their --help
+docs: $(DEV)  ## write the reference: commands from their --help, settings from their docstrings
 	@$(BIN)/python docs/build_reference.py
 
 bench: $(DEV)  ## the benchmarks, each a table with time and memory
