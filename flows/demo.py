@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sample", nargs="?", default="digits", choices=sorted(SAMPLES))
     parser.add_argument("--folder", default="demo", help="where the demo writes (default: demo)")
     parser.add_argument(
+        "--prepare", action="store_true", help="only make Prefect's database, once a machine"
+    )
+    parser.add_argument(
         "--label-studio",
         action="store_true",
         help="label in a real Label Studio: the one of LABEL_STUDIO_URL and "
@@ -82,6 +86,11 @@ def _say(text: str) -> None:
 
 def _run(args: argparse.Namespace, stack: ExitStack) -> int:
     started = time.monotonic()
+    if args.prepare:
+        _start_prefect()
+        return 0
+    # The server takes seconds to start; meanwhile the sample is written and opened.
+    starting = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_prefect)
     sample = SAMPLES[args.sample]()
     folder = _fresh(Path(args.folder) / sample.name)
     queue = "label-studio" if args.label_studio else "local"
@@ -90,8 +99,9 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> int:
     _say(f"labelops demo: {sample.total} {sample.name}, annotators are simulated, in {folder}")
     if args.label_studio:
         stack.enter_context(_label_studio(folder))
-    stack.enter_context(_prefect())
+    sample.write(folder, sample.first)
     demo = _Demo.opened(folder, sample, stack)
+    stack.enter_context(_prefect(starting))
     first = demo.release_of(sample.first)
     _say(f"{sample.total - sample.first} new items arrive")
     second = demo.release_of(sample.total)
@@ -128,12 +138,21 @@ def _label_studio(folder: Path) -> Iterator[None]:
             del os.environ["LABEL_STUDIO_URL"], os.environ["LABEL_STUDIO_API_KEY"]
 
 
+def _start_prefect() -> None:
+    """Reach Prefect's server: the one of the environment, or a temporary one, started by this."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client.hello().raise_for_status()
+
+
 @contextmanager
-def _prefect() -> Iterator[None]:
-    """Start Prefect's server once for all flow runs, unless there is one already."""
-    _say("starting Prefect (the first time takes longest)")
+def _prefect(starting: Future[None]) -> Iterator[None]:
+    """Wait until Prefect's server is there, and run flows on it."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+    _say("waiting for Prefect's server (the very first time takes longest)")
+    starting.result()
     # A heartbeat tells a crashed run from a long one, and makes every run end up to a second
     # late. The demo's runs are short, and it watches them itself.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):

@@ -17,6 +17,7 @@ __all__ = ["SAMPLES", "Sample", "digits", "tickets"]
 _POLICY = """
 [audit]
 repeats = 1
+rounds = 1
 """
 
 

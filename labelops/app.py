@@ -206,6 +206,14 @@ class App:
             intakes.append(journey.Intake(open_source(spec), spec.rights, source.gold))
         return journey.ingest(self.workspace, intakes, now=self.clock(), revise=revise)
 
+    def _known_images(self) -> dict[str, tuple[str, str, str | None]]:
+        """Return the images taken in before by digest, so that they are not decoded again."""
+        if self.settings.schema.media != "image":
+            return {}
+        items = load(self.workspace).items
+        columns = (items[c] for c in ("payload", "media_type", "sketch"))
+        return dict(zip(items["payload_digest"], zip(*columns, strict=True), strict=True))
+
     def _spec(self, source: SourceSettings) -> SourceSpec:
         settings = self.settings
         expires = None
@@ -226,6 +234,7 @@ class App:
             image=source.image or None,
             group=source.group or None,
             media=settings.schema.media,
+            known=self._known_images(),
             rights=Rights(
                 licence=source.licence or None,
                 purposes=source.purposes or None,

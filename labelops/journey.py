@@ -327,7 +327,11 @@ def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     if reached or len(rows) >= state.workspace.policies.accept.growth * last["items"]:
         return rows, True
     known = json.loads(state.workspace.objects.get(last["object"]))
-    return pd.DataFrame({"item_id": known["items"], "code": known["codes"]}), False
+    # As values: codes of an earlier schema would mean other classes now.
+    codes = codes_of(known["values"], state.workspace.schema)
+    rows = pd.DataFrame({"item_id": known["items"], "code": codes})
+    # An item revised since has no vote on what it says now.
+    return rows.loc[rows["item_id"].isin(state.votes["item_id"])].reset_index(drop=True), False
 
 
 def _propose(
@@ -352,7 +356,8 @@ def _propose(
         workspace.tables.append("proposals", frame)
     if version not in set(state.fits["subject"]):
         name = f"training/{digest([version])[:32]}.json"
-        body = {"codes": rows["code"].tolist(), "items": rows["item_id"].tolist()}
+        values = values_of(rows["code"], schema).tolist()
+        body = {"items": rows["item_id"].tolist(), "values": values}
         workspace.objects.put_new(name, canonical_json(body).encode())
         event = {"items": len(rows), "labeler": labeler.name, "object": name}
         say(state, [("fit", version, len(state.fits), event)], now)
@@ -690,9 +695,6 @@ def audit(
     )
 
 
-_AUDITS_A_CANDIDATE = 2
-
-
 def _audit_not_due(state: State) -> str:
     if state.candidate is not None:
         return "the labels are frozen for a release"
@@ -706,7 +708,7 @@ def _audit_not_due(state: State) -> str:
     if labels_digest(labels) in set(done["subject"]):
         return "these labels were audited already"
     before = [json.loads(body)["candidates"] for body in done["body"]]
-    if before.count(len(state.candidates)) >= _AUDITS_A_CANDIDATE:
+    if before.count(len(state.candidates)) >= state.workspace.policies.audit.rounds:
         return "audited often enough before this release"
     return ""
 
@@ -772,7 +774,10 @@ def _last_verdict(state: State, candidate: Candidate) -> object:
 
 
 def _freeze(state: State, now: datetime) -> bool:
-    """Freeze the labels when nothing is in flight and they differ from the last release's."""
+    """Freeze the labels when nothing is in flight and they are not those judged last.
+
+    Labels that failed are not tried again as they are, in the hope of a luckier sample.
+    """
     labels = state.labels.loc[state.labels["value"].notna()]
     if labels.empty or work_in_flight(state) or not _audit_not_due(state):
         return False
@@ -783,11 +788,13 @@ def _freeze(state: State, now: datetime) -> bool:
     released = [c for c in state.candidates if c.closed.startswith("released")]
     if released and released[-1].digest == digest(found):
         return False
-    failed = sum(c.closed.startswith("failed") for c in state.candidates)
+    failed = [c for c in state.candidates if c.closed.startswith("failed")]
+    if failed and failed[-1].digest == digest(found):
+        return False
     candidate = Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
-        stream=failed + 1,
+        stream=len(failed) + 1,
         items=len(labels),
         digest=digest(found),
     )

@@ -73,6 +73,8 @@ class SourceSpec:
         Largest image.
     rights : Rights
         What the owner allows.
+    known : mapping of SHA-256 to (URI, media type, sketch)
+        Images taken in before: they are read and compared by digest, and not decoded again.
 
     Raises
     ------
@@ -96,6 +98,9 @@ class SourceSpec:
     max_file: int = 50_000_000
     max_pixels: int = 50_000_000
     rights: Rights = field(default_factory=Rights)
+    known: Mapping[str, tuple[str, str, str | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
@@ -305,11 +310,14 @@ class Blocks:
 
     def _stored(self, content: bytes) -> tuple[object, ...]:
         # Texts do without Pillow and what the perceptual hash needs.
+        self._bytes += len(content)
+        sha = digest_bytes(content)
+        if sha in self.spec.known:
+            uri, media_type, sketch = self.spec.known[sha]
+            return (None, content, uri, sha, media_type, sketch)
         from .images import read_image
 
         image = read_image(content, self.spec.max_pixels)
-        self._bytes += len(content)
-        sha = digest_bytes(content)
         uri = f"object:payloads/{sha[:2]}/{sha}.{image.suffix}"
         return (None, content, uri, sha, image.media_type, image.sketch)
 

@@ -21,6 +21,8 @@ class AuditPolicy:
         Largest share of the set that one audit may suspect.
     repeats : int
         Random partitions that every learner is held out over; more is steadier and slower.
+    rounds : int
+        Most audits before a release; one follows another only if labels changed in between.
     annotator_floor : float in [0, 1]
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
 
@@ -33,11 +35,13 @@ class AuditPolicy:
     planted: float = 0.02
     suspects: float = 0.05
     repeats: int = 2
+    rounds: int = 2
     annotator_floor: float = 0.7
 
     def __post_init__(self) -> None:
         for name in ("planted", "suspects", "annotator_floor"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")
-        if self.repeats < 1:
-            raise SettingsError(f"audit.repeats is {self.repeats}, expected 1 or more")
+        for name in ("repeats", "rounds"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 1 or more")
