@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 # A stamp says which lock is installed, so that a second run installs nothing.
 BASE := $(VENV)/installed-base
 DEV := $(VENV)/installed-dev
+# Prefect's database is made once a machine, as part of installing.
+PREPARED := $(VENV)/prepared-prefect
 SOURCES := pyproject.toml setup.py requirements/install.py
 UV_COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-annotate --no-header pyproject.toml --group build
@@ -30,8 +32,12 @@ PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 help:  ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: $(BASE)  ## install what is pinned, then run the whole journey (≤ 60 s); ARGS="tickets"
+demo: $(BASE) $(PREPARED)  ## install what is pinned, then run the whole journey (≤ 60 s); ARGS="tickets"
 	@$(BIN)/labelops demo $(ARGS)
+
+$(PREPARED): $(BASE)
+	@$(BIN)/labelops demo --prepare
+	@touch $@
 
 test: test-main test-server  ## every test, a real Label Studio and Prefect included
 
