@@ -31,14 +31,14 @@ purposes = ["training"]
 seed = 12
 training = 16
 calibration = 10
-overlap_share = 0.6
+overlap_share = 1.0
 [accept]
 error = 0.3
 [audit]
 repeats = 1
 planted = 0.1
 [gate]
-error = 0.2
+error = 0.25
 agreement = 0.0
 """
 

@@ -50,7 +50,7 @@ def error_for_status(status: int, said: str, asked: str) -> EndError:
     said : str
         The server's own words; shortened and quoted.
     asked : str
-        Method and path, for the message.
+        Method, path and server, for the message.
 
     Examples
     --------
@@ -253,7 +253,9 @@ class Api:
         if response.status_code == httpx.codes.NOT_FOUND and gone_is_fine:
             return None
         if not 200 <= response.status_code < 300:
-            raise error_for_status(response.status_code, _detail(response), asked)
+            raise error_for_status(
+                response.status_code, _detail(response), f"{asked} at {self.url}"
+            )
         if not response.content:
             return None
         try:
