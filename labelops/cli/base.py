@@ -189,15 +189,9 @@ def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(
-            None if argv is None else list(argv),
-            prog_name="labelops",
-            standalone_mode=False,
-            obj=Session(),
-            color=False if os.environ.get("NO_COLOR") else None,
-        )
+        code = _invoke(cli, sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return code
     except (KeyboardInterrupt, click.Abort):
         return _say("stopped; what was done is kept, and the same command goes on", STOPPED)
     except BrokenPipeError:
@@ -216,6 +210,17 @@ def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
             "report it; run with LABELOPS_DEBUG=1 for a traceback",
             DEFECT,
         )
+
+
+def _invoke(cli: click.Group, argv: list[str]) -> int:
+    """Call the command; not by `cli.main`, which exits 1 by itself when a pipe is closed."""
+    colour = False if os.environ.get("NO_COLOR") else None
+    try:
+        with cli.make_context("labelops", argv, obj=Session(), color=colour) as context:
+            code = cli.invoke(context)
+            return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
 
 
 def _usage(error: click.ClickException) -> str:

@@ -260,7 +260,8 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def annotators(session: Session) -> None:
     """Show how accurate everybody is, and who is flagged.
 
-    With intervals; judged by gold answers where there are any, else by what the others are sure of.
+    Accuracies have intervals. People are judged by gold answers where there are any, else by
+    what the others are sure of.
     """
     from ..state import load
     from ..state.facts import annotator_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..gate.verdict import Verdict
+from ..gate.verdict import PASS, Verdict
 from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
@@ -113,14 +113,14 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         releases=releases,
         released_as=released_as(state),
         names=names_of(state),
-        next=_next(state, passed=verdict.passed, waiting=sum(waiting.values())),
+        next=_next(state, verdict, sum(waiting.values())),
     )
 
 
-def _next(state: State, *, passed: bool, waiting: int) -> str:
+def _next(state: State, verdict: Verdict, waiting: int) -> str:
     if state.items.empty:
         return "there are no items yet: `labelops ingest` takes them in"
-    if state.candidate is not None and passed:
+    if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops release` writes the next version"
     if waiting:
         return (
@@ -135,5 +135,9 @@ def _next(state: State, *, passed: bool, waiting: int) -> str:
     if released_as(state) is not None:
         return "all labels are released; new items start the next round"
     if state.candidate is not None and not work_in_flight(state):
-        return "all answers are in: `labelops gate` says what stands in the way of a release"
+        against = ", ".join(c.name for c in verdict.checks if c.status != PASS)
+        return (
+            f"all answers are in, and no more are planned; in the way of a release: {against}. "
+            "`labelops run receive` takes corrected answers in; the bounds are under [gate]"
+        )
     return "all answers are in: `labelops run receive` decides, audits and checks"
