@@ -1,0 +1,1 @@
+"""What labelops costs, measured beside a bound or a peer; see README.md."""
