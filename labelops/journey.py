@@ -774,29 +774,22 @@ def _last_verdict(state: State, candidate: Candidate) -> object:
 
 
 def _freeze(state: State, now: datetime) -> bool:
-    """Freeze the labels when nothing is in flight and they are not those judged last.
-
-    Labels that failed are not tried again as they are, in the hope of a luckier sample.
-    """
+    """Freeze the labels when nothing is in flight and they are not those judged last."""
     labels = state.labels.loc[state.labels["value"].notna()]
     if labels.empty or work_in_flight(state) or not _audit_not_due(state):
+        return False
+    if state.judged_already:
         return False
     limit = state.workspace.policies.gate.open_findings * len(state.items)
     if state.suspicions["item_id"].nunique() > limit:
         return False
-    found = labels_digest(labels) + state.workspace.schema.digest
-    released = [c for c in state.candidates if c.closed.startswith("released")]
-    if released and released[-1].digest == digest(found):
-        return False
-    failed = [c for c in state.candidates if c.closed.startswith("failed")]
-    if failed and failed[-1].digest == digest(found):
-        return False
+    failed = sum(c.closed.startswith("failed") for c in state.candidates)
     candidate = Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
-        stream=len(failed) + 1,
+        stream=failed + 1,
         items=len(labels),
-        digest=digest(found),
+        digest=state.labels_digest(labels),
     )
     say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
     return True

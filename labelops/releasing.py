@@ -15,9 +15,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from .digest import digest
 from .errors import ConflictError, GateNotPassed, NotFoundError
-from .gate.candidate import Candidate, labels_digest
+from .gate.candidate import Candidate
 from .ports import Compacting, Objects
 from .release import (
     Manifest,
@@ -145,7 +144,7 @@ def released_as(state: State) -> str | None:
     if state.candidate is not None or not done:
         return None
     labels = state.labels.loc[state.labels["value"].notna()]
-    same = digest(labels_digest(labels) + state.workspace.schema.digest) == done[-1].digest
+    same = state.labels_digest(labels) == done[-1].digest
     return done[-1].closed.removeprefix("released ") if same else None
 
 
@@ -196,7 +195,12 @@ def release(
     # The name first: a run killed in between finds its candidate open, and does both again.
     _say_name(state, "latest", manifest, now)
     if candidate is not None:
-        closed = dataclasses.replace(candidate, closed=f"released {manifest.reference}")
+        # What its audit corrected is released too: the digest is that of the labels as released.
+        closed = dataclasses.replace(
+            candidate,
+            closed=f"released {manifest.reference}",
+            digest=state.labels_digest(frozen),
+        )
         say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
     _compact(workspace)
     return Released(manifest.reference, manifest, new)

@@ -39,6 +39,8 @@ class Facts:
         Leakage groups on more than one side of a split, with an explanation.
     waiting : str
         What the pipeline still waits for, in words; empty when nothing.
+    unaided : int
+        Audited labels for which nobody was left who had no part in them.
     """
 
     items: int
@@ -50,6 +52,7 @@ class Facts:
     open_findings: int = 0
     split_groups: Mapping[str, str] = field(default_factory=dict)
     waiting: str = ""
+    unaided: int = 0
 
 
 def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
@@ -58,7 +61,7 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     if certificate is None:
         why = facts.waiting or "no candidate is frozen yet"
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
-    seen = f"{certificate.errors} wrong in {certificate.n} blind random audits"
+    seen = f"{certificate.errors} wrong in {certificate.n} blind random audits{_unaided(facts)}"
     value = certificate.certified
     if certificate.status == PASS:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)
@@ -67,6 +70,15 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     needed = certificate.needed or 0
     more = f"{seen}; {needed} more clean audits certify {target}"
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
+
+
+def _unaided(facts: Facts) -> str:
+    if not facts.unaided:
+        return ""
+    return (
+        f" (for {facts.unaided} of them nobody was left who had no part in the label: spare votes "
+        "decided, and a doubt counts as wrong)"
+    )
 
 
 def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:

@@ -28,14 +28,16 @@ from ..autolabel.hypotheses import (
 )
 from ..autolabel.policy import AcceptancePolicy
 from ..collect import current_votes
-from ..consolidate.labels import Consensus, consolidate_votes, label_rows
+from ..consolidate.labels import UNDECIDED, Consensus, consolidate_votes, label_rows
 from ..consolidate.policy import ConsolidatePolicy
-from ..digest import canonical_json, uniforms
+from ..digest import canonical_json, digest, uniforms
 from ..gate.candidate import (
     ADJUDICATED,
     AuditState,
     Candidate,
+    attempt_of,
     audit_state,
+    labels_digest,
     read_candidates,
 )
 from ..gate.policy import GatePolicy
@@ -168,21 +170,37 @@ class State:
     def audit_votes(self) -> pd.DataFrame:
         """Blind audit votes by people who had no part in the item's label.
 
-        An item that everybody has labeled, three people at least, has nobody left to audit
-        it: there the votes it has stand for the audit. With fewer people it waits for another.
+        An item that everybody has looked at, three people at least, has nobody left to audit
+        it: there the `spare_votes` count too. With fewer people it waits for another.
         """
         rows = self.current.loc[self.current["purpose"] == "audit"]
         pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
         own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
-        seen = self.votes.loc[
-            self.votes["annotator"].isin(self.people)
-            & self.votes["purpose"].isin((*EVIDENCE, "audit"))
-            & (self.votes["status"] != "deleted")
-        ]
-        seers = self.evidence["item_id"].map(seen.groupby("item_id")["annotator"].nunique())
-        voters = self.evidence.groupby("item_id")["annotator"].transform("size")
-        by_all = (seers >= len(self.people)) & (voters >= 3)
-        return pd.concat([rows.loc[~own], self.evidence.loc[by_all]])
+        made = rows["vote_id"].isin(self._correcting_votes)
+        return pd.concat([rows.loc[~own & ~made], self.spare_votes])
+
+    @property
+    def _correcting_votes(self) -> set[str]:
+        """Audit votes that a corrected label rests on: they cannot judge it as well."""
+        rows = self.labels.loc[self.labels["method"] == ADJUDICATED, "evidence"]
+        return {vote for text in rows for vote in json.loads(text)["votes"]}
+
+    @cached_property
+    def spare_votes(self) -> pd.DataFrame:
+        """Blind votes beyond those that made the label, where nobody else is left to look.
+
+        Two votes for a label make it. What others said without seeing a proposal is as good
+        as an audit: they would have said the same if asked afterwards.
+        """
+        rows = self.evidence.loc[self.evidence["item_id"].isin(self.seen_by_all)]
+        values = self.labels.set_index("item_id")["value"]
+        rows = rows.assign(agrees=rows["value"] == rows["item_id"].map(values))
+        # Votes that saw a proposal are no audit, so they make the label first.
+        rows = rows.sort_values(
+            ["agrees", "saw_proposal", "vote_id"], ascending=[False, False, True]
+        )
+        made = rows["agrees"] & (rows.groupby("item_id").cumcount() < 2)
+        return rows.loc[~made & ~rows["saw_proposal"]].drop(columns="agrees")
 
     @cached_property
     def people(self) -> tuple[str, ...]:
@@ -264,7 +282,17 @@ class State:
             if standing is None
             else json.loads(self.workspace.objects.get(f"pools/{standing.pool}.json"))
         )
-        return accepted_items(standing, self.proposals, pool)
+        # What was proposed after the test was not tested: an answer that came late, or one
+        # about an item's revised content.
+        tested = self.proposals["proposed_at"] <= self._tested_at
+        return accepted_items(standing, self.proposals.loc[tested], pool)
+
+    @property
+    def _tested_at(self) -> pd.Timestamp:
+        """When the standing hypothesis was tested."""
+        number = "" if self.standing is None else str(self.standing.number)
+        rows = self.latest("hypothesis")
+        return rows.loc[rows["subject"] == number, "at"].max()
 
     @property
     def standing(self) -> Hypothesis | None:
@@ -319,6 +347,32 @@ class State:
         inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
         return decided.loc[inside]
 
+    @property
+    def judged_already(self) -> str:
+        """Why the labels as they stand are no new candidate, in words; empty if they may be one.
+
+        Labels that failed are not tried again as they are, in the hope of a luckier sample.
+        """
+        closed = [c for c in self.candidates if c.closed]
+        labels = self.labels.loc[self.labels["value"].notna()]
+        same = closed and closed[-1].digest == self.labels_digest(labels)
+        return (
+            f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
+            if same
+            else ""
+        )
+
+    def labels_digest(self, labels: pd.DataFrame) -> str:
+        """Return the digest of labels in the present schema, by which candidates are compared."""
+        return digest(labels_digest(labels) + self.workspace.schema.digest)
+
+    @property
+    def frozen_at(self) -> pd.Timestamp:
+        """When the open candidate was frozen; NaT without one."""
+        number = "" if self.candidate is None else str(self.candidate.number)
+        rows = self.latest("candidate")
+        return rows.loc[rows["subject"] == number, "at"].max()
+
     @cached_property
     def audit(self) -> AuditState | None:
         """Where the audit of the open candidate stands; None without one."""
@@ -329,8 +383,17 @@ class State:
         draws = self.workspace.draws(f"audit/{candidate.stream}", ids)
         order = first_by_draw(ids, draws, len(ids))
         looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
-        adjudicated = (frozen["method"].reindex(order) == ADJUDICATED).to_numpy()
-        return audit_state(order, adjudicated, looks, self.workspace.policies.gate)
+        began = min(c.revision for c in self.candidates if c.stream == candidate.stream)
+        corrected = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
+        blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
+        return audit_state(
+            order,
+            corrected.reindex(order),
+            looks,
+            self.workspace.policies.gate,
+            attempt=attempt_of(candidate, self.candidates),
+            unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
+        )
 
     @cached_property
     def calibration_looks(self) -> Adjudication:
@@ -430,7 +493,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         votes=_still_about(rows(VOTES), "given_at", since),
         plan=_still_about(rows(PLAN), "planned_at", since),
         proposals=_still_about(proposals, "proposed_at", since),
-        labels=_in_words_of(rows(LABELS), schema),
+        labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
         findings=rows(FINDINGS),
         events=rows(EVENTS),
     )
@@ -474,6 +537,18 @@ def _still_about(rows: pd.DataFrame, column: str, since: pd.Series) -> pd.DataFr
         return rows
     changed = rows["item_id"].map(since)
     return rows.loc[~(rows[column] < changed)].reset_index(drop=True)
+
+
+def _undecided_anew(labels: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
+    """Take back what was decided of an item's earlier content, a frozen label too.
+
+    The rows stay, so that the next revision is still a later one.
+    """
+    old = (labels["decided_at"] < labels["item_id"].map(since)).to_numpy(dtype=bool)
+    if not old.any():
+        return labels
+    blank = {"value": None, "probs": None, "posterior": np.nan, "method": UNDECIDED, "evidence": ""}
+    return labels.assign(**{name: labels[name].where(~old, to) for name, to in blank.items()})
 
 
 def say(

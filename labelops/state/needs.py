@@ -12,10 +12,12 @@ from ..route.needs import (
     first_by_draw,
     gold_needs,
     label_needs,
+    overlap_needs,
     review_needs,
     sample_needs,
 )
 from . import State
+from .overlap import overlap_sample
 
 __all__ = ["all_needs", "work_in_flight"]
 
@@ -23,17 +25,22 @@ __all__ = ["all_needs", "work_in_flight"]
 def all_needs(state: State) -> list[pd.DataFrame]:
     """Return every reason to ask people, as needs frames."""
     needs = [*_calibration_needs(state), *_review_needs(state), *_label_needs(state)]
-    return [*needs, *_audit_needs(state), *_gold_needs(state)]
+    return [*needs, *_overlap_needs(state), *_audit_needs(state), *_gold_needs(state)]
+
+
+def _overlap_needs(state: State) -> list[pd.DataFrame]:
+    """Ask a second person on the random overlap: at once, or after the first label vote."""
+    ids, purpose = overlap_sample(state)
+    given = state.given(ids, purpose)
+    lacking = (given < 2) if purpose == "calibrate" else (given == 1)
+    return [overlap_needs(ids[lacking], purpose)]
 
 
 def _calibration_needs(state: State) -> list[pd.DataFrame]:
     sample, looks = state.calibration_sample, state.calibration_looks
     given, total = state.given(sample, "calibrate"), len(state.items)
     unseen = looks.status == NO_VOTE
-    overlap = (
-        state.workspace.draws("overlap", sample) < state.workspace.policies.route.overlap_share
-    )
-    needs = [sample_needs(sample, given, unseen, "calibrate", total=total, overlap=overlap)]
+    needs = [sample_needs(sample, given, unseen, "calibrate", total=total)]
     if not state.current_proposals.empty:
         pending = looks.status == PENDING
         needs.append(adjudication_needs(sample, given, pending, "calibrate"))
@@ -65,13 +72,12 @@ def _review_needs(state: State) -> list[pd.DataFrame]:
 
 def _label_needs(state: State) -> list[pd.DataFrame]:
     """Ask for labels: first enough to train on, then for whatever acceptance does not cover."""
-    policy, ids = state.workspace.policies.route, state.undecided
+    ids = state.undecided
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~np.isin(ids, state.calibration_sample)]
     ids = ids[_now(state, ids)]
-    overlap = state.workspace.draws("overlap", ids) < policy.overlap_share
-    return [label_needs(ids, state.given(ids, "label"), _uncertainty(state, ids), overlap)]
+    return [label_needs(ids, state.given(ids, "label"), _uncertainty(state, ids))]
 
 
 def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelops.errors import UsageError
 from labelops.gate.candidate import (
     AuditState,
     Candidate,
+    attempt_of,
+    attempt_risk,
     audit_state,
     labels_digest,
     read_candidates,
@@ -39,7 +43,10 @@ def test_prefix_stops_at_the_first_open_look(status: list[int]) -> None:
     settled = int(open_looks[0]) if len(open_looks) else len(codes)
     found = _state(status)
     assert found.certificate == certify(
-        codes[:settled] == WRONG, POLICY.error, POLICY.risk, population=len(codes)
+        codes[:settled] == WRONG,
+        POLICY.error,
+        attempt_risk(1, POLICY.risk),
+        population=len(codes),
     )
     assert len(found.planned) <= len(status)
 
@@ -111,6 +118,22 @@ def test_labels_digest() -> None:
     assert labels_digest(labels.iloc[::-1]) == labels_digest(labels)
     swapped = labels.assign(value=['"y"', '"x"'])
     assert labels_digest(swapped) != labels_digest(labels)
+
+
+def test_attempts_share_the_risk() -> None:
+    """All attempts that can ever follow one another spend the risk, no more."""
+    shares = [attempt_risk(j, 0.05) for j in range(1, 60)]
+    assert np.isclose(sum(shares), 0.05) and sum(shares) <= 0.05 + 1e-12
+    assert shares == sorted(shares, reverse=True)
+    with pytest.raises(UsageError, match="attempt is 0"):
+        attempt_risk(0, 0.05)
+
+
+def test_attempt_counts_from_the_last_release() -> None:
+    """Failed candidates since the last release count; a release starts anew."""
+    ends = ["failed: x", "failed: y", "released a@1.0.0", "failed: z", ""]
+    all_ = [Candidate(n, n, 1, 1, "d", end) for n, end in enumerate(ends, 1)]
+    assert [attempt_of(c, all_) for c in all_] == [1, 2, 3, 1, 2]
 
 
 def test_candidate_round_trip() -> None:

@@ -1,0 +1,182 @@
+"""What an audit of a candidate counts: independent looks, and doubts as errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
+from labelops.gate.policy import GatePolicy
+from labelops.state.facts import gate_facts
+
+from .world import World, make_world
+
+GATE = GatePolicy(error=0.2)
+
+
+def freeze(world: World, number: int = 1, stream: int = 1) -> Candidate:
+    """Freeze the labels there are."""
+    labels = world.state.labels
+    candidate = Candidate(number, int(labels["revision"].max()), stream, len(labels), "d")
+    world.say("candidate", str(number), 0, **_body(candidate))
+    return candidate
+
+
+def close(world: World, candidate: Candidate, why: str) -> None:
+    """Close a candidate."""
+    world.say("candidate", str(candidate.number), 1, **(_body(candidate) | {"closed": why}))
+
+
+def _body(c: Candidate) -> dict[str, object]:
+    return {n: getattr(c, n) for n in ("number", "revision", "stream", "items", "digest", "closed")}
+
+
+@pytest.fixture
+def world() -> World:
+    """Forty items labeled cat."""
+    world = make_world(gate=GATE)
+    world.items(*(f"i{n:02d}" for n in range(40)))
+    return world
+
+
+IDS = [f"i{n:02d}" for n in range(40)]
+
+
+def test_a_majority_is_not_its_own_audit(world: World) -> None:
+    """Where all three people labeled everything two to one, the audit certifies nothing."""
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="dog")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    assert audit.certificate.status == "fail"
+    assert audit.unaided == audit.certificate.n == audit.certificate.errors
+
+
+def test_a_spare_vote_is_an_audit(world: World) -> None:
+    """Two votes make a label; a third one for it, given blind, is as good as an audit."""
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    assert audit.certificate.status == "pass" and audit.certificate.errors == 0
+    assert "nobody was left" in _message(world)
+
+
+def _message(world: World) -> str:
+    from labelops.gate.checks import evaluate
+
+    verdict = evaluate(gate_facts(world.state, world.now, {}), GATE)
+    return verdict.checks[0].message
+
+
+def test_a_vote_that_saw_a_proposal_audits_nothing(world: World) -> None:
+    """Three votes for what was on the screen are no audit of it."""
+    for item in IDS:
+        world.vote(item, saw=True, ann="cat", ben="cat", cid="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.status == "fail"
+
+
+@pytest.mark.parametrize("people", [("ann",), ("ann", "ben")])
+def test_too_few_people_stay_inconclusive(world: World, people: tuple[str, ...]) -> None:
+    """One or two people who labeled everything certify nothing, and it is said why not."""
+    for item in IDS:
+        world.vote(item, **dict.fromkeys(people, "cat"))
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    assert audit.certificate.status == "inconclusive" and audit.certificate.n == 0
+    assert "0 wrong in 0 blind random audits" in _message(world)
+
+
+def test_auditing_ones_own_label_counts_for_nothing(world: World) -> None:
+    """An audit vote by who labeled the item, before or after, is no look."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+        world.vote(item, "audit", ann="cat", ben="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.status == "pass"
+    for item in IDS:
+        world.vote(item, ben="dog")
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.n == 0
+
+
+def test_an_error_stays_one_until_its_candidate_failed(world: World) -> None:
+    """A corrected label counts as wrong in the order that found it; in the next it is looked at."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.vote("i00", dan="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    first = freeze(world)
+    state = world.state
+    assert state.audit is not None
+    wrong = state.audit.planned[0]
+    world.vote(wrong, "audit", ben="dog", cid="dog")
+    votes = world.state.audit_votes["vote_id"].tolist()
+    world.label({wrong: "dog"}, ADJUDICATED, votes)
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.errors == 1
+    assert audit.corrected.tolist().count(1) == 0, "it is not corrected twice"
+    close(world, first, "failed: test")
+    freeze(world, 2, stream=2)
+    audit = world.state.audit
+    assert audit is not None and not audit.wrong.any()
+    assert audit.certificate.n == 0, "those who corrected it do not audit it"
+    for item in IDS:
+        said = "dog" if item == wrong else "cat"
+        world.vote(item, "audit", dan=said, eve=said)
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.errors == 0
+    assert audit.certificate.status == "pass"
+
+
+def test_attempts_share_the_risk(world: World) -> None:
+    """After a candidate that failed less risk is left; a release starts anew."""
+    world.label(dict.fromkeys(IDS, "cat"))
+    seen = []
+    for number, end in enumerate(("failed: x", "failed: y", "released pets@1.0.0", ""), 1):
+        candidate = freeze(world, number, stream=min(number, 3))
+        assert world.state.audit is not None
+        seen.append(world.state.audit.certificate.risk)
+        close(world, candidate, end)
+    assert seen == pytest.approx([attempt_risk(j, GATE.risk) for j in (1, 2, 3, 1)])
+
+
+def test_later_items_neither_help_nor_hinder() -> None:
+    """The gate's facts are about the frozen labels, not about what came after."""
+    world = make_world(gate=GatePolicy(per_class=1))
+    world.items("a", "b")
+    world.label({"a": "cat", "b": "dog"})
+    freeze(world)
+    world.items("c", "d", "e")
+    world.label({"c": "cow"})
+    facts = gate_facts(world.state, world.now, {})
+    assert (facts.items, facts.decided) == (2, 2)
+    assert dict(facts.class_counts) == {"cat": 1, "dog": 1, "cow": 0}
+
+
+def test_a_revised_item_leaves_its_label() -> None:
+    """A label of the earlier content is released with no other: not frozen, not corrected."""
+    world = make_world()
+    world.items("a", "b", "c")
+    world.vote("b", ann="dog")
+    world.label({"a": "cat", "b": "dog"})
+    freeze(world)
+    world.label({"c": "cow"}, ADJUDICATED, ["x"])
+    last = world.state.labels["revision"].max()
+    world.items("a", "c", payload="other text of", revision=1)
+    state = world.state
+    assert state.frozen["item_id"].tolist() == ["b"]
+    assert state.labels["revision"].max() == last, "the next revision is later than all"
+    assert "a" in state.decided[1].loc[state.decided[1]["value"].isna(), "item_id"].tolist()
+    assert np.isin(["a", "c"], state.undecided).all()

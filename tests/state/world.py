@@ -1,0 +1,209 @@
+"""A label set in memory, written row by row: every state of the pipeline in a few lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labelops.audit.policy import AuditPolicy
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.errors import NotFoundError
+from labelops.gate.policy import GatePolicy
+from labelops.route.plan import RoutePolicy
+from labelops.schema import Schema
+from labelops.state import Policies, State, Workspace, load, say
+from labelops.tables import EVENTS, TABLES, check, empty, frame_of, newest
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PETS = Schema("pets", ("cat", "dog", "cow"))
+
+
+class MemoryTables:
+    """Append-only tables in memory."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+
+    def append(self, table: str, frame: pd.DataFrame) -> None:
+        if len(frame):
+            self.parts[table].append(check(TABLES[table], frame))
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, str | int | Sequence[str]] | None = None,
+    ) -> pd.DataFrame:
+        parts = self.parts[table]
+        return pd.concat(parts, ignore_index=True) if parts else empty(TABLES[table])
+
+    def version(self, table: str) -> int:
+        return len(self.parts[table])
+
+
+class MemoryObjects:
+    """Write-once objects in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        return self.kept.setdefault(name, content) is content
+
+    def get(self, name: str) -> bytes:
+        if name not in self.kept:
+            raise NotFoundError(name)
+        return self.kept[name]
+
+    def list(self, prefix: str = "") -> list[str]:
+        return sorted(n for n in self.kept if n.startswith(prefix))
+
+
+def words(*classes: str) -> list[str]:
+    """Return class names as canonical values."""
+    return [json.dumps(c) for c in classes]
+
+
+@dataclass
+class World:
+    """A workspace in memory and the hands that fill it; each hour happens once."""
+
+    workspace: Workspace
+    hour: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        return START + timedelta(hours=self.hour)
+
+    def tick(self) -> datetime:
+        self.hour += 1
+        return self.now
+
+    @property
+    def state(self) -> State:
+        return load(self.workspace)
+
+    def items(self, *ids: str, payload: str = "text of", revision: int = 0) -> None:
+        """Ingest items."""
+        rows = {
+            "item_id": list(ids),
+            "revision": revision,
+            "payload": [f"{payload} {i}" for i in ids],
+            "media_type": "text/plain",
+            "payload_digest": [f"{payload} {i}" for i in ids],
+            "source": "test",
+            "group": list(ids),
+            "attributes": "{}",
+            "ingested_at": self.tick(),
+        }
+        self.append("items", rows, len(ids))
+
+    def vote(
+        self, item: str, purpose: str = "label", *, saw: bool = False, round_: int = 1, **by: str
+    ) -> None:
+        """Let people vote, as in `vote("i1", ann="cat", ben="dog")`; "-" is a skip."""
+        self.tick()
+        for who, said in by.items():
+            number = self.numbers["votes"] = self.numbers.get("votes", 0) + 1
+            row: dict[str, object] = {
+                "vote_id": f"v{number:05d}",
+                "revision": number,
+                "item_id": item,
+                "annotator": f"human:{who}",
+                "value": None if said == "-" else json.dumps(said),
+                "status": "skipped" if said == "-" else "given",
+                "purpose": purpose,
+                "round": round_,
+                "saw_proposal": saw,
+                "queue": "test",
+                "schema_digest": self.workspace.schema.digest,
+                "given_at": self.now,
+            }
+            self.append("votes", row, 1)
+
+    def label(
+        self, values: Mapping[str, str], method: str = "majority", votes: Sequence[str] = ()
+    ) -> int:
+        """Decide labels; return their revision."""
+        revision = self.numbers["labels"] = self.numbers.get("labels", 0) + 1
+        rows = {
+            "item_id": list(values),
+            "revision": revision,
+            "value": words(*values.values()),
+            "posterior": 0.99,
+            "method": method,
+            "reason": "a test",
+            "evidence": json.dumps({"votes": list(votes)}),
+            "schema_digest": self.workspace.schema.digest,
+            "decided_at": self.tick(),
+        }
+        self.append("labels", rows, len(values))
+        return revision
+
+    def propose(
+        self, values: Mapping[str, tuple[str, float]], version: str = "m1", *, fit: bool = True
+    ) -> None:
+        """Fit a version and propose class and confidence for items."""
+        classes = self.workspace.schema.classes
+        cells = np.empty(len(values), dtype=object)
+        for n, (name, sure) in enumerate(values.values()):
+            rest = (1 - sure) / (len(classes) - 1)
+            cells[n] = np.array([sure if c == name else rest for c in classes])
+        rows = {
+            "item_id": list(values),
+            "labeler": "model:test",
+            "labeler_version": version,
+            "value": words(*(v for v, _ in values.values())),
+            "confidence": [s for _, s in values.values()],
+            "probs": cells,
+            "schema_digest": self.workspace.schema.digest,
+            "proposed_at": self.tick(),
+        }
+        self.append("proposals", rows, len(values))
+        if fit:
+            self.say("fit", version, len(self.state.fits), items=1000, labeler="m", object="t")
+
+    def append(self, table: str, rows: Mapping[str, object], n: int) -> None:
+        self.workspace.tables.append(table, frame_of(TABLES[table], rows, n))
+
+    def say(self, kind: str, subject: str, revision: int = 0, /, **body: object) -> None:
+        say(self.state, [(kind, subject, revision, body)], self.tick())
+
+
+def make_world(
+    schema: Schema = PETS,
+    *,
+    gate: GatePolicy | None = None,
+    accept: AcceptancePolicy | None = None,
+    like: World | None = None,
+    **route: Any,
+) -> World:
+    """Return an empty label set, or one `like` another under other policies or schema."""
+    policies = Policies(
+        accept=accept or AcceptancePolicy(),
+        route=RoutePolicy(**{"calibration": 0, **route}),
+        consolidate=ConsolidatePolicy(),
+        audit=AuditPolicy(),
+        gate=gate or GatePolicy(),
+    )
+    tables = MemoryTables() if like is None else like.workspace.tables
+    objects = MemoryObjects() if like is None else like.workspace.objects
+    workspace = Workspace(tables, objects, schema, b"key", policies)
+    if like is None:
+        return World(workspace)
+    return World(workspace, like.hour, like.numbers)
+
+
+def events(world: World, kind: str) -> pd.DataFrame:
+    """Return the newest events of a kind."""
+    rows = newest(EVENTS, world.workspace.tables.read("events"))
+    return rows.loc[rows["kind"] == kind]
