@@ -175,7 +175,7 @@ def test_a_served_label_set_runs_when_its_schedule_says(
     assert not _processes_of(serving.pid)
     deployment = prefect_server.get(f"/deployments/{run['deployment_id']}")
     assert deployment["global_concurrency_limit"]["limit"] == 1
-    assert [s["active"] for s in deployment["schedules"]] == [False]
+    assert deployment["paused"]
 
 
 def _processes_of(session: int) -> list[int]:
