@@ -10,6 +10,7 @@ from .needs import (
     first_by_draw,
     gold_needs,
     label_needs,
+    overlap_needs,
     review_needs,
     sample_needs,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "in_flight",
     "label_needs",
     "make_plan",
+    "overlap_needs",
     "review_needs",
     "sample_needs",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "first_by_draw",
     "gold_needs",
     "label_needs",
+    "overlap_needs",
     "review_needs",
     "sample_needs",
 ]
@@ -69,7 +70,6 @@ def sample_needs(
     purpose: str,
     *,
     total: int,
-    overlap: npt.ArrayLike = False,
 ) -> pd.DataFrame:
     """Ask one blind vote for every item of a random sample that has none that counts.
 
@@ -83,8 +83,6 @@ def sample_needs(
     purpose : {"calibrate", "audit"}
     total : int
         Size of the set the sample was drawn from.
-    overlap : (n,) bool array
-        True for the random share that two people look at, to measure agreement.
 
     Examples
     --------
@@ -95,8 +93,7 @@ def sample_needs(
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
     reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
-    twice = np.broadcast_to(np.asarray(overlap, dtype=np.int64), ids.shape)
-    wanted = (np.asarray(given, dtype=np.int64) + 1 + twice)[where]
+    wanted = np.asarray(given, dtype=np.int64)[where] + 1
     # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
     return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
 
@@ -131,10 +128,7 @@ def adjudication_needs(
 
 
 def label_needs(
-    item_ids: npt.ArrayLike,
-    votes: npt.ArrayLike,
-    uncertainty: npt.ArrayLike,
-    overlap: npt.ArrayLike,
+    item_ids: npt.ArrayLike, votes: npt.ArrayLike, uncertainty: npt.ArrayLike
 ) -> pd.DataFrame:
     """Ask for a label where there is none: one vote first, one more while it does not suffice.
 
@@ -145,23 +139,27 @@ def label_needs(
         Votes given for the purpose `label`, those of excluded annotators too.
     uncertainty : (N,) float array in [0, 1]
         How little the model knows, 1 where it was not asked; the value of a human look.
-    overlap : (N,) bool array
-        True for the random share that gets two people at once, to measure agreement.
 
     Examples
     --------
-    >>> label_needs(["a", "b"], [0, 1], [0.2, 0.9], [True, False])["wanted"].tolist()
-    [2, 2]
+    >>> label_needs(["a", "b"], [0, 1], [0.2, 0.9])["wanted"].tolist()
+    [1, 2]
     """
     counts = np.asarray(votes, dtype=np.int64)
-    twice = np.asarray(overlap, dtype=bool)
-    wanted = np.maximum(counts + 1, np.where(twice, 2, 1))
-    reasons = np.where(
-        counts > 0,
-        "the votes so far are not enough evidence",
-        np.where(twice, "random overlap for agreement", "no label yet, by uncertainty"),
-    )
-    return _needs(item_ids, "label", wanted, reasons, uncertainty)
+    begun = "the votes so far are not enough evidence"
+    reasons = np.where(counts > 0, begun, "no label yet, by uncertainty")
+    return _needs(item_ids, "label", counts + 1, reasons, uncertainty)
+
+
+def overlap_needs(item_ids: npt.ArrayLike, purpose: str) -> pd.DataFrame:
+    """Ask two people about items drawn at random, to measure how far people agree.
+
+    Examples
+    --------
+    >>> overlap_needs(["a"], "calibrate")[["purpose", "wanted"]].values.tolist()
+    [['calibrate', 2]]
+    """
+    return _needs(item_ids, purpose, 2, "random overlap, to measure agreement", 0.5)
 
 
 def review_needs(

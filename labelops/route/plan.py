@@ -129,8 +129,10 @@ def make_plan(
     PLAN rows, highest priority first; empty when nothing is needed or the budget is spent.
     """
     wanted = pd.concat(needs, ignore_index=True) if needs else pd.DataFrame(columns=NEED_COLUMNS)
-    wanted = wanted.sort_values("priority", ascending=False, kind="stable")
+    # Where two reasons ask about an item for one purpose, the one that asks for more counts.
+    wanted = wanted.sort_values(["wanted", "priority"], ascending=False, kind="stable")
     wanted = wanted.drop_duplicates(["item_id", "purpose"])
+    wanted = wanted.sort_values("priority", ascending=False, kind="stable")
     open_rows = in_flight(plan, votes)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - _asked(wanted, open_rows, votes))
     wanted = wanted.loc[wanted["ask"] > 0]

@@ -68,12 +68,12 @@ def test_sample_needs() -> None:
 
 
 def test_label_needs() -> None:
-    """Nobody yet: one; overlap: two; asked and not settled: one more; surest last."""
-    needs = label_needs(IDS[:4], [0, 0, 1, 3], [0.1, 0.2, 0.9, 1.0], [False, True, True, False])
-    assert needs["wanted"].tolist() == [1, 2, 2, 4]
+    """Nobody yet: one; asked and not settled: one more; surest last."""
+    needs = label_needs(IDS[:4], [0, 0, 1, 3], [0.1, 0.2, 0.9, 1.0])
+    assert needs["wanted"].tolist() == [1, 1, 2, 4]
     assert needs["reason"].tolist() == [
         "no label yet, by uncertainty",
-        "random overlap for agreement",
+        "no label yet, by uncertainty",
         "the votes so far are not enough evidence",
         "the votes so far are not enough evidence",
     ]
@@ -91,7 +91,7 @@ def test_adjudication_review_and_gold() -> None:
 
 def test_guarantees_are_paid_first() -> None:
     """No uncertainty, however large, outranks a random sample, gold, or a review."""
-    label = label_needs(["a"], [0], [1.0], [False])["priority"].iloc[0]
+    label = label_needs(["a"], [0], [1.0])["priority"].iloc[0]
     review = review_needs(["a"], [0.999], [1])["priority"].iloc[0]
     most = review_needs(["a"], [0.0], [1])["priority"].iloc[0]
     gold = gold_needs(["a"], 1)["priority"].iloc[0]
@@ -103,7 +103,7 @@ def test_no_items() -> None:
     """Nothing to ask is an empty frame with its columns."""
     for needs in (
         sample_needs([], [], [], "audit", total=0),
-        label_needs([], [], [], []),
+        label_needs([], [], []),
         review_needs([], [], []),
         adjudication_needs([], [], [], "audit"),
     ):

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.errors import SettingsError
-from labelops.route import RoutePolicy, in_flight, label_needs, make_plan, sample_needs
+from labelops.route import (
+    RoutePolicy,
+    in_flight,
+    label_needs,
+    make_plan,
+    overlap_needs,
+    sample_needs,
+)
 from labelops.tables import PLAN, PROPOSALS, VOTES, check, empty, frame_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,7 +92,11 @@ def _plan(
 
 
 def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
-    return label_needs(IDS[:n], [given_votes] * n, np.linspace(0, 1, n), [twice] * n)
+    return (
+        label_needs(IDS[:n], [given_votes] * n, np.linspace(0, 1, n))
+        if not twice
+        else overlap_needs(IDS[:n], "label")
+    )
 
 
 WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=10)
@@ -95,9 +106,7 @@ WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=1
 @given(WANTED, st.integers(1, 12), st.integers(0, 12))
 def test_budget_and_idempotence(wanted: list[tuple[str, int]], each: int, total: int) -> None:
     """Never more votes than either budget, and the same state asks for nothing more."""
-    needs = label_needs(
-        [i for i, _ in wanted], [w - 1 for _, w in wanted], [0.5] * len(wanted), [0] * len(wanted)
-    )
+    needs = label_needs([i for i, _ in wanted], [w - 1 for _, w in wanted], [0.5] * len(wanted))
     policy = RoutePolicy(votes_per_round=each, votes_total=total)
     rows = _plan([needs], policy=policy)
     asked = int(rows["annotators"].sum())
@@ -125,10 +134,10 @@ def test_rounds_never_pass_the_total() -> None:
 
 def test_worked_example() -> None:
     """Of three votes wanted, one given and one on its way, one is asked."""
-    plan = _plan([label_needs(["i0"], [0], [0.5], [True])])
+    plan = _plan([overlap_needs(["i0"], "label")])
     assert plan["annotators"].tolist() == [2]
     votes = _votes([("i0", "human:a", "label", "given", 1)])
-    rows = _plan([label_needs(["i0"], [2], [0.5], [False])], plan, votes, round_number=2)
+    rows = _plan([label_needs(["i0"], [2], [0.5])], plan, votes, round_number=2)
     assert rows[["item_id", "round", "annotators"]].values.tolist() == [["i0", 2, 1]]
     assert json.loads(rows["exclude"].iloc[0]) == ["human:a"]
 
@@ -160,7 +169,7 @@ def test_who_skipped_is_not_asked_again() -> None:
             ("i0", "human:c", "label", "deleted", 1),
         ]
     )
-    rows = _plan([label_needs(["i0"], [1], [0.5], [False])], votes=votes)
+    rows = _plan([label_needs(["i0"], [1], [0.5])], votes=votes)
     assert json.loads(rows["exclude"].iloc[0]) == ["human:a", "human:b"]
 
 
