@@ -36,7 +36,7 @@ from .measure.adjudication import NO_VOTE, PENDING, WRONG
 from .ports import BatchObjects, Detector, Labeler, Objects, Pausing, Queue, Sent, Source
 from .route.plan import make_plan
 from .schema import Schema
-from .state import State, Workspace, load, load_events, say
+from .state import NO_VOTES, State, Workspace, load, load_events, say
 from .state.facts import annotator_table, gate_facts
 from .state.needs import all_needs, work_in_flight
 from .tables import ITEMS, LABELS, PLAN, frame_of, newest
@@ -524,7 +524,6 @@ class Consolidated:
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     """Decide labels from the votes that count, or say that the evidence is not enough."""
-    collected = workspace.tables.version("votes")
     state = load(workspace)
     flagged = _flag_annotators(state, now)
     if flagged:
@@ -538,8 +537,8 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     corrected = _corrections(state, revision, now)
     workspace.tables.append("labels", pd.concat([changed, corrected], ignore_index=True))
     number, before = _last_consolidated(state)
-    if collected != before:
-        say(state, [("consolidated", "votes", number + 1, {"version": collected})], now)
+    if state.votes_digest != before:
+        say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
     after = load(workspace).labels
     decided = after["value"].notna()
     return Consolidated(
@@ -554,17 +553,18 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     )
 
 
-def _last_consolidated(state: State) -> tuple[int, int]:
-    """Return how often labels were decided, and up to which version of the votes table."""
+def _last_consolidated(state: State) -> tuple[int, str]:
+    """Return how often labels were decided, and the digest of the votes they rest on."""
     rows = state.latest("consolidated")
-    return (0, 0) if rows.empty else (int(rows["revision"].iloc[-1]), _body(rows)["version"])
+    if rows.empty:
+        return 0, NO_VOTES
+    return int(rows["revision"].iloc[-1]), str(_body(rows)["votes"])
 
 
 def _up_to_date(workspace: Workspace, now: datetime) -> State:
     """Load the state; first decide labels from votes whose collecting run died before that."""
-    collected = workspace.tables.version("votes")
     state = load(workspace)
-    if _last_consolidated(state)[1] != collected:
+    if _last_consolidated(state)[1] != state.votes_digest:
         consolidate(workspace, now=now)
         state = load(workspace)
     return state

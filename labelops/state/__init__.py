@@ -63,7 +63,10 @@ from ..tables import (
     probs_matrix,
 )
 
-__all__ = ["EVIDENCE", "Policies", "State", "Workspace", "load", "load_events", "say"]
+__all__ = ["EVIDENCE", "NO_VOTES", "Policies", "State", "Workspace", "load", "load_events", "say"]
+
+NO_VOTES = f"{0:016x}"
+"""The `votes_digest` of an empty table."""
 
 EVIDENCE = ("label", "review", "calibrate")
 """Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
@@ -137,6 +140,12 @@ class State:
         """All items' ids, sorted."""
         ids: npt.NDArray[np.object_] = self.items["item_id"].to_numpy(dtype=object)
         return ids
+
+    @cached_property
+    def votes_digest(self) -> str:
+        """Which votes there are, in which revision; the same in any order."""
+        rows = pd.util.hash_pandas_object(self.votes[["vote_id", "revision"]], index=False)
+        return f"{int(rows.to_numpy().sum(dtype=np.uint64)):016x}"
 
     @cached_property
     def flagged(self) -> tuple[str, ...]:
