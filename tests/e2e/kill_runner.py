@@ -1,9 +1,10 @@
 """Runs a small journey, killed on demand; a script, so that forks happen before any vendor's
 threads exist.
 
-It reads one JSON request a line, {"folder", "at", "when"}, forks a child that runs the
-journey in the folder and is killed at call `at` (0: is not), and answers one JSON line:
-{"signal", "calls", "problem"}.
+It reads one JSON request a line, {"folder", "prepare", "watch", "at", "when"}, forks a child
+that runs the journey in the folder (made first, if `prepare`; reading calls watched, if
+`watch`) and is killed at call `at` (0: is not), and answers one JSON line: {"signal",
+"calls", "rounds"} or {"signal", "problem"}.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from labelops.schema import Schema
 from labelops.settings import read_settings
 from labelops.state import Policies, Workspace
 from labelops.testing.annotators import SimulatedAnnotator, random_clicker, skilled, work
-from labelops.testing.killing import Trap, trapped
+from labelops.testing.killing import READING, Trap, trapped
 
 ITEMS = 72
 CLASSES = ("bill", "login", "parcel")
@@ -80,7 +81,7 @@ def texts() -> list[tuple[str, str, str]]:
     return rows
 
 
-def prepare(folder: Path) -> None:
+def write(folder: Path) -> None:
     """Write the label set's files."""
     folder.mkdir(parents=True)
     (folder / "labelops.toml").write_text(TOML)
@@ -114,11 +115,12 @@ def run(folder: Path, trap: Trap) -> int:
         app.collect()
         app.consolidate()
         app.audit()
-        if app.manifests() and app.names.get("latest"):
-            return number
-        if app.gate().verdict.passed:
+        gated = app.gate()
+        if gated.verdict.passed:
             app.release()
             return number
+        if gated.candidate is None and app.manifests():
+            return number  # a run before this one released, and died just after
     raise RuntimeError(f"no release: {app.gate().verdict.summary}")
 
 
@@ -163,8 +165,38 @@ def _in_child(job: Callable[[], Any]) -> dict[str, Any]:
     return {"signal": killed, **(json.loads(said) if said else {})}
 
 
-def _journey(folder: str, at: int, when: Literal["before", "after"]) -> dict[str, Any]:
-    trap = Trap(at, when)
+class _Reads:
+    """Looks whether a call that only reads changes a file: when it was written, or how long."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._before: object = None
+
+    def __call__(self, call: str, when: str) -> None:
+        if call.split()[0].partition(".")[2] not in READING:
+            return
+        now = self._files()
+        if when == "after" and now != self._before:
+            raise RuntimeError(f"{call} changed a file")
+        self._before = now
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        for where, _, names in os.walk(self._folder):
+            for name in names:
+                # The database keeps its readers in the -shm file.
+                if not name.endswith("-shm"):
+                    facts = Path(where, name).stat()
+                    found[f"{where}/{name}"] = (facts.st_mtime_ns, facts.st_size)
+        return found
+
+
+def _journey(
+    folder: str, prepare: bool, watch: bool, at: int, when: Literal["before", "after"]
+) -> dict[str, Any]:
+    if prepare:
+        write(Path(folder))
+    trap = Trap(at, when, _Reads(Path(folder)) if watch else None)
     rounds = run(Path(folder), trap)
     return {"calls": trap.calls, "rounds": rounds}
 

@@ -1,0 +1,207 @@
+"""SIGKILL at any call of an end; run again: votes, labels and release are as if undisturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from labelops.adapters.delta import DeltaTables
+from labelops.adapters.objects import LocalObjects
+from labelops.adapters.parquet import decode_parquet
+from labelops.release import Manifest, manifest_name, release_folder, released_versions, verify
+from labelops.tables import LABELS, VOTES, newest
+from labelops.testing.killing import READING
+
+RUNNER = Path(__file__).with_name("kill_runner.py")
+NAME = "tickets"
+SAMPLE = 3
+"""Kills in the fast suite; the slow one tries every call that writes, and some that read."""
+
+
+class Runner:
+    """A process that forks a child for every run and says how the child ended."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(RUNNER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Two runners share two cores; more threads than that only get in each other's way.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=RUNNER.parents[2],
+        )
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        prepare: bool = False,
+        watch: bool = False,
+        at: int = 0,
+        when: str = "before",
+    ) -> Any:
+        """Run the journey in a folder; kill it at call `at` unless that is 0."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"folder": str(folder), "prepare": prepare, "watch": watch}
+        request |= {"at": at, "when": when}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        assert "problem" not in answer, answer["problem"]
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=30)
+
+
+@dataclass(frozen=True)
+class World:
+    """The undisturbed run, and runners for disturbed ones."""
+
+    folder: Path
+    calls: Sequence[str]
+    runners: SimpleQueue[Runner]
+
+    @property
+    def writes(self) -> list[int]:
+        """Numbers of the calls that may change something."""
+        return [n for n, call in enumerate(self.calls, 1) if _method(call) not in READING]
+
+
+def _method(call: str) -> str:
+    return call.split()[0].partition(".")[2]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Run the journey once undisturbed."""
+    folder = tmp_path_factory.mktemp("kill") / "undisturbed"
+    both = [Runner(), Runner()]
+    free: SimpleQueue[Runner] = SimpleQueue()
+    for runner in both:
+        free.put(runner)
+    yield World(folder, both[0].run(folder, prepare=True)["calls"], free)
+    for runner in both:
+        runner.close()
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """Return what a run ended with, without what the clock decides."""
+    tables = DeltaTables(str(folder / "workspace" / "tables"))
+    votes = newest(VOTES, tables.read("votes")).drop(columns=["revision", "given_at"])
+    labels = newest(LABELS, tables.read("labels")).drop(columns=["revision", "decided_at"])
+    events = set(tables.read("events")["event_id"])
+    objects = LocalObjects(str(folder / "workspace"))
+    versions = released_versions(NAME, objects.list(f"releases/{NAME}/"))
+    manifests = [Manifest.from_bytes(objects.get(manifest_name(NAME, v))) for v in versions]
+    released = [decode_parquet(objects.get(m.part_name("labels"))) for m in manifests]
+    for manifest, version in zip(manifests, versions, strict=True):
+        names = objects.list(release_folder(NAME, version))
+        assert verify(objects.get(manifest.object_name), objects.get, names) == []
+    return {
+        "versions": [str(v) for v in versions],
+        "votes": votes.sort_values("vote_id", ignore_index=True),
+        "labels": labels.sort_values("item_id", ignore_index=True),
+        "released": released[0].drop(columns=["revision", "decided_at"], errors="ignore"),
+        "gold": sorted(e for e in events if e.startswith("gold/")),
+        "flagged": sorted(e for e in events if e.startswith("annotator_flagged/")),
+        "acceptance": sorted(e for e in events if e.startswith(("hypothesis/", "candidate/"))),
+        "named": "name/latest/0" in events,
+    }
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(found[name], value, check_exact=True, obj=name)
+        else:
+            assert found[name] == value, name
+
+
+def survives(world: World, folder: Path, at: int, when: str) -> None:
+    """Kill a run at a call, run again, and compare."""
+    runner = world.runners.get()
+    try:
+        assert runner.run(folder, prepare=True, at=at, when=when)["signal"] == 9
+        assert runner.run(folder)["signal"] == 0
+    finally:
+        world.runners.put(runner)
+    try:
+        assert_same(outcome(folder), outcome(world.folder))
+    except AssertionError as error:
+        raise AssertionError(f"killed {when} call {at}, {world.calls[at - 1]}: {error}") from error
+    shutil.rmtree(folder)
+
+
+def sweep(world: World, folder: Path, points: Sequence[tuple[int, str]]) -> list[str]:
+    """Try many kills, two at a time; return what went wrong."""
+
+    def one(point: tuple[int, str]) -> str | None:
+        try:
+            survives(world, folder / f"{point[0]}-{point[1]}", *point)
+        except AssertionError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        return [problem for problem in pool.map(one, points) if problem]
+
+
+def test_undisturbed_run_is_worth_disturbing(world: World) -> None:
+    """The run has every kind of call and event, so that kills have something to break."""
+    made = {call.split()[0].partition(".")[2] for call in world.calls}
+    assert {"append", "put_new", "send", "receive", "answer_many", "fit", "propose"} <= made
+    found = outcome(world.folder)
+    assert found["versions"] == ["1.0.0"]
+    assert found["flagged"] == ["annotator_flagged/human:gus/0"]
+    assert {"hypothesis/1/0", "candidate/1/0", "candidate/1/1"} <= set(found["acceptance"])
+    purposes = set(found["votes"]["purpose"])
+    assert purposes == {"label", "calibrate", "review", "audit", "gold"}
+
+
+def test_a_few_kills_change_nothing(world: World, tmp_path: Path) -> None:
+    """A seeded sample of kills, just before and just after calls of any kind."""
+    draw = random.Random(20260107)
+    points = [(draw.randint(1, len(world.calls)), draw.choice(["before", "after"])) for _ in "ab"]
+    points += [(draw.choice(world.writes), "after") for _ in range(SAMPLE - 2)]
+    assert sweep(world, tmp_path, points) == []
+
+
+@pytest.mark.slow
+def test_reading_calls_change_nothing(world: World, tmp_path: Path) -> None:
+    """No call that only reads changes a file, so a kill at one is a kill between two writes."""
+    runner = world.runners.get()
+    try:
+        runner.run(tmp_path / "watched", prepare=True, watch=True)
+    finally:
+        world.runners.put(runner)
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_call_changes_nothing(world: World, tmp_path: Path) -> None:
+    """Every call that may write, killed before it and after it; and a sample of those that read.
+
+    A call that only reads leaves the workspace as it was, so a kill there leaves what a kill
+    at the writing call before it leaves.
+    """
+    draw = random.Random(7)
+    reads = sorted(set(range(1, len(world.calls) + 1)) - set(world.writes))
+    points = [(n, "after") for n in world.writes]
+    points += [(n, "before") for n in draw.sample(world.writes, 20) + draw.sample(reads, 20)]
+    assert sweep(world, tmp_path, points) == []
