@@ -79,6 +79,7 @@ class World:
     workspace: Workspace
     hour: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
+    unsent: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -90,7 +91,16 @@ class World:
 
     @property
     def state(self) -> State:
+        self.flush()
         return load(self.workspace)
+
+    def flush(self) -> None:
+        """Append votes given since the last look in one go."""
+        if self.unsent:
+            names = list(self.unsent[0])
+            rows = {n: [row[n] for row in self.unsent] for n in names}
+            self.append("votes", rows, len(self.unsent))
+            self.unsent.clear()
 
     def items(self, *ids: str, payload: str = "text of", revision: int = 0) -> None:
         """Ingest items."""
@@ -128,7 +138,7 @@ class World:
                 "schema_digest": self.workspace.schema.digest,
                 "given_at": self.now,
             }
-            self.append("votes", row, 1)
+            self.unsent.append(row)
 
     def label(
         self, values: Mapping[str, str], method: str = "majority", votes: Sequence[str] = ()
