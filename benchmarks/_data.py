@@ -14,7 +14,7 @@ _SECOND = ("a", "e", "i", "o", "u", "ar", "en", "ol")
 _PLAIN = 4_000
 _TELLING = 60
 _WORDS = 10
-_SHARE = 0.25
+_SHARE = 0.4
 _REPEATED = 0.02
 
 
@@ -28,7 +28,7 @@ def _vocabulary(size: int, rng: np.random.Generator) -> npt.NDArray[np.object_]:
 def texts(rows: int, rng: np.random.Generator) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Return texts and their classes.
 
-    A text is ten words. Three quarters come from 4,000 common words by Zipf's law; the others
+    A text is ten words. Six in ten come from 4,000 common words by Zipf's law; the others
     tell the class: 60 words each, one in ten of them from another class. One text in fifty is
     an earlier one with a word changed.
     """

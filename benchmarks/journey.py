@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +36,8 @@ key = "id"
 text = "text"
 licence = "CC0-1.0"
 purposes = ["training"]
+[route]
+votes_per_round = 2000
 """
 
 
@@ -96,8 +100,8 @@ class _Fits:
     def __exit__(self, *_: object) -> None:
         """Leave the timing in place: the process ends here."""
 
-    def _timed(self, method):  # type: ignore[no-untyped-def]
-        def timed(*args, **kwargs):  # type: ignore[no-untyped-def]
+    def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
             if self._inside:
                 return method(*args, **kwargs)
             self._inside = True

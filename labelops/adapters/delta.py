@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from ..errors import (
@@ -43,6 +43,9 @@ _ARROW: Mapping[str, Any] = {
 }
 
 _ATTEMPTS = 5
+_SLICE = 50_000
+"""Rows turned into Arrow, and written as one row group, at a time: bounds an append's memory."""
+
 _DAMAGED = "restore the folder from a backup, or move it away and collect again"
 
 
@@ -86,8 +89,9 @@ class DeltaTables:
             If the disk is full or the table is damaged.
         """
         spec = _spec(table)
-        rows = arrow_table(spec, check(spec, frame))
-        if rows.num_rows == 0:
+        rows = check(spec, frame)
+        _refuse_unwritable(spec, rows)
+        if rows.empty:
             return
         for attempt in range(_ATTEMPTS):
             try:
@@ -171,13 +175,17 @@ class DeltaTables:
     def _uri(self, spec: TableSpec) -> str:
         return f"{self._root}/{spec.name}"
 
-    def _append_once(self, spec: TableSpec, rows: pa.Table) -> None:
+    def _append_once(self, spec: TableSpec, rows: pd.DataFrame) -> None:
         delta = self._open(spec) or self._create(spec)
         before = delta.version()
         write_deltalake(
             delta,
-            rows,
+            pa.RecordBatchReader.from_batches(
+                pa.schema(arrow_schema(spec)),
+                (b for _, part in _slices(rows) for b in arrow_table(spec, part).to_batches()),
+            ),
             mode="append",
+            writer_properties=WriterProperties(max_row_group_size=_SLICE),
             commit_properties=CommitProperties(max_commit_retries=50),
         )
         if not is_bucket(self._root):
@@ -286,8 +294,20 @@ def arrow_schema(spec: TableSpec) -> list[tuple[str, Any]]:
     return [(column.name, _ARROW[column.type]) for column in spec.columns]
 
 
-def arrow_table(spec: TableSpec, frame: pd.DataFrame) -> pa.Table:
-    """Turn a checked frame into Arrow.
+def _slices(frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Cut a frame; each part comes with the number of its first row."""
+    for start in range(0, len(frame), _SLICE):
+        yield start, frame.iloc[start : start + _SLICE]
+
+
+def _refuse_unwritable(spec: TableSpec, frame: pd.DataFrame) -> None:
+    """Refuse what Arrow cannot hold before anything of it is written."""
+    for first, part in _slices(frame):
+        arrow_table(spec, part, first)
+
+
+def arrow_table(spec: TableSpec, frame: pd.DataFrame, first: int = 0) -> pa.Table:
+    """Turn a checked frame into Arrow; messages count its rows from `first`.
 
     Raises
     ------
@@ -304,7 +324,7 @@ def arrow_table(spec: TableSpec, frame: pd.DataFrame) -> pa.Table:
             raise TableError(
                 spec.name,
                 [
-                    f"row {row}, column {column.name!r}: found {shown(values.iloc[row])}, "
+                    f"row {first + row}, column {column.name!r}: found {shown(values.iloc[row])}, "
                     "expected text that UTF-8 can hold"
                 ],
             ) from None

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from labelops.adapters.delta import DeltaTables
-from labelops.errors import StorageError, UsageError
+from labelops.errors import StorageError, TableError, UsageError
 from labelops.ports import Tables
 from labelops.testing.tables import TablesTests, proposals_for, votes_for
 
@@ -298,3 +298,18 @@ def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
     assert "disk is full" in message
     assert "\n" not in message
     assert (grown, rows) == (0, ["before"])
+
+
+def test_a_large_append_is_one_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows written slice by slice are one commit; a bad one in a late slice stops all of them."""
+    monkeypatch.setattr("labelops.adapters.delta._SLICE", 10)
+    tables = DeltaTables(str(tmp_path))
+    ids = [f"v{i:02d}" for i in range(35)]
+    tables.append("votes", votes_for(ids))
+    assert sorted(tables.read("votes")["vote_id"]) == ids
+    before = tables.version("votes")
+    with pytest.raises(TableError, match=r"row 27, column 'vote_id'.*UTF-8"):
+        tables.append("votes", votes_for([*ids[:27], "\ud800", *ids[28:]]))
+    assert tables.version("votes") == before
+    tables.append("votes", votes_for(["w"]))
+    assert tables.version("votes") == before + 1
