@@ -27,8 +27,8 @@ from .consolidate.labels import changed_labels
 from .digest import canonical_json, digest, seed_of
 from .errors import SchemaError, SourceError, shown
 from .gate.candidate import ADJUDICATED, Candidate, labels_digest
-from .gate.checks import evaluate
-from .gate.verdict import Verdict
+from .gate.checks import Facts, evaluate
+from .gate.verdict import FAIL, Verdict
 from .ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
 from .kinds import kind_of
 from .kinds.choice import codes_of, values_of
@@ -429,6 +429,7 @@ def route(workspace: Workspace, *, now: datetime) -> Routed:
         round_number=last + 1,
         schema_digest=workspace.schema.digest,
         now=now,
+        seen_by_all=state.seen_by_all,
     )
     workspace.tables.append("plan", rows)
     asked = rows.groupby("purpose")["annotators"].sum()
@@ -761,7 +762,21 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
             say(state, [("verdict", str(candidate.number), number, body)], now)
         if facts.certificate is not None and facts.certificate.status == "fail":
             _close_failed(state, candidate, now)
+        elif _outgrown(state, facts, verdict):
+            why = "withdrawn: the labels went on, and no audit can mend a check that failed"
+            closed = dataclasses.replace(candidate, closed=why)
+            say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
     return Gated(verdict, candidate)
+
+
+def _outgrown(state: State, facts: Facts, verdict: Verdict) -> bool:
+    """Say whether a frozen set that cannot pass keeps newer labels from being tried."""
+    if facts.certificate is None or facts.certificate.status != "pass":
+        return False
+    if verdict.status != FAIL or facts.waiting:
+        return False
+    newer = state.labels.loc[~state.labels["item_id"].isin(state.frozen["item_id"])]
+    return bool(newer["value"].notna().any())
 
 
 def _last_verdict(state: State, candidate: Candidate) -> object:

@@ -62,7 +62,7 @@ class Candidate:
     digest : str
         Of the item ids and values.
     closed : str
-        `released …` or `failed: …`; empty while it is open.
+        `released …`, `failed: …` or `withdrawn: …`; empty while it is open.
     """
 
     number: int

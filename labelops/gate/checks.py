@@ -41,6 +41,8 @@ class Facts:
         What the pipeline still waits for, in words; empty when nothing.
     unaided : int
         Audited labels for which nobody was left who had no part in them.
+    spent : str
+        Why no more votes will be asked for, in words; empty while there is a budget.
     """
 
     items: int
@@ -53,13 +55,14 @@ class Facts:
     split_groups: Mapping[str, str] = field(default_factory=dict)
     waiting: str = ""
     unaided: int = 0
+    spent: str = ""
 
 
 def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, certificate = "certified error", facts.certificate
     target = f"≤ {policy.error:.4g} at {policy.confidence:.4g} confidence"
     if certificate is None:
-        why = facts.waiting or "no candidate is frozen yet"
+        why = "; ".join(filter(None, [facts.waiting or "no candidate is frozen yet", facts.spent]))
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
     seen = f"{certificate.errors} wrong in {certificate.n} blind random audits{_unaided(facts)}"
     value = certificate.certified
@@ -69,6 +72,7 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
         return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
     needed = certificate.needed or 0
     more = f"{seen}; {needed} more clean audits certify {target}"
+    more += f" ({facts.spent})" if facts.spent else ""
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
 
 

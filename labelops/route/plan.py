@@ -75,7 +75,9 @@ class RoutePolicy:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
 
 
-def in_flight(plan: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
+def in_flight(
+    plan: pd.DataFrame, votes: pd.DataFrame, seen_by_all: npt.ArrayLike = ()
+) -> pd.DataFrame:
     """Return plan rows that still lack votes, with `open`: how many are lacking.
 
     Parameters
@@ -83,6 +85,9 @@ def in_flight(plan: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
     plan : PLAN rows
     votes : VOTES rows
         Newest revisions only; a skipped or deleted vote does not fill a seat.
+    seen_by_all : item ids
+        Items that nobody is left to look at: their seats stay empty and are not waited for.
+        Gold is another matter: everybody answers it.
 
     Returns
     -------
@@ -92,7 +97,10 @@ def in_flight(plan: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
     filled = given.value_counts().rename("filled").reset_index()
     joined = plan.merge(filled, on=["item_id", "round", "purpose"], how="left")
     lacking = joined["annotators"] - joined["filled"].fillna(0).astype(np.int64)
-    return joined.assign(open=lacking.clip(lower=0)).loc[lacking > 0].drop(columns="filled")
+    gone = joined["item_id"].isin(np.asarray(seen_by_all, dtype=object))
+    gone &= joined["purpose"] != "gold"
+    rows = joined.assign(open=lacking.clip(lower=0)).loc[(lacking > 0) & ~gone]
+    return rows.drop(columns="filled")
 
 
 def make_plan(
@@ -106,6 +114,7 @@ def make_plan(
     round_number: int,
     schema_digest: str,
     now: datetime,
+    seen_by_all: npt.ArrayLike = (),
 ) -> pd.DataFrame:
     """Turn needs into new plan rows; asking again with the same state asks for nothing.
 
@@ -123,6 +132,8 @@ def make_plan(
     round_number : int
     schema_digest : str
     now : datetime
+    seen_by_all : item ids
+        As for `in_flight`.
 
     Returns
     -------
@@ -133,7 +144,7 @@ def make_plan(
     wanted = wanted.sort_values(["wanted", "priority"], ascending=False, kind="stable")
     wanted = wanted.drop_duplicates(["item_id", "purpose"])
     wanted = wanted.sort_values("priority", ascending=False, kind="stable")
-    open_rows = in_flight(plan, votes)
+    open_rows = in_flight(plan, votes, seen_by_all)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - _asked(wanted, open_rows, votes))
     wanted = wanted.loc[wanted["ask"] > 0]
     rows = wanted.loc[_within_budget(wanted["ask"].to_numpy(), open_rows, plan, policy)]

@@ -237,7 +237,7 @@ class State:
     @cached_property
     def open_seats(self) -> pd.DataFrame:
         """Plan rows that still lack votes, with how many are `open`."""
-        return in_flight(self.plan, self.votes)
+        return in_flight(self.plan, self.votes, self.seen_by_all)
 
     @cached_property
     def hypotheses(self) -> list[Hypothesis]:

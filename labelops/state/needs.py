@@ -19,7 +19,10 @@ from ..route.needs import (
 from . import State
 from .overlap import overlap_sample
 
-__all__ = ["all_needs", "work_in_flight"]
+__all__ = ["all_needs", "budget_spent", "work_in_flight"]
+
+_LEAST_BUDGET = 3
+"""Votes that settle a doubt; with fewer left nothing more can be relied on to be settled."""
 
 
 def all_needs(state: State) -> list[pd.DataFrame]:
@@ -105,6 +108,15 @@ def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.f
     known = state.current_proposals.set_index("item_id")["confidence"].reindex(ids)
     value: npt.NDArray[np.float64] = 1.0 - known.fillna(0.0).to_numpy(dtype=np.float64)
     return value
+
+
+def budget_spent(state: State) -> str:
+    """Say that no more votes may be asked for, once all that were asked for came; else empty."""
+    total = state.workspace.policies.route.votes_total
+    left = total - int(state.plan["annotators"].sum())
+    if not total or left >= _LEAST_BUDGET or len(state.open_seats):
+        return ""
+    return f"the vote budget is spent: route.votes_total = {total}"
 
 
 def work_in_flight(state: State) -> str:

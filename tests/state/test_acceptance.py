@@ -1,0 +1,99 @@
+"""What a standing hypothesis accepts: only what was tested."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from labelops.autolabel.hypotheses import Hypothesis
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.digest import canonical_json
+from labelops.journey import _rows_to_fit, _training_rows
+from labelops.schema import Schema
+
+from .world import PETS, World, make_world, words
+
+
+def stand(world: World, *ids: str, number: int = 1, accepted: int = 2) -> Hypothesis:
+    """Let a hypothesis about items stand."""
+    found = Hypothesis(number, "m1", "p", 4, 2, "joint", 0.02, 0.03, 0.5, accepted, 0, 1, "a test")
+    world.workspace.objects.put_new("pools/p.json", canonical_json(list(ids)).encode())
+    world.say("hypothesis", str(number), 0, **json.loads(found.to_body()))
+    return found
+
+
+def test_late_answers_are_not_accepted() -> None:
+    """A proposal that came after the test was none when it was tested, whatever it says now."""
+    world = make_world()
+    world.items("a", "b", "c")
+    world.propose({"a": ("cat", 0.9)})
+    stand(world, "a", "b", "c")
+    assert world.state.accepted["item_id"].tolist() == ["a"]
+    world.propose({"b": ("cat", 0.99)}, fit=False)
+    assert world.state.accepted["item_id"].tolist() == ["a"]
+
+
+def test_a_revised_item_is_not_accepted() -> None:
+    """What the model says of new content was not part of the test."""
+    world = make_world()
+    world.items("a", "b")
+    world.propose({"a": ("cat", 0.9), "b": ("dog", 0.9)})
+    stand(world, "a", "b")
+    world.items("b", payload="other text of", revision=1)
+    world.propose({"b": ("cow", 0.99)}, fit=False)
+    assert world.state.accepted["item_id"].tolist() == ["a"]
+
+
+def test_a_closed_hypothesis_accepts_nothing() -> None:
+    """Once an audit failed, nothing it accepted stands."""
+    world = make_world()
+    world.items("a")
+    world.propose({"a": ("cat", 0.9)})
+    body = json.loads(replace(stand(world, "a"), closed="the audit failed").to_body())
+    world.say("hypothesis", "1", 1, **body)
+    assert world.state.accepted.empty and world.state.standing is None
+
+
+def test_training_rows_survive_another_class_order() -> None:
+    """A class put before the others does not turn yesterday's cats into dogs."""
+    world = make_world()
+    world.items("a", "b", "c", "d")
+    body = canonical_json({"items": ["a", "b"], "values": words("cat", "cow")})
+    world.workspace.objects.put_new("training/x.json", body.encode())
+    world.vote("a", ann="cat")
+    world.vote("b", ann="cow")
+    world.say("fit", "m1", 0, items=2, labeler="m", object="training/x.json")
+    world.flush()
+    later = make_world(Schema("pets", ("ant", *PETS.classes)), like=world)
+    rows, new = _rows_to_fit(later.state, _training_rows(later.state))
+    assert not new
+    names = [later.workspace.schema.classes[c] for c in rows["code"]]
+    assert names == ["cat", "cow"]
+
+
+def test_training_leaves_out_what_was_revised() -> None:
+    """An item whose content changed is not learned from with its old label."""
+    world = make_world()
+    world.items("a", "b")
+    body = canonical_json({"items": ["a", "b"], "values": words("cat", "cow")})
+    world.workspace.objects.put_new("training/x.json", body.encode())
+    world.vote("a", ann="cat")
+    world.vote("b", ann="cow")
+    world.say("fit", "m1", 0, items=2, labeler="m", object="training/x.json")
+    world.items("b", payload="other text of", revision=1)
+    rows, _ = _rows_to_fit(world.state, _training_rows(world.state))
+    assert rows["item_id"].tolist() == ["a"]
+
+
+def test_the_calibration_sample_is_never_learned_from() -> None:
+    """Whatever votes an item of the sample has, it is no training item."""
+    world = make_world(calibration=2, accept=AcceptancePolicy())
+    ids = [f"i{n}" for n in range(8)]
+    world.items(*ids)
+    for item in ids:
+        world.vote(item, ann="cat")
+        world.vote(item, "calibrate", ben="dog")
+    sample = set(world.state.calibration_sample)
+    rows = _training_rows(world.state)
+    assert len(sample) == 2 and set(rows["item_id"]) == set(ids) - sample
+    assert {PETS.classes[c] for c in rows["code"]} == {"cat"}, "calibration votes train nothing"

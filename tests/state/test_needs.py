@@ -1,0 +1,142 @@
+"""What people are asked for: no seat waits for nobody, and an end is said to be one."""
+
+from __future__ import annotations
+
+import pytest
+
+from labelops.gate.candidate import labels_digest
+from labelops.gate.checks import evaluate
+from labelops.gate.policy import GatePolicy
+from labelops.journey import gate, route
+from labelops.state.facts import gate_facts
+from labelops.state.needs import budget_spent, work_in_flight
+
+from .world import World, events, make_world
+
+IDS = [f"i{n:02d}" for n in range(12)]
+
+
+def plan(world: World, *ids: str, purpose: str = "label", annotators: int = 1) -> None:
+    """Ask for votes in round 1."""
+    rows = {
+        "item_id": list(ids),
+        "round": 1,
+        "purpose": purpose,
+        "annotators": annotators,
+        "reason": "a test",
+        "priority": 1.0,
+        "show_proposal": False,
+        "exclude": "[]",
+        "schema_digest": world.workspace.schema.digest,
+        "planned_at": world.tick(),
+    }
+    world.append("plan", rows, len(ids))
+
+
+def test_seats_that_nobody_can_take_hold_nothing_up() -> None:
+    """Four seats at items that all three people saw do not use up the votes of a round."""
+    world = make_world(votes_per_round=4, seed=6, training=6)
+    world.items(*IDS)
+    plan(world, *IDS[:4], annotators=4)
+    for item in IDS[:4]:
+        world.vote(item, ann="cat", ben="cat", cid="cat")
+    assert world.state.open_seats.empty
+    assert route(world.workspace, now=world.tick()).votes > 0
+
+
+def test_the_budget_is_never_exceeded_and_its_end_is_said() -> None:
+    """Rounds go on to the total and stop there; what is missing then is named as final."""
+    world = make_world(votes_total=20, votes_per_round=7, overlap_share=0.0, max_votes=9)
+    world.items(*IDS)
+    for n in range(30):
+        asked = route(world.workspace, now=world.tick())
+        seats = world.state.open_seats
+        for item, number, purpose, seat in zip(
+            seats["item_id"], seats["round"], seats["purpose"], seats["open"], strict=True
+        ):
+            for _ in range(seat):
+                world.numbers["who"] = world.numbers.get("who", 0) + 1
+                who = f"p{world.numbers['who']}"
+                world.vote(item, purpose, round_=number, **{who: "cat" if n % 2 else "dog"})
+        total = int(world.state.plan["annotators"].sum())
+        assert total <= 20
+        if not asked.votes:
+            break
+    assert total >= 18 and n < 29
+    assert "20" in budget_spent(world.state)
+    if work_in_flight(world.state):
+        check = evaluate(gate_facts(world.state, world.now, {}), GatePolicy()).checks[0]
+        assert check.status == "inconclusive" and "votes_total = 20" in check.message
+
+
+def test_an_item_everybody_skipped_waits_for_nobody() -> None:
+    """A calibration item that all three people skipped counts against the model."""
+    world = make_world(calibration=3)
+    world.items(*IDS)
+    world.propose(dict.fromkeys(IDS, ("cat", 0.9)))
+    sample = list(world.state.calibration_sample)
+    for item in sample:
+        world.vote(item, "calibrate", ann="-", ben="-", cid="-")
+    looks = world.state.calibration_looks
+    assert looks.status.tolist() == [3] * len(sample)
+    assert "calibration" not in work_in_flight(world.state)
+
+
+def test_everybody_flagged_certifies_nothing() -> None:
+    """Without a single person whose votes count, no label stands and no audit does."""
+    world = make_world()
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="cat")
+    for who in ("ann", "ben", "cid"):
+        world.say("annotator_flagged", f"human:{who}", 0, reason="a test")
+    state = world.state
+    assert state.current.empty and state.people == () and state.audit_votes.empty
+    assert state.decided[1]["value"].isna().all()
+    assert work_in_flight(state)
+
+
+def test_labels_that_failed_are_not_tried_as_they_are() -> None:
+    """Running the gate again and again after a failed audit makes no second candidate."""
+    world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0))
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="dog")
+    world.label(dict.fromkeys(IDS, "cat"))
+    _consolidated(world, 1)
+    for _ in range(4):
+        found = gate(world.workspace, now=world.tick(), split_groups={})
+    assert len(events(world, "candidate")) == 2, "frozen once and closed once"
+    assert found.candidate is None
+    assert "candidate 1, failed" in found.verdict.summary
+
+
+@pytest.mark.parametrize("later", [(), ("z1", "z2")])
+def test_a_set_that_cannot_pass_makes_way(later: tuple[str, ...]) -> None:
+    """A frozen set that lacks a class is withdrawn once later items are labeled, not before."""
+    world = make_world(gate=GatePolicy(error=0.2, agreement=-1.0))
+    world.items(*IDS)
+    for n, item in enumerate(IDS):
+        world.vote(item, **dict.fromkeys(("ann", "ben", "cid"), "cat" if n % 2 else "dog"))
+    world.label({i: "cat" if n % 2 else "dog" for n, i in enumerate(IDS)})
+    _consolidated(world, 1)
+    first = gate(world.workspace, now=world.tick(), split_groups={})
+    assert first.candidate is not None and first.verdict.status == "fail"
+    if later:
+        world.items(*later)
+        for item in later:
+            world.vote(item, ann="cow", ben="cow", cid="cow")
+        world.label(dict.fromkeys(later, "cow"))
+        _consolidated(world, 2)
+    gate(world.workspace, now=world.tick(), split_groups={})
+    second = gate(world.workspace, now=world.tick(), split_groups={})
+    assert second.candidate is not None
+    assert second.candidate.items == len(IDS) + len(later)
+    assert second.candidate.stream == 1
+
+
+def _consolidated(world: World, number: int) -> None:
+    """Say that labels were decided from the votes there are, and searched for errors."""
+    world.say("consolidated", "votes", number, votes=world.state.votes_digest)
+    labels = world.state.labels
+    world.say("audited", labels_digest(labels), number, candidates=number - 1)
