@@ -69,11 +69,11 @@ def test_flows_of_two_processes_at_once_say_what_one_says(
     monkeypatch.setenv("LABELOPS_KEY", "the same draws in both")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))
     alone, beside = make_world("alone", 120), make_world("beside", 120)
-    for _ in range(4):
+    for _ in range(3):
         run_at_once(alone, 1)
         run_at_once(beside, 2)
         one, two = load(alone.open().workspace), load(beside.open().workspace)
         assert said(one) == said(two)
         assert alone.label() == beside.label()
-    assert len(one.votes) > 100
+    assert len(one.votes) > 50
     assert one.labels["value"].notna().any()
