@@ -32,9 +32,11 @@ class Consensus:
     ----------
     item_ids : (N,) object array
     posterior : (N, K) float array
-        Rows sum to 1; an item without a vote has the model's (or the classes') prior.
+        Rows sum to 1; an item without a vote has the model's (or the classes') prior. With the
+        method `votes_and_model` it is as well calibrated as the model's probabilities are.
     codes : (N,) int array
-        The decided class, -1 where no vote was given or the posterior is below the bound.
+        The decided class, -1 where no vote was given, the posterior is below the bound, two
+        classes share it, or it is the model's alone.
     votes : (N,) int array
         Votes that count.
     evidence : (N,) object array of tuple of str
@@ -99,7 +101,14 @@ def consolidate_votes(
         posterior, accuracy = found.posterior, found.accuracy
         method, reason = found.method, found.reason
     counts = np.bincount(items, minlength=len(ids))
-    sure = (posterior.max(axis=1, initial=0.0) >= policy.min_posterior) & (counts > 0)
+    peak = posterior.max(axis=1, initial=0.0)
+    sure = (peak >= policy.min_posterior) & (counts > 0)
+    best = posterior == peak[:, None]
+    sure &= best.sum(axis=1) == 1
+    if method == "votes_and_model":
+        # What only a model says needs the test of acceptance, whatever people said instead.
+        said = np.bincount(items * size[1] + codes, minlength=best.size).reshape(best.shape)
+        sure &= (best & (said > 0)).any(axis=1)
     return Consensus(
         item_ids=ids,
         posterior=posterior,

@@ -24,6 +24,9 @@ __all__ = ["WithModel", "consolidate_with_model"]
 _FLOOR = 0.02
 """Share of the model's belief spread over all classes: no model is sure beyond any vote."""
 
+_CROWD = 0.8
+"""How often people are right before there are votes to tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class WithModel:
@@ -32,7 +35,8 @@ class WithModel:
     Parameters
     ----------
     posterior : (N, K) float array
-        P(class | model, votes), rows sum to 1.
+        P(class | model, votes), rows sum to 1, as if people had not seen what the model
+        proposes. It decides whom to ask again; what is guaranteed of labels rests on audits.
     accuracy : (A,) float array
         Estimated accuracy of each annotator.
     iterations : int
@@ -66,7 +70,8 @@ def consolidate_with_model(
     n_annotators : int
         A.
     prior_votes : float
-        How many votes the crowd's mean accuracy counts for in each annotator's estimate.
+        How many votes the crowd's mean accuracy counts for in each annotator's estimate, and an
+        ordinary crowd's in that mean.
     max_iterations, tolerance
         EM stops when no posterior moves by more than `tolerance`.
 
@@ -81,7 +86,7 @@ def consolidate_with_model(
     i, a, v = (np.asarray(x, dtype=np.int64) for x in (items, annotators, votes))
     log_prior = _log_prior(np.asarray(probs, dtype=np.float64))
     classes = log_prior.shape[1]
-    accuracy: npt.NDArray[np.float64] = np.full(n_annotators, 0.8)
+    accuracy: npt.NDArray[np.float64] = np.full(n_annotators, _CROWD)
     posterior = _e_step(log_prior, i, a, v, accuracy, classes)
     for done in range(1, max_iterations + 1):
         accuracy = _m_step(posterior, i, a, v, n_annotators, prior_votes)
@@ -129,7 +134,8 @@ def _m_step(
     prior_votes: float,
 ) -> npt.NDArray[np.float64]:
     right = posterior[items, votes]
-    crowd = right.mean() if len(right) else 0.8
+    # A few votes against the model do not make the whole crowd adversaries.
+    crowd = (right.sum() + prior_votes * _CROWD) / (len(right) + prior_votes)
     hits = np.bincount(annotators, weights=right, minlength=n_annotators)
     given = np.bincount(annotators, minlength=n_annotators)
     accuracy: npt.NDArray[np.float64] = (hits + prior_votes * crowd) / (given + prior_votes)
