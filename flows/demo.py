@@ -197,7 +197,10 @@ class _Demo:
 
         settings = self.app.settings
         return LabelStudioHands(
-            settings.queue.url, settings.label_studio_key.reveal(), settings.schema.name
+            settings.queue.url,
+            settings.label_studio_key.reveal(),
+            settings.schema.name,
+            namespace=self.app.namespace,
         )
 
     def release_of(self, count: int) -> _Version:

@@ -107,9 +107,20 @@ class App:
         """Return the key of digests and draws: from the environment, else the workspace's own."""
         if self.settings.key:
             return self.settings.key.reveal().encode()[:64]
-        fresh = json.dumps({"key": secrets.token_hex(32)}).encode()
+        return bytes.fromhex(self._identity["key"])
+
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """The workspace's own random id and key, drawn when it is first opened."""
+        fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
         self.objects.put_new("workspace.json", fresh)
-        return bytes.fromhex(json.loads(self.objects.get("workspace.json"))["key"])
+        found: dict[str, str] = json.loads(self.objects.get("workspace.json"))
+        return found
+
+    @property
+    def namespace(self) -> str:
+        """What tells this workspace's projects from others' on a shared labeling server."""
+        return self._identity["id"]
 
     def read_payload(self, uri: str) -> bytes:
         """Return the bytes a payload URI of this workspace names."""
@@ -144,6 +155,7 @@ class App:
             settings.queue.url,
             settings.label_studio_key.reveal(),
             settings.schema.name,
+            namespace=self.namespace,
             timeout=settings.queue.timeout,
         )
 
