@@ -595,6 +595,8 @@ def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
     ids = audit.planned[found]
     votes = state.audit_votes.groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
     old = state.labels.set_index("item_id").loc[ids]
+    # Who corrected it before had a part in it too, and audits it no more.
+    before = np.where(old["method"] == ADJUDICATED, old["evidence"], '{"votes":[]}')
     return frame_of(
         LABELS,
         {
@@ -604,8 +606,8 @@ def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
             "method": ADJUDICATED,
             "reason": "a random audit found the label wrong, and people agreed on another",
             "evidence": [
-                canonical_json({"replaces": value, "votes": list(ids)})
-                for value, ids in zip(old["value"], votes, strict=True)
+                canonical_json({"replaces": value, "votes": json.loads(text)["votes"] + list(ids)})
+                for value, text, ids in zip(old["value"], before, votes, strict=True)
             ],
             "schema_digest": state.workspace.schema.digest,
             "decided_at": now,

@@ -42,7 +42,8 @@ class Facts:
     unaided : int
         Audited labels for which nobody was left who had no part in them.
     spent : str
-        Why no more votes will be asked for, in words; empty while there is a budget.
+        Why no more votes will come, in words: the budget is spent, or people are too few. Empty
+        while there are both.
     """
 
     items: int

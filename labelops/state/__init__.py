@@ -224,15 +224,19 @@ class State:
 
         With fewer people an item waits for another one to join.
         """
+        looked = self.lookers
+        enough = looked >= max(len(self.people), 3)
+        found: npt.NDArray[np.object_] = looked.index[enough].to_numpy(dtype=object)
+        return found
+
+    @cached_property
+    def lookers(self) -> pd.Series:
+        """How many people who count have looked at an item, skipping included, by item id."""
         rows = self.votes.loc[
             (self.votes["status"] != "deleted") & (self.votes["purpose"] != "gold")
         ]
         rows = rows.loc[rows["annotator"].isin(self.people)]
-        looked = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
-        found: npt.NDArray[np.object_] = looked.index[looked >= max(len(self.people), 3)].to_numpy(
-            dtype=object
-        )
-        return found
+        return rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
 
     @cached_property
     def open_seats(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from ..ingest import forbids
 from ..kinds.choice import codes_of
 from ..tables import VOTES, frame_of
 from . import EVIDENCE, State
-from .needs import budget_spent, work_in_flight
+from .needs import audit_stalled, budget_spent, work_in_flight
 from .overlap import agreement
 
 __all__ = ["agreement", "annotator_table", "gate_facts"]
@@ -83,5 +83,5 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         open_findings=int(state.suspicions["item_id"].nunique()),
         split_groups=split_groups,
         waiting=work_in_flight(state) or state.judged_already,
-        spent=budget_spent(state),
+        spent=budget_spent(state) if state.audit is None else audit_stalled(state),
     )

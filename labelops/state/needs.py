@@ -19,7 +19,7 @@ from ..route.needs import (
 from . import State
 from .overlap import overlap_sample
 
-__all__ = ["all_needs", "budget_spent", "work_in_flight"]
+__all__ = ["all_needs", "audit_stalled", "budget_spent", "work_in_flight"]
 
 _LEAST_BUDGET = 3
 """Votes that settle a doubt; with fewer left nothing more can be relied on to be settled."""
@@ -117,6 +117,18 @@ def budget_spent(state: State) -> str:
     if not total or left >= _LEAST_BUDGET or len(state.open_seats):
         return ""
     return f"the vote budget is spent: route.votes_total = {total}"
+
+
+def audit_stalled(state: State) -> str:
+    """Say why the open audit cannot go on with the people and votes there are; else empty."""
+    if state.audit is None or state.audit.certificate.status != "inconclusive":
+        return ""
+    waiting = state.audit.planned[state.audit.unseen | state.audit.pending]
+    looked = state.lookers.reindex(waiting, fill_value=0).to_numpy()
+    stuck = int((looked >= len(state.people)).sum())
+    if not stuck or not state.people:
+        return budget_spent(state)
+    return f"{stuck} of them wait for another person: all {len(state.people)} have looked"
 
 
 def work_in_flight(state: State) -> str:

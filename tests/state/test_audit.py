@@ -94,6 +94,7 @@ def test_too_few_people_stay_inconclusive(world: World, people: tuple[str, ...])
     assert audit is not None
     assert audit.certificate.status == "inconclusive" and audit.certificate.n == 0
     assert "0 wrong in 0 blind random audits" in _message(world)
+    assert f"wait for another person: all {len(people)} have looked" in _message(world)
 
 
 def test_auditing_ones_own_label_counts_for_nothing(world: World) -> None:
