@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -134,8 +135,19 @@ class DeltaTables:
             delta = self._open(spec)
             if delta is None:
                 return empty(spec)[names]
-            rows = delta.to_pyarrow_dataset().to_table(columns=names, filter=condition)
+            files = delta.to_pyarrow_dataset(filesystem=self._filesystem(spec))
+            rows = files.to_table(columns=names, filter=condition)
         return frame_of_arrow(wanted, rows)
+
+    def _filesystem(self, spec: TableSpec) -> pa_fs.FileSystem | None:
+        """Return how Arrow reads a local table's files; None leaves a bucket's to Delta.
+
+        Delta's own reader is a Python object, which Arrow's threads may still hold when the
+        interpreter ends: then the process aborts after its work is done.
+        """
+        if is_bucket(self._root):
+            return None
+        return pa_fs.SubTreeFileSystem(self._uri(spec), pa_fs.LocalFileSystem())
 
     def version(self, table: str) -> int:
         """Return a number that grows with every append; 0 for a table nobody wrote to."""
