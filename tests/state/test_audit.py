@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
 from labelops.gate.policy import GatePolicy
-from labelops.state.facts import gate_facts
+from labelops.journey import consolidate
+from labelops.state.facts import annotator_table, gate_facts
 
 from .world import World, make_world
 
@@ -181,3 +184,51 @@ def test_a_revised_item_leaves_its_label() -> None:
     assert state.labels["revision"].max() == last, "the next revision is later than all"
     assert "a" in state.decided[1].loc[state.decided[1]["value"].isna(), "item_id"].tolist()
     assert np.isin(["a", "c"], state.undecided).all()
+
+
+def test_a_correction_is_written_once(world: World) -> None:
+    """Deciding again, and a further vote on a corrected label, correct nothing twice."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    assert world.state.audit is not None
+    wrong = world.state.audit.planned[0]
+    world.vote(wrong, "audit", ben="dog", cid="dog")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).corrected == 1
+    assert consolidate(world.workspace, now=world.tick()).corrected == 0
+    world.vote(wrong, "audit", dan="dog")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).corrected == 0
+    row = world.state.labels.set_index("item_id").loc[wrong]
+    assert json.loads(row["evidence"])["replaces"] == '"cat"' and row["value"] == '"dog"'
+
+
+def test_flagging_a_person_takes_their_looks_back(world: World) -> None:
+    """What a clicker confirmed is unseen again; whom audits flag is not decided by audit votes."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+        world.vote(item, "audit", bot="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    assert world.state.audit is not None and world.state.audit.certificate.status == "pass"
+    judged = annotator_table(world.state).set_index("annotator")
+    assert "human:bot" not in judged.index, "audit votes judge labels, not people"
+    world.say("annotator_flagged", "human:bot", 0, reason="a test")
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.n == 0 and audit.unseen.all()
+
+
+def test_late_label_votes_change_no_frozen_label(world: World) -> None:
+    """Votes in flight when the labels were frozen wait for the next candidate."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.vote("i00", eve="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    for item in IDS[1:]:
+        world.vote(item, ben="dog", cid="dog", dan="dog")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).changed == 0
+    assert set(world.state.frozen["value"]) == {'"cat"'}
