@@ -105,9 +105,8 @@ class App:
 
     def _key(self) -> bytes:
         """Return the key of digests and draws: from the environment, else the workspace's own."""
-        if self.settings.key:
-            return self.settings.key.reveal().encode()[:64]
-        return bytes.fromhex(self._identity["key"])
+        own = self._identity["key"]  # drawn now in any case: a later failure must not leave it
+        return self.settings.key.reveal().encode()[:64] if self.settings.key else bytes.fromhex(own)
 
     @cached_property
     def _identity(self) -> dict[str, str]:
