@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import shutil
 import sys
 import time
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelops.digest import canonical_json, digest_bytes
 from labelops.errors import LabelopsError, UsageError
 from labelops.ports import Hands
 
@@ -69,7 +71,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare_environment(folder: Path) -> None:
     """Settle what Prefect and the draws read from the environment, before they are imported."""
-    os.environ.setdefault("LABELOPS_KEY", "the demo draws the same samples every time")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
@@ -96,6 +97,7 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> int:
     queue = "label-studio" if args.label_studio else "local"
     settings = f'{sample.settings}\n[queue]\ntype = "{queue}"\n'
     (folder / "labelops.toml").write_text(settings, encoding="utf-8")
+    _fix_draws(folder)
     _say(f"labelops demo: {sample.total} {sample.name}, annotators are simulated, in {folder}")
     if args.label_studio:
         stack.enter_context(_label_studio(folder))
@@ -118,6 +120,15 @@ def _fresh(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     return folder.resolve()
+
+
+def _fix_draws(folder: Path) -> None:
+    """Give the demo's workspace a known key, so that every demo draws the same samples."""
+    from labelops.adapters.objects import open_objects
+
+    identity = {"id": secrets.token_hex(4), "key": digest_bytes(b"labelops demo")}
+    content = canonical_json(identity).encode()
+    open_objects(str(folder / "workspace")).put_new("workspace.json", content)
 
 
 @contextmanager
