@@ -18,7 +18,7 @@ DEV := $(VENV)/installed-dev
 PREPARED := $(VENV)/prepared-prefect
 SOURCES := pyproject.toml setup.py requirements/install.py
 UV_COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-strip-extras --no-annotate --no-header pyproject.toml --group build
+	--no-emit-index-url --no-annotate --no-header pyproject.toml --group build
 LOCK_HEADER = \# Exact versions for Python 3.11 to 3.13, every file by its digest, no address of an index.\n\# Written by `make lock` from pyproject.toml.\n
 
 # Two workers on two cores: more threads in each would only wait for one another.

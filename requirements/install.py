@@ -29,7 +29,9 @@ def main(environment: Path, lock: Path) -> None:
         sys.exit(f"cannot make {environment}; on Debian, `apt install python3-venv` is missing")
     wanted = len(re.findall(r"^[A-Za-z0-9].*==", lock.read_text(), flags=re.MULTILINE))
     say(f"installing up to {wanted} packages of {lock} into {environment} (minutes, once)\n")
-    locked = ["--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
+    # The lock names everything, so pip need not look for more: left to itself it takes the
+    # newest of a package that another one wants with an extra, and refuses that for its digest.
+    locked = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
     pip(python, locked, log, wanted)
     pip(python, ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)], log, 0)
 
