@@ -383,8 +383,8 @@ def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
     if waiting:
         return f"{waiting} items of the calibration sample wait for people"
     found = try_labeler(pool, sample, looks.status == WRONG, state.hypotheses, policy.accept)
-    ids = sorted(pool["item_id"])
-    workspace.objects.put_new(f"pools/{found.pool}.json", canonical_json(ids).encode())
+    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
+    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
     say(state, [("hypothesis", str(found.number), 0, found.to_body())], now)
     return found.reason
 

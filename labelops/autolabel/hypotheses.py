@@ -48,6 +48,9 @@ class Hypothesis:
         In words.
     closed : str
         Why it no longer accepts anything; empty while it stands.
+    tested : str
+        Digest of the ids of the items that had a proposal when it was tested: only those may be
+        accepted, since an answer that came later was not tested.
     """
 
     number: int
@@ -64,6 +67,7 @@ class Hypothesis:
     critical: int
     reason: str
     closed: str = ""
+    tested: str = ""
 
     @property
     def key(self) -> str:
@@ -143,6 +147,7 @@ def try_labeler(
         errors=found.errors,
         critical=found.critical,
         reason=found.reason,
+        tested=pool_digest(pool.loc[pool["confidence"].notna(), "item_id"]),
     )
 
 

@@ -118,6 +118,8 @@ class State:
     ----------
     workspace : Workspace
     items, votes, plan, proposals, labels, findings, events : frames
+    revised : series
+        When each item whose content was revised got its present content, by item id.
     """
 
     workspace: Workspace
@@ -128,6 +130,7 @@ class State:
     labels: pd.DataFrame
     findings: pd.DataFrame
     events: pd.DataFrame
+    revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
 
     def latest(self, kind: str) -> pd.DataFrame:
         """Return the newest event of each subject of one kind, by subject."""
@@ -293,12 +296,12 @@ class State:
         pool = (
             []
             if standing is None
-            else json.loads(self.workspace.objects.get(f"pools/{standing.pool}.json"))
+            else json.loads(self.workspace.objects.get(f"pools/{standing.tested}.json"))
         )
-        # What was proposed after the test was not tested: an answer that came late, or one
-        # about an item's revised content.
-        tested = self.proposals["proposed_at"] <= self._tested_at
-        return accepted_items(standing, self.proposals.loc[tested], pool)
+        # Content that came after the test was not tested.
+        revised = self.revised.index[self.revised > self._tested_at]
+        rows = self.proposals.loc[~self.proposals["item_id"].isin(revised)]
+        return accepted_items(standing, rows, pool)
 
     @property
     def _tested_at(self) -> pd.Timestamp:
@@ -509,6 +512,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
         findings=rows(FINDINGS),
         events=rows(EVENTS),
+        revised=since,
     )
 
 

@@ -16,7 +16,8 @@ from .world import PETS, World, make_world, words
 
 def stand(world: World, *ids: str, number: int = 1, accepted: int = 2) -> Hypothesis:
     """Let a hypothesis about items stand."""
-    found = Hypothesis(number, "m1", "p", 4, 2, "joint", 0.02, 0.03, 0.5, accepted, 0, 1, "a test")
+    facts = (number, "m1", "all", 4, 2, "joint", 0.02, 0.03, 0.5, accepted, 0, 1, "a test")
+    found = Hypothesis(*facts, tested="p")
     world.workspace.objects.put_new("pools/p.json", canonical_json(list(ids)).encode())
     world.say("hypothesis", str(number), 0, **json.loads(found.to_body()))
     return found
@@ -27,7 +28,7 @@ def test_late_answers_are_not_accepted() -> None:
     world = make_world()
     world.items("a", "b", "c")
     world.propose({"a": ("cat", 0.9)})
-    stand(world, "a", "b", "c")
+    stand(world, "a")
     assert world.state.accepted["item_id"].tolist() == ["a"]
     world.propose({"b": ("cat", 0.99)}, fit=False)
     assert world.state.accepted["item_id"].tolist() == ["a"]
