@@ -130,7 +130,10 @@ def adjudication_needs(
 def label_needs(
     item_ids: npt.ArrayLike, votes: npt.ArrayLike, uncertainty: npt.ArrayLike
 ) -> pd.DataFrame:
-    """Ask for a label where there is none: one vote first, one more while it does not suffice.
+    """Ask for a label where there is none: one vote first, two more while it does not suffice.
+
+    A vote that the model contradicts is settled by a majority of three. Both further people
+    are asked at once: one vote more now and then, and no round of waiting for the last few.
 
     Parameters
     ----------
@@ -143,12 +146,17 @@ def label_needs(
     Examples
     --------
     >>> label_needs(["a", "b"], [0, 1], [0.2, 0.9])["wanted"].tolist()
-    [1, 2]
+    [1, 3]
     """
     counts = np.asarray(votes, dtype=np.int64)
     begun = "the votes so far are not enough evidence"
     reasons = np.where(counts > 0, begun, "no label yet, by uncertainty")
-    return _needs(item_ids, "label", counts + 1, reasons, uncertainty)
+    return _needs(item_ids, "label", _next_odd(counts), reasons, uncertainty)
+
+
+def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the next number of votes that can have a majority: 0 → 1, 1 and 2 → 3, 3 → 5."""
+    return counts + 1 + counts % 2
 
 
 def overlap_needs(item_ids: npt.ArrayLike, purpose: str) -> pd.DataFrame:
@@ -163,16 +171,25 @@ def overlap_needs(item_ids: npt.ArrayLike, purpose: str) -> pd.DataFrame:
 
 
 def review_needs(
-    item_ids: npt.ArrayLike, scores: npt.ArrayLike, wanted: npt.ArrayLike
+    item_ids: npt.ArrayLike, scores: npt.ArrayLike, votes: npt.ArrayLike
 ) -> pd.DataFrame:
     """Send suspected labels back to people, blind, the worst score first.
 
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    scores : (N,) float array in [0, 1]
+        Low = bad.
+    votes : (N,) int array
+        Votes given for the purpose `review`.
+
     Examples
     --------
-    >>> review_needs(["a"], [0.02], [1])[["purpose", "wanted"]].values.tolist()
-    [['review', 1]]
+    >>> review_needs(["a", "b"], [0.02, 0.03], [0, 1])[["purpose", "wanted"]].values.tolist()
+    [['review', 1], ['review', 3]]
     """
     score = np.asarray(scores, dtype=np.float64)
+    wanted = _next_odd(np.asarray(votes, dtype=np.int64))
     return _needs(item_ids, "review", wanted, "suspected label error", 1.0 - score)
 
 

@@ -70,7 +70,7 @@ def _review_needs(state: State) -> list[pd.DataFrame]:
     rows = state.suspicions.sort_values("score").drop_duplicates("item_id")
     given = state.given(rows["item_id"], "review")
     more = given < state.workspace.policies.route.max_votes
-    return [review_needs(rows["item_id"][more], rows["score"][more], given[more] + 1)]
+    return [review_needs(rows["item_id"][more], rows["score"][more], given[more])]
 
 
 def _label_needs(state: State) -> list[pd.DataFrame]:

@@ -68,9 +68,9 @@ def test_sample_needs() -> None:
 
 
 def test_label_needs() -> None:
-    """Nobody yet: one; asked and not settled: one more; surest last."""
+    """Nobody yet: one; asked and not settled: up to the next odd number; surest last."""
     needs = label_needs(IDS[:4], [0, 0, 1, 3], [0.1, 0.2, 0.9, 1.0])
-    assert needs["wanted"].tolist() == [1, 1, 2, 4]
+    assert needs["wanted"].tolist() == [1, 1, 3, 5]
     assert needs["reason"].tolist() == [
         "no label yet, by uncertainty",
         "no label yet, by uncertainty",
@@ -84,16 +84,16 @@ def test_adjudication_review_and_gold() -> None:
     """A pending item gets one more person; the worst suspect comes first; gold goes to all."""
     pending = adjudication_needs(["a", "b"], [1, 2], [False, True], "audit")
     assert pending[["item_id", "purpose", "wanted"]].values.tolist() == [["b", "audit", 3]]
-    review = review_needs(["a", "b"], [0.4, 0.1], [1, 2]).sort_values("priority", ascending=False)
-    assert review[["item_id", "wanted"]].values.tolist() == [["b", 2], ["a", 1]]
+    review = review_needs(["a", "b"], [0.4, 0.1], [0, 1]).sort_values("priority", ascending=False)
+    assert review[["item_id", "wanted"]].values.tolist() == [["b", 3], ["a", 1]]
     assert gold_needs(["g"], 0)["wanted"].tolist() == [1]
 
 
 def test_guarantees_are_paid_first() -> None:
     """No uncertainty, however large, outranks a random sample, gold, or a review."""
     label = label_needs(["a"], [0], [1.0])["priority"].iloc[0]
-    review = review_needs(["a"], [0.999], [1])["priority"].iloc[0]
-    most = review_needs(["a"], [0.0], [1])["priority"].iloc[0]
+    review = review_needs(["a"], [0.999], [0])["priority"].iloc[0]
+    most = review_needs(["a"], [0.0], [0])["priority"].iloc[0]
     gold = gold_needs(["a"], 1)["priority"].iloc[0]
     last = sample_needs(["a"] * 500, [0] * 500, [True] * 500, "audit", total=500)
     assert label < review < most < gold < last["priority"].min()
