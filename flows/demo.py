@@ -160,13 +160,16 @@ def _start_prefect() -> None:
 @contextmanager
 def _prefect(starting: Future[None]) -> Iterator[None]:
     """Wait until Prefect's server is there, and run flows on it."""
+    from prefect.context import SyncClientContext
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     _say("waiting for Prefect's server (the very first time takes longest)")
     starting.result()
     # A heartbeat tells a crashed run from a long one, and makes every run end up to a second
     # late. The demo's runs are short, and it watches them itself.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # And one client for all runs: each would load the certificates anew.
+    quick = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with quick, SyncClientContext.get_or_create():
         yield
 
 

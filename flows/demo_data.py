@@ -63,7 +63,7 @@ licence = "CC-BY-4.0"
 purposes = ["training"]
 
 [route]
-calibration = 300
+calibration = 375
 
 [gate]
 error = 0.02
