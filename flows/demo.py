@@ -11,17 +11,19 @@ import argparse
 import os
 import secrets
 import shutil
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelops.adapters import _watchdog
 from labelops.digest import canonical_json, digest_bytes
-from labelops.errors import LabelopsError, UsageError
+from labelops.errors import EndUnavailable, LabelopsError, UsageError
 from labelops.ports import Hands
 
 from .demo_data import SAMPLES, Sample
@@ -30,7 +32,7 @@ __all__ = ["main"]
 
 _MARK = ".labelops-demo"
 _ROUNDS = 60
-_BASELINE = 3
+_PATIENCE = 180.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -43,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     """
     args = _parser().parse_args(list(argv))
     try:
-        _prepare_environment(Path(args.folder) / args.sample)
+        _prepare_environment()
         with ExitStack() as stack:
             return _run(args, stack)
     except LabelopsError as error:
@@ -69,13 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _prepare_environment(folder: Path) -> None:
-    """Settle what Prefect and the draws read from the environment, before they are imported."""
+def _prepare_environment() -> None:
+    """Settle what Prefect reads from the environment, before it is imported."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     if "PREFECT_API_URL" not in os.environ:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         os.environ.setdefault("PREFECT_HOME", str(cache / "labelops" / "prefect"))
@@ -87,11 +88,10 @@ def _say(text: str) -> None:
 
 def _run(args: argparse.Namespace, stack: ExitStack) -> int:
     started = time.monotonic()
+    stack.enter_context(_prefect_server())
     if args.prepare:
-        _start_prefect()
+        _wait_for_prefect()
         return 0
-    # The server takes seconds to start; meanwhile the sample is written and opened.
-    starting = stack.enter_context(ThreadPoolExecutor(1)).submit(_start_prefect)
     sample = SAMPLES[args.sample]()
     folder = _fresh(Path(args.folder) / sample.name)
     queue = "label-studio" if args.label_studio else "local"
@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace, stack: ExitStack) -> int:
         stack.enter_context(_label_studio(folder))
     sample.write(folder, sample.first)
     demo = _Demo.opened(folder, sample, stack)
-    stack.enter_context(_prefect(starting))
+    stack.enter_context(_prefect())
     first = demo.release_of(sample.first)
     _say(f"{sample.total - sample.first} new items arrive")
     second = demo.release_of(sample.total)
@@ -149,22 +149,63 @@ def _label_studio(folder: Path) -> Iterator[None]:
             del os.environ["LABEL_STUDIO_URL"], os.environ["LABEL_STUDIO_API_KEY"]
 
 
-def _start_prefect() -> None:
-    """Reach Prefect's server: the one of the environment, or a temporary one, started by this."""
-    from prefect.client.orchestration import get_client
+@contextmanager
+def _prefect_server() -> Iterator[None]:
+    """Run Prefect's server in a process of its own, unless the environment names one.
 
-    with get_client(sync_client=True) as client:
-        client.hello().raise_for_status()
+    It starts while the sample is written and opened; `_prefect` waits for it.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield
+        return
+    port = _free_port()
+    # Before Prefect is imported here: it looks at this as it is loaded.
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--no-services", "--no-ui", "--log-level", "ERROR"]
+    server = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, _watchdog.__file__, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        # The watchdog ends the server when its input closes, also if we are killed.
+        server.communicate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_prefect() -> None:
+    import httpx
+
+    url = os.environ["PREFECT_API_URL"]
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"{url}/health", timeout=5.0).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise EndUnavailable(f"Prefect at {url} did not answer within {_PATIENCE:.0f} seconds")
 
 
 @contextmanager
-def _prefect(starting: Future[None]) -> Iterator[None]:
+def _prefect() -> Iterator[None]:
     """Wait until Prefect's server is there, and run flows on it."""
+    _say("waiting for Prefect's server (the very first time takes longest)")
+    _wait_for_prefect()
     from prefect.context import SyncClientContext
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    _say("waiting for Prefect's server (the very first time takes longest)")
-    starting.result()
     # A heartbeat tells a crashed run from a long one, and makes every run end up to a second
     # late. The demo's runs are short, and it watches them itself.
     # And one client for all runs: each would load the certificates anew.
