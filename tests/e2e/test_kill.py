@@ -25,6 +25,8 @@ from labelops.release import Manifest, manifest_name, release_folder, released_v
 from labelops.tables import LABELS, VOTES, newest
 from labelops.testing.killing import READING
 
+pytestmark = pytest.mark.slow  # many whole journeys
+
 RUNNER = Path(__file__).with_name("kill_runner.py")
 NAME = "tickets"
 CHAIN = 30

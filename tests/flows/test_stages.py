@@ -16,6 +16,8 @@ from labelops import errors
 
 from .conftest import World, write_world
 
+pytestmark = pytest.mark.slow  # a whole journey up to a release
+
 Done = list[dict[str, Summary]]
 
 
