@@ -19,7 +19,7 @@ import httpx
 from prefect import Flow, get_client, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
@@ -192,8 +192,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabelopsError as error:
         sys.stderr.write(f"labelops: {error}\n")
         return error.exit_code
-    serve(*ready, limit=1)
+    try:
+        serve(*ready, limit=1)
+    finally:
+        _pause(ready)
     return 0
+
+
+def _pause(ready: Sequence[RunnerDeployment]) -> None:
+    """Pause the deployments, so that a server plans no runs that nobody would carry out.
+
+    Prefect does so too when it is ended between two of its steps, but not in the middle of one.
+    """
+    try:
+        with get_client(sync_client=True) as client:
+            for deployment in ready:
+                name = f"{deployment.flow_name}/{deployment.name}"
+                client.pause_deployment(client.read_deployment_by_name(name).id)
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        sys.stderr.write(f"labelops: the deployments could not be paused: {error}\n")
 
 
 if __name__ == "__main__":
