@@ -139,4 +139,4 @@ def _consolidated(world: World, number: int) -> None:
     """Say that labels were decided from the votes there are, and searched for errors."""
     world.say("consolidated", "votes", number, votes=world.state.votes_digest)
     labels = world.state.labels
-    world.say("audited", labels_digest(labels), number, candidates=number - 1)
+    world.say("audited", labels_digest(labels), number, candidates=number - 1, rows=0)
