@@ -300,10 +300,11 @@ class App:
         GateNotPassed
             If the gate does not pass now.
         """
-        reference = releasing.released_as(load(self.workspace))
-        if reference is not None:
-            return Released(reference, self.manifest(reference), new=False)
-        self.gate().verdict.raise_if_failed()
+        if releasing.released_as(load(self.workspace)) is None:
+            verdict = self.gate().verdict
+            # Somebody else may have released them meanwhile.
+            if releasing.released_as(load(self.workspace)) is None:
+                verdict.raise_if_failed()
         return releasing.release(
             self.workspace,
             tools=tool_versions(),

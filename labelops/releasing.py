@@ -159,6 +159,8 @@ def release(
 ) -> Released:
     """Write the candidate that passed the gate as the next version; doing it again is fine.
 
+    Labels that were released as they are stay that release.
+
     Raises
     ------
     GateNotPassed
@@ -167,6 +169,9 @@ def release(
         If another process released something else meanwhile.
     """
     state = load(workspace)
+    reference = released_as(state)
+    if reference is not None:
+        return Released(reference, resolve(workspace.objects, parse_reference(reference), {}), False)
     candidate = state.candidate
     verdict, when = _passed(state, candidate)
     parent = _newest(workspace, decode)

@@ -1,16 +1,18 @@
 """Runs a small journey, killed on demand; a script, so that forks happen before any vendor's
 threads exist.
 
-It reads one JSON request a line, {"folder", "prepare", "watch", "at", "when"}, forks a child
-that runs the journey in the folder (made first, if `prepare`; reading calls watched, if
-`watch`) and is killed at call `at` (0: is not), and answers one JSON line: {"signal",
-"calls", "rounds"} or {"signal", "problem"}.
+It reads one JSON request a line, {"folder", "prepare", "watch", "copies", "at", "when"}, forks
+a child that runs the journey in the folder (made first, if `prepare`; reading calls watched,
+if `watch`; the folder copied to `copies`/N after writing call N, if that is not empty) and is
+killed at call `at` (0: is not), and answers one JSON line: {"signal", "calls", "rounds"} or
+{"signal", "problem"}.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -191,12 +193,37 @@ class _Reads:
         return found
 
 
+class _Copies:
+    """Copies the folder after every writing call: what a process killed there leaves behind.
+
+    What a process wrote is in the file system whether it lives on or not, and between two
+    calls of an end nobody writes.
+    """
+
+    def __init__(self, folder: Path, copies: Path) -> None:
+        self._folder, self._copies = folder, copies
+        self._number = 0
+
+    def __call__(self, call: str, when: str) -> None:
+        self._number += when == "before"
+        if when == "after" and call.split()[0].partition(".")[2] not in READING:
+            shutil.copytree(self._folder, self._copies / str(self._number))
+
+
 def _journey(
-    folder: str, prepare: bool, watch: bool, at: int, when: Literal["before", "after"]
+    folder: str,
+    prepare: bool,
+    watch: bool,
+    copies: str,
+    at: int,
+    when: Literal["before", "after"],
 ) -> dict[str, Any]:
     if prepare:
         write(Path(folder))
-    trap = Trap(at, when, _Reads(Path(folder)) if watch else None)
+    told: Callable[[str, str], None] | None = _Reads(Path(folder)) if watch else None
+    if copies:
+        told = _Copies(Path(folder), Path(copies))
+    trap = Trap(at, when, told)
     rounds = run(Path(folder), trap)
     return {"calls": trap.calls, "rounds": rounds}
 

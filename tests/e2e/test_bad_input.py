@@ -594,3 +594,19 @@ def test_two_release_at_once(passed: Path, tmp_path: Path) -> None:
     assert [m.reference for m in app.manifests()] == ["tickets@1.0.0"]
     assert app.verify() == []
     assert not app.release().new
+
+
+def test_released_by_somebody_else_while_judging(passed: Path, tmp_path: Path) -> None:
+    """Labels that another process releases after our gate, or before it, are released once."""
+    folder = Path(shutil.copytree(passed, tmp_path / "set"))
+    late, early = open_app(folder), open_app(folder)
+    judge = late.gate
+
+    def judged_too_late() -> object:
+        assert early.release().new
+        return judge()
+
+    late.__dict__["gate"] = judged_too_late
+    found = late.release()
+    assert (found.reference, found.new) == ("tickets@1.0.0", False)
+    assert early.manifests() == [found.manifest]

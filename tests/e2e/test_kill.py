@@ -53,6 +53,7 @@ class Runner:
         *,
         prepare: bool = False,
         watch: bool = False,
+        copies: Path | None = None,
         at: int = 0,
         when: str = "before",
     ) -> Any:
@@ -60,7 +61,7 @@ class Runner:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {"folder": str(folder), "prepare": prepare, "watch": watch}
-        request |= {"at": at, "when": when}
+        request |= {"copies": str(copies or ""), "at": at, "when": when}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
@@ -74,9 +75,10 @@ class Runner:
 
 @dataclass(frozen=True)
 class World:
-    """The undisturbed run, and runners for disturbed ones."""
+    """The undisturbed run, the folder as it was after each of its writes, and more runners."""
 
     folder: Path
+    copies: Path
     run: Future[Any]
     runners: SimpleQueue[Runner]
 
@@ -99,18 +101,19 @@ def _method(call: str) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start the undisturbed run; the second runner is free meanwhile."""
-    folder = tmp_path_factory.mktemp("kill") / "undisturbed"
+    place = tmp_path_factory.mktemp("kill")
+    folder, copies = place / "undisturbed", place / "copies"
     runners = [Runner(), Runner()]
     free: SimpleQueue[Runner] = SimpleQueue()
     free.put(runners[1])
 
     def undisturbed() -> Any:
-        answer = runners[0].run(folder, prepare=True)
+        answer = runners[0].run(folder, prepare=True, copies=copies)
         free.put(runners[0])
         return answer
 
     with ThreadPoolExecutor(1) as pool:
-        yield World(folder, pool.submit(undisturbed), free)
+        yield World(folder, copies, pool.submit(undisturbed), free)
     for runner in runners:
         runner.close()
 
@@ -148,33 +151,46 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
             assert found[name] == value, name
 
 
-def survives(world: World, folder: Path, at: int, when: str) -> None:
-    """Kill a run at a call, run again, and compare."""
+@dataclass(frozen=True)
+class Kill:
+    """Where a run ends: at a call of an end, before it is made or after."""
+
+    at: int
+    when: str
+    real: bool = True
+    """By SIGKILL; otherwise in the copy of what such a kill leaves."""
+
+
+def survives(world: World, folder: Path, kill: Kill) -> None:
+    """Run again what was killed, and compare."""
     runner = world.runners.get()
     try:
-        assert runner.run(folder, prepare=True, at=at, when=when)["signal"] == 9
+        if kill.real:
+            assert runner.run(folder, prepare=True, at=kill.at, when=kill.when)["signal"] == 9
+        else:
+            folder = world.copies / str(kill.at)
         assert runner.run(folder)["signal"] == 0
     finally:
         world.runners.put(runner)
     try:
         assert_same(outcome(folder), outcome(world.folder))
     except AssertionError as error:
-        raise AssertionError(f"killed {when} call {at}, {world.calls[at - 1]}: {error}") from error
+        raise AssertionError(f"{kill}, {world.calls[kill.at - 1]}: {error}") from error
     shutil.rmtree(folder)
 
 
-def sweep(world: World, folder: Path, points: Sequence[tuple[int, str]]) -> list[str]:
+def sweep(world: World, folder: Path, kills: Sequence[Kill]) -> list[str]:
     """Try many kills, two at a time; return what went wrong."""
 
-    def one(point: tuple[int, str]) -> str | None:
+    def one(kill: Kill) -> str | None:
         try:
-            survives(world, folder / f"{point[0]}-{point[1]}", *point)
+            survives(world, folder / f"{kill.at}-{kill.when}", kill)
         except AssertionError as error:
             return str(error)
         return None
 
     with ThreadPoolExecutor(2) as pool:
-        return [problem for problem in pool.map(one, points) if problem]
+        return [problem for problem in pool.map(one, kills) if problem]
 
 
 def test_kill_after_kill_changes_nothing(world: World, tmp_path: Path) -> None:
@@ -209,7 +225,6 @@ def test_undisturbed_run_is_worth_disturbing(world: World) -> None:
     assert purposes == {"label", "calibrate", "review", "audit", "gold"}
 
 
-@pytest.mark.slow
 def test_reading_calls_change_nothing(world: World, tmp_path: Path) -> None:
     """No call that only reads changes a file, so a kill at one is a kill between two writes."""
     runner = world.runners.get()
@@ -219,15 +234,17 @@ def test_reading_calls_change_nothing(world: World, tmp_path: Path) -> None:
         world.runners.put(runner)
 
 
-@pytest.mark.slow
 def test_a_kill_at_every_call_changes_nothing(world: World, tmp_path: Path) -> None:
-    """Every call that may write, killed before it and after it; and a sample of those that read.
+    """Every call that may write, dead after it: what it left is run again to the same end.
 
-    A call that only reads leaves the workspace as it was, so a kill there leaves what a kill
-    at the writing call before it leaves.
+    A call that only reads leaves the workspace as it was, so a kill there, and one before the
+    next write, leave what a kill after the write before leaves. Of all four kinds some are
+    killed for real, from the start.
     """
+    assert world.calls
     draw = random.Random(7)
     reads = sorted(set(range(1, len(world.calls) + 1)) - set(world.writes))
-    points = [(n, "after") for n in world.writes]
-    points += [(n, "before") for n in draw.sample(world.writes, 20) + draw.sample(reads, 20)]
-    assert sweep(world, tmp_path, points) == []
+    kills = [Kill(n, "after", real=False) for n in world.writes]
+    kills += [Kill(n, when) for when in ("before", "after") for n in draw.sample(world.writes, 4)]
+    kills += [Kill(n, when) for when in ("before", "after") for n in draw.sample(reads, 4)]
+    assert sweep(world, tmp_path, kills) == []
