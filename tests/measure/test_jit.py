@@ -1,0 +1,40 @@
+"""Kernels run compiled where numba is, and can be switched off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelops.measure.jit import can_compile, in_threads, kernel, numpy_only
+
+
+@kernel()
+def _total(values: np.ndarray) -> float:
+    found = 0.0
+    for i in range(values.size):
+        found += values[i]
+    return found
+
+
+def test_compiled_is_the_same_as_python() -> None:
+    """A kernel gives what its Python source gives."""
+    pytest.importorskip("numba")
+    values = np.arange(10.0)
+    assert _total(values) == _total.python(values) == 45
+
+
+def test_numpy_only_ends() -> None:
+    """Kernels are off inside only, also when the inside fails."""
+    before = can_compile()
+    with pytest.raises(ZeroDivisionError), numpy_only():
+        assert not can_compile()
+        raise ZeroDivisionError
+    assert can_compile() == before
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 1000])
+def test_every_row_once(rows: int) -> None:
+    """Blocks cover all rows in order, none twice."""
+    blocks = in_threads(lambda first, last: list(range(first, last)), rows, block=3)
+    assert [row for block in blocks for row in block] == list(range(rows))
+    assert all(len(block) <= 3 for block in blocks)
