@@ -8,7 +8,7 @@ from dataclasses import replace
 from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import canonical_json
-from labelops.journey import _rows_to_fit, _training_rows
+from labelops.journey.autolabel import _rows_to_fit, _training_rows
 from labelops.schema import Schema
 
 from .world import PETS, World, make_world, words

@@ -1,0 +1,145 @@
+"""Audit: labels that look wrong go back to people before a candidate is frozen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..audit.duplicates import duplicate_conflicts
+from ..audit.findings import finding_status, suspects
+from ..audit.noise import audit_noise
+from ..digest import seed_of
+from ..gate.candidate import labels_digest
+from ..kinds.choice import codes_of
+from ..ports import Detector
+from ..state import State, Workspace, say
+from ..state.needs import work_in_flight
+from .consolidate import up_to_date
+
+__all__ = ["Audited", "Features", "audit", "audit_not_due"]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What `audit` found.
+
+    Parameters
+    ----------
+    round : int
+        The audit's number; 0 when none was due.
+    suspects : int
+        Items suspected of a wrong label, to be reviewed.
+    planted, found : int
+        Errors planted to measure recall, and how many of them were found.
+    reason : str
+        In words.
+    """
+
+    round: int
+    suspects: int
+    planted: int
+    found: int
+    reason: str
+
+
+Features = Callable[[pd.DataFrame], Any]
+"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
+
+
+def audit(
+    workspace: Workspace, features: Features, detectors: Sequence[Detector] = (), *, now: datetime
+) -> Audited:
+    """Look for wrong labels once all items are decided, before a candidate is frozen."""
+    state = up_to_date(workspace, now)
+    reason = audit_not_due(state)
+    if reason:
+        return Audited(0, 0, 0, 0, reason)
+    labels = state.labels.loc[state.labels["value"].notna()]
+    number = _cut_short(state, labels_digest(labels)) or 1 + len(state.latest("audited"))
+    items = state.items.loc[state.items["item_id"].isin(labels["item_id"])].reset_index(drop=True)
+    labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
+    policy = workspace.policies
+    seed = seed_of(workspace.key, "audit", labels_digest(labels))
+    found = audit_noise(
+        items["item_id"],
+        features(items),
+        codes_of(labels["value"], workspace.schema),
+        items["group"].tolist(),
+        workspace.schema,
+        rng=np.random.default_rng(seed),
+        round=number,
+        now=now,
+        detectors=detectors,
+        planted_share=policy.audit.planted,
+        repeats=policy.audit.repeats,
+    )
+    conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
+    every = pd.concat([found.findings, conflicts], ignore_index=True)
+    settled = [*_settled_suspects(state), *state.seen_by_all]
+    every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
+    share = min(policy.audit.suspects, policy.route.review_share)
+    chosen = suspects(every, len(items), share).drop(columns="place")
+    rows = pd.concat([every.loc[every["planted"]], chosen], ignore_index=True)
+    event = {
+        "candidates": len(state.candidates),
+        "findings": len(every) - found.recall.planted,
+        "found": found.recall.found,
+        "planted": found.recall.planted,
+        "rows": len(rows),
+        "suspects": len(chosen),
+    }
+    # The event first: killed in between, the same labels are audited again before anything
+    # else happens to them. The other way round, reviews would come before the second audit.
+    say(state, [("audited", labels_digest(labels), number, event)], now)
+    workspace.tables.append("findings", rows)
+    return Audited(
+        number,
+        len(chosen),
+        found.recall.planted,
+        found.recall.found,
+        f"{len(chosen)} labels go back to people",
+    )
+
+
+def audit_not_due(state: State) -> str:
+    """Say why these labels need no audit now; empty if they do."""
+    if state.candidate is not None:
+        return "the labels are frozen for a release"
+    waiting = work_in_flight(state)
+    if waiting:
+        return waiting
+    labels = state.labels.loc[state.labels["value"].notna()]
+    if labels["value"].nunique() < 2:
+        return "there are labels of fewer than two classes"
+    done = state.latest("audited")
+    if _cut_short(state, labels_digest(labels)):
+        return ""
+    if labels_digest(labels) in set(done["subject"]):
+        return "these labels were audited already"
+    before = [json.loads(body)["candidates"] for body in done["body"]]
+    if before.count(len(state.candidates)) >= state.workspace.policies.audit.rounds:
+        return "audited often enough before this release"
+    return ""
+
+
+def _cut_short(state: State, digest_of_labels: str) -> int:
+    """Return the number of an audit of these labels that died before it stored findings, or 0."""
+    done = state.latest("audited")
+    mine = done.loc[done["subject"] == digest_of_labels]
+    if mine.empty or not json.loads(mine["body"].iloc[-1])["rows"]:
+        return 0
+    number = int(mine["revision"].iloc[-1])
+    return 0 if (state.findings["round"] == number).any() else number
+
+
+def _settled_suspects(state: State) -> list[str]:
+    """Items whose present label reviewers already confirmed or changed."""
+    real = state.findings.loc[~state.findings["planted"]]
+    status = finding_status(real, state.votes, state.labels)
+    return [str(i) for i in real.loc[status.isin(["confirmed", "corrected"]), "item_id"]]

@@ -1,0 +1,156 @@
+"""Autolabel: a labeler learns from the votes so far, proposes, and is tried for acceptance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from ..autolabel.hypotheses import try_labeler
+from ..autolabel.proposals import check_answers, proposals_frame
+from ..digest import canonical_json, digest
+from ..gate.candidate import ADJUDICATED
+from ..kinds.choice import codes_of, values_of
+from ..measure.adjudication import NO_VOTE, PENDING, WRONG
+from ..ports import Labeler
+from ..schema import Schema
+from ..state import State, Workspace, load, say
+from .consolidate import up_to_date
+
+__all__ = ["Autolabeled", "autolabel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Autolabeled:
+    """What `autolabel` did.
+
+    Parameters
+    ----------
+    labeler_version : str or None
+        The version in force; None while there are too few votes to learn from.
+    trained_on, proposed : int
+        Items the labeler learned from, and items it proposed for just now.
+    accepted : int
+        Items whose proposals stand as labels now.
+    reason : str
+        In words.
+    """
+
+    labeler_version: str | None
+    trained_on: int
+    proposed: int
+    accepted: int
+    reason: str
+
+
+def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
+    """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
+    state = up_to_date(workspace, now)
+    rows = _training_rows(state)
+    wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
+    enough = len(rows) >= wanted and len(set(rows["code"])) > 1
+    if state.fits.empty and not enough:
+        return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
+    rows, is_new = _rows_to_fit(state, rows)
+    proposed = _propose(state, labeler, rows, is_new, now)
+    reason = _try_to_accept(load(workspace), len(rows), now)
+    state = load(workspace)
+    return Autolabeled(state.labeler_version, len(rows), proposed, len(state.accepted), reason)
+
+
+def _training_rows(state: State) -> pd.DataFrame:
+    """Return items people labeled, with code; none of the calibration sample or corrected."""
+    schema = state.workspace.schema
+    votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
+    majority = _clear_majority(votes, schema)
+    labels = state.labels.loc[state.labels["value"].notna()].set_index("item_id")
+    labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
+    decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
+    both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
+    kept = both.loc[~both.index.isin(state.calibration_sample)].sort_index()
+    ids = kept.index.to_numpy(dtype=object)
+    return pd.DataFrame({"item_id": ids, "code": kept.to_numpy(dtype=np.int64)})
+
+
+def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the class most votes name, by item id, where one class does alone."""
+    classes = len(schema.classes)
+    places, ids = pd.factorize(votes["item_id"].to_numpy(dtype=object))
+    flat = places * classes + codes_of(votes["value"], schema)
+    counts = np.bincount(flat, minlength=len(ids) * classes).reshape(-1, classes)
+    clear = (counts == counts.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    return pd.Series(counts[clear].argmax(axis=1), index=ids[clear], dtype=np.float64)
+
+
+def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """Return the rows to fit on: the new ones when they grew enough, else those of last time."""
+    if state.fits.empty:
+        return rows, True
+    last = json.loads(state.fits["body"].iloc[-1])
+    reached = last["items"] < state.training_enough <= len(rows)
+    if reached or len(rows) >= state.workspace.policies.accept.growth * last["items"]:
+        return rows, True
+    known = json.loads(state.workspace.objects.get(last["object"]))
+    # As values: codes of an earlier schema would mean other classes now.
+    codes = codes_of(known["values"], state.workspace.schema)
+    rows = pd.DataFrame({"item_id": known["items"], "code": codes})
+    # An item revised since has no vote on what it says now.
+    return rows.loc[rows["item_id"].isin(state.votes["item_id"])].reset_index(drop=True), False
+
+
+def _propose(
+    state: State, labeler: Labeler, rows: pd.DataFrame, is_new: bool, now: datetime
+) -> int:
+    """Fit and propose for the items that lack a proposal of this version; count them."""
+    workspace, schema = state.workspace, state.workspace.schema
+    if not is_new and len(state.current_proposals) >= len(state.items):
+        return 0
+    by_id = state.items.set_index("item_id", drop=False)
+    fitted = by_id.loc[rows["item_id"]]
+    version = labeler.fit(
+        fitted.reset_index(drop=True), rows["code"].tolist(), fitted["group"].tolist(), schema
+    )
+    known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
+    lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
+    if len(lacking):
+        answers = check_answers(
+            labeler.propose(lacking, schema), lacking, schema, trained=set(rows["item_id"])
+        )
+        frame = proposals_frame(answers, labeler.name, version, schema, now)
+        workspace.tables.append("proposals", frame)
+    if version not in set(state.fits["subject"]):
+        name = f"training/{digest([version])[:32]}.json"
+        values = values_of(rows["code"], schema).tolist()
+        body = {"items": rows["item_id"].tolist(), "values": values}
+        workspace.objects.put_new(name, canonical_json(body).encode())
+        event = {"items": len(rows), "labeler": labeler.name, "object": name}
+        say(state, [("fit", version, len(state.fits), event)], now)
+    return len(lacking)
+
+
+def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
+    """Test the current version on the calibration sample, once, when people have settled it."""
+    policy, workspace = state.workspace.policies, state.workspace
+    sample = state.calibration_sample
+    if policy.accept.rule == "never" or not len(sample):
+        return "acceptance is switched off"
+    if trained_on < state.training_enough:
+        return f"{trained_on} items are too few to try acceptance"
+    if state.acceptance_tried:
+        return "this labeler version was tried on these items already"
+    pool = state.current_proposals
+    if len(pool) < len(state.items):
+        pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
+        pool["labeler_version"] = state.labeler_version
+    looks = state.calibration_looks
+    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
+    if waiting:
+        return f"{waiting} items of the calibration sample wait for people"
+    found = try_labeler(pool, sample, looks.status == WRONG, state.hypotheses, policy.accept)
+    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
+    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
+    say(state, [("hypothesis", str(found.number), 0, found.to_body())], now)
+    return found.reason

@@ -1,0 +1,139 @@
+"""Consolidate: votes that count become labels, or stay open for want of evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from ..consolidate.labels import changed_labels
+from ..digest import canonical_json
+from ..gate.candidate import ADJUDICATED
+from ..kinds.choice import values_of
+from ..state import NO_VOTES, State, Workspace, last_body, load, say
+from ..state.facts import annotator_table
+from ..tables import LABELS, frame_of
+
+__all__ = ["Consolidated", "consolidate", "up_to_date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """What `consolidate` decided.
+
+    Parameters
+    ----------
+    changed, decided, undecided, accepted : int
+        Labels that changed just now; items with and without a label; those from the model.
+    corrected : int
+        Labels that an audit found wrong and people corrected, just now.
+    flagged : tuple of str
+        Annotators whose votes stopped counting just now.
+    method, reason : str
+        How votes were weighed, and why so.
+    """
+
+    changed: int
+    decided: int
+    undecided: int
+    accepted: int
+    corrected: int
+    flagged: tuple[str, ...]
+    method: str
+    reason: str
+
+
+def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
+    """Decide labels from the votes that count, or say that the evidence is not enough."""
+    state = load(workspace)
+    flagged = _flag_annotators(state, now)
+    if flagged:
+        state = load(workspace)
+    revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
+    consensus, rows = state.decided
+    rows = rows.assign(revision=revision, decided_at=pd.Timestamp(now))
+    adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
+    fixed = pd.concat([state.frozen["item_id"], adjudicated])
+    changed = changed_labels(rows, state.labels, fixed)
+    corrected = _corrections(state, revision, now)
+    workspace.tables.append("labels", pd.concat([changed, corrected], ignore_index=True))
+    number, before = _last_consolidated(state)
+    if state.votes_digest != before:
+        say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
+    after = load(workspace).labels
+    decided = after["value"].notna()
+    return Consolidated(
+        changed=len(changed),
+        decided=int(decided.sum()),
+        undecided=int((~decided).sum()),
+        accepted=int((after["method"] == "accepted").sum()),
+        corrected=len(corrected),
+        flagged=flagged,
+        method=consensus.method,
+        reason=consensus.reason,
+    )
+
+
+def _last_consolidated(state: State) -> tuple[int, str]:
+    """Return how often labels were decided, and the digest of the votes they rest on."""
+    rows = state.latest("consolidated")
+    if rows.empty:
+        return 0, NO_VOTES
+    return int(rows["revision"].iloc[-1]), str(last_body(rows)["votes"])
+
+
+def up_to_date(workspace: Workspace, now: datetime) -> State:
+    """Load the state; first decide labels from votes whose collecting run died before that."""
+    state = load(workspace)
+    if _last_consolidated(state)[1] != state.votes_digest:
+        consolidate(workspace, now=now)
+        state = load(workspace)
+    return state
+
+
+def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
+    """Judge people by gold and by what others, the model among them, are sure of."""
+    judged = annotator_table(state)
+    new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(state.flagged)]
+    say(
+        state,
+        [
+            ("annotator_flagged", row.annotator, 0, {"reason": row.reason})
+            for row in new.itertuples()
+        ],
+        now,
+    )
+    return tuple(new["annotator"])
+
+
+def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
+    """Write a new label wherever an audit of the open candidate settled on another class."""
+    audit = state.audit
+    if audit is None:
+        return state.labels.iloc[:0]
+    found = audit.wrong & (audit.corrected >= 0)
+    ids = audit.planned[found]
+    votes = state.audit_votes.groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
+    old = state.labels.set_index("item_id").loc[ids]
+    # Who corrected it before had a part in it too, and audits it no more.
+    before = np.where(old["method"] == ADJUDICATED, old["evidence"], '{"votes":[]}')
+    return frame_of(
+        LABELS,
+        {
+            "item_id": ids,
+            "revision": revision,
+            "value": values_of(audit.corrected[found], state.workspace.schema),
+            "method": ADJUDICATED,
+            "reason": "a random audit found the label wrong, and people agreed on another",
+            "evidence": [
+                canonical_json({"replaces": value, "votes": json.loads(text)["votes"] + list(ids)})
+                for value, text, ids in zip(old["value"], before, votes, strict=True)
+            ],
+            "schema_digest": state.workspace.schema.digest,
+            "decided_at": now,
+        },
+        len(ids),
+    )

@@ -1,0 +1,118 @@
+"""Gate: decided labels are frozen as a candidate and held against the policy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..gate.candidate import Candidate
+from ..gate.checks import Facts, evaluate
+from ..gate.verdict import FAIL, Verdict
+from ..state import State, Workspace, last_body, load, say
+from ..state.facts import gate_facts
+from ..state.needs import work_in_flight
+from .audit import audit_not_due
+from .consolidate import up_to_date
+
+__all__ = ["Gated", "gate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What `gate` found.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    candidate : Candidate or None
+        The frozen labels it is about.
+    """
+
+    verdict: Verdict
+    candidate: Candidate | None
+
+
+def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]) -> Gated:
+    """Freeze a candidate when the labels are ready, and hold it against the policy.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    now : datetime
+    split_groups : mapping of group to str
+        Leakage groups on two sides of a split, with explanations.
+    """
+    state = up_to_date(workspace, now)
+    if state.candidate is None and _freeze(state, now):
+        state = load(workspace)
+    facts = gate_facts(state, now, split_groups)
+    verdict = evaluate(facts, workspace.policies.gate)
+    candidate = state.candidate
+    if candidate is not None:
+        body = verdict.to_json() | {"candidate": candidate.number}
+        number = len(state.events.loc[state.events["kind"] == "verdict"])
+        if verdict.to_json() != _last_verdict(state, candidate):
+            say(state, [("verdict", str(candidate.number), number, body)], now)
+        if facts.certificate is not None and facts.certificate.status == "fail":
+            _close_failed(state, candidate, now)
+        elif _outgrown(state, facts, verdict):
+            why = "withdrawn: the labels went on, and no audit can mend a check that failed"
+            closed = dataclasses.replace(candidate, closed=why)
+            say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
+    return Gated(verdict, candidate)
+
+
+def _outgrown(state: State, facts: Facts, verdict: Verdict) -> bool:
+    """Say whether a frozen set that cannot pass keeps newer labels from being tried."""
+    if facts.certificate is None or facts.certificate.status != "pass":
+        return False
+    if verdict.status != FAIL or facts.waiting:
+        return False
+    newer = state.labels.loc[~state.labels["item_id"].isin(state.frozen["item_id"])]
+    return bool(newer["value"].notna().any())
+
+
+def _last_verdict(state: State, candidate: Candidate) -> object:
+    rows = state.latest("verdict")
+    rows = rows.loc[rows["subject"] == str(candidate.number)]
+    if rows.empty:
+        return None
+    body = last_body(rows)
+    return {"checks": body["checks"], "status": body["status"]}
+
+
+def _freeze(state: State, now: datetime) -> bool:
+    """Freeze the labels when nothing is in flight and they are not those judged last."""
+    labels = state.labels.loc[state.labels["value"].notna()]
+    if labels.empty or work_in_flight(state) or not audit_not_due(state):
+        return False
+    if state.judged_already:
+        return False
+    limit = state.workspace.policies.gate.open_findings * len(state.items)
+    if state.suspicions["item_id"].nunique() > limit:
+        return False
+    failed = sum(c.closed.startswith("failed") for c in state.candidates)
+    candidate = Candidate(
+        number=len(state.candidates) + 1,
+        revision=int(state.labels["revision"].max()),
+        stream=failed + 1,
+        items=len(labels),
+        digest=state.labels_digest(labels),
+    )
+    say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
+    return True
+
+
+def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
+    """Give a failed candidate up: what the model was trusted with goes back to people."""
+    closed = dataclasses.replace(candidate, closed="failed: the audit found too many errors")
+    events = [("candidate", str(candidate.number), 1, closed.to_body())]
+    for hypothesis in state.hypotheses:
+        if not hypothesis.closed:
+            ended = dataclasses.replace(
+                hypothesis, closed=f"the audit of candidate {candidate.number} failed"
+            )
+            events.append(("hypothesis", str(hypothesis.number), 1, ended.to_body()))
+    say(state, events, now)

@@ -1,0 +1,172 @@
+"""Ingest: what sources hold becomes items, and files are stored under their digests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from ..digest import canonical_json
+from ..errors import SchemaError, SourceError
+from ..ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
+from ..kinds import kind_of
+from ..ports import BatchObjects, Objects, Source
+from ..state import Workspace, load, say
+from ..tables import ITEMS, newest
+
+__all__ = ["Intake", "ingest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A source and what its owner says of it.
+
+    Parameters
+    ----------
+    source : Source
+    rights : Rights
+        What the source's owner allows.
+    gold : str
+        Name of the attribute that holds known answers; empty for none.
+    """
+
+    source: Source
+    rights: Rights
+    gold: str = ""
+
+
+def ingest(
+    workspace: Workspace, intakes: Sequence[Intake], *, now: datetime, revise: bool = False
+) -> dict[str, Ingested]:
+    """Take all rows of all sources into the items table, or none of any; by source's name.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    intakes : sequence of Intake
+    now : datetime
+    revise : bool
+        Take another payload under a known key as its next revision.
+
+    Raises
+    ------
+    SourceError, ChangedPayloadError
+        For what is wrong with a file; the workspace stays as it was.
+    """
+    state = load(workspace)
+    items, found, known = state.items, {}, []
+    held: dict[str, bytes] = {}
+    for intake in intakes:
+        raw = _raw_rows(intake.source, held)
+        took = ingest_rows(
+            raw,
+            items,
+            source=intake.source.name,
+            rights=intake.rights,
+            key=workspace.key,
+            now=now,
+            revise=revise,
+        )
+        known += _gold_events(took.new, raw, intake.gold, workspace)
+        found[intake.source.name] = took
+        if len(intakes) > 1:
+            items = newest(ITEMS, pd.concat([items, took.new], ignore_index=True))
+    for intake in intakes:
+        wanted = set(found[intake.source.name].new["payload"])
+        _store_payloads(workspace, intake.source, wanted, held)
+    # Known answers first: a run killed in between finds the items new, and says both again.
+    say(state, known, now)
+    every = [took.new for took in found.values()]
+    workspace.tables.append("items", pd.concat(every, ignore_index=True) if every else items[:0])
+    return found
+
+
+_HELD = 64_000_000
+"""Bytes of files kept from the first reading; what is beyond is read a second time."""
+
+
+def _raw_rows(source: Source, held: dict[str, bytes]) -> pd.DataFrame:
+    """Return all rows without what files hold; keep the files, by URI, as far as they are few."""
+    blocks, size = [], sum(map(len, held.values()))
+    for block in source.rows():
+        blocks.append(block.frame.drop(columns="content"))
+        files = block.frame.loc[block.frame["uri"].notna(), ["uri", "content"]]
+        for uri, content in files.itertuples(index=False):
+            if uri not in held and size + len(content) <= _HELD:
+                held[uri] = content
+                size += len(content)
+    return pd.concat(blocks, ignore_index=True) if blocks else _no_rows()
+
+
+def _no_rows() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in RAW_COLUMNS if name != "content"}, dtype=object)
+
+
+def _store_payloads(
+    workspace: Workspace, source: Source, wanted: set[str], held: Mapping[str, bytes]
+) -> None:
+    """Store the files that items refer to, under their digests, before any item does."""
+    files = {name for name in wanted if name.startswith("object:")}
+    _put_all(workspace.objects, {uri: held[uri] for uri in files & held.keys()})
+    files -= held.keys()
+    if not files:
+        return
+    for block in source.rows():
+        named = zip(block.frame["uri"], block.frame["content"], strict=True)
+        _put_all(workspace.objects, {uri: content for uri, content in named if uri in files})
+
+
+def _put_all(objects: Objects, contents: Mapping[str, bytes]) -> None:
+    named = [(uri.removeprefix("object:"), contents[uri]) for uri in sorted(contents)]
+    if isinstance(objects, BatchObjects):
+        objects.put_all(named)
+        return
+    for name, content in named:
+        objects.put_new(name, content)
+
+
+def _gold_events(
+    items: pd.DataFrame, raw: pd.DataFrame, column: str, workspace: Workspace
+) -> list[tuple[str, str, int, dict[str, object]]]:
+    """Return an event for every item whose owner gave a known answer."""
+    if not column:
+        return []
+    if not raw["attributes"].str.contains(f"{canonical_json(column)}:", regex=False).any():
+        raise SourceError(
+            "there is no such column for `gold`; correct the name or leave it out",
+            file=str(raw["file"].iloc[0]),
+            column=column,
+        )
+    events: list[tuple[str, str, int, dict[str, object]]] = []
+    kind = kind_of(workspace.schema)
+    for item_id, revision, text in zip(
+        items["item_id"], items["revision"], items["attributes"], strict=True
+    ):
+        answer = json.loads(text).get(column)
+        if answer not in (None, ""):
+            try:
+                value = kind.canonical(str(answer), workspace.schema)
+            except SchemaError as error:
+                raise _misanswered(error, raw, item_id, column, answer) from None
+            events.append(("gold", item_id, int(revision), {"value": value}))
+    return events
+
+
+def _misanswered(
+    error: SchemaError, raw: pd.DataFrame, item_id: str, column: str, answer: object
+) -> SourceError:
+    """Name the row whose known answer is none of the schema's."""
+    rows = raw.loc[raw["key"] == item_id]
+    file, row = (
+        (None, None) if rows.empty else (str(rows["file"].iloc[0]), int(rows["row"].iloc[0]))
+    )
+    return SourceError(
+        f"{error}; mend the cell, or add the class to the schema",
+        file=file,
+        row=row,
+        column=column,
+        value=answer,
+    )

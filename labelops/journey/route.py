@@ -1,0 +1,79 @@
+"""Route and send: who should look at what next, and offering it to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..ports import Pausing, Queue, Sent
+from ..route.plan import make_plan
+from ..state import Workspace, load
+from ..state.needs import all_needs
+from ..tables import PLAN
+from .consolidate import up_to_date
+
+__all__ = ["Routed", "route", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What `route` asked for.
+
+    Parameters
+    ----------
+    round : int
+        The round of the new plan rows; the last round where there are none.
+    votes : int
+        New votes asked for.
+    by_purpose : mapping of purpose to int
+        The same by purpose.
+    waiting : int
+        Votes asked for earlier that have not come.
+    """
+
+    round: int
+    votes: int
+    by_purpose: Mapping[str, int]
+    waiting: int
+
+
+def route(workspace: Workspace, *, now: datetime) -> Routed:
+    """Plan who should look at what next; the same state gives the same plan."""
+    state = up_to_date(workspace, now)
+    last = int(state.plan["round"].max()) if len(state.plan) else 0
+    draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
+    rows = make_plan(
+        all_needs(state),
+        state.plan,
+        state.votes,
+        state.current_proposals,
+        draws,
+        workspace.policies.route,
+        round_number=last + 1,
+        schema_digest=workspace.schema.digest,
+        now=now,
+        seen_by_all=state.seen_by_all,
+    )
+    workspace.tables.append("plan", rows)
+    asked = rows.groupby("purpose")["annotators"].sum()
+    return Routed(
+        round=last + bool(len(rows)),
+        votes=int(rows["annotators"].sum()),
+        by_purpose={str(k): int(v) for k, v in asked.items()},
+        waiting=int(state.open_seats["open"].sum()),
+    )
+
+
+def send(workspace: Workspace, queue: Queue) -> Sent:
+    """Offer every plan row that still lacks votes; what was offered before stays as it is."""
+    state = load(workspace)
+    if isinstance(queue, Pausing):
+        reasons = state.latest("annotator_flagged").set_index("subject")["body"]
+        for annotator, body in reasons.items():
+            queue.pause(str(annotator), json.loads(body)["reason"])
+    rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
+    rows = rows[PLAN.names].reset_index(drop=True)
+    items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
+    return queue.send(rows, items, workspace.schema, payloads=workspace.objects)

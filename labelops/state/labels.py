@@ -1,0 +1,132 @@
+"""What follows from all tables: labels as they stand, and the candidate under audit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..audit.findings import open_findings
+from ..consolidate.labels import Consensus, consolidate_votes, label_rows
+from ..digest import digest
+from ..gate.candidate import (
+    ADJUDICATED,
+    AuditState,
+    Candidate,
+    attempt_of,
+    audit_state,
+    labels_digest,
+    read_candidates,
+)
+from ..route.needs import first_by_draw
+from .proposals import ProposalsView
+
+__all__ = ["State"]
+
+
+class State(ProposalsView):
+    """A workspace as it stands, and all that follows from it."""
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """All release candidates, by number."""
+        return read_candidates(self.latest("candidate")["body"])
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate under audit, if there is one."""
+        return next((c for c in reversed(self.candidates) if not c.closed), None)
+
+    @cached_property
+    def frozen(self) -> pd.DataFrame:
+        """Labels of the open candidate, corrected ones included; none without a candidate."""
+        candidate = self.candidate
+        decided = self.labels.loc[self.labels["value"].notna()]
+        if candidate is None:
+            return decided.iloc[:0]
+        inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
+        return decided.loc[inside]
+
+    @property
+    def judged_already(self) -> str:
+        """Why the labels as they stand are no new candidate, in words; empty if they may be one.
+
+        Labels that failed are not tried again as they are, in the hope of a luckier sample.
+        """
+        closed = [c for c in self.candidates if c.closed]
+        labels = self.labels.loc[self.labels["value"].notna()]
+        same = closed and closed[-1].digest == self.labels_digest(labels)
+        return (
+            f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
+            if same
+            else ""
+        )
+
+    def labels_digest(self, labels: pd.DataFrame) -> str:
+        """Return the digest of labels in the present schema, by which candidates are compared."""
+        return digest(labels_digest(labels) + self.workspace.schema.digest)
+
+    @property
+    def frozen_at(self) -> pd.Timestamp:
+        """When the open candidate was frozen; NaT without one."""
+        number = "" if self.candidate is None else str(self.candidate.number)
+        rows = self.latest("candidate")
+        return rows.loc[rows["subject"] == number, "at"].max()
+
+    @cached_property
+    def audit(self) -> AuditState | None:
+        """Where the audit of the open candidate stands; None without one."""
+        candidate, frozen = self.candidate, self.frozen.set_index("item_id")
+        if candidate is None:
+            return None
+        ids = frozen.index.to_numpy(dtype=object)
+        draws = self.workspace.draws(f"audit/{candidate.stream}", ids)
+        order = first_by_draw(ids, draws, len(ids))
+        looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
+        began = min(c.revision for c in self.candidates if c.stream == candidate.stream)
+        corrected = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
+        blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
+        return audit_state(
+            order,
+            corrected.reindex(order),
+            looks,
+            self.workspace.policies.gate,
+            attempt=attempt_of(candidate, self.candidates),
+            unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
+        )
+
+    @cached_property
+    def decided(self) -> tuple[Consensus, pd.DataFrame]:
+        """What the votes that count say now, and a label row for each item (not yet stamped)."""
+        workspace, standing = self.workspace, self.standing
+        policy = workspace.policies.consolidate
+        consensus = consolidate_votes(
+            self.item_ids, self.evidence, workspace.schema, policy, self.probs
+        )
+        number = None if standing is None else standing.number
+        never = datetime.min.replace(tzinfo=UTC)
+        rows = label_rows(consensus, self.accepted, number, workspace.schema, revision=0, now=never)
+        return consensus, rows
+
+    @cached_property
+    def suspicions(self) -> pd.DataFrame:
+        """Findings that nobody reviewed, or on which reviewers contradict the label.
+
+        Not where nobody is left to review: there the votes there are decided.
+        """
+        rows = open_findings(self.findings, self.votes, self.labels)
+        return rows.loc[~rows["item_id"].isin(self.seen_by_all)]
+
+    @cached_property
+    def undecided(self) -> npt.NDArray[np.object_]:
+        """Items without a label that people may still give one, in id order."""
+        rows = self.decided[1]
+        open_rows = rows["value"].isna() & ~rows["item_id"].isin(self.frozen["item_id"])
+        open_rows &= ~rows["item_id"].isin(self.seen_by_all)
+        ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
+        votes = self.evidence["item_id"].value_counts().reindex(ids, fill_value=0).to_numpy()
+        found: npt.NDArray[np.object_] = ids[votes < self.workspace.policies.route.max_votes]
+        return found

@@ -1,0 +1,122 @@
+"""Reading a workspace: every table collapsed, and what is about earlier content left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..consolidate.labels import UNDECIDED
+from ..kinds.choice import codes_of, values_of
+from ..schema import Schema
+from ..tables import (
+    EVENTS,
+    FINDINGS,
+    ITEMS,
+    LABELS,
+    PLAN,
+    PROPOSALS,
+    TABLES,
+    VOTES,
+    TableSpec,
+    empty,
+    newest,
+)
+from .labels import State
+from .workspace import Workspace
+
+__all__ = ["load", "load_events"]
+
+
+def load(workspace: Workspace) -> State:
+    """Read all tables of a workspace and keep the newest revision of everything."""
+    versions = {name: workspace.tables.version(name) for name in TABLES}
+    before = workspace.cache.get("state")
+    if before is not None and before[0] == versions:
+        state: State = before[1]
+        return state
+    state = _read_state(workspace, versions)
+    workspace.cache["state"] = (versions, state)
+    return state
+
+
+def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
+    def rows(spec: TableSpec) -> pd.DataFrame:
+        """Read a table collapsed, unless it is as it was when it was read last."""
+        known = workspace.cache.get(spec.name)
+        if known is None or known[0] != versions[spec.name]:
+            read = workspace.tables.read(spec.name)
+            since = _revised_at(read) if spec is ITEMS else None
+            known = (versions[spec.name], newest(spec, read), since)
+            workspace.cache[spec.name] = known
+        frame: pd.DataFrame = known[1]
+        return frame
+
+    schema, items = workspace.schema, rows(ITEMS)
+    since = workspace.cache[ITEMS.name][2]
+    proposals = rows(PROPOSALS)
+    proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
+    return State(
+        workspace=workspace,
+        items=items,
+        votes=_still_about(rows(VOTES), "given_at", since),
+        plan=_still_about(rows(PLAN), "planned_at", since),
+        proposals=_still_about(proposals, "proposed_at", since),
+        labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
+        findings=rows(FINDINGS),
+        events=rows(EVENTS),
+        revised=since,
+    )
+
+
+def load_events(workspace: Workspace) -> State:
+    """Read the events only; the other tables are empty."""
+    rest = {t.name: empty(t) for t in (ITEMS, VOTES, PLAN, PROPOSALS, LABELS, FINDINGS)}
+    return State(workspace, events=newest(EVENTS, workspace.tables.read("events")), **rest)
+
+
+def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Say labels decided under an earlier schema in the present one's class names.
+
+    Their probabilities follow the earlier class order, so they are dropped.
+    """
+    old = (labels["schema_digest"] != schema.digest).to_numpy()
+    if not old.any():
+        return labels
+    values = np.where(old, values_of(codes_of(labels["value"], schema), schema), labels["value"])
+    probs = labels["probs"].where(~old, None)
+    return labels.assign(value=values, probs=probs)
+
+
+def _revised_at(history: pd.DataFrame) -> pd.Series:
+    """Return when each item whose content was revised got its present content, by item id."""
+    history = history.loc[history["item_id"].duplicated(keep=False)]
+    contents = history.drop_duplicates(["item_id", "payload_digest"])
+    revised = contents.loc[contents["item_id"].duplicated(), "item_id"]
+    rows = history.loc[history["item_id"].isin(revised)].sort_values("revision", kind="stable")
+    last = rows.drop_duplicates("item_id", keep="last")[["item_id", "payload_digest"]]
+    since: pd.Series = (
+        rows.merge(last, on=["item_id", "payload_digest"]).groupby("item_id")["ingested_at"].min()
+    )
+    return since
+
+
+def _still_about(rows: pd.DataFrame, column: str, since: pd.Series) -> pd.DataFrame:
+    """Drop what was said about an item's earlier content."""
+    if since.empty:
+        return rows
+    changed = rows["item_id"].map(since)
+    return rows.loc[~(rows[column] < changed)].reset_index(drop=True)
+
+
+def _undecided_anew(labels: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
+    """Take back what was decided of an item's earlier content, a frozen label too.
+
+    The rows stay, so that the next revision is still a later one.
+    """
+    old = (labels["decided_at"] < labels["item_id"].map(since)).to_numpy(dtype=bool)
+    if not old.any():
+        return labels
+    blank = {"value": None, "probs": None, "posterior": np.nan, "method": UNDECIDED, "evidence": ""}
+    return labels.assign(**{name: labels[name].where(~old, to) for name, to in blank.items()})

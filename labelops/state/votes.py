@@ -1,0 +1,141 @@
+"""What follows from votes: which of them count, for what, and who is left to ask."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..collect import current_votes
+from ..gate.candidate import ADJUDICATED
+from ..kinds.choice import codes_of
+from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
+from ..route.plan import in_flight
+from .rows import Rows
+
+__all__ = ["EVIDENCE", "VotesView"]
+
+EVIDENCE = ("label", "review", "calibrate")
+"""Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
+
+
+class VotesView(Rows):
+    """The votes that count, and the people who gave them."""
+
+    @cached_property
+    def current(self) -> pd.DataFrame:
+        """The votes that count: given, one an annotator, item and purpose, nobody flagged."""
+        rows = current_votes(self.votes, self.workspace.schema)
+        return rows.loc[~rows["annotator"].isin(self.flagged)].reset_index(drop=True)
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """The votes that decide labels: the newest of each annotator and item."""
+        rows = self.current.loc[self.current["purpose"].isin(EVIDENCE)]
+        rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
+        rows = rows.drop_duplicates(["item_id", "annotator"], keep="last")
+        # Sums must not depend, in their last bit, on who was quicker.
+        return rows.sort_values("vote_id", kind="stable")
+
+    @cached_property
+    def audit_votes(self) -> pd.DataFrame:
+        """Blind audit votes by people who had no part in the item's label.
+
+        An item that everybody has looked at, three people at least, has nobody left to audit
+        it: there the `spare_votes` count too. With fewer people it waits for another.
+        """
+        rows = self.current.loc[self.current["purpose"] == "audit"]
+        pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
+        own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
+        made = rows["vote_id"].isin(self._correcting_votes)
+        return pd.concat([rows.loc[~own & ~made], self.spare_votes])
+
+    @property
+    def _correcting_votes(self) -> set[str]:
+        """Audit votes that a corrected label rests on: they cannot judge it as well."""
+        rows = self.labels.loc[self.labels["method"] == ADJUDICATED, "evidence"]
+        return {vote for text in rows for vote in json.loads(text)["votes"]}
+
+    @cached_property
+    def spare_votes(self) -> pd.DataFrame:
+        """Blind votes beyond those that made the label, where nobody else is left to look.
+
+        Two votes for a label make it. What others said without seeing a proposal is as good
+        as an audit: they would have said the same if asked afterwards.
+        """
+        rows = self.evidence.loc[self.evidence["item_id"].isin(self.seen_by_all)]
+        values = self.labels.set_index("item_id")["value"]
+        rows = rows.assign(agrees=rows["value"] == rows["item_id"].map(values))
+        # Votes that saw a proposal are no audit, so they make the label first.
+        rows = rows.sort_values(
+            ["agrees", "saw_proposal", "vote_id"], ascending=[False, False, True]
+        )
+        made = rows["agrees"] & (rows.groupby("item_id").cumcount() < 2)
+        return rows.loc[~made & ~rows["saw_proposal"]].drop(columns="agrees")
+
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Everybody who has voted and whose votes count."""
+        names = self.votes["annotator"]
+        found = set(names.loc[names.str.startswith("human:")]) - set(self.flagged)
+        return tuple(sorted(found))
+
+    @cached_property
+    def seen_by_all(self) -> npt.NDArray[np.object_]:
+        """Items that everybody, three people at least, has looked at: nobody is left to ask.
+
+        With fewer people an item waits for another one to join.
+        """
+        looked = self.lookers
+        enough = looked >= max(len(self.people), 3)
+        found: npt.NDArray[np.object_] = looked.index[enough].to_numpy(dtype=object)
+        return found
+
+    @cached_property
+    def lookers(self) -> pd.Series:
+        """How many people who count have looked at an item, skipping included, by item id."""
+        rows = self.votes.loc[
+            (self.votes["status"] != "deleted") & (self.votes["purpose"] != "gold")
+        ]
+        rows = rows.loc[rows["annotator"].isin(self.people)]
+        return rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
+
+    @cached_property
+    def open_seats(self) -> pd.DataFrame:
+        """Plan rows that still lack votes, with how many are `open`."""
+        return in_flight(self.plan, self.votes, self.seen_by_all)
+
+    def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:
+        """Return how many votes each item was given for a purpose, by anybody."""
+        rows = self.votes.loc[
+            (self.votes["status"] == "given") & (self.votes["purpose"] == purpose), "item_id"
+        ]
+        counts: npt.NDArray[np.int64] = (
+            rows.value_counts().reindex(np.asarray(item_ids, dtype=object), fill_value=0)
+        ).to_numpy(dtype=np.int64)
+        return counts
+
+    def looks(
+        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame
+    ) -> Adjudication:
+        """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
+
+        A doubt that nobody is left to settle counts as wrong: it must not certify anything.
+        """
+        schema = self.workspace.schema
+        index = pd.Index(np.asarray(item_ids, dtype=object))
+        places = index.get_indexer(votes["item_id"])
+        inside = places >= 0
+        found = adjudicate(
+            codes_of(values, schema),
+            places[inside],
+            codes_of(votes.loc[inside, "value"], schema),
+            len(schema.classes),
+            max_votes=self.workspace.policies.route.max_votes,
+        )
+        stuck = np.isin(found.status, (NO_VOTE, PENDING)) & index.isin(self.seen_by_all)
+        return dataclasses.replace(found, status=np.where(stuck, WRONG, found.status))

@@ -1,0 +1,58 @@
+"""Where a label set lives, and by which rules it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audit.policy import AuditPolicy
+from ..autolabel.policy import AcceptancePolicy
+from ..consolidate.policy import ConsolidatePolicy
+from ..digest import uniforms
+from ..gate.policy import GatePolicy
+from ..ports import Objects, Tables
+from ..route.plan import RoutePolicy
+from ..schema import Schema
+
+__all__ = ["Policies", "Workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The rules a label set is made by, one object a stage."""
+
+    accept: AcceptancePolicy
+    route: RoutePolicy
+    consolidate: ConsolidatePolicy
+    audit: AuditPolicy
+    gate: GatePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a label set lives and by which rules it is made.
+
+    Parameters
+    ----------
+    tables, objects : ends
+    schema : Schema
+    key : bytes
+        Keys item digests and random draws.
+    policies : Policies
+    cache : dict
+        What was read last, by table version; never needed for a right answer.
+    """
+
+    tables: Tables
+    objects: Objects
+    schema: Schema
+    key: bytes
+    policies: Policies
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def draws(self, stream: str, item_ids: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return each item's permanent random number in a stream."""
+        return uniforms(self.key, stream, (str(i) for i in np.asarray(item_ids, dtype=object)))
