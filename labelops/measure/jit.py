@@ -56,11 +56,12 @@ class Kernel(Generic[P, R]):
     ----------
     function : callable
         Over arrays, numbers and tuples of them; it must not call another kernel.
-    fastmath : bool
-        Whether sums may be reordered and NaN ignored, for loops where neither matters.
+    fastmath : bool or frozenset of str
+        Whether sums may be reordered and NaN ignored, for loops where neither matters; or
+        which of LLVM's flags may be used, such as ``{"reassoc", "nsz"}`` to reorder sums only.
     """
 
-    def __init__(self, function: Callable[P, R], fastmath: bool) -> None:
+    def __init__(self, function: Callable[P, R], fastmath: bool | frozenset[str]) -> None:
         self.python = function
         self._fastmath = fastmath
 
@@ -69,7 +70,8 @@ class Kernel(Generic[P, R]):
         """The compiled function; one machine code a combination of dtypes."""
         from numba import njit  # lazy: 0.3 s
 
-        made: Callable[P, R] = njit(nogil=True, cache=True, fastmath=self._fastmath)(self.python)
+        flags = self._fastmath if isinstance(self._fastmath, bool) else set(self._fastmath)
+        made: Callable[P, R] = njit(nogil=True, cache=True, fastmath=flags)(self.python)
         return made
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -77,7 +79,9 @@ class Kernel(Generic[P, R]):
         return self.compiled(*args, **kwargs)
 
 
-def kernel(*, fastmath: bool = False) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+def kernel(
+    *, fastmath: bool | frozenset[str] = False
+) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make a function a kernel; call it only where `can_compile()`.
 
     Examples
