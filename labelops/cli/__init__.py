@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from .base import Group, global_options, run
+from .planning import plan
 from .reading import READING
 from .releases import RELEASES
 from .stages import STAGES
@@ -50,7 +51,7 @@ def labelops(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (init, *STAGES, *READING, *RELEASES):
+for _command in (init, plan, *STAGES, *READING, *RELEASES):
     labelops.add_command(_command)
 
 

@@ -1,0 +1,52 @@
+"""`labelops plan audit` says what a certificate will cost, without a label set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelops.cli import main
+
+
+def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(["plan", "audit", *argv])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_needs_no_label_set(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an empty folder it answers, with the published first step of the staircase."""
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = said(capsys)
+    assert code == 0
+    assert out.startswith("Without any error found, 178 audits certify at most 0.02 wrong")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON there is one plan for each true error asked about."""
+    code, out, _ = said(capsys, "--true", "0", "--true", "0.005", "--json")
+    found = json.loads(out)
+    assert (code, found["fewest"]) == (0, 178)
+    assert [(p["true_error"], p["median"]) for p in found["plans"]] == [(0.0, 178), (0.005, 325)]
+
+
+def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """A budget below the first step is said to be too small."""
+    _, out, _ = said(capsys, "--budget", "100")
+    assert out.startswith("Even without any error found, 100 audits cannot certify")
+
+
+@pytest.mark.parametrize("argv", [["--error", "0"], ["--confidence", "1"], ["--true", "1.1"]])
+def test_impossible_bounds_are_wrong_use(
+    capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    """A bound out of its range is one line and exit code 2."""
+    code, out, err = said(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert argv[0] in err
+    assert err.count("\n") == 1
