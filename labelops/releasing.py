@@ -171,7 +171,8 @@ def release(
     state = load(workspace)
     reference = released_as(state)
     if reference is not None:
-        return Released(reference, resolve(workspace.objects, parse_reference(reference), {}), False)
+        manifest = resolve(workspace.objects, parse_reference(reference), {})
+        return Released(reference, manifest, new=False)
     candidate = state.candidate
     verdict, when = _passed(state, candidate)
     parent = _newest(workspace, decode)
