@@ -2,21 +2,168 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.jit import can_compile, in_threads, kernel
+from labelops.measure.votes import AnyInts, Votes, check_ints, check_weights
 
 __all__ = [
+    "Majority",
     "crowd_accuracy",
+    "majority",
     "majority_vote",
     "one_coin_posterior",
     "pair_accuracies",
     "vote_counts",
+    "vote_shares",
 ]
 
 _SHRINK = 10.0
 _MOST = 0.999
+_BLOCK = 1 << 18
+_NO_WEIGHTS = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Majority:
+    """What most annotators said of each item.
+
+    Attributes
+    ----------
+    shares : (N, K) float
+        Share of the item's votes for each class; even where there is none.
+    labels : (N,) int
+        The class with most votes, the first of them in a tie; -1 without a vote.
+    tied : (N,) bool
+        Whether another class has as many votes.
+    votes : (N,) float
+        Votes on the item, or their weight.
+    accuracy : (A,) float
+        How often each annotator voted for the label; NaN without a vote.
+    """
+
+    shares: FloatArray
+    labels: IntArray
+    tied: BoolArray
+    votes: FloatArray
+    accuracy: FloatArray
+
+
+def majority(
+    items: ArrayLike,
+    annotators: ArrayLike,
+    codes: ArrayLike,
+    *,
+    n_items: int,
+    n_annotators: int,
+    n_classes: int,
+    weights: ArrayLike | None = None,
+) -> Majority:
+    """Take the class that most annotators gave; time and memory are linear in votes and items.
+
+    Parameters
+    ----------
+    items, annotators, codes : (V,) array-like of int
+        Item, annotator and class of each vote; class -1 (missing) is no vote.
+    n_items, n_annotators, n_classes : int
+        N, A and K.
+    weights : (V,) array-like of float, optional
+        What each vote counts for the label; 1 each when left out.
+
+    Raises
+    ------
+    UsageError
+        Arrays differ in length, or hold what is out of range.
+
+    Examples
+    --------
+    >>> found = majority([0, 0, 0, 1, 1], [0, 1, 2, 0, 1], [1, 1, 0, 0, 1],
+    ...                  n_items=2, n_annotators=3, n_classes=2)
+    >>> found.labels.tolist(), found.tied.tolist(), found.accuracy.tolist()
+    ([1, 0], [False, True], [1.0, 0.5, 0.0])
+    """
+    item = check_ints("items", items, n_items)
+    who = check_ints("annotators", annotators, n_annotators)
+    code = check_ints("codes", codes, n_classes, lowest=-1)
+    if who.size != code.size:
+        raise UsageError(
+            f"votes: {who.size} annotators and {code.size} codes; expected one of each a vote"
+        )
+    counts = vote_counts(item, code, n_items, n_classes, weights)
+    labels = np.empty(n_items, dtype=np.int64)
+    tied = np.empty(n_items, dtype=np.bool_)
+    votes = np.empty(n_items)
+    seen, same = np.zeros((2, n_annotators), dtype=np.int64)
+    if can_compile():
+        in_threads(
+            lambda first, last: _decide(counts, labels, tied, votes, first, last),
+            n_items,
+            block=_BLOCK,
+        )
+        _compare(item, who, code, labels, seen, same)
+    else:
+        _decide_in_numpy(counts, labels, tied, votes)
+        there = code >= 0
+        seen += np.bincount(who[there], minlength=n_annotators)
+        same += np.bincount(who[there & (code == labels[item])], minlength=n_annotators)
+    accuracy = np.where(seen > 0, same / np.maximum(seen, 1), np.nan)
+    return Majority(counts, labels, tied, votes, accuracy)
+
+
+@kernel()
+def _decide(
+    counts: FloatArray,
+    labels: IntArray,
+    tied: BoolArray,
+    votes: FloatArray,
+    first: int,
+    last: int,
+) -> None:
+    """Make counts shares, and say what has most of them."""
+    n_classes = counts.shape[1]
+    for i in range(first, last):
+        row = counts[i]
+        total, most, best = 0.0, 0.0, -1
+        for k in range(n_classes):
+            total += row[k]
+            best = k if row[k] > most else best
+            most = max(most, row[k])
+        share, spread = (total, 0.0) if total > 0 else (1.0, 1 / n_classes)
+        ties = 0
+        for k in range(n_classes):
+            ties += row[k] == most
+            row[k] = row[k] / share + spread
+        votes[i] = total
+        labels[i] = best
+        tied[i] = ties > 1 and total > 0
+
+
+@kernel()
+def _compare(
+    item: AnyInts, who: AnyInts, code: AnyInts, labels: IntArray, seen: IntArray, same: IntArray
+) -> None:
+    """Count each annotator's votes, and those that are the label."""
+    for v in range(code.size):
+        annotator = who[v]
+        seen[annotator] += code[v] >= 0
+        same[annotator] += code[v] >= 0 and code[v] == labels[item[v]]
+
+
+def _decide_in_numpy(
+    counts: FloatArray, labels: IntArray, tied: BoolArray, votes: FloatArray
+) -> None:
+    """Do what `_decide` does."""
+    counts.sum(axis=1, out=votes)
+    there = votes > 0
+    labels[:] = np.where(there, counts.argmax(axis=1), -1)
+    most = counts[np.arange(len(counts)), labels]
+    tied[:] = there & ((counts == most[:, None]).sum(axis=1) > 1)
+    counts[:] = majority_vote(counts)
 
 
 def vote_counts(
@@ -46,13 +193,89 @@ def vote_counts(
     >>> vote_counts([0, 0, 1], [1, 1, -1], 2, 2).tolist()
     [[0.0, 2.0], [0.0, 0.0]]
     """
-    item, code = check_codes(items, n_items, missing=False), check_codes(codes, n_classes)
-    weight = np.ones(code.size) if weights is None else np.asarray(weights, dtype=np.float64)
-    there = code >= 0
-    flat = np.bincount(
-        item[there] * n_classes + code[there], weights=weight[there], minlength=n_items * n_classes
-    )
-    return np.asarray(flat, dtype=np.float64).reshape(n_items, n_classes)
+    item = check_ints("items", items, n_items)
+    code = check_ints("codes", codes, n_classes, lowest=-1)
+    weight = _NO_WEIGHTS if weights is None else check_weights(weights)
+    if item.size != code.size or weight.size not in (code.size, 0):
+        raise UsageError(
+            f"votes: {item.size} items, {code.size} codes and {weight.size} weights; "
+            "expected one of each a vote"
+        )
+    if can_compile():
+        counts = np.zeros((n_items, n_classes))
+        _tally(item, code, weight, counts)
+        return counts
+    if code.min(initial=0) < 0:
+        there = code >= 0
+        item, code = item[there], code[there]
+        weight = weight[there] if weight.size else weight
+    key = item.astype(np.int64)
+    key *= n_classes
+    key += code
+    cells = n_items * n_classes
+    flat = np.bincount(key, weights=weight if weight.size else None, minlength=cells)
+    return flat.astype(np.float64, copy=False).reshape(n_items, n_classes)
+
+
+@kernel()
+def _tally(item: AnyInts, code: AnyInts, weight: FloatArray, counts: FloatArray) -> None:
+    """Count votes, a missing one not."""
+    for v in range(item.size):
+        if code[v] >= 0:
+            counts[item[v], code[v]] += weight[v] if weight.size else 1.0
+
+
+def vote_shares(votes: Votes) -> FloatArray:
+    """Give each class its share of the votes on each item; even shares where there is none.
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> votes = pack_votes([0, 0, 0], [0, 1, 2], [1, 1, 0], n_items=2, n_annotators=3, n_classes=2)
+    >>> vote_shares(votes).round(2).tolist()
+    [[0.33, 0.67], [0.5, 0.5]]
+    """
+    shares = np.zeros((votes.n_items, votes.n_classes))
+    weights = _NO_WEIGHTS if votes.weights is None else votes.weights
+    if can_compile():
+        in_threads(
+            lambda first, last: _share_packed(
+                votes.rows, votes.cells, weights, first, last, shares
+            ),
+            votes.n_items,
+            block=_BLOCK,
+        )
+        return shares
+    for first in range(0, votes.n_items, _BLOCK):
+        rows = votes.rows[first : first + _BLOCK + 1]
+        inside = slice(int(rows[0]), int(rows[-1]))
+        shares[first : first + _BLOCK] = majority_vote(
+            vote_counts(
+                np.repeat(np.arange(rows.size - 1), np.diff(rows)),
+                votes.cells[inside] % votes.n_classes,
+                rows.size - 1,
+                votes.n_classes,
+                None if votes.weights is None else weights[inside],
+            )
+        )
+    return shares
+
+
+@kernel()
+def _share_packed(
+    rows: AnyInts, cells: AnyInts, weights: FloatArray, first: int, last: int, shares: FloatArray
+) -> None:
+    """Shares of votes of items `first` to `last - 1`."""
+    n_classes = shares.shape[1]
+    for i in range(first, last):
+        row = shares[i]
+        for v in range(rows[i], rows[i + 1]):
+            row[cells[v] % n_classes] += weights[v] if weights.size else 1.0
+        total = 0.0
+        for k in range(n_classes):
+            total += row[k]
+        for k in range(n_classes):
+            row[k] = row[k] / total if total > 0 else 1 / n_classes
 
 
 def majority_vote(counts: FloatArray) -> FloatArray:

@@ -1,0 +1,193 @@
+"""The two steps of Dawid–Skene over a shard of votes: what the items give, what they get.
+
+A shard is cut into chunks of items by its size alone, never by the number of cores, and every
+sum runs in the order of the votes within a chunk and of the chunks: the result is the same on
+any machine, and bit by bit the same compiled or in numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+
+import numpy as np
+from scipy import sparse
+
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray
+from labelops.measure.jit import can_compile, in_threads
+from labelops.measure.votes import AnyInts, Votes
+
+from ._em_kernels import add_evidence, count_votes, normalise
+
+__all__ = ["Shard", "SkillCounts"]
+
+_CHUNKS = 8
+_SMALLEST = 1 << 15
+_CELLS = 1 << 22
+"""Most cells of all chunks' counts together; beyond it there are fewer chunks."""
+_BLOCK = 1 << 12
+"""Items whose log probabilities stay in the cache between two loops."""
+
+_NO_WEIGHTS = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SkillCounts:
+    """What the M step needs of some items; add up the counts of different items with `merge`.
+
+    Attributes
+    ----------
+    cells : (A * K, K) float
+        Votes by annotator and class given (row) and class believed (column).
+    classes : (K,) float
+        Items with a vote, by class believed.
+    moved : float
+        The furthest that a posterior of an item with votes moved.
+    """
+
+    cells: FloatArray
+    classes: FloatArray
+    moved: float = 0.0
+
+    def merge(self, other: SkillCounts) -> SkillCounts:
+        """Add the counts of other items.
+
+        Raises
+        ------
+        UsageError
+            They are of other annotators or classes.
+        """
+        if self.cells.shape != other.cells.shape:
+            raise UsageError(
+                f"cannot merge counts of shape {self.cells.shape} with {other.cells.shape}; "
+                "number annotators and classes alike in all shards"
+            )
+        return SkillCounts(
+            self.cells + other.cells, self.classes + other.classes, max(self.moved, other.moved)
+        )
+
+
+class Shard:
+    """Votes on some items, and the belief about each of these items.
+
+    Parameters
+    ----------
+    votes : Votes
+        All votes on these items.
+    posterior : (N, K) float
+        What is believed of them; C-contiguous, changed in place.
+    """
+
+    def __init__(self, votes: Votes, posterior: FloatArray) -> None:
+        self.votes = votes
+        self.posterior = posterior
+
+    def count(self) -> SkillCounts:
+        """Count the votes by what is believed of their items."""
+        compiled = can_compile()  # asked here: a thread does not see what its caller wished
+
+        def job(first: int, last: int) -> SkillCounts:
+            return self._count(first, last, compiled)
+
+        return self._over_chunks(job)
+
+    def update(self, log_confusion: FloatArray, log_prior: FloatArray) -> SkillCounts:
+        """Believe what annotators of these (A * K, K) skills say, and count anew."""
+        compiled = can_compile()
+        expect = self._expect_compiled if compiled else self._expect
+
+        def job(first: int, last: int) -> SkillCounts:
+            moved = expect(first, last, log_confusion, log_prior)
+            return replace(self._count(first, last, compiled), moved=moved)
+
+        return self._over_chunks(job)
+
+    def _over_chunks(self, job: Callable[[int, int], SkillCounts]) -> SkillCounts:
+        done = in_threads(job, self.votes.n_items, block=self._chunk)
+        return reduce(SkillCounts.merge, done) if done else self._nothing()
+
+    @property
+    def _chunk(self) -> int:
+        """Items of a chunk."""
+        cells = self.votes.n_annotators * self.votes.n_classes**2
+        chunks = max(1, min(_CHUNKS, _CELLS // max(cells, 1)))
+        return max(_SMALLEST, -(-self.votes.n_items // chunks))
+
+    def _nothing(self) -> SkillCounts:
+        n_classes = self.votes.n_classes
+        shape = (self.votes.n_annotators * n_classes, n_classes)
+        return SkillCounts(np.zeros(shape), np.zeros(n_classes))
+
+    def _count(self, first: int, last: int, compiled: bool) -> SkillCounts:
+        if compiled:
+            counts = self._nothing()
+            count_votes(*self._arrays, self.posterior, first, last, counts.cells, counts.classes)
+            return counts
+        posterior, votes = self.posterior[first:last], self._matrix(first, last)
+        voted = np.diff(votes.indptr) > 0
+        shares = (posterior if voted.all() else posterior[voted]).sum(axis=0)
+        return SkillCounts(np.asarray(votes.T @ posterior), shares)
+
+    @property
+    def _arrays(self) -> tuple[AnyInts, AnyInts, FloatArray]:
+        weights = self.votes.weights
+        return self.votes.rows, self.votes.cells, _NO_WEIGHTS if weights is None else weights
+
+    def _matrix(self, first: int, last: int) -> sparse.csr_matrix:
+        """Votes on a chunk's items by annotator and class; a view."""
+        if first not in self._matrices:
+            self._matrices[first] = _sparse(self.votes, first, last)
+        return self._matrices[first]
+
+    @cached_property
+    def _matrices(self) -> dict[int, sparse.csr_matrix]:
+        return {}
+
+    def _expect_compiled(
+        self, first: int, last: int, log_confusion: FloatArray, log_prior: FloatArray
+    ) -> float:
+        joint = np.empty((min(_BLOCK, last - first), log_prior.size))
+        rows, cells, weights = self._arrays
+        moved = 0.0
+        for start in range(first, last, _BLOCK):
+            end = min(start + _BLOCK, last)
+            odds = joint[: end - start]
+            add_evidence(rows, cells, weights, log_confusion, log_prior, start, end, odds)
+            np.exp(odds, out=odds)  # numpy's, in both ways: it is faster, and the bits are the same
+            moved = max(moved, normalise(rows, odds, self.posterior, start, end))
+        return moved
+
+    def _expect(
+        self, first: int, last: int, log_confusion: FloatArray, log_prior: FloatArray
+    ) -> float:
+        votes, posterior = self._matrix(first, last), self.posterior[first:last]
+        odds: FloatArray = np.asarray(votes @ log_confusion)
+        odds += log_prior
+        odds -= odds.max(axis=1, keepdims=True)
+        np.exp(odds, out=odds)
+        odds /= _totals(odds)
+        np.subtract(odds, posterior, out=posterior)
+        voted = np.diff(votes.indptr) > 0
+        furthest = np.abs(posterior, out=posterior).max(axis=0, initial=0.0, where=voted[:, None])
+        posterior[:] = odds
+        return float(furthest.max(initial=0.0))
+
+
+def _totals(odds: FloatArray) -> FloatArray:
+    """Add up rows from left to right whatever their length, as the kernel does."""
+    if odds.shape[1] < 8:  # from 8 numpy adds in pairs
+        return np.asarray(odds.sum(axis=1, keepdims=True))
+    return np.add.accumulate(odds, axis=1)[:, -1:]
+
+
+def _sparse(votes: Votes, first: int, last: int) -> sparse.csr_matrix:
+    begin, end = int(votes.rows[first]), int(votes.rows[last])
+    weights = np.ones(end - begin) if votes.weights is None else votes.weights[begin:end]
+    pointers = (votes.rows[first : last + 1] - votes.rows[first]).astype(votes.cells.dtype)
+    return sparse.csr_matrix(
+        (weights, votes.cells[begin:end], pointers),
+        shape=(last - first, votes.n_annotators * votes.n_classes),
+        copy=False,
+    )

@@ -1,0 +1,360 @@
+"""Votes packed for counting: sorted by item, one small integer a vote, checked once.
+
+The cost of every consensus and agreement statistic is the passes it makes over the votes, so
+they are kept as narrow as they come: a vote is the one integer `annotator * K + class`, an item
+is a range of them. Votes of an item stand in the order of that integer, whatever order they
+came in, so that sums over them, rounding included, do not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from labelops.errors import UsageError, shown
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+
+from .jit import can_compile, in_threads, kernel
+
+__all__ = [
+    "AnyInts",
+    "Repeats",
+    "Votes",
+    "check_ints",
+    "check_weights",
+    "compact",
+    "pack_votes",
+]
+
+Repeats: TypeAlias = Literal["keep", "last", "refuse"]
+AnyInts: TypeAlias = NDArray[np.signedinteger[Any]]
+
+_LONG = 48
+"""Votes on an item from which sorting by insertion no longer pays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Votes with a class, sorted by item; build them with `pack_votes`.
+
+    Attributes
+    ----------
+    rows : (N + 1,) int32 or int64
+        Item i has the votes `rows[i]` to `rows[i + 1]`.
+    cells : (V,) int32 or int64
+        `annotator * K + class` of each vote, ascending within an item.
+    weights : (V,) float or None
+        What each vote counts; None: 1 each.
+    n_items, n_annotators, n_classes : int
+        N, A and K.
+    """
+
+    rows: AnyInts
+    cells: AnyInts
+    weights: FloatArray | None
+    n_items: int
+    n_annotators: int
+    n_classes: int
+
+    @property
+    def per_item(self) -> IntArray:
+        """Votes on each item, (N,)."""
+        return np.diff(self.rows).astype(np.int64)
+
+    @property
+    def items(self) -> IntArray:
+        """Item of each vote, (V,)."""
+        return np.repeat(np.arange(self.n_items), self.per_item)
+
+    @property
+    def annotators(self) -> AnyInts:
+        """Annotator of each vote, (V,)."""
+        return self.cells // max(self.n_classes, 1)
+
+    @property
+    def codes(self) -> AnyInts:
+        """Class of each vote, (V,)."""
+        return self.cells % max(self.n_classes, 1)
+
+
+def pack_votes(
+    items: ArrayLike,
+    annotators: ArrayLike,
+    codes: ArrayLike,
+    *,
+    n_items: int,
+    n_annotators: int,
+    n_classes: int,
+    weights: ArrayLike | None = None,
+    repeats: Repeats = "keep",
+) -> Votes:
+    """Check votes and sort them by item; time and memory are linear in votes and items.
+
+    Parameters
+    ----------
+    items, annotators, codes : (V,) array-like of int
+        Item, annotator and class of each vote, of any integer type (none is widened); class -1
+        (missing) is no vote.
+    n_items, n_annotators, n_classes : int
+        N, A and K.
+    weights : (V,) array-like of float, optional
+        What each vote counts; 0 leaves it out.
+    repeats : {'keep', 'last', 'refuse'}
+        An annotator's second vote on an item: counts as another one, replaces the first, or is
+        an error.
+
+    Raises
+    ------
+    UsageError
+        Arrays differ in length, hold anything but integers in range, or weights are negative or
+        not finite; or an annotator voted twice on an item and `repeats` is 'refuse'.
+
+    Examples
+    --------
+    >>> votes = pack_votes([1, 0, 1], [0, 0, 1], [1, -1, 0], n_items=2, n_annotators=2, n_classes=2)
+    >>> votes.rows.tolist(), votes.annotators.tolist(), votes.codes.tolist()
+    ([0, 0, 2], [0, 1], [1, 0])
+    """
+    item = check_ints("items", items, n_items)
+    annotator = check_ints("annotators", annotators, n_annotators)
+    code = check_ints("codes", codes, n_classes, lowest=-1)
+    weight = None if weights is None else check_weights(weights)
+    sizes = [x.size for x in (item, annotator, code, weight) if x is not None]
+    if len(set(sizes)) > 1:
+        what = "items, annotators, codes" + ("" if weight is None else " and weights")
+        raise UsageError(f"votes: {what} differ in length: {sizes}; expected one value a vote")
+    there = _counting(code, weight)
+    if there is not None:
+        item, annotator, code = item[there], annotator[there], code[there]
+        weight = None if weight is None else weight[there]
+    if weight is not None and (weight == 1).all():
+        weight = None
+    cells = _cells(annotator, code, n_annotators, n_classes)
+    rows, cells, weight = _sorted(item, cells, weight, n_items, n_classes, repeats)
+    votes = Votes(rows, cells, weight, n_items, n_annotators, n_classes)
+    return votes if repeats == "keep" else _without_repeats(votes, repeats)
+
+
+def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
+    """Give ids numbers from 0, and say how many numbers there are.
+
+    Integers that lie close together are only shifted, so not every number need occur.
+
+    Examples
+    --------
+    >>> [codes.tolist() for codes, _ in (compact([7, 9, 7]), compact(["b", "a", "b"]))]
+    [[0, 2, 0], [1, 0, 1]]
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise UsageError(f"ids: expected one dimension, found shape {array.shape}")
+    if not array.size:
+        return np.empty(0, dtype=np.int32), 0
+    if array.dtype.kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        if high - low < 4 * array.size + 1024:
+            if not low and array.dtype.kind == "i":
+                return array, high + 1
+            shifted = array - array.dtype.type(low)
+            return shifted.astype(_width(high - low)), high - low + 1
+    codes, ids = pd.factorize(array, sort=True)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        raise UsageError(f"ids: row {row} is {shown(array[row])}; every vote needs an id")
+    return codes, len(ids)
+
+
+def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> AnyInts:
+    """Return a flat array of signed integers from `lowest` to `size - 1`, as narrow as it came.
+
+    Raises
+    ------
+    UsageError
+        The array is not flat, not integers, or holds one out of range; the row is named.
+
+    Examples
+    --------
+    >>> check_ints("items", np.array([0, 2], dtype=np.int8), 3).dtype.name
+    'int8'
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
+    if not array.size:
+        return np.empty(0, dtype=np.int32)
+    if array.dtype.kind not in "iu":
+        raise UsageError(f"{name}: expected integers, found {array.dtype}; encode names first")
+    if array.min() < lowest or array.max() >= size:
+        row = int(np.flatnonzero((array < lowest) | (array >= size))[0])
+        raise UsageError(f"{name}: row {row} is {array[row]}, expected {lowest} to {size - 1}")
+    if array.dtype.kind == "u":
+        array = array.astype(np.int32 if size <= 2**31 else np.int64)
+    return array
+
+
+def check_weights(weights: ArrayLike) -> FloatArray:
+    """Return flat weights, finite and not negative.
+
+    Raises
+    ------
+    UsageError
+        A weight is anything else; the row is named.
+
+    Examples
+    --------
+    >>> check_weights([1, 0.5]).tolist()
+    [1.0, 0.5]
+    """
+    array = np.asarray(weights, dtype=np.float64)
+    if array.ndim != 1:
+        raise UsageError(f"weights: expected one dimension, found shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array) | (array < 0))
+    if bad.size:
+        row = int(bad[0])
+        raise UsageError(f"weights: row {row} is {array[row]}, expected a number from 0 up")
+    return array
+
+
+def _counting(code: AnyInts, weight: FloatArray | None) -> BoolArray | None:
+    """Which votes count, or None when all do."""
+    there = None if not code.size or code.min() >= 0 else code >= 0
+    if weight is None or weight.all():
+        return there
+    return weight > 0 if there is None else there & (weight > 0)
+
+
+def _cells(annotator: AnyInts, code: AnyInts, n_annotators: int, n_classes: int) -> AnyInts:
+    """`annotator * K + class` without a wide temporary."""
+    width = _width(n_annotators * n_classes)
+    cells = np.empty(code.size, dtype=width)
+    np.multiply(annotator, n_classes, out=cells, dtype=width, casting="unsafe")
+    np.add(cells, code, out=cells, dtype=width, casting="unsafe")
+    return cells
+
+
+def _width(size: int) -> np.dtype[np.signedinteger[Any]]:
+    """Return the narrower of int32 and int64 that counts to `size`."""
+    return np.dtype(np.int32 if size < 2**31 else np.int64)
+
+
+def _sorted(
+    item: AnyInts,
+    cells: AnyInts,
+    weight: FloatArray | None,
+    n_items: int,
+    n_classes: int,
+    repeats: Repeats,
+) -> tuple[AnyInts, AnyInts, FloatArray | None]:
+    """Row pointers, and cells and weights by item; the later of two like votes comes later."""
+    # Where a later vote replaces an earlier one, only the annotator may decide the order.
+    divisor = 1 if repeats == "keep" else max(n_classes, 1)
+    rows = np.zeros(n_items + 1, dtype=_width(cells.size))
+    if can_compile() and weight is None:
+        return rows, _placed(item, cells, rows, divisor), None
+    np.cumsum(np.bincount(item, minlength=n_items), out=rows[1:])
+    base = np.int64(max(int(cells.max(initial=0)) // divisor + 1, 1))
+    key = item * base
+    key += cells if divisor == 1 else cells // divisor
+    if (key[1:] >= key[:-1]).all() and weight is None:
+        return rows, cells, None
+    if divisor == 1 and weight is None:
+        key.sort()
+        return rows, np.mod(key, base, out=key).astype(cells.dtype), None
+    # By weight too: of equal votes the order of summing must not be that of arrival.
+    if weight is None:
+        return rows, cells[np.argsort(key, kind="stable")], None
+    order = np.lexsort((weight, key)) if repeats == "keep" else np.argsort(key, kind="stable")
+    return rows, cells[order], weight[order]
+
+
+def _placed(item: AnyInts, cells: AnyInts, rows: AnyInts, divisor: int) -> AnyInts:
+    """Fill the row pointers; return the cells by item and, within an item, ascending."""
+    if not _count(item, rows):
+        placed = np.empty_like(cells)
+        _scatter(item, cells, rows, placed)
+        cells = placed
+    in_threads(
+        lambda first, last: _settle(cells, rows[first : last + 1], divisor),
+        rows.size - 1,
+        block=1 << 18,
+    )
+    for i in np.flatnonzero(np.diff(rows) > _LONG).tolist():
+        part = cells[rows[i] : rows[i + 1]]
+        part[:] = part[np.argsort(part // divisor, kind="stable")]
+    return cells
+
+
+@kernel()
+def _count(item: AnyInts, rows: AnyInts) -> bool:
+    """Add up where each item's votes begin; say whether they already stand by item."""
+    ordered = True
+    last = item[0] if item.size else 0
+    for v in range(item.size):
+        i = item[v]
+        ordered &= i >= last
+        last = i
+        rows[i + 1] += 1
+    for k in range(1, rows.size):
+        rows[k] += rows[k - 1]
+    return ordered
+
+
+@kernel()
+def _scatter(item: AnyInts, cells: AnyInts, rows: AnyInts, placed: AnyInts) -> None:
+    """Copy each vote to its item, in the order of arrival."""
+    for v in range(item.size):
+        i = item[v]
+        placed[rows[i]] = cells[v]
+        rows[i] += 1
+    for k in range(rows.size - 1, 0, -1):
+        rows[k] = rows[k - 1]
+    rows[0] = 0
+
+
+@kernel()
+def _settle(cells: AnyInts, rows: AnyInts, divisor: int) -> None:
+    """Sort the votes of each item that has few of them, in place and stably."""
+    for i in range(rows.size - 1):
+        first, last = rows[i], rows[i + 1]
+        if last - first > 48:
+            continue
+        for v in range(first + 1, last):
+            cell, u = cells[v], v
+            if divisor == 1:
+                while u > first and cells[u - 1] > cell:
+                    cells[u] = cells[u - 1]
+                    u -= 1
+            else:
+                who = cell // divisor
+                while u > first and cells[u - 1] > cell and cells[u - 1] // divisor > who:
+                    cells[u] = cells[u - 1]
+                    u -= 1
+            cells[u] = cell
+
+
+def _without_repeats(votes: Votes, repeats: Repeats) -> Votes:
+    """Keep the last vote of each annotator on each item."""
+    who = votes.annotators
+    last = np.ones(who.size, dtype=np.bool_)
+    np.not_equal(who[1:], who[:-1], out=last[:-1])
+    ends = votes.rows[1:]
+    last[ends[ends > 0] - 1] = True
+    if last.all():
+        return votes
+    if repeats == "refuse":
+        vote = int(np.flatnonzero(~last)[0])
+        item = int(np.searchsorted(votes.rows, vote, side="right")) - 1
+        raise UsageError(
+            f"votes: annotator {who[vote]} voted more than once on item {item}; "
+            "keep one of the votes"
+        )
+    rows = np.concatenate([[0], np.cumsum(last)])[votes.rows].astype(votes.rows.dtype)
+    weights = None if votes.weights is None else votes.weights[last]
+    return Votes(
+        rows, votes.cells[last], weights, votes.n_items, votes.n_annotators, votes.n_classes
+    )
