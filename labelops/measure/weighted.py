@@ -1,0 +1,186 @@
+"""A certificate from an audit that looks more often where errors are suspected.
+
+Items are drawn one after the other without replacement, with chances that are partly even and
+partly in proportion to a suspicion. An error that was likely to be drawn says less than one
+that was not: weighed by the inverse of its chance, what each draw finds has the set's own
+share of errors as its mean, whatever the suspicions are worth. A bet on "fewer errors than the
+bound" therefore gains nothing on average where there are as many errors as the bound or more,
+and by Ville's inequality it ever reaches 1/risk with probability at most risk, at whatever look
+one stops. Good suspicions make the weighted draws vary less, and the bet grows faster.
+
+References
+----------
+Waudby-Smith, Ramdas 2024, https://doi.org/10.1093/jrsssb/qkad009 (betting)
+Waudby-Smith, Stark, Ramdas 2021, https://doi.org/10.1007/978-3-030-86942-7_9 (audits)
+Efraimidis, Spirakis 2006, https://doi.org/10.1016/j.ipl.2005.11.003 (weighted order)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.eprocess import check_outcomes
+from labelops.measure.intervals import check_share
+
+__all__ = ["audit_chances", "log_e_values_weighted", "weighted_order"]
+
+_BETS = 1 - ((np.arange(40) + 0.5) / 40) ** 2
+"""Shares of the largest solvent bet. For even chances a bet of 1 - r is the likelihood ratio of
+the share r * bound: these are the r of the uniform audit's mixture, density r^(-1/2)."""
+
+
+def audit_chances(suspicion: ArrayLike, floor: float = 0.7) -> FloatArray:
+    """Give each item's chance to be drawn first: `floor` of it even, the rest by suspicion.
+
+    Parameters
+    ----------
+    suspicion : (N,) array-like of float
+        0 or more, larger = likelier wrong; need not sum to anything. All zero: even chances.
+    floor : float in (0, 1]
+        The even part. Wrong suspicions cost audits, never validity; 0.7 keeps that cost small.
+
+    Returns
+    -------
+    (N,) float, summing to 1
+
+    Raises
+    ------
+    UsageError
+        A suspicion is negative or not finite, or the floor is out of range.
+
+    Examples
+    --------
+    >>> audit_chances([0, 0, 1, 1], 0.5).tolist()
+    [0.125, 0.125, 0.375, 0.375]
+    """
+    weights = np.asarray(suspicion, dtype=np.float64)
+    if weights.ndim != 1 or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise UsageError("suspicion: expected one finite number of 0 or more an item")
+    if not 0 < floor <= 1:
+        raise UsageError(f"floor is {floor}, expected a share above 0, at most 1")
+    if not weights.size:
+        return weights
+    even = np.full(weights.size, 1 / weights.size)
+    total = weights.sum()
+    return even if total == 0 else floor * even + (1 - floor) * weights / total
+
+
+def weighted_order(uniforms: ArrayLike, chances: ArrayLike) -> IntArray:
+    """Order items as if drawn one by one, each time by their chances among those left.
+
+    Parameters
+    ----------
+    uniforms : (N,) array-like of float in (0, 1)
+        One random number an item, for instance its permanent one.
+    chances : (N,) array-like of float above 0
+
+    Returns
+    -------
+    (N,) int: places in draw order
+
+    Raises
+    ------
+    UsageError
+        Lengths differ, or a number is out of range.
+
+    Examples
+    --------
+    >>> weighted_order([0.5, 0.5, 0.9], [0.1, 0.6, 0.3]).tolist()
+    [2, 1, 0]
+    """
+    draws, odds = (np.asarray(a, dtype=np.float64) for a in (uniforms, chances))
+    if draws.ndim != 1 or draws.shape != odds.shape:
+        raise UsageError(f"{draws.shape} random numbers for {odds.shape} chances")
+    if not ((draws > 0) & (draws < 1) & np.isfinite(odds) & (odds > 0)).all():
+        raise UsageError("expected random numbers inside (0, 1) and chances above 0")
+    order: IntArray = np.argsort(-np.log(draws) / odds, kind="stable").astype(np.int64)
+    return order
+
+
+def log_e_values_weighted(
+    outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike, bound: float
+) -> FloatArray:
+    """Give the log evidence, after each look, that a set's share of errors is below `bound`.
+
+    Parameters
+    ----------
+    outcomes : (n,) bool
+        True where the audited item was wrong, in draw order.
+    drawn : (n,) array-like of int
+        Which item each look was at, in the order of `weighted_order`; none twice.
+    chances : (N,) array-like of float
+        Of all items of the set, as given to `weighted_order`.
+    bound : float in (0, 1)
+
+    Returns
+    -------
+    (n,) float
+        Log e-values; infinity once all that is left could not reach the bound. Reject "at least
+        `bound` wrong" when their running maximum reaches log(1/risk).
+
+    Raises
+    ------
+    UsageError
+        An item is looked at twice or is not of the set, or lengths differ.
+
+    Examples
+    --------
+    Even chances and no error: about as many looks as the uniform audit takes.
+
+    >>> even = np.full(5000, 1 / 5000)
+    >>> grown = log_e_values_weighted(np.zeros(400, bool), np.arange(400), even, 0.02)
+    >>> int(np.argmax(grown >= np.log(20))) + 1
+    184
+    """
+    wrong = check_outcomes(outcomes)
+    odds = np.asarray(chances, dtype=np.float64)
+    places = np.asarray(drawn)
+    check_share("bound", bound, inside=True)
+    if places.shape != wrong.shape or len(np.unique(places)) != places.size:
+        raise UsageError("drawn: expected one item a look, none twice")
+    if places.size and (places.min() < 0 or places.max() >= odds.size):
+        raise UsageError(f"drawn: expected places 0 to {odds.size - 1}")
+    if not wrong.size:
+        return np.zeros(0)
+    size = odds.size
+    before = np.concatenate([[0], np.cumsum(wrong)[:-1]])
+    left = _chance_left(odds, places)
+    # Of what is left, the item that is least likely to be drawn says most if it is wrong.
+    rarest = _rarest_left(odds, places) / left
+    found = (before + wrong * left / odds[places]) / size
+    most = (before + 1 / rarest) / size
+    # The bet must stay solvent under the largest find; 1/bound keeps it finite without one.
+    largest = np.where(most > bound, 1 / np.maximum(most - bound, 1e-12), 1 / bound)
+    # Within the hypothesis: fewer errors left than it needs refute it for certain.
+    impossible = before + (size - np.arange(wrong.size)) < bound * size - 1e-9
+    stakes = _BETS[:, None] * largest * (bound - found)
+    with np.errstate(divide="ignore"):
+        wealth = np.cumsum(np.log1p(np.maximum(stakes, -1.0)), axis=1)
+    top = wealth.max(axis=0)
+    shifted = np.exp(wealth - np.where(np.isfinite(top), top, 0.0))
+    with np.errstate(divide="ignore"):
+        value = top + np.log(shifted.mean(axis=0))
+    return np.where(impossible, np.inf, value)
+
+
+def _chance_left(odds: FloatArray, places: IntArray) -> FloatArray:
+    """Sum of the chances of all items not yet drawn, before each look."""
+    gone = np.concatenate([[0.0], np.cumsum(odds[places])[:-1]])
+    # Never below the item's own chance, which rounding could do at the very last looks.
+    left: FloatArray = np.maximum(odds.sum() - gone, odds[places])
+    return left
+
+
+def _rarest_left(odds: FloatArray, places: IntArray) -> FloatArray:
+    """Smallest chance among the items not yet drawn, before each look."""
+    order = np.argsort(odds, kind="stable")
+    when = np.full(odds.size, places.size)
+    when[places] = np.arange(places.size)
+    # Item j of the order stays the smallest until all before it are drawn.
+    until = np.maximum.accumulate(when[order])
+    first = np.searchsorted(until, np.arange(places.size), side="left")
+    smallest: FloatArray = odds[order[np.minimum(first, odds.size - 1)]]
+    return smallest
