@@ -1,0 +1,305 @@
+"""CROWDLAB: votes and a model's out-of-sample probabilities, averaged by how far each is trusted.
+
+How often two people agree says what a vote is worth; how often the model agrees with their
+consensus says what the model is worth, both beside always naming the commonest class. Unlike
+Dawid–Skene it has one number an annotator, so a few votes are enough.
+
+Differences from cleanlab's implementation, which this one matches otherwise: votes come long
+and sparse, an item without a vote has the model's word, and of classes that tie in everything
+(votes, model, rarity, quality of their voters) the first is taken, not one at random.
+
+References
+----------
+Goh, Tkachenko, Mueller 2022, CROWDLAB, https://doi.org/10.48550/arXiv.2210.06812
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_probs
+from labelops.measure.votes import Votes, pack_votes
+
+from ._crowdlab_kernels import Trust, blend
+from .majority import vote_counts
+
+__all__ = ["Crowdlab", "crowdlab"]
+
+_LEAST = 1e-6
+"""Smallest weight, and smallest error of naming the commonest class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowdlab:
+    """Consensus labels, and what items, annotators and the model are worth.
+
+    Attributes
+    ----------
+    labels : (N,) int
+        The consensus.
+    quality : (N,) float
+        Belief in each consensus label, 0 to 1.
+    agreement : (N,) float
+        Share of the item's annotators who gave the consensus label; NaN without a vote.
+    votes : (N,) int
+        Annotators who voted on the item.
+    posterior : (N, K) float
+        Belief in each class; `posterior[items, codes]` is the quality of each single vote.
+    annotator_quality : (A,) float
+        Trust in each annotator's votes, 0 to 1; NaN for one who shares no item with another.
+    annotator_agreement : (A,) float
+        Share of each annotator's votes that are the consensus; NaN without a vote.
+    annotator_votes : (A,) int
+        Votes of each annotator.
+    worst_class : (A,) int
+        The class that the consensus denies an annotator most often; -1 without a vote.
+    model_weight : float
+        What the model counts in the average.
+    annotator_weight : (A,) float
+        What each annotator counts.
+    """
+
+    labels: IntArray
+    quality: FloatArray
+    agreement: FloatArray
+    votes: IntArray
+    posterior: FloatArray
+    annotator_quality: FloatArray
+    annotator_agreement: FloatArray
+    annotator_votes: IntArray
+    worst_class: IntArray
+    model_weight: float
+    annotator_weight: FloatArray
+
+
+def crowdlab(
+    items: ArrayLike,
+    annotators: ArrayLike,
+    codes: ArrayLike,
+    probs: ArrayLike,
+    *,
+    n_annotators: int,
+) -> Crowdlab:
+    """Estimate labels from votes and a model's probabilities; linear in votes and probabilities.
+
+    Deterministic; the order of the votes does not matter.
+
+    Parameters
+    ----------
+    items, annotators, codes : (V,) array-like of int
+        Item, annotator and class of each vote; class -1 (missing) is no vote. When an annotator
+        voted twice on an item the later row counts.
+    probs : (N, K) array-like of float
+        The model's probabilities, from a model that never saw the item's own votes.
+    n_annotators : int
+        A.
+
+    Raises
+    ------
+    UsageError
+        Arrays differ in length or hold what is out of range; there are fewer than two classes; or
+        no item has two votes, so that nothing says what a vote is worth (use
+        `consolidate_with_model`).
+    TableError
+        A row of `probs` is not a distribution.
+
+    References
+    ----------
+    Goh, Tkachenko, Mueller 2022, https://doi.org/10.48550/arXiv.2210.06812
+
+    Examples
+    --------
+    >>> found = crowdlab([0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 2], [0, 0, 1, 1, 1, 0],
+    ...                  [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], n_annotators=3)
+    >>> found.labels.tolist(), found.quality.round(2).tolist()
+    ([0, 1, 1], [0.87, 0.83, 0.7])
+    """
+    model = np.asarray(probs)
+    if model.ndim != 2 or model.shape[1] < 2:
+        raise UsageError(f"CROWDLAB: probs has shape {model.shape}, expected (items, 2 or more)")
+    model = check_probs(model, model.shape[1])
+    votes = pack_votes(
+        items,
+        annotators,
+        codes,
+        n_items=len(model),
+        n_annotators=n_annotators,
+        n_classes=model.shape[1],
+        repeats="last",
+    )
+    ballots = _Ballots.of(votes)
+    if not (ballots.votes > 1).any():
+        raise UsageError(
+            "CROWDLAB: no item has two votes, so nothing says what a vote is worth; "
+            "collect second votes or use consolidate_with_model"
+        )
+    most, agreed = _majority(ballots, model), _pair_agreement(ballots)
+    first = blend(votes, model, _trust(ballots, agreed, model, most))
+    labels = _best(first, most)
+    trust = _trust(ballots, agreed, model, labels)
+    return _result(ballots, blend(votes, model, trust), labels, trust)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballots:
+    """The votes, one row each, and their counts by item and class."""
+
+    items: IntArray
+    annotators: IntArray
+    codes: IntArray
+    counts: FloatArray
+    votes: IntArray
+    n_annotators: int
+
+    @classmethod
+    def of(cls, votes: Votes) -> _Ballots:
+        items, codes = votes.items, votes.codes.astype(np.int64)
+        counts = vote_counts(items, codes, votes.n_items, votes.n_classes)
+        who = votes.annotators.astype(np.int64)
+        return cls(items, who, codes, counts, votes.per_item, votes.n_annotators)
+
+    def by_annotator(self, value: FloatArray | BoolArray | IntArray) -> FloatArray:
+        """Sum up a value of each vote over each annotator's votes."""
+        total = np.bincount(self.annotators, weights=value, minlength=self.n_annotators)
+        return np.asarray(total, dtype=np.float64)
+
+
+def _majority(ballots: _Ballots, model: FloatArray) -> IntArray:
+    """Most votes; of those most probable; of those rarest; of those by the best voters."""
+    counts = ballots.counts
+    labels = np.asarray(counts.argmax(axis=1), dtype=np.int64)
+    most = counts[np.arange(len(counts)), labels]
+    tied = np.flatnonzero((counts == most[:, None]).sum(axis=1) > 1)
+    if not tied.size:
+        return labels
+    clear = np.ones(len(counts), dtype=np.bool_)
+    clear[tied] = False
+    left = _keep_best(counts[tied] == most[tied, None], model[tied])
+    left = _keep_best(left, np.broadcast_to(-counts.sum(axis=0), left.shape))
+    open_ = np.flatnonzero(left.sum(axis=1) > 1)
+    if open_.size:
+        quality = _voter_quality(ballots, labels, clear)
+        left[open_] = _keep_best(left[open_], _voters_mean(ballots, quality)[tied[open_]])
+    labels[tied] = left.argmax(axis=1)
+    return labels
+
+
+def _keep_best(left: BoolArray, score: FloatArray) -> BoolArray:
+    """Of the classes left in each row, keep those with the highest score."""
+    held = np.where(left, score, -np.inf)
+    return np.asarray(left & (held == held.max(axis=1, keepdims=True)))
+
+
+def _voter_quality(ballots: _Ballots, labels: IntArray, clear: BoolArray) -> FloatArray:
+    """How often each annotator votes as a clear majority does; the mean of them if unknown."""
+    seen = ballots.by_annotator(clear[ballots.items])
+    right = ballots.by_annotator(clear[ballots.items] & (labels[ballots.items] == ballots.codes))
+    return _mean_where_missing(_ratio(right, seen))
+
+
+def _voters_mean(ballots: _Ballots, quality: FloatArray) -> FloatArray:
+    """Mean quality of those who voted for each class of each item."""
+    total = vote_counts(
+        ballots.items,
+        ballots.codes,
+        len(ballots.counts),
+        ballots.counts.shape[1],
+        quality[ballots.annotators],
+    )
+    return _ratio(total, ballots.counts)
+
+
+def _ratio(part: FloatArray, whole: FloatArray | IntArray) -> FloatArray:
+    """Divide, with NaN where there is nothing to divide by."""
+    out = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
+
+
+def _mean_where_missing(values: FloatArray) -> FloatArray:
+    missing = np.isnan(values)
+    if missing.all():
+        return np.zeros_like(values)
+    return np.where(missing, values[~missing].mean(), values)
+
+
+def _pair_agreement(ballots: _Ballots) -> FloatArray:
+    """Share of each annotator's pairs of votes with others on an item that agree."""
+    # An item counts by the votes it has beside the annotator's own.
+    others = ballots.votes[ballots.items] - 1
+    same = ballots.counts[ballots.items, ballots.codes] - 1
+    return _mean_where_missing(_ratio(ballots.by_annotator(same), ballots.by_annotator(others)))
+
+
+def _trust(ballots: _Ballots, agreed: FloatArray, model: FloatArray, labels: IntArray) -> Trust:
+    """Weights of the model and the annotators, given a consensus."""
+    n_classes = model.shape[1]
+    shared = ballots.votes > 1
+    agreement = _agreement(ballots, labels)
+    hit = float(agreement[shared].mean())
+    consensus = labels[shared]
+    commonest = np.bincount(consensus, minlength=n_classes).argmax()
+    base = max(float((consensus != commonest).mean()), _LEAST)
+    error = float((model[shared].argmax(axis=1) != consensus).mean())
+    per_item = ballots.votes[ballots.votes > 0].mean()
+    weight = max(1 - error / base, _LEAST) * float(np.sqrt(per_item))
+    annotators = np.maximum(1 - (1 - agreed) / base, _LEAST)
+    return Trust(weight, annotators, hit, (1 - hit) / (n_classes - 1))
+
+
+def _agreement(ballots: _Ballots, labels: IntArray) -> FloatArray:
+    return _ratio(ballots.counts[np.arange(labels.size), labels], ballots.votes)
+
+
+def _best(posterior: FloatArray, most: IntArray) -> IntArray:
+    """Take the most believed class; where several are, the majority's."""
+    best = np.asarray(posterior.argmax(axis=1), dtype=np.int64)
+    top = posterior[np.arange(best.size), best]
+    tied = (posterior == top[:, None]).sum(axis=1) > 1
+    return np.where(tied, most, best)
+
+
+def _result(ballots: _Ballots, posterior: FloatArray, labels: IntArray, trust: Trust) -> Crowdlab:
+    quality = posterior[np.arange(labels.size), labels]
+    right = labels[ballots.items] == ballots.codes
+    votes = np.bincount(ballots.annotators, minlength=ballots.n_annotators).astype(np.int64)
+    shared = ballots.votes[ballots.items] > 1
+    believed = _ratio(ballots.by_annotator(posterior[ballots.items, ballots.codes]), votes)
+    among = _ratio(ballots.by_annotator(right & shared), ballots.by_annotator(shared))
+    # The weight of all annotators of a mean item, as if every one were equally often there.
+    people = trust.annotators[votes > 0].mean() * ballots.votes[ballots.votes > 0].mean()
+    model = trust.model / (trust.model + people)
+    return Crowdlab(
+        labels,
+        quality,
+        _agreement(ballots, labels),
+        ballots.votes,
+        posterior,
+        model * believed + (1 - model) * among,
+        _ratio(ballots.by_annotator(right), votes),
+        votes,
+        _worst_class(ballots, right, quality),
+        trust.model,
+        trust.annotators,
+    )
+
+
+def _worst_class(ballots: _Ballots, right: BoolArray, quality: FloatArray) -> IntArray:
+    """Least often right; of those given most; of those with the best consensus; the first."""
+    n_classes = ballots.counts.shape[1]
+    cells = ballots.annotators * n_classes + ballots.codes
+    shape = (ballots.n_annotators, n_classes)
+
+    def total(value: FloatArray | BoolArray | None) -> FloatArray:
+        size = ballots.n_annotators * n_classes
+        return np.bincount(cells, weights=value, minlength=size).reshape(shape).astype(np.float64)
+
+    given = total(None)
+    left = _keep_best(given > 0, -_ratio(total(right), given))
+    left = _keep_best(left, given)
+    left = _keep_best(left, _ratio(total(quality[ballots.items]), given))
+    return np.where(left.any(axis=1), left.argmax(axis=1), -1)
