@@ -25,6 +25,7 @@ __all__ = [
     "Detector",
     "Hands",
     "Labeler",
+    "NeighbourSearch",
     "Objects",
     "Offer",
     "Pausing",
@@ -298,6 +299,32 @@ class Detector(Protocol):
             Out-of-fold probabilities, columns in the schema's class order, rows summing to 1.
         codes : (N,) int array
             Labels; -1 is missing and not judged.
+        """
+        ...
+
+
+@runtime_checkable
+class NeighbourSearch(Protocol):
+    """Finds the nearest other points of every point, exactly or nearly.
+
+    The same points give the same neighbours, however many threads look.
+    """
+
+    name: str
+
+    def nearest(self, points: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int32]:
+        """Return for each row the row numbers of its k nearest others.
+
+        Parameters
+        ----------
+        points : (N, D) float32 array, C-contiguous, finite
+        k : int
+            At least 1.
+
+        Returns
+        -------
+        (N, k) int32 array by Euclidean distance, about nearest first; never the row itself,
+        never a row twice, and -1 after the last one found.
         """
         ...
 

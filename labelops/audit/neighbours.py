@@ -231,6 +231,16 @@ def _count(
     votes: IntArray, own: IntArray, sizes: list[int], K: int
 ) -> tuple[FloatArray, BoolArray, IntArray]:
     """Agreement and whether the commonest label leads, both (N, S), and that label, (N,)."""
+    step = max(1, _CELLS // (K + 1))  # Blocks of rows: N × K counts would not fit for many classes.
+    starts = range(0, max(len(own), 1), step)
+    parts = [_count_block(votes[s : s + step], own[s : s + step], sizes, K) for s in starts]
+    agreement, lead, mode = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return agreement, lead, mode
+
+
+def _count_block(
+    votes: IntArray, own: IntArray, sizes: list[int], K: int
+) -> tuple[FloatArray, BoolArray, IntArray]:
     agreement = np.full((len(own), len(sizes)), np.nan)
     lead = np.zeros(agreement.shape, dtype=bool)
     mode: IntArray = np.full(len(own), -1, dtype=np.int64)
