@@ -1,32 +1,45 @@
-"""Agreement between annotators: Krippendorff's alpha for classes, with an interval by item.
+"""Agreement beyond chance: Krippendorff's α, Fleiss' κ and Gwet's AC, with intervals by item.
 
-Written as partial → merge → finish: `agreement_partial` over any set of whole items, `merge` in any
-order, `finish_agreement` once. Items whose votes are the same multiset of classes count the same,
-so a partial keeps each such pattern once with how many items show it.
+Written as partial → merge → finish: `agreement_partial` over any set of whole items, `merge` in
+any order, `finish_measures` or `finish_agreement` once; the result is the same as for all at
+once. All are sparse: cost and memory follow the votes, never items × classes or items ×
+annotators. Items are resampled for the intervals, never single votes: the votes on one item are
+not independent. `labelops.measure.cohen` has Cohen's κ of pairs of annotators.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
-from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.codes import FloatArray
 from labelops.measure.intervals import check_share
 
+from .coefficients import Formulas, Level, Measure, one_minus
+from .patterns import AgreementPartial, agreement_partial, agreement_partials
+
 __all__ = [
+    "Agreement",
     "AgreementPartial",
     "AgreementResult",
+    "Coefficient",
+    "agreement_by_class",
+    "agreement_by_slice",
     "agreement_partial",
     "alpha_by_class",
     "finish_agreement",
+    "finish_measures",
     "krippendorff_alpha",
+    "measure_agreement",
 ]
 
 _CHUNK = 1 << 22
+_FEW = "too few items differ for a bootstrap interval"
+_CERTAIN = "all votes name one class, so chance agreement is certain"
+_UNPAIRED = "no item has two votes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +65,186 @@ class AgreementResult:
 
 
 @dataclass(frozen=True, slots=True)
-class AgreementPartial:
-    """What alpha needs to know of some items: vote patterns and how many items show each.
+class Coefficient:
+    """One number with its bootstrap interval by item.
 
     Attributes
     ----------
-    n_classes : int
-        K.
-    counts : (P, K) sparse
-        Votes per class of each pattern; at least two votes a pattern.
-    items : (P,) int
-        Items that show the pattern.
+    value, low, high : float or None
+        None where the votes cannot say, and `reason` tells why.
+    reason : str
+        Empty when the value and its interval are there.
     """
 
-    n_classes: int
-    counts: sparse.csr_matrix
-    items: IntArray
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str = ""
 
-    def merge(self, other: AgreementPartial) -> AgreementPartial:
-        """Add the items of another partial; the items of the two must be different ones."""
-        if other.n_classes != self.n_classes:
-            raise UsageError(f"cannot merge {self.n_classes} classes with {other.n_classes}")
-        counts = sparse.vstack([self.counts, other.counts], format="csr")
-        return AgreementPartial(self.n_classes, counts, np.concatenate([self.items, other.items]))
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement between annotators by every usual coefficient.
+
+    Attributes
+    ----------
+    alpha : Coefficient
+        Krippendorff's α.
+    kappa : Coefficient
+        Fleiss' κ, in Gwet's form for any number of votes an item.
+    ac : Coefficient
+        Gwet's AC1, or AC2 where classes have an order; steady where one class is common.
+    percent : Coefficient
+        Share of pairs of votes on an item that are equal, the mean of items.
+    level : {'nominal', 'ordinal', 'interval'}
+        What is known of the classes.
+    items, votes : int
+        Items with at least two votes, and the votes on them.
+    """
+
+    alpha: Coefficient
+    kappa: Coefficient
+    ac: Coefficient
+    percent: Coefficient
+    level: Level
+    items: int
+    votes: int
+
+
+def measure_agreement(
+    items: ArrayLike,
+    annotators: ArrayLike,
+    codes: ArrayLike,
+    n_classes: int,
+    *,
+    rng: np.random.Generator,
+    level: Level = "nominal",
+    values: ArrayLike | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+) -> Agreement:
+    """Measure how far annotators agree, by every usual coefficient.
+
+    Votes may be missing at random: every item counts that has two votes (and the single votes of
+    others in how common classes are, for κ and AC).
+
+    Parameters
+    ----------
+    items, annotators : (V,) array-like
+        Ids of the item and the annotator of each vote, integers or strings.
+    codes : (V,) array-like of int
+        Class of each vote; -1 (missing) is no vote. When an annotator voted twice on an item the
+        later row counts.
+    n_classes : int
+        K.
+    rng : numpy.random.Generator
+        Draws the bootstrap resamples.
+    level : {'nominal', 'ordinal', 'interval'}
+        'ordinal': classes are in order, α by Krippendorff's ranks, κ and AC by Gwet's ordinal
+        weights. 'interval': differences of `values` count, squared.
+    values : (K,) array-like of float, optional
+        What each class measures, for 'interval'; 0 … K-1 when left out.
+    confidence : float
+        Of the percentile intervals.
+    resamples : int
+        Bootstrap resamples; 0 for no interval.
+
+    Raises
+    ------
+    UsageError
+        The arrays differ in length or hold a class that does not exist, or `level` or `values`
+        do not fit.
+
+    References
+    ----------
+    Krippendorff 2011, https://repository.upenn.edu/handle/20.500.14332/2089
+    Fleiss 1971, https://doi.org/10.1037/h0031619
+    Gwet 2008, https://doi.org/10.1348/000711006X126600
+    Gwet 2014, Handbook of Inter-Rater Reliability, 4th edition, ISBN 978-0-9708062-8-4
+
+    Examples
+    --------
+    >>> found = measure_agreement([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 1, 1, 0, 1], 2,
+    ...                           rng=np.random.default_rng(0))
+    >>> [round(c.value, 3) for c in (found.alpha, found.kappa, found.ac, found.percent)]
+    [0.444, 0.333, 0.333, 0.667]
+    """
+    partial = agreement_partial(items, annotators, codes, n_classes)
+    return finish_measures(
+        partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples
+    )
+
+
+def agreement_by_class(
+    partial: AgreementPartial,
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+) -> tuple[Agreement, ...]:
+    """Measure agreement on each class against all others.
+
+    Returns
+    -------
+    tuple of Agreement
+        One a class, in order.
+
+    Examples
+    --------
+    >>> partial = agreement_partial([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 1, 2, 2, 1], 3)
+    >>> by_class = agreement_by_class(partial, rng=np.random.default_rng(0))
+    >>> [round(found.alpha.value, 2) for found in by_class]
+    [1.0, -0.25, -0.25]
+    """
+    return tuple(
+        finish_measures(
+            partial.against_rest(code), rng=rng, confidence=confidence, resamples=resamples
+        )
+        for code in range(partial.n_classes)
+    )
+
+
+def agreement_by_slice(
+    items: ArrayLike,
+    annotators: ArrayLike,
+    codes: ArrayLike,
+    n_classes: int,
+    groups: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    level: Level = "nominal",
+    values: ArrayLike | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+) -> dict[object, Agreement]:
+    """Measure agreement on the items of each group.
+
+    Parameters
+    ----------
+    groups : (V,) array-like
+        Group of each vote's item, integers or strings; the other parameters are those of
+        `measure_agreement`.
+
+    Returns
+    -------
+    dict
+        Agreement by group, sorted.
+
+    Examples
+    --------
+    >>> found = agreement_by_slice([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 1, 1, 0, 1], 2,
+    ...                            ["day", "day", "day", "day", "night", "night"],
+    ...                            rng=np.random.default_rng(0))
+    >>> {group: measured.percent.value for group, measured in found.items()}
+    {'day': 1.0, 'night': 0.0}
+    """
+    partials = agreement_partials(items, annotators, codes, n_classes, groups)
+    return {
+        group: finish_measures(
+            partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples
+        )
+        for group, partial in partials.items()
+    }
 
 
 def krippendorff_alpha(
@@ -84,25 +254,17 @@ def krippendorff_alpha(
     n_classes: int,
     *,
     rng: np.random.Generator,
+    level: Level = "nominal",
+    values: ArrayLike | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
 ) -> AgreementResult:
-    """Measure how far annotators agree beyond chance.
+    """Measure by Krippendorff's alpha alone how far annotators agree beyond chance.
 
     Parameters
     ----------
-    items, annotators, codes : (V,) array-like of int
-        Item, annotator and class of each vote; class -1 (missing) is no vote. When an annotator
-        voted twice on an item the later row counts.
-    n_classes : int
-        K.
-    rng : numpy.random.Generator
-        Draws the bootstrap resamples.
-    confidence : float
-        Of the percentile interval. Items are resampled, never single votes: votes on one item are
-        not independent.
-    resamples : int
-        Bootstrap resamples.
+    items, annotators, codes, n_classes, rng, level, values, confidence, resamples
+        See `measure_agreement`.
 
     Returns
     -------
@@ -128,73 +290,17 @@ def krippendorff_alpha(
     (1.0, 2, 4)
     """
     partial = agreement_partial(items, annotators, codes, n_classes)
-    return finish_agreement(partial, rng=rng, confidence=confidence, resamples=resamples)
-
-
-def agreement_partial(
-    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int
-) -> AgreementPartial:
-    """Reduce the votes of some items to what alpha needs; all votes of an item belong together.
-
-    Raises
-    ------
-    UsageError
-        The arrays differ in length or hold a class that does not exist.
-
-    Examples
-    --------
-    >>> agreement_partial([0, 0, 1, 1, 2], [0, 1, 0, 1, 0], [0, 1, 1, 0, 1], 2).items.tolist()
-    [2]
-    """
-    item, code = _one_vote_each(items, annotators, check_codes(codes, n_classes))
-    order = np.lexsort((code, item))
-    item, code = item[order], code[order]
-    _, starts, sizes = np.unique(item, return_index=True, return_counts=True)
-    blocks, repeats = [], []
-    for size in np.unique(sizes[sizes > 1]).tolist():
-        rows = starts[sizes == size]
-        patterns, seen = np.unique(
-            code[rows[:, None] + np.arange(size)], axis=0, return_counts=True
-        )
-        blocks.append(_pattern_counts(patterns, n_classes))
-        repeats.append(seen.astype(np.int64))
-    if not blocks:
-        return AgreementPartial(
-            n_classes, sparse.csr_matrix((0, n_classes)), np.empty(0, dtype=np.int64)
-        )
-    return AgreementPartial(n_classes, sparse.vstack(blocks, format="csr"), np.concatenate(repeats))
-
-
-def _one_vote_each(
-    items: ArrayLike, annotators: ArrayLike, code: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Drop missing votes and all but the last vote of an annotator on an item."""
-    item, annotator = np.asarray(items), np.asarray(annotators)
-    if not item.shape == annotator.shape == code.shape:
-        raise UsageError(
-            f"votes: {item.shape} items, {annotator.shape} annotators and {code.shape} codes; "
-            "expected arrays of one length"
-        )
-    there = code >= 0
-    item, annotator, code = item[there], annotator[there], code[there]
-    order = np.lexsort((annotator, item))
-    item, annotator, code = item[order], annotator[order], code[order]
-    last = np.ones(item.size, dtype=np.bool_)
-    last[:-1] = (item[1:] != item[:-1]) | (annotator[1:] != annotator[:-1])
-    return item[last].astype(np.int64), code[last]
-
-
-def _pattern_counts(patterns: IntArray, n_classes: int) -> sparse.csr_matrix:
-    """Class counts `(P, K)` of patterns `(P, m)` of m codes each."""
-    rows = np.repeat(np.arange(patterns.shape[0]), patterns.shape[1])
-    ones = np.ones(rows.size)
-    return sparse.csr_matrix((ones, (rows, patterns.ravel())), shape=(patterns.shape[0], n_classes))
+    return finish_agreement(
+        partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples
+    )
 
 
 def finish_agreement(
     partial: AgreementPartial,
     *,
     rng: np.random.Generator,
+    level: Level = "nominal",
+    values: ArrayLike | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
 ) -> AgreementResult:
@@ -206,57 +312,38 @@ def finish_agreement(
     >>> finish_agreement(partial, rng=np.random.default_rng(0)).reason
     'all votes name one class, so chance agreement is certain'
     """
-    tail = (1 - check_share("confidence", confidence, inside=True)) / 2
-    items, votes = int(partial.items.sum()), _votes(partial)
-    if not items:
-        return AgreementResult(None, None, None, 0, 0, "no item has two votes")
-    alpha = float(_alpha(partial, partial.items[None, :].astype(np.float64))[0])
-    if np.isnan(alpha):
-        reason = "all votes name one class, so chance agreement is certain"
-        return AgreementResult(None, None, None, items, votes, reason)
-    draws = _bootstrap(partial, rng, resamples)
-    draws = draws[~np.isnan(draws)]
-    if draws.size < resamples / 2:
-        reason = "too few items differ for a bootstrap interval"
-        return AgreementResult(alpha, None, None, items, votes, reason)
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return AgreementResult(alpha, float(low), float(high), items, votes)
+    paired = partial.pairable()
+    formulas = Formulas(paired, level, values)
+    found = _estimate(formulas, (formulas.alpha,), rng, confidence, resamples)[0]
+    items, votes = _extent(paired)
+    return AgreementResult(found.value, found.low, found.high, items, votes, found.reason)
 
 
-def _bootstrap(partial: AgreementPartial, rng: np.random.Generator, resamples: int) -> FloatArray:
-    """Alpha of resampled item sets; drawing pattern counts is the same as drawing items."""
-    items = int(partial.items.sum())
-    shares = partial.items / items
-    rows = max(1, _CHUNK // max(partial.items.size, partial.n_classes))
-    parts = [
-        _alpha(
-            partial,
-            rng.multinomial(items, shares, size=min(rows, resamples - start)).astype(np.float64),
-        )
-        for start in range(0, resamples, rows)
-    ]
-    return np.concatenate(parts)
+def finish_measures(
+    partial: AgreementPartial,
+    *,
+    rng: np.random.Generator,
+    level: Level = "nominal",
+    values: ArrayLike | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+) -> Agreement:
+    """Compute all coefficients from a merged partial; see `measure_agreement`.
 
-
-def _votes(partial: AgreementPartial) -> int:
-    return int(partial.items @ np.asarray(partial.counts.sum(axis=1)).ravel())
-
-
-def _alpha(partial: AgreementPartial, weights: FloatArray) -> FloatArray:
-    """Alpha `(B,)` for B weightings `(B, P)` of the patterns; NaN where chance cannot disagree."""
-    m = np.asarray(partial.counts.sum(axis=1)).ravel()
-    same = np.asarray(partial.counts.multiply(partial.counts).sum(axis=1)).ravel()
-    disagreement = weights @ ((m**2 - same) / (m - 1))
-    votes = weights @ m
-    totals = np.asarray((partial.counts.T @ weights.T).T)
-    chance = votes**2 - (totals**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alpha = 1 - disagreement * (votes - 1) / chance
-    return np.where(chance > 0, alpha, np.nan)
+    Examples
+    --------
+    >>> partial = agreement_partial([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 0, 1], 2)
+    >>> finish_measures(partial, rng=np.random.default_rng(0)).percent.value
+    0.0
+    """
+    formulas = Formulas(partial, level, values)
+    measures = (formulas.alpha, formulas.kappa, formulas.ac, formulas.percent)
+    alpha, kappa, ac, percent = _estimate(formulas, measures, rng, confidence, resamples)
+    return Agreement(alpha, kappa, ac, percent, level, *_extent(partial.pairable()))
 
 
 def alpha_by_class(partial: AgreementPartial) -> FloatArray:
-    """Give alpha of each class against all others.
+    """Give alpha of each class against all others, without intervals.
 
     Returns
     -------
@@ -269,14 +356,62 @@ def alpha_by_class(partial: AgreementPartial) -> FloatArray:
     >>> alpha_by_class(partial).round(2).tolist()
     [1.0, -0.25, -0.25]
     """
-    m = np.asarray(partial.counts.sum(axis=1)).ravel()
-    weight = partial.items / (m - 1)
+    paired = partial.pairable()
+    m, counts = paired.sizes.astype(np.float64), paired.counts
+    weight = paired.items / (m - 1)
     # Within an item 2 c (m - c) ordered pairs differ on the class that has c of the m votes.
-    squares = partial.counts.multiply(partial.counts)
-    observed = 2 * (partial.counts.T @ (weight * m) - squares.T @ weight)
-    totals = partial.counts.T @ partial.items.astype(np.float64)
+    squares = counts.multiply(counts)
+    observed = 2 * (counts.T @ (weight * m) - squares.T @ weight)
+    totals = counts.T @ paired.items.astype(np.float64)
     votes = totals.sum()
-    chance = 2 * totals * (votes - totals)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alpha = 1 - np.asarray(observed).ravel() * (votes - 1) / chance
-    return np.where(chance > 0, alpha, np.nan)
+    return one_minus(np.asarray(observed).ravel() * (votes - 1), 2 * totals * (votes - totals))
+
+
+def _extent(paired: AgreementPartial) -> tuple[int, int]:
+    return int(paired.items.sum()), int(paired.items @ paired.sizes)
+
+
+def _estimate(
+    formulas: Formulas,
+    measures: Sequence[Measure],
+    rng: np.random.Generator,
+    confidence: float,
+    resamples: int,
+) -> list[Coefficient]:
+    """Values of the sample and percentile intervals of resampled items, of several measures."""
+    tail = (1 - check_share("confidence", confidence, inside=True)) / 2
+    items = formulas.partial.items
+    if not (items * formulas.paired).any():
+        return [Coefficient(None, None, None, _UNPAIRED) for _ in measures]
+    sample = items[None, :].astype(np.float64)
+    values = [float(measure(sample)[0]) for measure in measures]
+    draws = _bootstrap(formulas, measures, rng, resamples)
+    return [_interval(v, d, tail, resamples) for v, d in zip(values, draws, strict=True)]
+
+
+def _interval(value: float, draws: FloatArray, tail: float, resamples: int) -> Coefficient:
+    if np.isnan(value):
+        return Coefficient(None, None, None, _CERTAIN)
+    if not resamples:
+        return Coefficient(value, None, None, "no interval was asked for")
+    there = draws[~np.isnan(draws)]
+    if there.size < resamples / 2:
+        return Coefficient(value, None, None, _FEW)
+    low, high = np.quantile(there, [tail, 1 - tail])
+    return Coefficient(value, float(low), float(high))
+
+
+def _bootstrap(
+    formulas: Formulas, measures: Sequence[Measure], rng: np.random.Generator, resamples: int
+) -> list[FloatArray]:
+    """Measures of resampled item sets; drawing pattern counts is the same as drawing items."""
+    held = formulas.partial.items
+    items = int(held.sum())
+    rows = max(1, _CHUNK // max(held.size, formulas.partial.n_classes))
+    parts: list[list[FloatArray]] = [[np.empty(0)] for _ in measures]
+    for start in range(0, resamples, rows):
+        drawn = rng.multinomial(items, held / items, size=min(rows, resamples - start))
+        weighting = drawn.astype(np.float64)
+        for part, measure in zip(parts, measures, strict=True):
+            part.append(measure(weighting))
+    return [np.concatenate(part) for part in parts]
