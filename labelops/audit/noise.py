@@ -1,4 +1,4 @@
-"""One audit of a label set: planted errors, held-out confidence, neighbours, second opinions."""
+"""One audit of a label set: the default detector's findings, second opinions, planted errors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from labelops.audit.detect import Votes, detect_label_errors
 from labelops.audit.findings import findings_of
-from labelops.audit.neighbours import judge_by_neighbours, nearest_labels
-from labelops.audit.out_of_fold import out_of_fold_probs
-from labelops.audit.planted import Planted, Recall, plant, recall
-from labelops.audit.self_confidence import (
-    confidence_sums,
-    find_label_errors,
-    self_confidence,
-)
+from labelops.audit.label_error_report import LabelErrorReport
+from labelops.audit.planted import Recall, recall
+from labelops.audit.review_model import Reviews
+from labelops.errors import UsageError
+from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.ports import Detector
 from labelops.schema import Schema
+from labelops.tables import VOTES, newest
 
-__all__ = ["NoiseAudit", "audit_noise"]
+__all__ = ["NoiseAudit", "audit_noise", "reviews_for", "votes_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +33,17 @@ class NoiseAudit:
     Attributes
     ----------
     findings : findings frame
-        Kinds ``label_error`` (held-out models), ``neighbour_disagreement``, one
+        Kinds ``label_error`` (the score is one minus the probability of being wrong), one
         ``detector:NAME`` for each other detector, and ``planted`` (marked).
     recall : Recall
         Of the planted errors.
-    scores : (N,) float
-        Self-confidence of every label, low = bad; NaN where it could not be judged.
-    probs : (N, K) float
-        The held-out probabilities behind the scores.
+    report : LabelErrorReport
+        What the findings rest on.
     """
 
     findings: pd.DataFrame
     recall: Recall
-    scores: FloatArray
-    probs: FloatArray
+    report: LabelErrorReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +68,19 @@ def audit_noise(
     rng: np.random.Generator,
     round: int,  # noqa: A002 - the column's name
     now: datetime,
+    votes: Votes | None = None,
+    reviews: Reviews | None = None,
     detectors: Sequence[Detector] = (),
     planted_share: float = 0.02,
     confusion: ArrayLike | None = None,
-    learners: Sequence[str] = ("logistic", "trees"),
+    learners: Sequence[str] | None = None,
     repeats: int = 2,
+    threshold: float = 0.2,
 ) -> NoiseAudit:
     """Find labels that are probably wrong, and measure how many such labels would be found.
 
-    Errors are planted in a random share of the labels, the learners train on labels with those
-    errors, and a planted error counts as found when any detector flags it under the same rule
-    as a real one. The planted rows' own labels are judged as well: their item was held out, so
-    its planted label did not touch its probabilities.
+    The findings are `detect_label_errors`'s. A planted error counts as found when any detector
+    flags it under the same rule as a real one.
 
     Parameters
     ----------
@@ -98,14 +95,14 @@ def audit_noise(
     rng : numpy.random.Generator
     round, now
         The audit's number and time.
+    votes, reviews, confusion, learners, repeats
+        As in `detect_label_errors`.
     detectors : sequence of Detector
         Further opinions over the same held-out probabilities.
     planted_share : float
         Share of the labels that get a planted error.
-    confusion : (K, K) array-like, optional
-        Which mistakes are planted; uniform when left out.
-    learners, repeats
-        As in `out_of_fold_probs`.
+    threshold : float
+        Probability from which a label is a finding: by default, where one look in five pays.
 
     Raises
     ------
@@ -113,66 +110,50 @@ def audit_noise(
         Shapes differ, or too few classes or groups to hold anything out.
     """
     labels = check_codes(codes, len(schema.classes))
-    planted = plant(labels, planted_share, rng, len(schema.classes), confusion)
-    trained = planted.applied_to(labels)
-    held = out_of_fold_probs(
-        features, trained, groups, len(schema.classes), rng, learners=learners, repeats=repeats
-    )
-    limits = confidence_sums(held.mean, trained).thresholds()
-    votes = nearest_labels(features, labels, groups, rng=rng)
-
-    def opinions(judged_codes: IntArray) -> list[_Opinion]:
-        own = _own_opinions(held.mean, votes, judged_codes, limits, held.judged, learners)
-        return own + [_second_opinion(d, held.mean, judged_codes, held.judged) for d in detectors]
-
+    if len(np.unique(labels[labels >= 0])) < 2:
+        raise UsageError("labels of fewer than two classes: nothing can be learned to check them")
+    found = detect_label_errors(
+        labels, n_classes=len(schema.classes), features=features, votes=votes, groups=groups,
+        reviews=reviews, learners=learners, repeats=repeats, threshold=threshold,
+        planted_share=planted_share, confusion=confusion, rng=rng,
+    )  # fmt: skip
+    held = found.probs if found.held_out is None else found.held_out
+    others = [_second_opinion(d, held, labels, found.probability) for d in detectors]
     parts = [
         findings_of(
             o.kind, item_ids, labels, o.scores, schema, detector=o.detector, round=round, now=now,
             suggestions=o.suggestions, flagged=o.flagged, evidence=o.evidence,
         )
-        for o in opinions(labels)
+        for o in [_own_opinion(found), *others]
     ]  # fmt: skip
     parts.append(
-        _planted_findings(item_ids, trained, planted, opinions(trained), schema, round, now)
+        _planted_findings(item_ids, labels, found, held, detectors, threshold, schema, round, now)
     )
     findings = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    scores = np.where(held.judged, self_confidence(held.mean, labels), np.nan)
-    return NoiseAudit(findings, recall(findings), scores, held.mean)
+    return NoiseAudit(findings, recall(findings), found)
 
 
-def _own_opinions(
-    probs: FloatArray,
-    votes: IntArray,
-    codes: IntArray,
-    limits: FloatArray,
-    judged: BoolArray,
-    learners: Sequence[str],
-) -> list[_Opinion]:
-    errors = find_label_errors(probs, codes, limits)
-    near = judge_by_neighbours(votes, codes)
-    given = np.where(judged, errors.scores, np.nan)
-    evidence = {"self_confidence": given, "neighbour_agreement": near.agreement[:, 0]}
-    return [
-        _Opinion(
-            "label_error", "+".join(sorted(learners)), given, errors.flagged, errors.suggestions,
-            {**evidence, "suggested_probability": probs.max(axis=1)},
-        ),
-        _Opinion(
-            "neighbour_disagreement", "neighbours", near.scores, near.flagged, near.suggestions,
-            evidence,
-        ),
-    ]  # fmt: skip
+def _own_opinion(found: LabelErrorReport) -> _Opinion:
+    evidence = {
+        "probability": found.probability,
+        "suggested_probability": found.probs.max(axis=1),
+        **found.scores,
+    }
+    return _Opinion(
+        "label_error", "+".join(found.scores), 1 - found.probability, found.flagged,
+        found.suggestion, evidence,
+    )  # fmt: skip
 
 
 def _second_opinion(
-    detector: Detector, probs: FloatArray, codes: IntArray, judged: BoolArray
+    detector: Detector, probs: FloatArray, codes: IntArray, probability: FloatArray
 ) -> _Opinion:
-    found = detector.detect(probs, codes)
+    found = detector.detect(probs / probs.sum(axis=1, keepdims=True), codes)
     best = probs.argmax(axis=1).astype(np.int64)
     return _Opinion(
         f"detector:{detector.name}",
         detector.name,
-        np.where(judged, found.scores, np.nan),
+        np.where(np.isnan(probability), np.nan, found.scores),
         found.flagged,
         np.where(best == codes, -1, best),
         {},
@@ -181,26 +162,76 @@ def _second_opinion(
 
 def _planted_findings(
     item_ids: ArrayLike,
-    codes: IntArray,
-    planted: Planted,
-    opinions: Sequence[_Opinion],
+    labels: IntArray,
+    found: LabelErrorReport,
+    held: FloatArray,
+    detectors: Sequence[Detector],
+    threshold: float,
     schema: Schema,
     round: int,  # noqa: A002
     now: datetime,
 ) -> pd.DataFrame:
     """One marked row for every planted error, saying whether any detector flagged it."""
-    rows = planted.rows
-    found = np.logical_or.reduce([o.flagged & ~np.isnan(o.scores) for o in opinions])[rows]
-    lowest = np.fmin.reduce([o.scores for o in opinions])[rows]
+    wrong = found.planted.applied_to(labels)
+    rows = found.planted.rows
+    scores, caught = 1 - found.planted_probability, found.planted_probability >= threshold
+    for detector in detectors:
+        other = _second_opinion(detector, held, wrong, found.probability)
+        caught = caught | (other.flagged & ~np.isnan(other.scores))[rows]
+        scores = np.fmin(scores, other.scores[rows])
+    names = ["+".join(found.scores), *(d.name for d in detectors)]
     return findings_of(
         "planted",
         np.asarray(item_ids, dtype=object)[rows],
-        codes[rows],
-        np.where(np.isnan(lowest), 1.0, lowest),
+        wrong[rows],
+        scores,
         schema,
-        detector="+".join(o.detector for o in opinions),
+        detector="+".join(names),
         round=round,
         now=now,
-        evidence={"found": found},
+        evidence={"found": caught},
         planted=True,
     )
+
+
+def votes_for(item_ids: ArrayLike, votes: pd.DataFrame, schema: Schema) -> Votes | None:
+    """Turn rows of the votes table into arrays on the audited items; None when there are none.
+
+    Reviews are left out: they are verdicts on findings, and judge the detector.
+
+    Parameters
+    ----------
+    item_ids : (N,) array-like of str
+    votes : votes frame
+        Any number of revisions.
+    schema : Schema
+    """
+    current = newest(VOTES, votes)
+    row = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(pd.Index(current["item_id"]))
+    person = ~current["annotator"].str.startswith(("model:", "rule:")).to_numpy(dtype=bool)
+    given = (current["status"] == "given") & (current["purpose"] != "review")
+    kept = given.to_numpy(dtype=bool) & (row >= 0) & person
+    if not kept.any():
+        return None
+    rows = current.loc[kept].assign(row=row[kept]).sort_values(["given_at", "vote_id"])
+    who = pd.factorize(rows["annotator"], sort=True)[0]
+    return rows["row"].to_numpy(np.int64), who, codes_of(rows["value"], schema)
+
+
+def reviews_for(item_ids: ArrayLike, settled: pd.DataFrame, schema: Schema) -> Reviews | None:
+    """Turn settled findings into verdicts on the audited items; None when there are none.
+
+    Parameters
+    ----------
+    item_ids : (N,) array-like of str
+    settled : frame
+        Findings with the column ``status``, ``confirmed`` or ``corrected``.
+    schema : Schema
+    """
+    once = settled.drop_duplicates(["item_id", "value"])
+    row = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(pd.Index(once["item_id"]))
+    once, row = once.loc[row >= 0], row[row >= 0]
+    if once.empty:
+        return None
+    wrong = (once["status"] == "corrected").to_numpy(dtype=bool)
+    return Reviews(row, wrong, codes_of(once["value"], schema))

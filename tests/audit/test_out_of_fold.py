@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
+from labelops.audit.confident import label_quality_scores
 from labelops.audit.out_of_fold import grouped_folds, out_of_fold_probs
-from labelops.audit.self_confidence import self_confidence
 from labelops.errors import UsageError
 
 
@@ -128,7 +128,7 @@ def test_digits_average_precision(kind: str, needed: float) -> None:
     for seed in range(2):
         X, codes, bad = _noisy_digits(kind, seed)
         held = out_of_fold_probs(X, codes, np.arange(len(X)), 10, np.random.default_rng(seed))
-        ap = average_precision_score(bad, -self_confidence(held.mean, codes))
+        ap = average_precision_score(bad, -label_quality_scores(codes, held.mean))
         assert ap >= needed
 
 
@@ -140,7 +140,7 @@ def test_grouping_copies_keeps_the_ranking() -> None:
 
     def ap(groups: np.ndarray) -> float:
         held = out_of_fold_probs(X, codes, groups, 10, np.random.default_rng(0), repeats=1)
-        return float(average_precision_score(bad, -self_confidence(held.mean, codes)))
+        return float(average_precision_score(bad, -label_quality_scores(codes, held.mean)))
 
     grouped = ap(np.repeat(np.arange(500), 3))
     assert grouped >= 0.95
@@ -156,4 +156,4 @@ def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> N
     bad = np.arange(400) < 20
     codes = np.where(bad, (y + 1) % 3, y)
     held = out_of_fold_probs(X, codes, np.arange(400), 3, rng, learners=("trees",), repeats=1)
-    assert average_precision_score(bad, -self_confidence(held.mean, codes)) > 0.95
+    assert average_precision_score(bad, -label_quality_scores(codes, held.mean)) > 0.95

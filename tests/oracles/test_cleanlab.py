@@ -1,54 +1,230 @@
-"""Our scores and flags against cleanlab's."""
+"""Confident learning against cleanlab 2.9 on the same machine, to the last ranked row."""
 
 from __future__ import annotations
+
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
-from labelops.audit.self_confidence import (
-    ensemble_scores,
-    find_label_errors,
-    normalized_margin,
-    self_confidence,
-)
+from labelops.audit.confident import find_label_issues, label_quality_scores
 
-rank = pytest.importorskip("cleanlab.rank")
 filters = pytest.importorskip("cleanlab.filter")
+count = pytest.importorskip("cleanlab.count")
+rank = pytest.importorskip("cleanlab.rank")
+batched = pytest.importorskip("cleanlab.experimental.label_issues_batched")
+
+FILTERS = (
+    "prune_by_noise_rate",
+    "prune_by_class",
+    "both",
+    "confident_learning",
+    "predicted_neq_given",
+    "low_self_confidence",
+    "low_normalized_margin",
+)
+SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+DTYPES = (np.float64, np.float32, np.float16)
 
 
-def _some(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def some_labels(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy labels and probabilities, by seed with ties, duplicates, absent and rare classes."""
     rng = np.random.default_rng(seed)
-    codes = np.concatenate([np.arange(5), rng.integers(0, 5, 295)])
-    sharp = rng.uniform(0, 4, (300, 1)) * np.eye(5)[codes]
-    probs = np.exp(sharp + rng.normal(size=(300, 5)))
-    return probs / probs.sum(axis=1, keepdims=True), codes
+    N, K = int(rng.integers(20, 600)), int(rng.integers(2, 40))
+    true = rng.integers(0, K, N)
+    logits = rng.normal(size=(N, K))
+    logits[np.arange(N), true] += np.log(K) + rng.normal(1.5, 1.5, N)
+    codes = np.where(rng.random(N) < 0.2, rng.integers(0, K, N), true)
+    codes[:2] = 0, 1
+    if seed % 3 == 0:  # The last class is absent, the one before it rare.
+        codes[codes >= K - 2] = 0
+        codes[2:4] = max(K - 2, 1)
+    probs = np.exp(logits)
+    probs /= probs.sum(axis=1, keepdims=True)
+    if seed % 4 == 0:  # Ties.
+        probs = np.round(probs * 16) + 1
+        probs /= probs.sum(axis=1, keepdims=True)
+    if seed % 5 == 0:  # Duplicates.
+        probs, codes = np.repeat(probs, 3, axis=0), np.repeat(codes, 3)
+    return codes, probs
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_scores_are_cleanlabs(seed: int) -> None:
-    """Self-confidence and normalized margin are the same numbers."""
-    probs, codes = _some(seed)
-    for method, score in (
-        ("self_confidence", self_confidence),
-        ("normalized_margin", normalized_margin),
-    ):
-        assert score(probs, codes) == pytest.approx(
-            rank.get_label_quality_scores(codes, probs, method=method)
+def theirs(codes: np.ndarray, probs: np.ndarray, **asked: Any) -> np.ndarray:
+    """What cleanlab finds, ranked or as a mask."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found: np.ndarray = filters.find_label_issues(codes, probs, n_jobs=1, **asked)
+    return found
+
+
+def is_theirs(codes: np.ndarray, probs: np.ndarray, rank_by: str, **asked: Any) -> None:
+    """Compare mask and ranked rows."""
+    ours = find_label_issues(codes, probs, rank_by=rank_by, compat="cleanlab", **asked)
+    assert np.array_equal(ours.mask, theirs(codes, probs, **asked)), asked
+    ranked = theirs(codes, probs, return_indices_ranked_by=rank_by, **asked)
+    assert np.array_equal(ours.ranked, ranked), (rank_by, asked)
+
+
+def check_seed(seed: int) -> None:
+    """One seed: each dtype and filter, with scores and options taken in turn."""
+    codes, probs = some_labels(seed)
+    for i, dtype in enumerate(DTYPES):
+        table = probs.astype(dtype)
+        for j, filter_by in enumerate(FILTERS):
+            asked: dict[str, Any] = {"filter_by": filter_by}
+            if j < 3:
+                asked["frac_noise"] = (1.0, 1.0, 0.5, 0.3)[(seed + i + j) % 4]
+                asked["min_examples_per_class"] = (1, 0, 5)[(seed + i) % 3]
+            # Its entropy refuses a probability that rounding put above 1.
+            scores = SCORES if table.max() <= 1 else SCORES[:2]
+            is_theirs(codes, table, scores[(seed + i + j) % len(scores)], **asked)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_filter_and_dtype(seed: int) -> None:
+    """Mask and ranking are cleanlab's, ties and absent classes included."""
+    check_seed(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100, 300, 20))
+def test_every_filter_and_dtype_over_many_seeds(first: int) -> None:
+    """Mask and ranking are cleanlab's over two hundred seeds."""
+    for seed in range(first, first + 20):
+        check_seed(seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thresholds_and_joint(seed: int) -> None:
+    """Thresholds and both joints are cleanlab's numbers, bit for bit."""
+    codes, probs = some_labels(seed)
+    table = probs.astype(DTYPES[seed % 3])
+    ours = find_label_issues(codes, table, compat="cleanlab")
+    assert np.array_equal(ours.thresholds, count.get_confident_thresholds(codes, table))
+    for calibrate, joint in ((False, ours.confident_joint), (True, ours.joint)):
+        made = count.compute_confident_joint(codes, table, calibrate=calibrate)
+        assert np.array_equal(joint, made)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_given_thresholds(seed: int) -> None:
+    """Pruning along thresholds given by hand is cleanlab's with the joint made from them."""
+    codes, probs = some_labels(seed)
+    table = probs.astype(DTYPES[seed % 3])
+    limits = np.random.default_rng(seed).uniform(0.1, 0.7, table.shape[1])
+    joint = count.compute_confident_joint(codes, table, thresholds=limits)
+    for filter_by in FILTERS[:3]:
+        ours = find_label_issues(
+            codes, table, filter_by=filter_by, thresholds=limits, compat="cleanlab"
         )
+        assert np.array_equal(ours.joint, joint)
+        made = theirs(codes, table, filter_by=filter_by, confident_joint=joint)
+        assert np.array_equal(ours.mask, made)
 
 
-def test_ensemble_is_cleanlabs_uniform_one() -> None:
-    """The mean over views is cleanlab's uniform ensemble."""
-    (a, codes), (b, _) = _some(0), _some(1)
-    theirs = rank.get_label_quality_ensemble_scores(
-        codes, [a, b], weight_ensemble_members_by="uniform", verbose=False
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("filter_by", FILTERS[:3])
+def test_given_numbers_to_remove(seed: int, filter_by: str) -> None:
+    """Numbers to take out of each class mean what they mean to cleanlab."""
+    codes, probs = some_labels(seed)
+    wanted = np.random.default_rng(seed).integers(0, 4, probs.shape[1])
+    wanted = np.minimum(wanted, np.bincount(codes, minlength=probs.shape[1]))
+    asked = {"filter_by": filter_by, "num_to_remove_per_class": wanted.tolist()}
+    is_theirs(codes, probs, "self_confidence", **asked)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scores_bit_for_bit(seed: int, dtype: Any) -> None:
+    """Every score, class-adjusted too, has cleanlab's bits; Fortran order as well."""
+    codes, probs = some_labels(seed)
+    table = probs.astype(dtype)
+    for order in "CF":
+        held = np.asarray(table, order=order)
+        for method in SCORES if table.max() <= 1 else SCORES[:2]:
+            for adjusted in (False, True)[: 1 + (method != SCORES[2])]:
+                made = rank.get_label_quality_scores(
+                    codes, held, method=method, adjust_pred_probs=adjusted
+                )
+                ours = label_quality_scores(
+                    codes, held, method=method, adjusted=adjusted, compat="cleanlab"
+                )
+                assert np.array_equal(ours, made.astype(np.float64)), (method, adjusted)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_missing_labels_are_left_out(seed: int) -> None:
+    """With labels missing, the answer is cleanlab's for the labeled rows."""
+    codes, probs = some_labels(seed)
+    kept = np.random.default_rng(seed).random(len(codes)) < 0.7
+    kept[:2] = True
+    ours = find_label_issues(np.where(kept, codes, -1), probs, compat="cleanlab")
+    assert not ours.mask[~kept].any()
+    assert np.array_equal(ours.mask[kept], theirs(codes[kept], probs[kept]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_default_scores_are_theirs_in_full_precision(seed: int) -> None:
+    """Our default scores are cleanlab's numbers up to rounding, where its own are defined."""
+    codes, probs = some_labels(seed)
+    for method in SCORES:
+        made = rank.get_label_quality_scores(codes, probs, method=method)
+        # Its entropy score is capped where the label's probability is below 1e-6.
+        apart = (probs[np.arange(len(codes)), codes] < 1e-6) & (method == SCORES[2])
+        ours = label_quality_scores(codes, probs, method=method)
+        assert np.allclose(ours[~apart], made[~apart], rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_default_counts_are_theirs(seed: int) -> None:
+    """The default differs from cleanlab only where its collision rule or a tie decides."""
+    codes, probs = some_labels(seed)
+    ours = find_label_issues(codes, probs)
+    limits = np.where(np.isfinite(ours.thresholds), ours.thresholds, 2)
+    assert np.allclose(limits, count.get_confident_thresholds(codes, probs), rtol=1e-12)
+    sure = probs >= ours.thresholds - 1e-6
+    best = probs.argmax(axis=1)
+    collided = (sure.sum(axis=1) > 1) & ~sure[np.arange(len(codes)), best]
+    keep = ~collided
+    same = find_label_issues(codes[keep], probs[keep], thresholds=ours.thresholds)
+    made = count.compute_confident_joint(
+        codes[keep], probs[keep], thresholds=limits, calibrate=False
     )
-    assert ensemble_scores([a, b], codes) == pytest.approx(theirs)
+    diagonal = np.diag(np.diag(made) - np.diag(same.confident_joint))
+    assert np.array_equal(same.confident_joint + diagonal, made)
+    assert set(np.diag(diagonal).tolist()) <= {0, 1}  # It counts an empty diagonal as one.
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_flags_are_confident_learnings(seed: int) -> None:
-    """The flags are those of cleanlab's confident-learning filter."""
-    probs, codes = _some(seed)
-    theirs = filters.find_label_issues(codes, probs, filter_by="confident_learning", n_jobs=1)
-    assert find_label_errors(probs, codes).flagged.tolist() == theirs.tolist()
+def test_cleanlab_takes_what_we_refuse() -> None:
+    """NaN and rows that sum to 0.3 pass cleanlab's checks, and not ours."""
+    codes, probs = some_labels(1)
+    for row in (np.nan, 0.3 / probs.shape[1]):
+        broken = probs.copy()
+        broken[7] = row
+        assert len(theirs(codes, broken)) == len(codes)
+        with pytest.raises(ValueError, match="row 7"):
+            find_label_issues(codes, broken)
+
+
+def test_cleanlab_collision() -> None:
+    """Of two confident classes ours counts the likelier one; cleanlab counts a third class."""
+    probs, limits = np.array([[0.1, 0.2, 0.3, 0.4]] * 2), np.array([0.01, 0.5, 0.01, 0.5])
+    codes = np.array([2, 0])
+    made = count.compute_confident_joint(codes, probs, thresholds=limits, calibrate=False)
+    ours = find_label_issues(codes, probs, thresholds=limits).confident_joint
+    assert made[2, 3] == 1  # D, which is not confident.
+    assert ours[2, 2] == 1
+    assert ours[0, 2] == 1
+
+
+def test_cleanlab_batched_gives_another_answer() -> None:
+    """cleanlab's low-memory mode is neither its own in-memory answer nor ranked; ours is one."""
+    codes, probs = some_labels(7)
+    asked = {"filter_by": "low_self_confidence", "return_indices_ranked_by": "self_confidence"}
+    whole = theirs(codes, probs, **asked)
+    low_memory = batched.find_label_issues_batched(codes, probs, verbose=False, batch_size=50)
+    assert low_memory.tolist() == sorted(low_memory.tolist())
+    assert low_memory.tolist() != whole.tolist()
+    ours = find_label_issues(codes, probs, filter_by="low_self_confidence")
+    assert np.all(np.diff(ours.scores[ours.ranked]) >= 0)
