@@ -93,7 +93,8 @@ def find_collusion(
     Notes
     -----
     Time grows with the pairs of votes on each item, and so linearly in items. Honest people
-    misled by the same item are not told from copiers: look before you accuse.
+    misled by the same item are not told from copiers, and where copiers outvote the others it is
+    the others who seem to collude: look before you accuse.
 
     References
     ----------
@@ -101,10 +102,10 @@ def find_collusion(
 
     Examples
     --------
-    Annotator 1 copies annotator 0, who clicks at random; three others are right.
+    Annotator 1 copies annotator 0, who clicks at random; five others are right.
 
     >>> rng = np.random.default_rng(0)
-    >>> items, who = np.repeat(np.arange(60), 5), np.tile(np.arange(5), 60)
+    >>> items, who = np.repeat(np.arange(60), 7), np.tile(np.arange(7), 60)
     >>> truth, clicks = rng.integers(4, size=60), rng.integers(4, size=60)
     >>> found = find_collusion(items, who, np.where(who < 2, clicks[items], truth[items]), 4)
     >>> found.groups
