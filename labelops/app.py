@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ from . import __version__, journey, releasing
 from .adapters.export_files import write_export
 from .adapters.objects import open_objects
 from .adapters.parquet import decode_parquet, encode_parquet
+from .adapters.source_files import Signature
 from .adapters.sources import SourceSpec, open_source
 from .errors import NotFoundError, SettingsError
 from .gate.checks import evaluate
@@ -51,6 +52,9 @@ from .reuse import export, split_conflicts, training_frame
 from .settings import Settings, SourceSettings, find_settings, read_settings
 from .state import Policies, State, Workspace, load, load_events
 from .state.facts import gate_facts
+
+if TYPE_CHECKING:
+    from .adapters.sklearn_features import Grey
 
 __all__ = ["App", "open_app"]
 
@@ -172,6 +176,7 @@ class App:
                 params=settings.params,
                 media=self.settings.schema.media,
                 load=self.read_payload,
+                kept=self._greys,
             )
         if settings.type == "http":
             from .adapters.http_labeler import HttpLabeler
@@ -188,12 +193,17 @@ class App:
             f"labeler.type is {settings.type!r}, expected 'sklearn', 'http', 'rules' or 'none'"
         )
 
+    @cached_property
+    def _greys(self) -> dict[str, Grey]:
+        """Images decoded while this label set was open, by digest."""
+        return {}
+
     def features(self, items: pd.DataFrame) -> Any:
         """Return features of items that are not learned from their labels."""
         from .adapters.sklearn_features import TfidfMap, few_dimensions, pixels, word_counts
 
         if self.settings.schema.media == "image":
-            return few_dimensions(pixels(items, self.read_payload))
+            return few_dimensions(pixels(items, self.read_payload, self._greys))
         counts = word_counts(items["payload"].tolist())
         return few_dimensions(TfidfMap.learned(counts)(counts))
 
@@ -216,6 +226,11 @@ class App:
             spec = self._spec(source)
             intakes.append(journey.Intake(open_source(spec), spec.rights, source.gold))
         return journey.ingest(self.workspace, intakes, now=self.clock(), revise=revise)
+
+    @cached_property
+    def _seen(self) -> dict[str, tuple[Signature, str]]:
+        """Files read while this label set was open, so that they are not read at every ingest."""
+        return {}
 
     def _known_images(self) -> dict[str, tuple[str, str, str | None]]:
         """Return the images taken in before by digest, so that they are not decoded again."""
@@ -246,6 +261,7 @@ class App:
             group=source.group or None,
             media=settings.schema.media,
             known=self._known_images(),
+            seen=self._seen,
             rights=Rights(
                 licence=source.licence or None,
                 purposes=source.purposes or None,

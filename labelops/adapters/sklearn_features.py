@@ -7,7 +7,7 @@ from rows (inverse document frequencies, the kernel map) is learned inside each 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..errors import SettingsError, SourceError, shown
 
-__all__ = ["KernelMap", "TfidfMap", "few_dimensions", "pixels", "word_counts"]
+__all__ = ["Grey", "KernelMap", "TfidfMap", "few_dimensions", "pixels", "word_counts"]
 
 SIDE = 16
 """Images are shown to the model as SIDE × SIDE grey pixels."""
@@ -59,15 +59,26 @@ def word_counts(texts: Sequence[str]) -> Any:
     return sparse.hstack([words.transform(clean), chars.transform(clean)], format="csr")
 
 
-def pixels(items: pd.DataFrame, load: Callable[[str], bytes] | None) -> npt.NDArray[np.float64]:
+_KEPT = 200_000
+
+Grey = npt.NDArray[np.uint8]
+
+
+def pixels(
+    items: pd.DataFrame,
+    load: Callable[[str], bytes] | None,
+    kept: MutableMapping[str, Grey] | None = None,
+) -> npt.NDArray[np.float64]:
     """Decode images to grey squares; transparency is shown on white, 16-bit scans are scaled.
 
     Parameters
     ----------
     items : (N,) items frame
-        Columns item_id and payload (the URI of an image file).
+        Columns item_id, payload (the URI of an image file) and, for `kept`, payload_digest.
     load : callable
         URI → the file's bytes.
+    kept : mapping of payload digest to square, optional
+        Images decoded before, which are not decoded again; new ones are added, up to 200,000.
 
     Returns
     -------
@@ -82,13 +93,21 @@ def pixels(items: pd.DataFrame, load: Callable[[str], bytes] | None) -> npt.NDAr
     """
     if load is None:
         raise SettingsError("an image labeler needs `load`, which turns a payload URI into bytes")
-    result = np.empty((len(items), SIDE * SIDE))
-    for row, (item, uri) in enumerate(zip(items["item_id"], items["payload"], strict=True)):
-        result[row] = _grey(str(item), load(uri))
-    return result
+    result = np.empty((len(items), SIDE * SIDE), dtype=np.uint8)
+    digests = items["payload"] if kept is None else items["payload_digest"]
+    known = {} if kept is None else kept
+    every = zip(items["item_id"], items["payload"], digests, strict=True)
+    for row, (item, uri, sha) in enumerate(every):
+        grey = known.get(sha)
+        if grey is None:
+            grey = _grey(str(item), load(uri))
+            if kept is not None and len(kept) < _KEPT:
+                kept[sha] = grey
+        result[row] = grey
+    return result / 255.0
 
 
-def _grey(item: str, content: bytes) -> npt.NDArray[np.float64]:
+def _grey(item: str, content: bytes) -> Grey:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > _MAX_PIXELS:
@@ -105,7 +124,7 @@ def _grey(item: str, content: bytes) -> npt.NDArray[np.float64]:
             f"item {shown(item)}: the payload is not a readable image ({shown(str(error))}); "
             "replace the file or leave the item out"
         ) from None
-    return np.asarray(small, dtype=np.float64).ravel() / 255.0
+    return np.asarray(small, dtype=np.uint8).ravel()
 
 
 def _flat(image: Image.Image) -> Image.Image:

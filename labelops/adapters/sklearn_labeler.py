@@ -8,7 +8,7 @@ others by the model of all training rows.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..errors import SettingsError, TableError, UsageError, shown
 from ..kinds.choice import values_of
 from ..schema import MEDIA, Schema
 from ._sklearn_estimator import built, class_named
-from .sklearn_features import KernelMap, TfidfMap, pixels, word_counts
+from .sklearn_features import Grey, KernelMap, TfidfMap, pixels, word_counts
 
 __all__ = ["SklearnLabeler", "assign_folds"]
 
@@ -132,6 +132,8 @@ class SklearnLabeler:
         Fixes the folds and everything random in the model.
     load : callable, optional
         Payload URI → bytes; needed for images.
+    kept : mapping of payload digest to square, optional
+        Images decoded before; new ones are added.
     name : str
         What its proposals are signed with.
 
@@ -166,6 +168,7 @@ class SklearnLabeler:
         folds: int = 5,
         seed: int = 0,
         load: Callable[[str], bytes] | None = None,
+        kept: MutableMapping[str, Grey] | None = None,
         name: str = "model:sklearn",
     ) -> None:
         if media not in MEDIA:
@@ -174,7 +177,8 @@ class SklearnLabeler:
             raise SettingsError(f"folds = {folds}: cross-validation needs at least 2")
         self.name = name
         self._estimator, self._params = estimator, dict(params or {})
-        self._media, self._folds, self._seed, self._load = media, folds, seed, load
+        self._media, self._folds, self._seed = media, folds, seed
+        self._load, self._kept = load, kept
         self._fitted = _UNFITTED
         self._new_classifier()
 
@@ -231,7 +235,7 @@ class SklearnLabeler:
 
     def _raw(self, items: pd.DataFrame) -> Any:
         if self._media == "image":
-            return pixels(items, self._load)
+            return pixels(items, self._load, self._kept)
         return word_counts(items["payload"].tolist())
 
     def _learn(self, rows: pd.DataFrame, schema: Schema) -> _Fitted:

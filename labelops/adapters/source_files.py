@@ -4,11 +4,77 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from labelops.errors import SourceError
 
-__all__ = ["inside", "read_bounded"]
+__all__ = ["Folder", "Signature", "inside", "read_bounded", "settled", "signature"]
+
+Signature = tuple[int, ...]
+"""What of a file changes with its content, as its file system says: see `signature`."""
+
+_TICK = 2_000_000_000
+"""Nanoseconds in which a file may change twice without its times showing it."""
+
+
+class Folder:
+    """Finds many files in one folder; each folder on the way is looked at once.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: dict[str, str] = {}
+
+    def find(self, name: str) -> Path:
+        """Return the file that `name` means; see `inside`, which says the same.
+
+        Raises
+        ------
+        SourceError
+            As `inside` does.
+        """
+        head, _, tail = name.rpartition("/")
+        if name.startswith("/") or tail in ("", ".", "..") or set(tail) & set("\\:\0"):
+            return inside(self._folder, name)
+        if head not in self._places:
+            self._places[head] = str(inside(self._folder, head or "."))
+        found = f"{self._places[head]}/{tail}"
+        try:
+            plain = not stat.S_ISLNK(os.lstat(found).st_mode)
+        except OSError:
+            plain = False
+        return Path(found) if plain else inside(self._folder, name)
+
+
+def signature(path: Path) -> Signature:
+    """Return a file's identity, size and times; another content has another one, if `settled`.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file any more.
+    """
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise SourceError(f"the file cannot be read ({error.strerror})") from None
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def settled(found: Signature) -> bool:
+    """Say whether a file was last changed so long ago that the next change shows in its times.
+
+    Examples
+    --------
+    >>> settled((0, 0, 10, 1_000, 1_000)), settled((0, 0, 10, time.time_ns(), 1_000))
+    (True, False)
+    """
+    return max(found[3:]) < time.time_ns() - _TICK
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from labelops.errors import SourceError
 from labelops.ports import RowBlock
 
-from .source_files import inside, read_bounded
+from .source_files import Folder
 from .source_rows import Blocks, SourceSpec
 
 __all__ = ["FolderSource"]
@@ -45,18 +45,19 @@ class FolderSource:
             With the file.
         """
         blocks, row = Blocks(self.spec), 0
+        folder = Folder(self.spec.path)
         for path in _walk(self.spec.path):
             if self.spec.suffixes is None or path.suffix.lower() in self.spec.suffixes:
                 row += 1
                 name = path.relative_to(self.spec.path).as_posix()
-                block = blocks.add_file(row, name, partial(self._read, path, name))
+                block = blocks.add_file(row, name, partial(self._find, folder, path, name))
                 if block is not None:
                     yield block
         if row == 0:
             raise SourceError("there are no files to read in this folder", file=str(self.spec.path))
         yield from blocks.finish()
 
-    def _read(self, path: Path, name: str) -> bytes:
+    def _find(self, folder: Folder, path: Path, name: str) -> Path:
         spec = self.spec
         if not name.isprintable() or not name.encode("utf-8", "ignore").decode() == name:
             raise SourceError("the file's name is not printable Unicode; rename it")
@@ -68,8 +69,7 @@ class FolderSource:
                 f"not one of {', '.join(known)}; move it out, or say which files to read with "
                 "`suffixes`"
             )
-        limit = spec.max_file if spec.media == "image" else 4 * spec.max_cell
-        return read_bounded(inside(spec.path, name), limit)
+        return folder.find(name)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -16,7 +16,7 @@ from labelops.ingest import RAW_COLUMNS, Rights
 from labelops.ingest.raw import MAX_CELL, Problems, too_large
 from labelops.ports import RowBlock
 
-from .source_files import inside, read_bounded
+from .source_files import Folder, Signature, read_bounded, settled, signature
 
 __all__ = ["FORMATS", "Blocks", "Record", "SourceSpec", "not_encoded", "with_mark"]
 
@@ -74,7 +74,11 @@ class SourceSpec:
     rights : Rights
         What the owner allows.
     known : mapping of SHA-256 to (URI, media type, sketch)
-        Images taken in before: they are read and compared by digest, and not decoded again.
+        Images taken in before: they are compared by digest, not decoded again, and their rows
+        come without `content`.
+    seen : mapping of path to (signature, SHA-256)
+        Files read before: those of `known` content are not read again while their signature
+        is the same. Reading adds to it.
 
     Raises
     ------
@@ -99,6 +103,9 @@ class SourceSpec:
     max_pixels: int = 50_000_000
     rights: Rights = field(default_factory=Rights)
     known: Mapping[str, tuple[str, str, str | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    seen: MutableMapping[str, tuple[Signature, str]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -178,6 +185,7 @@ class Blocks:
             sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         ).encode
         self._named = {spec.key, spec.text, spec.image, spec.group} - {None}
+        self._folder = Folder(spec.path.parent)
 
     def add(self, row: int, record: Record) -> RowBlock | None:
         """Add a row; returns a block when one is full. A bad row is remembered, not added."""
@@ -203,10 +211,10 @@ class Blocks:
         if self._rows:
             yield self._block()
 
-    def add_file(self, row: int, name: str, read: Callable[[], bytes]) -> RowBlock | None:
-        """Add a file of a folder, read by `read`; its key is its name."""
+    def add_file(self, row: int, name: str, find: Callable[[], Path]) -> RowBlock | None:
+        """Add a file of a folder, found by `find`; its key is its name."""
         try:
-            self._rows.append(self._of_folder(row, name, read()))
+            self._rows.append(self._of_folder(row, name, find()))
         except SourceError as error:
             self.problems.add(_placed(error, str(self.spec.path / name), None, None))
         return self._full()
@@ -290,15 +298,15 @@ class Blocks:
         if not isinstance(name, str) or not name.strip():
             raise SourceError("the image's path is empty; fill it in", column=column)
         try:
-            path = inside(self.spec.path.parent, name)
-            return self._stored(read_bounded(path, self.spec.max_file))
+            return self._file(self._folder.find(name))
         except SourceError as error:
             raise _placed(error, None, None, column, name) from None
 
-    def _of_folder(self, row: int, name: str, content: bytes) -> tuple[object, ...]:
+    def _of_folder(self, row: int, name: str, path: Path) -> tuple[object, ...]:
         place = (str(self.spec.path / name), row, name)
         if self.spec.media == "image":
-            return (*place, *self._stored(content), None, "{}")
+            return (*place, *self._file(path), None, "{}")
+        content = read_bounded(path, 4 * self.spec.max_cell)
         try:
             text = content.decode(with_mark(self.spec.encoding))
         except UnicodeDecodeError as error:
@@ -308,13 +316,25 @@ class Blocks:
         self._bytes += len(text)
         return (*place, text, None, None, None, "text/plain", None, None, "{}")
 
-    def _stored(self, content: bytes) -> tuple[object, ...]:
+    def _file(self, path: Path) -> tuple[object, ...]:
+        spec = self.spec
+        now = signature(path)
+        before, sha = spec.seen.get(str(path), ((), ""))
+        if before == now and sha in spec.known:
+            return self._known(sha)
+        content = read_bounded(path, spec.max_file)
+        sha = digest_bytes(content)
+        if settled(now):
+            spec.seen[str(path)] = (now, sha)
+        return self._known(sha) if sha in spec.known else self._stored(content, sha)
+
+    def _known(self, sha: str) -> tuple[object, ...]:
+        uri, media_type, sketch = self.spec.known[sha]
+        return (None, None, uri, sha, media_type, sketch)
+
+    def _stored(self, content: bytes, sha: str) -> tuple[object, ...]:
         # Texts do without Pillow and what the perceptual hash needs.
         self._bytes += len(content)
-        sha = digest_bytes(content)
-        if sha in self.spec.known:
-            uri, media_type, sketch = self.spec.known[sha]
-            return (None, content, uri, sha, media_type, sketch)
         from .images import read_image
 
         image = read_image(content, self.spec.max_pixels)

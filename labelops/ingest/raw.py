@@ -34,7 +34,8 @@ RAW_COLUMNS = (
     The text, or None for a file.
 ``content``, ``uri``, ``digest``, ``sketch``
     For a file: its bytes, where they are to be stored (``object:payloads/…``), their SHA-256,
-    and the image's near-duplicate sketch. None for a text. `content` may be dropped once stored.
+    and the image's near-duplicate sketch. None for a text. `content` may be dropped once stored,
+    and is None where the source knows that it is.
 ``media_type``
     ``text/plain``, ``image/png``, …
 ``owner_group``

@@ -74,8 +74,9 @@ def ingest(
         found[intake.source.name] = took
         if len(intakes) > 1:
             items = newest(ITEMS, pd.concat([items, took.new], ignore_index=True))
+    stored = _files_of(state.items)
     for intake in intakes:
-        wanted = set(found[intake.source.name].new["payload"])
+        wanted = _files_of(found[intake.source.name].new) - stored
         _store_payloads(workspace, intake.source, wanted, held)
     # Known answers first: a run killed in between finds the items new, and says both again.
     say(state, known, now)
@@ -93,7 +94,8 @@ def _raw_rows(source: Source, held: dict[str, bytes]) -> pd.DataFrame:
     blocks, size = [], sum(map(len, held.values()))
     for block in source.rows():
         blocks.append(block.frame.drop(columns="content"))
-        files = block.frame.loc[block.frame["uri"].notna(), ["uri", "content"]]
+        # Of files that are items already there is no content: it is stored.
+        files = block.frame.loc[block.frame["content"].notna(), ["uri", "content"]]
         for uri, content in files.itertuples(index=False):
             if uri not in held and size + len(content) <= _HELD:
                 held[uri] = content
@@ -105,13 +107,18 @@ def _no_rows() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in RAW_COLUMNS if name != "content"}, dtype=object)
 
 
+def _files_of(items: pd.DataFrame) -> set[str]:
+    """Return the files that items refer to; there are none of texts."""
+    files = ~items["media_type"].str.startswith("text/").to_numpy(dtype=bool)
+    return {uri for uri in items.loc[files, "payload"] if uri.startswith("object:")}
+
+
 def _store_payloads(
     workspace: Workspace, source: Source, wanted: set[str], held: Mapping[str, bytes]
 ) -> None:
     """Store the files that items refer to, under their digests, before any item does."""
-    files = {name for name in wanted if name.startswith("object:")}
-    _put_all(workspace.objects, {uri: held[uri] for uri in files & held.keys()})
-    files -= held.keys()
+    _put_all(workspace.objects, {uri: held[uri] for uri in wanted & held.keys()})
+    files = wanted - held.keys()
     if not files:
         return
     for block in source.rows():

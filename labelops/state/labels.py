@@ -101,6 +101,10 @@ class State(ProposalsView):
     @cached_property
     def decided(self) -> tuple[Consensus, pd.DataFrame]:
         """What the votes that count say now, and a label row for each item (not yet stamped)."""
+        rest = (self.flagged, self.labeler_version, self.standing, str(self._tested_at))
+        return self.kept("decided", ("items", "votes", "proposals"), rest, self._decide)
+
+    def _decide(self) -> tuple[Consensus, pd.DataFrame]:
         workspace, standing = self.workspace, self.standing
         policy = workspace.policies.consolidate
         consensus = consolidate_votes(

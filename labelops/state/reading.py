@@ -67,6 +67,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         findings=rows(FINDINGS),
         events=rows(EVENTS),
         revised=since,
+        versions=versions,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,8 @@ import pandas as pd
 from .workspace import Workspace
 
 __all__ = ["NO_VOTES", "Rows"]
+
+T = TypeVar("T")
 
 NO_VOTES = f"{0:016x}"
 """The `votes_digest` of an empty table."""
@@ -28,6 +32,8 @@ class Rows:
     items, votes, plan, proposals, labels, findings, events : frames
     revised : series
         When each item whose content was revised got its present content, by item id.
+    versions : mapping of table to int
+        Which state of the tables these are; empty if nobody asked.
     """
 
     workspace: Workspace
@@ -39,6 +45,32 @@ class Rows:
     findings: pd.DataFrame
     events: pd.DataFrame
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def kept(self, name: str, tables: Sequence[str], rest: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, or what it returned before from the same.
+
+        A run goes through many states of a workspace, and most of them differ in one table.
+
+        Parameters
+        ----------
+        name : str
+            What is made.
+        tables : sequence of str
+            Tables it is made from.
+        rest : hashable
+            All else that it is made from.
+        make : callable
+        """
+        if not self.versions:
+            return make()
+        key = (tuple(self.versions[table] for table in tables), rest)
+        before = self.workspace.cache.get(f"kept/{name}")
+        if before is None or before[0] != key:
+            before = (key, make())
+            self.workspace.cache[f"kept/{name}"] = before
+        found: T = before[1]
+        return found
 
     def latest(self, kind: str) -> pd.DataFrame:
         """Return the newest event of each subject of one kind, by subject."""

@@ -29,8 +29,12 @@ class VotesView(Rows):
     @cached_property
     def current(self) -> pd.DataFrame:
         """The votes that count: given, one an annotator, item and purpose, nobody flagged."""
-        rows = current_votes(self.votes, self.workspace.schema)
-        return rows.loc[~rows["annotator"].isin(self.flagged)].reset_index(drop=True)
+
+        def made() -> pd.DataFrame:
+            rows = current_votes(self.votes, self.workspace.schema)
+            return rows.loc[~rows["annotator"].isin(self.flagged)].reset_index(drop=True)
+
+        return self.kept("current", ("items", "votes"), self.flagged, made)
 
     @cached_property
     def evidence(self) -> pd.DataFrame:

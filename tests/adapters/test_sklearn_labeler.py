@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from labelops.adapters.sklearn_features import pixels
+from labelops.adapters.sklearn_features import Grey, pixels
 from labelops.adapters.sklearn_labeler import SklearnLabeler, assign_folds
 from labelops.errors import SettingsError, SourceError, TableError, UsageError
 from labelops.ports import Labeler
@@ -228,3 +228,21 @@ def test_a_file_that_is_no_image_is_named() -> None:
         pixels(items, lambda _: b"<html>")
     with pytest.raises(SourceError, match="'x7'"):
         pixels(items, lambda _: _png(np.zeros((8, 8)))[:40])
+
+
+def test_images_decoded_once_give_the_same_numbers() -> None:
+    """What is kept by content is not loaded again, and says what decoding said."""
+    rng = np.random.default_rng(0)
+    store = {}
+    for name in "abc":
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (20, 20), dtype=np.uint8)).save(file, "PNG")
+        store[name] = file.getvalue()
+    names = ["a", "b", "c", "a"]
+    items = pd.DataFrame({"item_id": [*"wxyz"], "payload": names, "payload_digest": names})
+    kept: dict[str, Grey] = {}
+    first = pixels(items, store.__getitem__, kept)
+    assert np.array_equal(first, pixels(items, store.__getitem__))
+    assert sorted(kept) == ["a", "b", "c"]
+    store.clear()
+    assert np.array_equal(first, pixels(items, store.__getitem__, kept))

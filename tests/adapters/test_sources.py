@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labelops.adapters.source_files import read_bounded
 from labelops.adapters.sources import SourceSpec, open_source
 from labelops.errors import SettingsError, SourceError
 from labelops.ports import Source
@@ -395,3 +398,63 @@ def test_blocks_carry_the_owners_names(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "n.csv", [["id", "text"], ["a", "x"], ["b", "y"]])
     joined = read(spec_of(path)).drop(columns="content")
     assert joined.attrs["names"] == {"key": "id", "payload": "text"}
+
+
+def _pictures(folder: Path, files: dict[str, bytes]) -> SourceSpec:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (1_000, 1_000))
+    rows = [["id", "file"], *([name, name] for name in files)]
+    return spec_of(write_csv(folder / "m.csv", rows), text=None, image="file")
+
+
+def test_known_pictures_are_read_again_only_when_they_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with the same times, size and identity is not opened; one of the same size is."""
+    spec = _pictures(tmp_path, {"s/a.png": IMAGES[0], "s/b.png": IMAGES[1]})
+    first = read(spec)
+    columns = (first[c] for c in ("uri", "media_type", "sketch"))
+    known = dict(zip(first["digest"], zip(*columns, strict=True), strict=True))
+    # The files were made just now: their inode's time is too fresh to trust.
+    monkeypatch.setattr("labelops.adapters.source_files._TICK", -(10**18))
+    again = dataclasses.replace(spec, known=known)
+    assert read(again)["content"].isna().all()
+    opened: list[str] = []
+
+    def noted(path: Path, limit: int) -> bytes:
+        opened.append(path.name)
+        return read_bounded(path, limit)
+
+    monkeypatch.setattr("labelops.adapters.source_rows.read_bounded", noted)
+    third = read(again)
+    assert opened == [] and third.equals(read(again))
+    changed = bytearray(IMAGES[0])
+    changed[-20] ^= 1
+    (tmp_path / "s/a.png").write_bytes(bytes(changed))
+    os.utime(tmp_path / "s/a.png", (1_000, 1_000))
+    with suppress(SourceError):
+        read(again)
+    assert opened == ["a.png"]
+
+
+def test_fresh_files_are_read_every_time(tmp_path: Path) -> None:
+    """What was changed within the clock's tick is not taken for read."""
+    spec = _pictures(tmp_path, {"a.png": IMAGES[0]})
+    read(spec)
+    assert spec.seen == {}
+
+
+def test_links_among_ordinary_files(tmp_path: Path) -> None:
+    """A link out of the folder is refused beside an ordinary file, a link inside is followed."""
+    (tmp_path / "secret.png").write_bytes(IMAGES[1])
+    spec = _pictures(tmp_path / "data", {"s/a.png": IMAGES[0], "s/b.png": IMAGES[1]})
+    (tmp_path / "data/s/b.png").unlink()
+    (tmp_path / "data/s/b.png").symlink_to("a.png")
+    assert read(spec)["digest"].nunique() == 1
+    (tmp_path / "data/s/b.png").unlink()
+    (tmp_path / "data/s/b.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(SourceError, match=r"row 2.*a link leads out"):
+        read(spec)
