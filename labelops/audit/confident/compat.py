@@ -195,7 +195,7 @@ def _to_keep(joint: IntArray, counts: IntArray, options: Options) -> IntArray:
     reduced = left * options.frac_noise
     np.fill_diagonal(reduced, left.diagonal())
     np.fill_diagonal(reduced, left.diagonal() + np.sum(left - reduced, axis=0))
-    made = reduced.astype(np.int64)
+    made = np.ascontiguousarray(reduced.astype(np.int64))  # What its rounding leaves.
     if options.num_to_remove is None:
         return np.asarray(made)
     wanted = np.array(options.num_to_remove)
