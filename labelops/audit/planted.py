@@ -64,6 +64,8 @@ def plant(
     rng: np.random.Generator,
     n_classes: int,
     confusion: ArrayLike | None = None,
+    *,
+    chances: ArrayLike | None = None,
 ) -> Planted:
     """Choose labeled rows at random and a wrong label for each.
 
@@ -80,6 +82,8 @@ def plant(
     confusion : (K, K) array-like, optional
         Row a, column b: how likely a is mistaken for b (counts or shares; the diagonal does not
         matter). Uniform over the other classes when left out or where a row has no mistakes.
+    chances : (N, K) array-like, optional
+        The same for each row instead of each class; goes before `confusion`.
 
     Raises
     ------
@@ -95,29 +99,33 @@ def plant(
     """
     check_share("share", share)
     labels = check_codes(codes, n_classes)
-    mistakes = _mistakes(n_classes, confusion)
     labeled = np.flatnonzero(labels >= 0)
     wanted = min(len(labeled), max(1, round(share * len(labeled)))) if share > 0 else 0
     rows = np.sort(rng.choice(labeled, wanted, replace=False)) if wanted else labeled[:0]
     # Inverse of the cumulated row: one uniform number chooses one wrong class.
-    cumulated = mistakes.cumsum(axis=1)[labels[rows]]
+    mistakes = (
+        _mistakes(np.eye(n_classes), confusion)[labels[rows]]
+        if chances is None
+        else _mistakes(np.eye(n_classes)[labels[rows]], np.asarray(chances)[rows])
+    )
+    cumulated = mistakes.cumsum(axis=1)
     wrong = (rng.random(wanted)[:, None] >= cumulated).sum(axis=1)
     return Planted(rows.astype(np.int64), np.minimum(wrong, n_classes - 1).astype(np.int64))
 
 
-def _mistakes(K: int, confusion: ArrayLike | None) -> FloatArray:
-    """Row-stochastic (K, K) matrix of wrong classes, zero on the diagonal."""
-    if K < 2:
-        raise UsageError(f"{K} classes: a wrong label needs at least two")
-    raw = np.zeros((K, K)) if confusion is None else np.array(confusion, dtype=np.float64)
-    if raw.shape != (K, K) or not (np.isfinite(raw) & (raw >= 0)).all():
+def _mistakes(right: FloatArray, raw: ArrayLike | None) -> FloatArray:
+    """Row-stochastic chances of wrong classes, zero where `right` is 1."""
+    if right.shape[1] < 2:
+        raise UsageError(f"{right.shape[1]} classes: a wrong label needs at least two")
+    found = np.zeros(right.shape) if raw is None else np.array(raw, dtype=np.float64)
+    if found.shape != right.shape or not (np.isfinite(found) & (found >= 0)).all():
         raise UsageError(
-            f"confusion of shape {raw.shape}: expected ({K}, {K}) numbers of at least 0"
+            f"confusion of shape {found.shape}: expected {right.shape} numbers of at least 0"
         )
-    np.fill_diagonal(raw, 0)
-    raw[raw.sum(axis=1) == 0] = 1
-    np.fill_diagonal(raw, 0)
-    return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+    found *= 1 - right
+    found[found.sum(axis=1) == 0] = 1
+    found *= 1 - right
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def recall(findings: pd.DataFrame, *, round: int | None = None, confidence: float = 0.95) -> Recall:  # noqa: A002 - the column's name

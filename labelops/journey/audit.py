@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..audit.duplicates import duplicate_conflicts
 from ..audit.findings import finding_status, suspects
-from ..audit.noise import audit_noise
+from ..audit.noise import audit_noise, reviews_for, votes_for
 from ..digest import seed_of
 from ..gate.candidate import labels_digest
 from ..kinds.choice import codes_of
@@ -66,6 +66,7 @@ def audit(
     labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
     policy = workspace.policies
     seed = seed_of(workspace.key, "audit", labels_digest(labels))
+    settled_before = _settled(state)
     found = audit_noise(
         items["item_id"],
         features(items),
@@ -75,13 +76,15 @@ def audit(
         rng=np.random.default_rng(seed),
         round=number,
         now=now,
+        votes=votes_for(items["item_id"], state.votes, workspace.schema),
+        reviews=reviews_for(items["item_id"], settled_before, workspace.schema),
         detectors=detectors,
         planted_share=policy.audit.planted,
         repeats=policy.audit.repeats,
     )
     conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
     every = pd.concat([found.findings, conflicts], ignore_index=True)
-    settled = [*_settled_suspects(state), *state.seen_by_all]
+    settled = [*settled_before["item_id"], *state.seen_by_all]
     every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
     share = min(policy.audit.suspects, policy.route.review_share)
     chosen = suspects(every, len(items), share).drop(columns="place")
@@ -138,8 +141,8 @@ def _cut_short(state: State, digest_of_labels: str) -> int:
     return 0 if (state.findings["round"] == number).any() else number
 
 
-def _settled_suspects(state: State) -> list[str]:
-    """Items whose present label reviewers already confirmed or changed."""
+def _settled(state: State) -> pd.DataFrame:
+    """Return findings that reviewers confirmed, or whose label was changed, with the status."""
     real = state.findings.loc[~state.findings["planted"]]
     status = finding_status(real, state.votes, state.labels)
-    return [str(i) for i in real.loc[status.isin(["confirmed", "corrected"]), "item_id"]]
+    return real.assign(status=status).loc[status.isin(["confirmed", "corrected"])]

@@ -1,0 +1,218 @@
+"""Which labels are wrong: one entry for whatever evidence there is, on plain arrays.
+
+`detect_label_errors` takes any of held-out probabilities, features, votes and people's verdicts,
+and gives every label a probability of being an error that means what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labelops.audit.crowd_evidence import crowd_evidence
+from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs
+from labelops.audit.evidence import gather
+from labelops.audit.in_sample import check_folds, check_not_memorised
+from labelops.audit.label_error_report import LabelErrorReport, report
+from labelops.audit.out_of_fold import features_len, learners_for, out_of_fold_probs
+from labelops.audit.review_model import Reviews
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.intervals import check_share
+
+__all__ = ["Votes", "detect_label_errors"]
+
+Votes = tuple[ArrayLike, ArrayLike, ArrayLike]
+"""Items (rows), annotators (numbers) and codes of all votes, each (V,)."""
+
+
+def detect_label_errors(
+    codes: ArrayLike,
+    *,
+    n_classes: int | None = None,
+    probs: ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | None = None,
+    folds: ArrayLike | None = None,
+    out_of_sample: bool = False,
+    features: Any = None,  # dense or scipy-sparse: no common type
+    votes: Votes | None = None,
+    groups: Sequence[str] | NDArray[Any] | None = None,
+    reviews: Reviews | None = None,
+    learners: Sequence[str] | None = None,
+    repeats: int = 2,
+    threshold: float = 0.5,
+    planted_share: float = 0.1,
+    confusion: ArrayLike | None = None,
+    min_reviews: int = 200,
+    check_memorised: bool = True,
+    rng: np.random.Generator | None = None,
+) -> LabelErrorReport:
+    """Give every label its probability of being wrong, from whatever evidence there is.
+
+    Held-out views are calibrated and blended; a noise model learned from all labels (`NoiseModel`)
+    turns them and the votes into a probability; people's verdicts, once there are enough, refit
+    it. Errors are planted on paper to measure recall: a held-out opinion does not depend on the
+    item's own label, so asking it about a wrong one is asking what it would have said.
+
+    Parameters
+    ----------
+    codes : (N,) array-like of int
+        The labels; -1 is missing.
+    n_classes : int, optional
+        K; needed when the last class may be missing from codes, probs and votes.
+    probs : (N, K) array-like, or several of them as sequence or mapping by name, optional
+        Held-out probabilities of your models; any float type and memory order.
+    folds : (N,) or (views, N) array-like, optional
+        The fold each row of `probs` was held out in. Needed with `probs`, or:
+    out_of_sample : bool
+        You declare that the models behind `probs` never saw these items.
+    features : (N, D) array or scipy sparse matrix, optional
+        Counts, tf-idf or embeddings not learned from these labels. Learners are trained out of
+        fold on them, and neighbours compared.
+    votes : (items, annotators, codes), optional
+        All votes known: rows, numbers and classes; the label's own where it was one.
+    groups : (N,) sequence, optional
+        Leakage groups (copies, documents, users), never split between training and held-out.
+    reviews : Reviews, optional
+        Verdicts of people on labels.
+    learners : sequence of str, optional
+        Names in `LEARNERS`; chosen for dense or sparse features when left out, none when empty.
+    repeats : int
+        Random partitions of each learner.
+    threshold : float
+        Probability from which a label is flagged, in [0, 1].
+    planted_share : float
+        Share of the labels an error is planted in, on paper.
+    confusion : (K, K) array-like, optional
+        Which errors are planted; by default such as the noise model believes in.
+    min_reviews : int
+        Verdicts from which on they refit the probabilities; ten of each sort are needed as well.
+    check_memorised : bool
+        Whether implausibly loyal `probs` are refused.
+    rng : numpy.random.Generator, optional
+        Draws folds, seeds and planted errors; seeded with 0 when left out.
+
+    Raises
+    ------
+    UsageError
+        Nothing to judge by, arrays that do not fit, in-sample probabilities.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang 2021, https://doi.org/10.1613/jair.1.12125
+    Kuan, Mueller 2022, https://arxiv.org/abs/2210.03150
+    Dawid, Skene 1979, https://doi.org/10.2307/2346806
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> truth = np.repeat([0, 1], 100)
+    >>> X = rng.normal(size=(200, 2)) + 5 * np.eye(2)[truth]
+    >>> codes = truth.copy()
+    >>> codes[[3, 7, 150]] = 1 - codes[[3, 7, 150]]
+    >>> found = detect_label_errors(codes, features=X)
+    >>> sorted(found.ranking[:3].tolist()), found.suggestion[[3, 150]].tolist()
+    ([3, 7, 150], [0, 1])
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    check_share("threshold", threshold)
+    given = _named(probs)
+    labels = _labels(codes, n_classes, given, votes)
+    K, N = labels[1], len(labels[0])
+    said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
+    if said:
+        check_folds(folds, out_of_sample, N, groups)
+    views, judged = _views(said, features, labels[0], groups, K, rng, learners, repeats,
+                           check_memorised)  # fmt: skip
+    crowd = None if votes is None else crowd_evidence(*votes, N, K)
+    if not views and crowd is None:
+        raise UsageError("nothing to judge the labels by: pass probs, features or votes")
+    evidence = gather(labels[0], views, crowd, K)
+    if crowd is not None:
+        judged = judged | (crowd.voted & (labels[0] >= 0))
+    return report(
+        evidence, judged, reviews, threshold=threshold, planted_share=planted_share,
+        confusion=confusion, min_reviews=min_reviews, rng=rng,
+    )  # fmt: skip
+
+
+def _named(
+    probs: ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | None,
+) -> dict[str, ArrayLike]:
+    """Give each matrix a name: its own, or its number."""
+    if probs is None:
+        return {}
+    if isinstance(probs, Mapping):
+        return {str(name): array for name, array in probs.items()}
+    several: Any = probs
+    one = not len(several) or np.ndim(several[0]) == 1
+    many: Iterable[ArrayLike] = [several] if one else several
+    return {f"probs {i}": array for i, array in enumerate(many, 1)}
+
+
+def _labels(
+    codes: ArrayLike, n_classes: int | None, probs: Mapping[str, ArrayLike], votes: Votes | None
+) -> tuple[IntArray, int]:
+    """Return the labels and the number of classes, from wherever it shows."""
+    widths = [np.shape(array)[-1] for array in probs.values() if np.ndim(array) == 2]
+    seen = [int(np.max(codes, initial=-1)) + 1 if np.size(codes) else 0]
+    if votes is not None and np.size(votes[2]):
+        seen.append(int(np.max(votes[2])) + 1)
+    K = n_classes if n_classes is not None else max(widths or [*seen, 2])
+    if K < 2:
+        raise UsageError(f"{K} classes: a label can only be wrong where there are at least two")
+    return check_codes(codes, K), K
+
+
+def _views(
+    said: Mapping[str, FloatArray],
+    features: Any,
+    labels: IntArray,
+    groups: Sequence[str] | NDArray[Any] | None,
+    K: int,
+    rng: np.random.Generator,
+    learners: Sequence[str] | None,
+    repeats: int,
+    check_memorised: bool,
+) -> tuple[dict[str, View], BoolArray]:
+    """All held-out views, calibrated, and which labels they can judge."""
+    judged = labels >= 0
+    if features is not None and features_len(features) != len(labels):
+        raise UsageError(f"found {features_len(features)} rows of features for {len(labels)} codes")
+    if not judged.any():
+        return {}, judged
+    near = None if features is None else neighbour_probs(features, labels, groups, K, rng)
+    if check_memorised:
+        check_not_memorised(said, labels, near)
+    views = dict(said)
+    if features is not None and near is not None:
+        held, learned = _learned(features, labels, groups, K, rng, learners, repeats)
+        views |= held | {"neighbours": near}
+        judged = judged if said else judged & learned
+    return {name: as_view(name, array, labels) for name, array in views.items()}, judged
+
+
+def _learned(
+    features: Any,
+    labels: IntArray,
+    groups: Sequence[str] | NDArray[Any] | None,
+    K: int,
+    rng: np.random.Generator,
+    learners: Sequence[str] | None,
+    repeats: int,
+) -> tuple[dict[str, FloatArray], BoolArray]:
+    """Mean held-out probabilities of each learner, and which classes could be learned at all."""
+    chosen = learners_for(features) if learners is None else tuple(learners)
+    apart = np.arange(len(labels)) if groups is None else groups
+    if not chosen or len(np.unique(labels[labels >= 0])) < 2 or len(np.unique(apart)) < 2:
+        return {}, np.ones(len(labels), dtype=bool)
+    held = out_of_fold_probs(features, labels, apart, K, rng, learners=chosen, repeats=repeats)
+    means = {
+        name: np.asarray(
+            np.mean([v for v, n in zip(held.views, held.learners, strict=True) if n == name], 0)
+        )
+        for name in chosen
+    }
+    return means, held.judged

@@ -1,0 +1,93 @@
+"""All that is known about the items, ready to be asked about any label of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logit
+
+from labelops.audit.crowd_evidence import CrowdEvidence
+from labelops.audit.ensemble import View, blend, margins
+from labelops.audit.noise_model import NoiseModel, fit_noise_model
+from labelops.measure.codes import FloatArray, IntArray
+
+__all__ = ["Evidence", "gather"]
+
+_LIMIT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about the items, and how to ask about any label of theirs."""
+
+    labels: IntArray
+    views: Mapping[str, View]
+    blended: FloatArray
+    crowd: CrowdEvidence | None
+    model: NoiseModel
+
+    def voted(self, rows: IntArray, swap: IntArray | None = None) -> FloatArray | None:
+        """Give what the votes say, rows of NaN without votes; with `swap`, as if they meant it."""
+        if self.crowd is None:
+            return None
+        logs = np.where(self.crowd.voted[:, None], self.crowd.log_likelihood, np.nan)[rows]
+        if swap is not None:
+            own, every = self.labels[rows], np.arange(len(rows))
+            own, new = logs[every, own], logs[every, swap]
+            logs[every, self.labels[rows]], logs[every, swap] = new, own
+        return np.asarray(logs)
+
+    def posterior(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
+        """P(class | everything) of rows, had they these labels; votes swapped along if asked."""
+        voted = self.voted(rows, codes if swap else None)
+        return self.model.posterior(self.blended[rows], codes, voted)
+
+    def wrong(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
+        """Log odds that the labels are wrong, (M,)."""
+        right = self.posterior(rows, codes, swap)[np.arange(len(rows)), codes]
+        return np.asarray(logit(np.clip(1 - right, _LIMIT, 1 - _LIMIT)))
+
+    def features(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
+        """Return what a review model weighs: log odds of the above, then every view's margin."""
+        columns = [self.wrong(rows, codes, swap)]
+        columns += [margins(view.logs, rows, codes) for view in self.views.values()]
+        said = self.voted(rows, codes if swap else None)
+        if said is not None:
+            columns.append(margins(np.nan_to_num(said), np.arange(len(rows)), codes))
+        return np.column_stack(columns)
+
+    def mistakes(self) -> FloatArray:
+        """P(wrong label | the item's label is right, somebody errs), (N, K)."""
+        habits = self.model.habits[np.maximum(self.labels, 0)]
+        return np.asarray(habits + self.blended)
+
+    def scores(self) -> dict[str, FloatArray]:
+        """Every single view's opinion of each label, low = bad; NaN where it has none."""
+        said = {name: view.raw for name, view in self.views.items()}
+        if self.crowd is not None:
+            known = self.crowd.voted & (self.labels >= 0)
+            right = self.crowd.posterior()[np.arange(len(self.labels)), self.labels]
+            said["votes"] = np.where(known, right, np.nan)
+        return said
+
+
+def gather(
+    labels: IntArray, views: Mapping[str, View], crowd: CrowdEvidence | None, K: int
+) -> Evidence:
+    """Blend the views and learn the noise model."""
+    if views:
+        blended = np.maximum(blend(views), _LIMIT)
+    else:
+        prior = np.full(K, 1 / K) if crowd is None else crowd.prior
+        blended = np.repeat(prior[None, :], len(labels), axis=0)
+    seen = None
+    if crowd is not None:
+        seen = np.where(crowd.voted[:, None], crowd.log_likelihood, np.nan)
+    if views:
+        model = fit_noise_model(blended, labels, seen)
+    else:
+        # Nothing but votes: their own prior, and the share of labels they contradict.
+        model = NoiseModel(0.03, 1.0, (1 - np.eye(K)) / (K - 1), 0.0)
+    return Evidence(labels, views, blended, crowd, model)

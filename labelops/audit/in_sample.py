@@ -1,0 +1,130 @@
+"""Refusing probabilities of models that had learned the labels they are to judge.
+
+Such a model repeats a wrong label with confidence, so its errors stay hidden. Whoever brings
+probabilities says which fold each row was held out of, or declares that the model never saw the
+items; and both are checked as far as the numbers allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+
+__all__ = ["check_folds", "check_not_memorised"]
+
+_FEW = 10  # Contradicted labels below which nothing can be said.
+_STRONG = 0.8  # Share of the neighbours that must carry one other class.
+_HONEST = 0.4  # Held-out models repeated at most 15 % of such labels, trained ones 60 to 100 %.
+_RISK = 1e-3  # Of refusing a model that repeats four in ten.
+_PERFECT, _SURE, _MANY = 0.999, 0.99, 500
+
+
+def check_folds(
+    folds: ArrayLike | None,
+    out_of_sample: bool,
+    rows: int,
+    groups: Sequence[str] | NDArray[Any] | None,
+) -> None:
+    """Refuse probabilities without a statement of how they were held out, or with a broken one.
+
+    Raises
+    ------
+    UsageError
+        Neither folds nor the declaration; one fold only; a group on two sides.
+
+    Examples
+    --------
+    >>> check_folds([0, 0, 1, 1], False, 4, ["a", "a", "b", "b"])
+    """
+    if folds is None:
+        if not out_of_sample:
+            raise UsageError(
+                "probs: say how they were held out: folds=(N,) with the fold each row was "
+                "predicted in, or out_of_sample=True for a model that never saw these items"
+            )
+        return
+    array = np.asarray(folds)
+    if array.shape[-1:] != (rows,) or array.ndim > 2:
+        raise UsageError(f"folds: found shape {array.shape}, expected ({rows},) or (views, {rows})")
+    for row in np.atleast_2d(array):
+        if len(np.unique(row)) < 2:
+            raise UsageError("folds: one fold only, so every model saw the rows it predicted")
+        _check_whole(row, groups)
+
+
+def _check_whole(folds: NDArray[Any], groups: Sequence[str] | NDArray[Any] | None) -> None:
+    if groups is None:
+        return
+    fold = np.unique(folds, return_inverse=True)[1]
+    group = np.unique(np.asarray(groups), return_inverse=True)[1]
+    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
+    first[group] = fold
+    split = np.flatnonzero(first[group] != fold)
+    if split.size:
+        row = int(split[0])
+        raise UsageError(
+            f"folds: group {np.asarray(groups)[row]!r} of row {row} lies in more than one fold, so "
+            "its copies were learned; split by group"
+        )
+
+
+def check_not_memorised(
+    probs: Mapping[str, FloatArray], codes: IntArray, near: FloatArray | None
+) -> None:
+    """Refuse probabilities that repeat labels which nothing but having learned them explains.
+
+    Parameters
+    ----------
+    probs : mapping of str to (N, K) float
+    codes : (N,) int
+        Labels; -1 is missing.
+    near : (N, K) float or None
+        Each class's share among the neighbours. With it, the labels that four in five
+        neighbours contradict are asked about: a held-out model repeats few of them. Without it,
+        only a model that repeats practically every label, surely, is refused.
+
+    Raises
+    ------
+    UsageError
+        A matrix is not believable as held-out.
+    """
+    known = codes >= 0
+    contradicted = np.zeros(len(codes), dtype=bool) if near is None else _contradicted(near, codes)
+    for name, array in probs.items():
+        repeats = array.argmax(axis=1) == codes
+        own = array[np.arange(len(codes)), codes]
+        if _too_loyal(repeats, contradicted) or (near is None and _too_good(repeats, own, known)):
+            share = repeats[contradicted if near is not None else known].mean()
+            raise UsageError(
+                f"probs {name!r} repeat {share:.1%} of the labels"
+                f"{' that their neighbours contradict' if near is not None else ''}, as a model "
+                "does that was trained on them; predict every item by a model that did not see "
+                "it (out-of-fold), or pass check_memorised=False if you are sure"
+            )
+
+
+def _contradicted(near: FloatArray, codes: IntArray) -> BoolArray:
+    own = near[np.arange(len(codes)), codes]
+    return np.asarray((codes >= 0) & (near.max(axis=1) >= _STRONG) & (own <= 1 - _STRONG))
+
+
+def _too_loyal(repeats: BoolArray, contradicted: BoolArray) -> bool:
+    """Whether more of the contradicted labels are repeated than a held-out model would repeat."""
+    n = int(contradicted.sum())
+    kept = int(repeats[contradicted].sum())
+    return bool(n >= _FEW and kept > 0 and 1 - bdtr(kept - 1, n, _HONEST) < _RISK)
+
+
+def _too_good(repeats: BoolArray, own: FloatArray, known: BoolArray) -> bool:
+    return bool(
+        known.sum() >= _MANY
+        and repeats[known].mean() >= _PERFECT
+        and np.median(own[known]) >= _SURE
+    )
