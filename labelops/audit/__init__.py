@@ -1,12 +1,15 @@
 """Labels become findings: wrong labels, weak annotators, duplicates that disagree.
 
-`audit_noise` runs one audit; `suspects` chooses what people look at; `open_findings` says what
-nobody has settled yet; `judge_annotators` and `anchoring` judge the people.
+`detect_label_errors` finds label errors in plain arrays; `audit_noise` runs one audit of a
+workspace; `suspects` chooses what people look at; `open_findings` says what nobody has settled
+yet; `judge_annotators` and `anchoring` judge the people.
 """
 
 from __future__ import annotations
 
 from .annotators import Anchoring, anchoring, judge_annotators
+from .crowd_evidence import CrowdEvidence, crowd_evidence
+from .detect import detect_label_errors
 from .duplicates import (
     Disagreement,
     duplicate_clusters,
@@ -15,6 +18,7 @@ from .duplicates import (
     near_pairs,
     near_threshold,
 )
+from .error_rates import ErrorBin, calibration_error
 from .findings import (
     STATUS,
     Precision,
@@ -25,30 +29,45 @@ from .findings import (
     suspects,
 )
 from .graph import ExactSearch, NeighbourGraph, nearest_graph, neighbour_votes
+from .label_error_report import LabelErrorReport, Rate
 from .neighbours import NeighbourView, judge_by_neighbours, nearest_labels, neighbour_view
 from .noise import NoiseAudit, audit_noise
+from .out_of_fold import OutOfFold, grouped_folds, out_of_fold_probs
 from .outliers import Outliers, find_outliers, find_outliers_in_class
-from .planted import Recall, recall
+from .planted import Planted, Recall, plant, recall
+from .review_model import ReviewModel, Reviews
 
 __all__ = [
     "STATUS",
     "Anchoring",
+    "CrowdEvidence",
     "Disagreement",
+    "ErrorBin",
     "ExactSearch",
+    "LabelErrorReport",
     "NeighbourGraph",
     "NeighbourView",
     "NoiseAudit",
+    "OutOfFold",
     "Outliers",
+    "Planted",
     "Precision",
+    "Rate",
     "Recall",
+    "ReviewModel",
+    "Reviews",
     "anchoring",
     "audit_noise",
+    "calibration_error",
+    "crowd_evidence",
+    "detect_label_errors",
     "duplicate_clusters",
     "duplicate_conflicts",
     "find_outliers",
     "find_outliers_in_class",
     "finding_status",
     "findings_of",
+    "grouped_folds",
     "judge_annotators",
     "judge_by_neighbours",
     "label_conflicts",
@@ -59,6 +78,8 @@ __all__ = [
     "neighbour_view",
     "neighbour_votes",
     "open_findings",
+    "out_of_fold_probs",
+    "plant",
     "precision",
     "recall",
     "suspects",
