@@ -20,6 +20,7 @@ from labelops.measure.jit import can_compile, in_threads
 from labelops.measure.votes import AnyInts, Votes
 
 from ._em_kernels import add_evidence, count_votes, normalise
+from .majority import row_totals
 
 __all__ = ["Shard", "SkillCounts"]
 
@@ -167,19 +168,12 @@ class Shard:
         odds += log_prior
         odds -= odds.max(axis=1, keepdims=True)
         np.exp(odds, out=odds)
-        odds /= _totals(odds)
+        odds /= row_totals(odds)
         np.subtract(odds, posterior, out=posterior)
         voted = np.diff(votes.indptr) > 0
         furthest = np.abs(posterior, out=posterior).max(axis=0, initial=0.0, where=voted[:, None])
         posterior[:] = odds
         return float(furthest.max(initial=0.0))
-
-
-def _totals(odds: FloatArray) -> FloatArray:
-    """Add up rows from left to right whatever their length, as the kernel does."""
-    if odds.shape[1] < 8:  # from 8 numpy adds in pairs
-        return np.asarray(odds.sum(axis=1, keepdims=True))
-    return np.add.accumulate(odds, axis=1)[:, -1:]
 
 
 def _sparse(votes: Votes, first: int, last: int) -> sparse.csr_matrix:

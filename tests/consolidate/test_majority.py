@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from labelops.consolidate.majority import (
     crowd_accuracy,
+    majority,
     majority_vote,
     one_coin_posterior,
     pair_accuracies,
     vote_counts,
+    vote_shares,
 )
+from labelops.errors import UsageError
 from labelops.measure.codes import IntArray
+from labelops.measure.jit import numpy_only
+from labelops.measure.votes import pack_votes
 
 
 def _votes(
@@ -31,6 +38,69 @@ def test_counts_by_hand() -> None:
     """Votes are counted per item and class, missing ones not, weights as given."""
     counts = vote_counts([0, 0, 1, 1], [1, 1, 0, -1], 3, 2, [1, 0.5, 1, 1])
     assert counts.tolist() == [[0.0, 1.5], [1.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_majority_by_hand(compiled: bool) -> None:
+    """Labels, ties, votes and accuracies of four items, one of them without a vote."""
+    with nullcontext() if compiled else numpy_only():
+        found = majority(
+            [0, 0, 0, 1, 1, 2, 3], [0, 1, 2, 0, 1, 2, 0], [2, 1, 2, 1, 0, 0, -1],
+            n_items=4, n_annotators=4, n_classes=3,
+        )  # fmt: skip
+    assert found.labels.tolist() == [2, 0, 0, -1]
+    assert found.tied.tolist() == [False, True, False, False]
+    assert found.votes.tolist() == [3, 2, 1, 0]
+    np.testing.assert_allclose(
+        found.shares, [[0, 1 / 3, 2 / 3], [0.5, 0.5, 0], [1, 0, 0], [1 / 3] * 3]
+    )
+    np.testing.assert_allclose(found.accuracy, [1 / 2, 1 / 2, 1, np.nan])
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numpy_alone_gives_the_same(n_classes: int, weighted: bool) -> None:
+    """Compiled or not, in any order of votes, majority, counts and shares are the same."""
+    rng = np.random.default_rng(0)
+    items, who = rng.integers(0, 50, 200), rng.integers(0, 5, 200)
+    codes = rng.integers(-1, n_classes, 200)
+    weights = rng.integers(0, 8, 200) / 4 if weighted else None
+    size = {"n_items": 50, "n_annotators": 5, "n_classes": n_classes}
+    one = majority(items, who, codes, **size, weights=weights)
+    packed = vote_shares(pack_votes(items, who, codes, **size, weights=weights))
+    order = rng.permutation(200)
+    with numpy_only():
+        two = majority(
+            items[order], who[order], codes[order], **size,
+            weights=None if weights is None else weights[order],
+        )  # fmt: skip
+        same = vote_shares(pack_votes(items, who, codes, **size, weights=weights))
+    for name in ("shares", "labels", "tied", "votes", "accuracy"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    np.testing.assert_array_equal(packed, one.shares)
+    np.testing.assert_array_equal(packed, same)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0], [0, 1], [0]), "2 annotators and 1 codes"),
+        (([0, 0], [0], [0]), "2 items, 1 codes"),
+        (([2], [0], [0]), "items: row 0 is 2"),
+        (([0], [0], [3]), "codes: row 0 is 3"),
+    ],
+)
+def test_majority_refuses(arguments: tuple[list[int], ...], message: str) -> None:
+    """Votes out of range or of different lengths are refused in one line."""
+    with pytest.raises(UsageError, match=message):
+        majority(*arguments, n_items=2, n_annotators=2, n_classes=2)
+
+
+def test_no_items() -> None:
+    """Nothing has no majority."""
+    found = majority([], [], [], n_items=0, n_annotators=0, n_classes=2)
+    assert found.shares.shape == (0, 2)
+    assert found.labels.size == found.accuracy.size == 0
 
 
 def test_shares() -> None:

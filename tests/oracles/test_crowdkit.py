@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pandas as pd
 import pytest
 
 from labelops.consolidate.dawid_skene import dawid_skene
-from labelops.consolidate.majority import majority_vote, vote_counts
-from labelops.measure.codes import FloatArray
+from labelops.consolidate.majority import majority
+from labelops.measure.jit import numpy_only
 
 pytestmark = pytest.mark.slow  # importing crowd-kit alone takes seconds
 
@@ -31,50 +32,77 @@ def _long(votes: pd.DataFrame) -> pd.DataFrame:
     return votes
 
 
-def _compare(aggregation: Any, votes: pd.DataFrame, steps: int) -> tuple[FloatArray, FloatArray]:
-    """Posteriors of both after the same EM steps from the same start."""
-    theirs = aggregation.DawidSkene(n_iter=steps, tol=-np.inf)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expected = theirs.fit_predict_proba(votes).sort_index().sort_index(axis=1)
+def _codes(votes: pd.DataFrame) -> tuple[dict[str, Any], dict[str, int], tuple[Any, Any]]:
+    """Codes of a frame, how many of each there are, and the ids they stand for."""
     items, ids = pd.factorize(votes["task"], sort=True)
     who, names = pd.factorize(votes["worker"], sort=True)
     codes, classes = pd.factorize(votes["label"], sort=True)
-    ours = dawid_skene(
-        items, who, codes, n_items=len(ids), n_annotators=len(names), n_classes=len(classes),
-        prior=1e-10, max_iterations=steps, tolerance=0.0,
-    )  # fmt: skip
-    assert expected.index.tolist() == ids.tolist()
-    return ours.posterior, expected.to_numpy()
+    size = {"n_items": len(ids), "n_annotators": len(names), "n_classes": len(classes)}
+    return {"items": items, "annotators": who, "codes": codes}, size, (names, classes)
 
 
-@pytest.mark.parametrize("steps", [1, 10, 40])
-def test_dawid_skene_on_noisy_votes(aggregation: Any, steps: int) -> None:
-    """Where every confusion was seen, posteriors agree to 1e-6 after as many EM steps."""
-    rng = np.random.default_rng(0)
-    items, who = np.repeat(np.arange(150), 5), np.tile(np.arange(5), 150)
-    right = rng.random(750) < 0.6
-    codes = np.where(right, items % 3, rng.integers(0, 3, size=750))
-    votes = pd.DataFrame({"task": items, "worker": who, "label": codes})
-    ours, theirs = _compare(aggregation, votes, steps)
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+def _compare(aggregation: Any, votes: pd.DataFrame, **options: Any) -> None:
+    """Posterior, confusions and class shares after as many EM steps as theirs took."""
+    theirs = aggregation.DawidSkene(**options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(votes)
+    arrays, size, (names, classes) = _codes(votes)
+    steps = len(theirs.loss_history_)
+    for way in (nullcontext, numpy_only):
+        with way():
+            ours = dawid_skene(
+                **arrays, **size, compat="crowd-kit", max_iterations=steps, tolerance=0.0
+            )
+        close = {"rtol": 0, "atol": 1e-9}
+        expected = theirs.probas_.sort_index().sort_index(axis=1)
+        np.testing.assert_allclose(ours.posterior, expected.to_numpy(), **close)
+        np.testing.assert_allclose(ours.class_prior, theirs.priors_.sort_index(), **close)
+        errors = theirs.errors_.sort_index(axis=1)
+        given = (
+            names.get_indexer(errors.index.get_level_values("worker")),
+            classes.get_indexer(errors.index.get_level_values("label")),
+        )
+        np.testing.assert_allclose(
+            ours.confusion[given[0], :, given[1]], errors.to_numpy(), **close
+        )
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("crowd/dog", 1e-4), ("rte_snow", 1e-6)])
-def test_dawid_skene_on_real_votes(
-    aggregation: Any, shared_data: Path, name: str, tolerance: float
-) -> None:
-    """On real crowds too, up to confusions nobody made: theirs have a floor, ours a prior."""
-    votes = _long(pd.read_csv(shared_data / name / "annotations.csv"))
-    ours, theirs = _compare(aggregation, votes, 10)
-    np.testing.assert_allclose(ours, theirs, atol=tolerance)
+def _simulated(seed: int, items: int, annotators: int, n_classes: int, most: int) -> pd.DataFrame:
+    """Up to `most` votes an item, of good annotators and bad ones, some classes seldom given."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(n_classes, items, p=rng.dirichlet(np.ones(n_classes)))
+    order = rng.random((items, annotators)).argsort(axis=1)
+    item, who = np.nonzero(order < rng.integers(1, most + 1, items)[:, None])
+    right = rng.random(item.size) < rng.beta(3, 2, annotators)[who]
+    codes = np.where(right, truth[item], rng.integers(0, n_classes, item.size))
+    return pd.DataFrame({"task": item, "worker": who, "label": codes})
+
+
+@pytest.mark.parametrize("shape", [(300, 6, 3, 5), (200, 30, 2, 2), (150, 8, 9, 8), (40, 3, 2, 3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_dawid_skene(aggregation: Any, seed: int, shape: tuple[int, int, int, int]) -> None:
+    """With their options it is theirs to 1e-9, to the step where they stop and far beyond."""
+    votes = _simulated(seed, *shape)
+    _compare(aggregation, votes)
+    _compare(aggregation, votes.sample(frac=1.0, random_state=seed), n_iter=1)
+    _compare(aggregation, votes, n_iter=25, tol=-np.inf)
+
+
+@pytest.mark.parametrize("name", ["crowd/dog", "crowd/face", "rte_snow"])
+def test_dawid_skene_on_real_votes(aggregation: Any, shared_data: Path, name: str) -> None:
+    """On real crowds too."""
+    _compare(aggregation, _long(pd.read_csv(shared_data / name / "annotations.csv")))
 
 
 def test_majority(aggregation: Any, shared_data: Path) -> None:
-    """Shares of votes are theirs exactly."""
+    """Shares are theirs exactly, labels and accuracies too (ties go to the first class)."""
     votes = _long(pd.read_csv(shared_data / "crowd" / "dog" / "annotations.csv"))
-    expected = aggregation.MajorityVote().fit_predict_proba(votes).sort_index().sort_index(axis=1)
-    items, ids = pd.factorize(votes["task"], sort=True)
-    codes, classes = pd.factorize(votes["label"], sort=True)
-    ours = majority_vote(vote_counts(items, codes, len(ids), len(classes)))
-    np.testing.assert_allclose(ours, expected.to_numpy(), atol=1e-12)
+    for one in (votes, _simulated(0, 300, 6, 3, 5)):
+        theirs = aggregation.MajorityVote().fit(one)
+        arrays, size, (names, classes) = _codes(one)
+        ours = majority(**arrays, **size)
+        expected = theirs.probas_.sort_index().sort_index(axis=1)
+        np.testing.assert_allclose(ours.shares, expected.to_numpy(), atol=1e-12)
+        np.testing.assert_array_equal(classes[ours.labels], theirs.labels_.sort_index())
+        np.testing.assert_allclose(ours.accuracy, theirs.skills_.reindex(names), atol=1e-12)

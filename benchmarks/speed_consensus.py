@@ -1,0 +1,427 @@
+"""Speed of consensus and agreement beside crowd-kit, cleanlab and the dense α, in one run.
+
+`python -m benchmarks.speed_consensus` prints Markdown tables: seconds by the wall and of all
+cores, ratios to the peer, memory beyond the input, how far the results differ, and the exponent
+of growth with size. `--quick` takes smaller sizes, `--huge` adds 100,000,000 votes. Every
+case runs in a process of its own, whose votes are read from disk, and is called once on few
+items before (that loads the machine code; see "cold start" for what it costs).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._measure import _load as system_load
+from benchmarks._measure import _machine as machine
+from labelops.consolidate.crowdlab import crowdlab
+from labelops.consolidate.dawid_skene import dawid_skene
+from labelops.consolidate.majority import majority
+from labelops.measure.agreement import krippendorff_alpha, measure_agreement
+from labelops.measure.jit import numpy_only
+from labelops.measure.votes import compact
+
+ANNOTATORS, CLASSES, PER_ITEM, STEPS = 200, 5, 5, 10
+Case = Callable[[Path], Callable[[], Any]]
+
+
+def make(items: int, place: Path) -> None:
+    """Write five votes on each item by different ones of 200 annotators, and a model's word."""
+    rng = np.random.default_rng(items)
+    truth = rng.integers(0, CLASSES, items)
+    item = np.repeat(np.arange(items, dtype=np.int32), PER_ITEM)
+    first = np.repeat(rng.integers(0, ANNOTATORS, items), PER_ITEM)
+    who = ((first + 37 * np.tile(np.arange(PER_ITEM), items)) % ANNOTATORS).astype(np.int16)
+    accuracy = rng.beta(6, 3, ANNOTATORS)
+    right = rng.random(item.size) < accuracy[who]
+    code = np.where(right, truth[item], rng.integers(0, CLASSES, item.size)).astype(np.int8)
+    probs = rng.dirichlet(np.full(CLASSES, 0.5), items)
+    probs[np.arange(items), truth] += 0.5
+    probs /= probs.sum(axis=1, keepdims=True)
+    for name, array in (("item", item), ("who", who), ("code", code), ("probs", probs)):
+        np.save(place / f"{name}.npy", array)
+
+
+def _votes(place: Path) -> tuple[Any, Any, Any]:
+    return tuple(np.load(place / f"{name}.npy") for name in ("item", "who", "code"))  # type: ignore[return-value]
+
+
+def _size(place: Path) -> dict[str, int]:
+    n_items = len(np.load(place / "probs.npy", mmap_mode="r"))
+    return {"n_items": n_items, "n_annotators": ANNOTATORS, "n_classes": CLASSES}
+
+
+def _frame(place: Path, *, strings: bool) -> pd.DataFrame:
+    columns = zip(("task", "worker", "label"), "twl", _votes(place), strict=True)
+    return pd.DataFrame(
+        {n: np.char.add(p, v.astype(str)).astype(object) if strings else v for n, p, v in columns}
+    )
+
+
+def _coded(frame: pd.DataFrame) -> tuple[list[Any], dict[str, int]]:
+    found = [compact(frame[name].to_numpy()) for name in ("task", "worker", "label")]
+    sizes = dict(zip(("n_items", "n_annotators", "n_classes"), (n for _, n in found), strict=True))
+    return [codes for codes, _ in found], sizes
+
+
+def majority_theirs(place: Path, *, strings: bool = False) -> Callable[[], Any]:
+    from crowdkit.aggregation import MajorityVote
+
+    frame = _frame(place, strings=strings)
+    return lambda: MajorityVote().fit(frame).probas_.to_numpy()
+
+
+def majority_theirs_strings(place: Path) -> Callable[[], Any]:
+    return majority_theirs(place, strings=True)
+
+
+def majority_ours(place: Path) -> Callable[[], Any]:
+    votes, size = _votes(place), _size(place)
+    return lambda: majority(*votes, **size).shares
+
+
+def majority_ours_frame(place: Path, *, strings: bool = False) -> Callable[[], Any]:
+    frame = _frame(place, strings=strings)
+
+    def run() -> Any:
+        codes, size = _coded(frame)
+        return majority(*codes, **size).shares
+
+    return run
+
+
+def majority_ours_strings(place: Path) -> Callable[[], Any]:
+    return majority_ours_frame(place, strings=True)
+
+
+def dawid_skene_theirs(place: Path) -> Callable[[], Any]:
+    from crowdkit.aggregation import DawidSkene
+
+    frame = _frame(place, strings=False)
+    return lambda: (
+        DawidSkene(n_iter=STEPS, tol=-np.inf)
+        .fit(frame)
+        .probas_.sort_index()
+        .sort_index(axis=1)
+        .to_numpy()
+    )
+
+
+_LIKE_THEIRS: dict[str, Any] = {"max_iterations": STEPS, "tolerance": 0.0, "compat": "crowd-kit"}
+
+
+def dawid_skene_ours(place: Path) -> Callable[[], Any]:
+    votes, size = _votes(place), _size(place)
+    return lambda: dawid_skene(*votes, **size, **_LIKE_THEIRS).posterior
+
+
+def dawid_skene_ours_frame(place: Path) -> Callable[[], Any]:
+    frame = _frame(place, strings=False)
+
+    def run() -> Any:
+        codes, size = _coded(frame)
+        return dawid_skene(*codes, **size, **_LIKE_THEIRS).posterior
+
+    return run
+
+
+def _wide(place: Path) -> Any:
+    item, who, code = _votes(place)
+    wide = np.full((item.max() + 1, ANNOTATORS), np.nan)
+    wide[item, who] = code
+    return wide
+
+
+def crowdlab_theirs(place: Path) -> Callable[[], Any]:
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    wide, probs = _wide(place), np.load(place / "probs.npy")
+
+    def run() -> Any:
+        found = get_label_quality_multiannotator(wide, probs, verbose=False)
+        return found["label_quality"]["consensus_quality_score"].to_numpy()
+
+    return run
+
+
+def crowdlab_ours(place: Path) -> Callable[[], Any]:
+    votes, probs = _votes(place), np.load(place / "probs.npy")
+    return lambda: crowdlab(*votes, probs, n_annotators=ANNOTATORS).quality
+
+
+def alpha_theirs(place: Path) -> Callable[[], Any]:
+    """Nominal α from the matrix of annotators × items, as the usual package has it."""
+    wide = _wide(place).T
+
+    def run() -> Any:
+        domain = np.unique(wide[~np.isnan(wide)])
+        counts = (wide.T[..., None] == domain).sum(axis=1)
+        pairs = counts[:, :, None] * counts[:, None, :] - counts[:, None, :] * np.eye(domain.size)
+        seen = (pairs / (np.maximum(counts.sum(axis=1), 2) - 1)[:, None, None]).sum(axis=0)
+        margin = seen.sum(axis=0)
+        chance = (np.outer(margin, margin) - np.diag(margin)) / (margin.sum() - 1)
+        apart = 1 - np.eye(domain.size)
+        return np.array([1 - (seen * apart).sum() / (chance * apart).sum()])
+
+    return run
+
+
+def alpha_ours(place: Path, *, resamples: int = 0) -> Callable[[], Any]:
+    votes, rng = _votes(place), np.random.default_rng(0)
+
+    def run() -> Any:
+        return np.array([krippendorff_alpha(*votes, CLASSES, rng=rng, resamples=resamples).alpha])
+
+    return run
+
+
+def alpha_ours_interval(place: Path) -> Callable[[], Any]:
+    return alpha_ours(place, resamples=1000)
+
+
+def agreement_ours(place: Path) -> Callable[[], Any]:
+    votes, rng = _votes(place), np.random.default_rng(0)
+
+    def run() -> Any:
+        found = measure_agreement(*votes, CLASSES, rng=rng, resamples=1000)
+        return np.array([found.alpha.value])
+
+    return run
+
+
+CASES: dict[str, Case] = {
+    case.__name__: case
+    for case in (
+        majority_theirs, majority_theirs_strings, majority_ours, majority_ours_frame,
+        majority_ours_strings, dawid_skene_theirs, dawid_skene_ours, dawid_skene_ours_frame,
+        crowdlab_theirs, crowdlab_ours, alpha_theirs, alpha_ours, alpha_ours_interval,
+        agreement_ours,
+    )
+}  # fmt: skip
+
+TABLES = (
+    ("Majority (shares, labels, accuracies)", "crowd-kit, frame of integers", "majority_theirs",
+     {"integer codes": "majority_ours", "frame of integers": "majority_ours_frame"}, 10_000_000),
+    ("Majority from strings", "crowd-kit, frame of strings", "majority_theirs_strings",
+     {"frame of strings": "majority_ours_strings"}, 100_000),
+    (f"Dawid–Skene, {STEPS} EM steps", "crowd-kit, frame of integers", "dawid_skene_theirs",
+     {"integer codes": "dawid_skene_ours", "frame of integers": "dawid_skene_ours_frame"},
+     10_000_000),
+    ("CROWDLAB", "cleanlab, matrix", "crowdlab_theirs", {"integer codes": "crowdlab_ours"},
+     100_000),
+    ("Krippendorff's α, nominal", "dense matrix, no interval", "alpha_theirs",
+     {"integer codes, no interval": "alpha_ours",
+      "integer codes, 1000 resamples": "alpha_ours_interval",
+      "four coefficients, 1000 resamples": "agreement_ours"}, 100_000),
+)  # fmt: skip
+
+
+def _child(name: str, way: str, place: Path, repeat: int, out: Path) -> None:
+    """Run one case `repeat` times; print medians and memory, and keep its result."""
+    warnings.simplefilter("ignore")
+    with numpy_only() if way == "numpy" else nullcontext():
+        CASES[name](place.parent / "warm")()
+        run = CASES[name](place)
+        held = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        wall, cpu = [], []
+        peak = 0
+        for _ in range(repeat):
+            started, used = time.perf_counter(), time.process_time()
+            result = run()
+            wall.append(time.perf_counter() - started)
+            cpu.append(time.process_time() - used)
+            peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    np.save(out, np.asarray(result))
+    cost = {"wall": statistics.median(wall), "cpu": statistics.median(cpu)}
+    print(json.dumps(cost | {"extra": max(peak - held, 0) / 1e6}))
+
+
+def _measured(name: str, way: str, place: Path, repeat: int) -> dict[str, float]:
+    print(f"… {name}, {way}, {place.name} items", file=sys.stderr, flush=True)
+    out = place / f"{name}-{way}.npy"
+    return _run(["--child", name, way, str(place), str(repeat), str(out)])
+
+
+def _run(arguments: list[str]) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed_consensus", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr[-4000:])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _table(
+    peer: str, theirs: str, ours: dict[str, str], limit: int, places: list[Path], repeat: int
+) -> str:
+    """Measure one table's cases at all sizes, peer and ours in turn."""
+    lines = [
+        "| input | items | wall s | CPU s | extra MB | times faster, wall (CPU) | differs by |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    costs: dict[str, list[tuple[int, float]]] = {}
+    for place in places:
+        items = int(place.name)
+        base = _measured(theirs, "peer", place, repeat) if items <= limit else None
+        if base:
+            lines.append(_row(peer, items, base, None, ""))
+            costs.setdefault(peer, []).append((items, base["cpu"]))
+        for label, name in ours.items():
+            for way in ("compiled", "numpy"):
+                cost = _measured(name, way, place, repeat)
+                costs.setdefault(f"{label}, {way}", []).append((items, cost["cpu"]))
+                apart = _apart(place, theirs, name, way) if base else ""
+                lines.append(_row(f"{label}, {way}", items, cost, base, apart))
+    growth = [
+        f"{label}: items^{_exponent(points):.2f}" for label, points in costs.items() if points[1:]
+    ]
+    return "\n".join(lines) + "\n\nGrowth of CPU time: " + "; ".join(growth) + "."
+
+
+def _row(
+    label: str, items: int, cost: dict[str, float], base: dict[str, float] | None, apart: str
+) -> str:
+    ratio = f"{base['wall'] / cost['wall']:.1f} ({base['cpu'] / cost['cpu']:.1f})" if base else ""
+    return (
+        f"| {label} | {items:,} | {cost['wall']:.4g} | {cost['cpu']:.4g} | {cost['extra']:.0f} | "
+        f"{ratio} | {apart} |"
+    )
+
+
+def _apart(place: Path, theirs: str, ours: str, way: str) -> str:
+    one, two = np.load(place / f"{theirs}-peer.npy"), np.load(place / f"{ours}-{way}.npy")
+    return f"{np.abs(one - two).max():.0e}"
+
+
+def _exponent(points: list[tuple[int, float]]) -> float:
+    """Slope between the two largest sizes, where overheads no longer count."""
+    (small, before), (large, after) = points[-2:]
+    return math.log(after / before) / math.log(large / small)
+
+
+def _cold_start() -> str:
+    """Seconds of the first call in a new process."""
+    lines = ["| first call of a process | imports s | call s |", "|---|---:|---:|"]
+    with tempfile.TemporaryDirectory(prefix="labelops-bench-") as cache:
+        for label, way in (
+            ("compiled, nothing cached", "compiled"),
+            ("compiled, machine code cached", "compiled"),
+            ("numpy only", "numpy"),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-c", _COLD, way],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=os.environ | {"NUMBA_CACHE_DIR": cache},
+            )
+            imports, call = done.stdout.split()
+            lines.append(f"| {label} | {float(imports):.2f} | {float(call):.2f} |")
+    return "\n".join(lines)
+
+
+_COLD = """
+import sys, time
+started = time.perf_counter()
+import numpy as np
+from contextlib import nullcontext
+from labelops.consolidate import dawid_skene
+from labelops.measure.jit import numpy_only
+imported = time.perf_counter()
+votes = np.arange(1000) // 2, np.arange(1000) % 7, np.arange(1000) % 3
+with numpy_only() if sys.argv[1] == "numpy" else nullcontext():
+    dawid_skene(*votes, n_items=500, n_annotators=7, n_classes=3)
+print(imported - started, time.perf_counter() - imported)
+"""
+
+
+def _huge_child(items: int) -> None:
+    """Make the codes in blocks, run five EM steps, and say the process's largest memory."""
+    rng = np.random.default_rng(0)
+    item = np.repeat(np.arange(items, dtype=np.int32), PER_ITEM)
+    who, code = np.empty(item.size, dtype=np.int16), np.empty(item.size, dtype=np.int8)
+    accuracy = rng.beta(6, 3, ANNOTATORS)
+    for first in range(0, item.size, 1 << 20):
+        block = slice(first, first + (1 << 20))
+        here = item[block]
+        who[block] = rng.integers(0, ANNOTATORS, here.size)
+        right = rng.random(here.size) < accuracy[who[block]]
+        code[block] = np.where(right, here % CLASSES, rng.integers(0, CLASSES, here.size))
+    size = {"n_items": items, "n_annotators": ANNOTATORS, "n_classes": CLASSES}
+    started, used = time.perf_counter(), time.process_time()
+    found = dawid_skene(item, who, code, **size, max_iterations=5)
+    wall, cpu = time.perf_counter() - started, time.process_time() - used
+    right_share = float((found.posterior.argmax(axis=1) == np.arange(items) % CLASSES).mean())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "right": right_share}))
+
+
+def _huge(items: int) -> str:
+    cost = _run(["--huge-child", str(items)])
+    return (
+        f"{items * PER_ITEM:,} votes on {items:,} items, Dawid–Skene, five EM steps: "
+        f"{cost['wall']:.0f} s ({cost['cpu']:.0f} s of all cores), {cost['peak']:.2f} GB at most "
+        f"in the whole process, input included; {cost['right']:.3f} of the labels right."
+    )
+
+
+def main() -> None:
+    """Measure everything and print the tables."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks.speed_consensus")
+    options.add_argument("--quick", action="store_true", help="smaller sizes")
+    options.add_argument("--huge", action="store_true", help="also 100,000,000 votes")
+    options.add_argument("--repeat", type=int, default=3, help="runs of a case; medians are shown")
+    options.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
+    options.add_argument("--huge-child", type=int, help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    if asked.child:
+        name, way, place, repeat, out = asked.child
+        _child(name, way, Path(place), int(repeat), Path(out))
+    elif asked.huge_child:
+        _huge_child(asked.huge_child)
+    else:
+        _report(asked.quick, asked.huge, asked.repeat)
+
+
+def _report(quick: bool, huge: bool, repeat: int) -> None:
+    sizes = (3_000, 10_000, 30_000) if quick else (10_000, 100_000, 1_000_000)
+    print("# Speed of consensus and agreement\n")
+    print(f"{machine()}; median of {repeat}; load {system_load()} at the start.")
+    print(f"{PER_ITEM} votes an item, {ANNOTATORS} annotators, {CLASSES} classes.\n")
+    with tempfile.TemporaryDirectory(prefix="labelops-bench-") as folder:
+        places = [Path(folder) / str(items) for items in sizes]
+        for place, items in zip([Path(folder) / "warm", *places], (300, *sizes), strict=True):
+            place.mkdir()
+            make(items, place)
+        for title, peer, theirs, ours, limit in TABLES:
+            print(
+                f"## {title}\n\n{_table(peer, theirs, ours, limit, places, repeat)}\n", flush=True
+            )
+    print(f"## Cold start\n\n{_cold_start()}\n")
+    if huge:
+        print(f"## Many votes\n\n{_huge(20_000_000)}\n")
+    print(f"Load {system_load()} at the end.")
+
+
+if __name__ == "__main__":
+    main()
