@@ -7,6 +7,8 @@ yet; `judge_annotators` and `anchoring` judge the people.
 
 from __future__ import annotations
 
+from .activation import ActivationClusters, activation_clusters
+from .ambiguity import Ambiguity, ambiguous_items
 from .annotators import Anchoring, anchoring, judge_annotators
 from .crowd_evidence import CrowdEvidence, crowd_evidence
 from .detect import detect_label_errors
@@ -30,32 +32,42 @@ from .findings import (
 )
 from .graph import ExactSearch, NeighbourGraph, nearest_graph, neighbour_votes
 from .label_error_report import LabelErrorReport, Rate
+from .leakage import LabelInText, SplitLeakage, label_in_text, split_leakage
 from .neighbours import NeighbourView, judge_by_neighbours, nearest_labels, neighbour_view
 from .noise import NoiseAudit, audit_noise
 from .out_of_fold import OutOfFold, grouped_folds, out_of_fold_probs
 from .outliers import Outliers, find_outliers, find_outliers_in_class
 from .planted import Planted, Recall, plant, recall
+from .poison import PoisonViews, nearest_ratio, poison_views
 from .review_model import ReviewModel, Reviews
+from .spectral import spectral_signatures
 
 __all__ = [
     "STATUS",
+    "ActivationClusters",
+    "Ambiguity",
     "Anchoring",
     "CrowdEvidence",
     "Disagreement",
     "ErrorBin",
     "ExactSearch",
     "LabelErrorReport",
+    "LabelInText",
     "NeighbourGraph",
     "NeighbourView",
     "NoiseAudit",
     "OutOfFold",
     "Outliers",
     "Planted",
+    "PoisonViews",
     "Precision",
     "Rate",
     "Recall",
     "ReviewModel",
     "Reviews",
+    "SplitLeakage",
+    "activation_clusters",
+    "ambiguous_items",
     "anchoring",
     "audit_noise",
     "calibration_error",
@@ -71,16 +83,21 @@ __all__ = [
     "judge_annotators",
     "judge_by_neighbours",
     "label_conflicts",
+    "label_in_text",
     "near_pairs",
     "near_threshold",
     "nearest_graph",
     "nearest_labels",
+    "nearest_ratio",
     "neighbour_view",
     "neighbour_votes",
     "open_findings",
     "out_of_fold_probs",
     "plant",
+    "poison_views",
     "precision",
     "recall",
+    "spectral_signatures",
+    "split_leakage",
     "suspects",
 ]

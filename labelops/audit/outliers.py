@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from labelops.audit.classes import rows_by_class
 from labelops.audit.graph import NeighbourGraph, codes_for, group_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.intervals import check_share
 
 __all__ = ["Outliers", "find_outliers", "find_outliers_in_class"]
@@ -158,15 +159,9 @@ def find_outliers_in_class(
     far[allowed.sum(axis=1) < np.minimum(classmates, k)] = np.inf
     far[(labels < 0) | (classmates == 0)] = np.nan
     p_values = np.full(len(labels), np.nan)
-    for rows in _rows_by_class(labels):
+    for rows in rows_by_class(labels):
         p_values[rows] = _bulk_p_values(far[rows])
     return Outliers(far, p_values, _quantiles(far), _flag(p_values, risk))
-
-
-def _rows_by_class(labels: IntArray) -> list[IntArray]:
-    order = np.argsort(labels, kind="stable")
-    ends = np.flatnonzero(np.diff(labels[order])) + 1
-    return [rows for rows in np.split(order, ends) if rows.size and labels[rows[0]] >= 0]
 
 
 def _mean_nearest(
