@@ -51,7 +51,7 @@ def some_labels(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def theirs(codes: np.ndarray, probs: np.ndarray, **asked: Any) -> np.ndarray:
-    """What cleanlab finds, ranked or as a mask."""
+    """Give what cleanlab finds, ranked or as a mask."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found: np.ndarray = filters.find_label_issues(codes, probs, n_jobs=1, **asked)
@@ -81,7 +81,7 @@ def check_seed(seed: int) -> None:
             is_theirs(codes, table, scores[(seed + i + j) % len(scores)], **asked)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_every_filter_and_dtype(seed: int) -> None:
     """Mask and ranking are cleanlab's, ties and absent classes included."""
     check_seed(seed)
@@ -219,7 +219,7 @@ def test_cleanlab_collision() -> None:
 
 
 def test_cleanlab_batched_gives_another_answer() -> None:
-    """cleanlab's low-memory mode is neither its own in-memory answer nor ranked; ours is one."""
+    """The low-memory mode of cleanlab is neither its own in-memory answer nor ranked; ours is one."""
     codes, probs = some_labels(7)
     asked = {"filter_by": "low_self_confidence", "return_indices_ranked_by": "self_confidence"}
     whole = theirs(codes, probs, **asked)

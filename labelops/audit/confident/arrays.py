@@ -142,13 +142,15 @@ def top_margins(
             margins = _margins(probs, members, true[enough], k)
             cut = _nth_largest(margins, quota[enough])
             short[enough] = cut <= floor
-            for a in np.flatnonzero(cut > floor):
-                n, at = int(quota[enough[a]]), int(offsets[enough[a]])
-                found = np.flatnonzero(margins[a] >= cut[a])
-                if len(found) > n:
-                    found = _earliest(margins[a], cut[a], n)
-                out_rows[at : at + n] = members[found]
-                out_margins[at : at + n] = margins[a, found]
+            chosen = (margins >= cut[:, None]) & (cut > floor)[:, None]
+            excess = np.count_nonzero(chosen, axis=1) > quota[enough]
+            for a in np.flatnonzero(excess):
+                chosen[a] = _earliest(margins[a], cut[a], int(quota[enough[a]]))
+            pair, place = np.nonzero(chosen)
+            before = np.searchsorted(pair, pair)  # Where each pair's run begins.
+            at = offsets[enough][pair] + np.arange(len(pair)) - before
+            out_rows[at] = members[place]
+            out_margins[at] = margins[pair, place]
 
 
 def _margins(
@@ -169,7 +171,8 @@ def _nth_largest(table: NDArray[np.float64], n: NDArray[np.int64]) -> NDArray[np
     return np.array([np.partition(t, width - c)[width - c] for t, c in zip(table, n, strict=True)])
 
 
-def _earliest(margin: NDArray[np.float64], cut: float, n: int) -> NDArray[np.intp]:
-    """Give the n rows of largest margin, the earlier ones of those that tie at the cut."""
-    above = np.flatnonzero(margin > cut)
-    return np.sort(np.concatenate([above, np.flatnonzero(margin == cut)[: n - len(above)]]))
+def _earliest(margin: NDArray[np.float64], cut: float, n: int) -> NDArray[np.bool_]:
+    """Mark the n rows of largest margin, the earlier ones of those that tie at the cut."""
+    chosen = np.asarray(margin > cut)
+    chosen[np.flatnonzero(margin == cut)[: n - np.count_nonzero(chosen)]] = True
+    return chosen

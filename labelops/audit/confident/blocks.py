@@ -36,7 +36,7 @@ class ProbBlocks(Protocol):
 def blocks_of(source: ProbBlocks) -> Iterator[tuple[int, int]]:
     """Say of each block its first row and the row after its last."""
     starts = [int(start) for start in source.starts]
-    ends = [*starts[1:], int(source.shape[0])]
+    ends = [*starts[1:], int(source.shape[0])][: len(starts)]
     return iter(zip(starts, ends, strict=True))
 
 

@@ -128,7 +128,7 @@ def find_label_issues(
         Labels outside the classes, arrays of different length, or options that do not fit.
     TableError
         A row holds NaN or a negative number or does not sum to 1, within 1e-6 a class (and
-        1e-3 for float16); the first one is named.
+        1e-3 for float16); the first one, of its block, is named.
 
     Notes
     -----

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelops.measure.codes import FloatArray, IntArray
 
-__all__ = ["Cells", "Quotas", "add_cells", "calibrated", "cells_of", "dense", "quotas"]
+__all__ = ["Cells", "Quotas", "add_cells", "calibrated", "confident_cells", "dense", "quotas"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,24 @@ class Quotas:
     by_class: IntArray
 
 
-def cells_of(at: IntArray, classes: int) -> Cells:
-    """Count cells.
+def confident_cells(codes: NDArray[np.int32], guess: NDArray[np.int32], classes: int) -> Cells:
+    """Count how many items of each given class are confidently of each class; -1 is neither.
 
     Examples
     --------
-    >>> cells_of(np.array([3, 0, 3]), 2)
+    >>> codes, guess = (np.array(x, dtype=np.int32) for x in ([1, 0, 1, 0], [1, 0, 1, -1]))
+    >>> confident_cells(codes, guess, 2)
     Cells(at=array([0, 3]), count=array([1, 2]))
     """
-    if classes * classes > 8 * len(at) + 1024:
-        found, count = np.unique(at, return_counts=True)
+    size = classes * classes
+    at = codes.astype(np.int64)
+    at *= classes
+    at += guess
+    at[guess < 0] = size  # One cell more, for rows that count nowhere.
+    if size > 8 * len(at) + 1024:
+        found, count = np.unique(at[at < size], return_counts=True)
         return Cells(found.astype(np.int64), count.astype(np.int64))
-    table = np.bincount(at, minlength=classes * classes)
+    table = np.bincount(at, minlength=size)[:size]
     found = np.flatnonzero(table)
     return Cells(found.astype(np.int64), table[found].astype(np.int64))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from labelops.measure.jit import kernel
 
-__all__ = ["gather", "survey", "top_margins"]
+__all__ = ["gather", "survey", "survey_narrow", "top_margins"]
 
 _REORDERED = frozenset({"reassoc", "nsz"})  # Sums in any order; NaN stays NaN.
 
@@ -146,6 +146,63 @@ def survey(
                             if not whole_row:
                                 break
                 guess[i] = chosen if whole_row and found > 1 else first
+    return doubts
+
+
+@kernel()
+def survey_narrow(
+    probs: NDArray[Any],
+    bits: NDArray[Any],
+    codes: NDArray[np.int32],
+    limits: NDArray[Any],
+    lowest: Any,
+    most: Any,
+    slack: float,
+    whole_row: bool,
+    other: NDArray[Any],
+    rival: NDArray[np.int32],
+    guess: NDArray[np.int32],
+    doubt: NDArray[np.bool_],
+) -> int:
+    """Do what `survey` does, in one loop over the classes: faster where they are few."""
+    zero = lowest & (lowest ^ lowest)
+    doubts = 0
+    K = bits.shape[1]
+    for i in range(codes.size):
+        y = codes[i]
+        seen = zero
+        own = best = sure = ~zero
+        at = first = -1
+        found = 0
+        total = 0.0
+        for k in range(K):
+            v = bits[i, k]
+            seen |= v
+            total += probs[i, k]
+            if k == y:
+                own = v
+            elif v > best:
+                best = v
+                at = k
+            if v >= limits[k]:
+                found += 1
+                if v > sure:
+                    sure = v
+                    first = k
+        top = max(own, best)
+        if seen < 0 or top > most or not abs(total - 1.0) <= slack:
+            doubt[i] = True
+            doubts += 1
+            continue
+        other[i] = max(best, zero)
+        chosen = at
+        if own > best or (own == best and y < at):
+            chosen = y
+        rival[i] = at if best >= own else -1
+        guess[i] = -1
+        if y >= 0 and found > 0:
+            all_rows = top >= limits[chosen] or (whole_row and found > 1)
+            guess[i] = chosen if all_rows else first
     return doubts
 
 

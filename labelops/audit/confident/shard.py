@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.confident import arrays, kernels
 from labelops.audit.confident.blocks import as_table, check_rows, int_codes, slack, working
 from labelops.audit.confident.candidates import candidates
-from labelops.audit.confident.joint import cells_of
+from labelops.audit.confident.joint import confident_cells
 from labelops.audit.confident.rounds import Partial, Round
 from labelops.audit.confident.scores import adjusted_margin, entropy_quality, shift_of
 from labelops.audit.confident.sums import EDGE, limits_of
@@ -32,16 +32,15 @@ class Engine:
 
     gather: Callable[..., bool]
     survey: Callable[..., int]
-    top_margins: Callable[..., None]
     block: int
-    compiled: bool
 
 
-def engine() -> Engine:
+def engine(classes: int) -> Engine:
     """Choose compiled loops where there are any."""
     if can_compile():
-        return Engine(kernels.gather, kernels.survey, kernels.top_margins, 1 << 20, True)
-    return Engine(arrays.gather, arrays.survey, arrays.top_margins, 1 << 18, False)
+        survey = kernels.survey_narrow if classes < 32 else kernels.survey
+        return Engine(kernels.gather, survey, 1 << 20)
+    return Engine(arrays.gather, arrays.survey, 1 << 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Facts:
 
 
 def gathered(
-    table: NDArray[Any], codes: NDArray[np.int32]
+    table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0
 ) -> tuple[NDArray[Any], tuple[IntArray, IntArray, IntArray]]:
     """Take every label's own probability, and each class's exact sum (high, low, count).
 
@@ -81,8 +80,8 @@ def gathered(
     TableError
         One is no probability.
     """
-    use = engine()
     N, K = table.shape
+    use = engine(K)
     own = np.zeros(N, dtype=working(table[:0]).dtype)
 
     def job(first: int, last: int) -> tuple[bool, tuple[IntArray, ...]]:
@@ -96,19 +95,19 @@ def gathered(
     block = max(1, min(1 << 18, 16 * use.block // K))
     parts = in_threads(job, N, block=block)
     if not all(fit for fit, _ in parts):
-        _refuse(table)
+        _refuse(table, first_row)
     zeros = np.zeros(K, dtype=np.int64)
     high, low, count = (sum((s[i] for _, s in parts), start=zeros) for i in range(3))
     return own, (high, low, count)
 
 
-def _refuse(table: NDArray[Any]) -> None:
+def _refuse(table: NDArray[Any], first_row: int) -> None:
     """Find the first bad row of a table that has one."""
     step = max(1, (1 << 20) // table.shape[1])
     allowed = slack(table.dtype, table.shape[1])
     for first in range(0, len(table), step):
         rows = table[first : first + step]
-        check_rows(rows, np.arange(first, first + len(rows)), allowed)
+        check_rows(rows, first_row + np.arange(first, first + len(rows)), allowed)
 
 
 def surveyed(
@@ -141,8 +140,8 @@ def surveyed(
     TableError
         A row is no probabilities; the first one is named.
     """
-    use = engine()
     N, K = table.shape
+    use = engine(K)
     dtype = own.dtype
     integer = np.int32 if dtype.itemsize == 4 else np.int64
     least = limits_of(limits, dtype)
@@ -254,7 +253,7 @@ class Shard:
         self, table: NDArray[Any]
     ) -> tuple[NDArray[Any], tuple[IntArray, IntArray, IntArray]]:
         if self._own is None or self._sums is None:
-            self._own, self._sums = gathered(table, self.codes(table))
+            self._own, self._sums = gathered(table, self.codes(table), self.first_row)
         return self._own, self._sums
 
     def facts(self, table: NDArray[Any], thresholds: FloatArray) -> Facts:
@@ -268,17 +267,12 @@ class Shard:
         return self._facts[1]
 
     def _joint(self, codes: NDArray[np.int32], facts: Facts, classes: int) -> Partial:
-        sure = facts.guess >= 0
-        cells = cells_of(codes[sure].astype(np.int64) * classes + facts.guess[sure], classes)
-        off = np.count_nonzero(facts.differs(codes) & sure & (facts.guess != codes))
+        counts = np.bincount(codes + 1, minlength=classes + 1)[1:].astype(np.int64)
+        cells = confident_cells(codes, facts.guess, classes)
+        away = (facts.guess >= 0) & (facts.guess != codes)
+        off = int(np.count_nonzero(away & facts.differs(codes)))
         return Partial(
-            "joint",
-            self.first_row,
-            len(codes),
-            np.bincount(codes[codes >= 0], minlength=classes).astype(np.int64),
-            at=cells.at,
-            count=cells.count,
-            off=int(off),
+            "joint", self.first_row, len(codes), counts, at=cells.at, count=cells.count, off=off
         )
 
     def _mark(
