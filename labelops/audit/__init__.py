@@ -40,6 +40,7 @@ from .outliers import Outliers, find_outliers, find_outliers_in_class
 from .planted import Planted, Recall, plant, recall
 from .poison import PoisonViews, nearest_ratio, poison_views
 from .review_model import ReviewModel, Reviews
+from .slices import Slices, SpuriousAttributes, spurious_attributes, underperforming_slices
 from .spectral import spectral_signatures
 
 __all__ = [
@@ -65,7 +66,9 @@ __all__ = [
     "Recall",
     "ReviewModel",
     "Reviews",
+    "Slices",
     "SplitLeakage",
+    "SpuriousAttributes",
     "activation_clusters",
     "ambiguous_items",
     "anchoring",
@@ -99,5 +102,7 @@ __all__ = [
     "recall",
     "spectral_signatures",
     "split_leakage",
+    "spurious_attributes",
     "suspects",
+    "underperforming_slices",
 ]
