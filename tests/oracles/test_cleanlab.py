@@ -219,7 +219,7 @@ def test_cleanlab_collision() -> None:
 
 
 def test_cleanlab_batched_gives_another_answer() -> None:
-    """The low-memory mode of cleanlab is neither its own in-memory answer nor ranked; ours is one."""
+    """The low-memory mode of cleanlab gives neither its in-memory answer nor a ranking."""
     codes, probs = some_labels(7)
     asked = {"filter_by": "low_self_confidence", "return_indices_ranked_by": "self_confidence"}
     whole = theirs(codes, probs, **asked)
