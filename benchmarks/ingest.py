@@ -46,8 +46,9 @@ def labelops(clock: Clock, rows: int, place: Path, folder: Path) -> None:
     """Take the file in, and then once more as a new opener would: nothing is new."""
     from labelops.app import open_app
 
-    for name in ("labelops.toml", "items.csv"):
-        (folder / name).symlink_to(place / name)
+    # The settings are copied: the workspace is made beside them, and each run starts with none.
+    (folder / "labelops.toml").write_text((place / "labelops.toml").read_text())
+    (folder / "items.csv").symlink_to(place / "items.csv")
     app = open_app(folder)
     with clock.step("ingest", rows):
         first = app.ingest()["messages"]

@@ -47,6 +47,9 @@ _ATTEMPTS = 5
 _SLICE = 50_000
 """Rows turned into Arrow, and written as one row group, at a time: bounds an append's memory."""
 
+_POOL = pa.system_memory_pool()
+"""Where Arrow holds rows on their way: its own pool would keep the memory when they are gone."""
+
 _DAMAGED = "restore the folder from a backup, or move it away and collect again"
 
 
@@ -136,8 +139,15 @@ class DeltaTables:
             if delta is None:
                 return empty(spec)[names]
             files = delta.to_pyarrow_dataset(filesystem=self._filesystem(spec))
-            rows = files.to_table(columns=names, filter=condition)
-        return frame_of_arrow(wanted, rows)
+            scan = files.scanner(
+                columns=names,
+                filter=condition,
+                batch_readahead=4,
+                fragment_readahead=2,
+                memory_pool=_POOL,
+            )
+            parts = [frame_of_arrow(wanted, part) for part in _parts(scan)]
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def _filesystem(self, spec: TableSpec) -> pa_fs.FileSystem | None:
         """Return how Arrow reads a local table's files; None leaves a bucket's to Delta.
@@ -330,7 +340,9 @@ def arrow_table(spec: TableSpec, frame: pd.DataFrame, first: int = 0) -> pa.Tabl
     for column in spec.columns:
         values = frame[column.name]
         try:
-            arrays.append(pa.array(values, type=_ARROW[column.type], from_pandas=True))
+            arrays.append(
+                pa.array(values, type=_ARROW[column.type], from_pandas=True, memory_pool=_POOL)
+            )
         except UnicodeEncodeError:
             row = next(i for i, v in enumerate(values) if v is not None and not _is_utf8(v))
             raise TableError(
@@ -355,6 +367,20 @@ def frame_of_arrow(columns: Sequence[Column], rows: pa.Table) -> pd.DataFrame:
     """Turn Arrow columns into pandas with the declared dtypes."""
     series = {column.name: _series(column, rows[column.name]) for column in columns}
     return pd.DataFrame(series, index=pd.RangeIndex(rows.num_rows))
+
+
+def _parts(scan: ds.Scanner) -> Iterator[pa.Table]:
+    """Yield what is read in a few large parts: Arrow never holds all rows beside pandas."""
+    waiting: list[pa.RecordBatch] = []
+    rows, whole = 0, True
+    for batch in scan.to_batches():
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= 2 * _SLICE:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows, whole = [], 0, False
+    if waiting or whole:
+        yield pa.Table.from_batches(waiting, schema=scan.projected_schema)
 
 
 def _series(column: Column, cells: pa.ChunkedArray) -> pd.Series:

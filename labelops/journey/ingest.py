@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -15,7 +15,7 @@ from ..ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
 from ..kinds import kind_of
 from ..ports import BatchObjects, Objects, Source
 from ..state import Workspace, load, say
-from ..tables import ITEMS, newest
+from ..tables import ITEMS, empty, newest
 
 __all__ = ["Intake", "ingest"]
 
@@ -41,7 +41,7 @@ class Intake:
 def ingest(
     workspace: Workspace, intakes: Sequence[Intake], *, now: datetime, revise: bool = False
 ) -> dict[str, Ingested]:
-    """Take all rows of all sources into the items table, or none of any; by source's name.
+    """Take all rows of all sources into the items table, or none of any.
 
     Parameters
     ----------
@@ -50,6 +50,11 @@ def ingest(
     now : datetime
     revise : bool
         Take another payload under a known key as its next revision.
+
+    Returns
+    -------
+    mapping of source's name to Ingested
+        What was found; without the rows, which are in the table.
 
     Raises
     ------
@@ -72,6 +77,7 @@ def ingest(
         )
         known += _gold_events(took.new, raw, intake.gold, workspace)
         found[intake.source.name] = took
+        del raw
         if len(intakes) > 1:
             items = newest(ITEMS, pd.concat([items, took.new], ignore_index=True))
     stored = _files_of(state.items)
@@ -80,9 +86,12 @@ def ingest(
         _store_payloads(workspace, intake.source, wanted, held)
     # Known answers first: a run killed in between finds the items new, and says both again.
     say(state, known, now)
-    every = [took.new for took in found.values()]
-    workspace.tables.append("items", pd.concat(every, ignore_index=True) if every else items[:0])
-    return found
+    every = [took.new for took in found.values() if len(took.new)]
+    if every:
+        new = every[0] if len(every) == 1 else pd.concat(every, ignore_index=True)
+        workspace.tables.append("items", new)
+    # The rows are in the table now; who keeps the counts should not keep them too.
+    return {name: replace(took, new=empty(ITEMS)) for name, took in found.items()}
 
 
 _HELD = 64_000_000
@@ -109,7 +118,8 @@ def _no_rows() -> pd.DataFrame:
 
 def _files_of(items: pd.DataFrame) -> set[str]:
     """Return the files that items refer to; there are none of texts."""
-    files = ~items["media_type"].str.startswith("text/").to_numpy(dtype=bool)
+    # Not by `.str`: pandas ties the frame to it in a circle, which keeps all rows for a while.
+    files = [not media.startswith("text/") for media in items["media_type"]]
     return {uri for uri in items.loc[files, "payload"] if uri.startswith("object:")}
 
 
@@ -141,7 +151,8 @@ def _gold_events(
     """Return an event for every item whose owner gave a known answer."""
     if not column:
         return []
-    if not raw["attributes"].str.contains(f"{canonical_json(column)}:", regex=False).any():
+    name = f"{canonical_json(column)}:"
+    if not any(name in text for text in raw["attributes"]):
         raise SourceError(
             "there is no such column for `gold`; correct the name or leave it out",
             file=str(raw["file"].iloc[0]),
