@@ -40,9 +40,13 @@ class Step:
 
 @dataclass
 class Clock:
-    """Times the steps of a run; a step that is taken several times is added up."""
+    """Times the steps of a run; a step that is taken several times is added up.
+
+    `notes` are sentences for under the table: what a run came to, where it may come to less.
+    """
 
     steps: dict[str, Step] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str, rows: int) -> Iterator[None]:
@@ -83,6 +87,7 @@ class Plan:
 class _Run:
     steps: dict[str, Step]
     peak: float
+    notes: list[str]
 
 
 def main(plan: Plan, describe: str, prepare: Callable[[int, Path], None] | None = None) -> None:
@@ -112,6 +117,8 @@ def main(plan: Plan, describe: str, prepare: Callable[[int, Path], None] | None 
             found[rows] = {name: [turn[name] for turn in turns] for name in plan.ours}
     print(_table(plan, found[asked.rows]))
     print("\n" + _growth(plan, found))
+    for notes in _notes(found):
+        print(f"\n{notes}")
     print(f"\nload {_load()} at the end")
 
 
@@ -123,7 +130,7 @@ def _measured(module: str, name: str, rows: int, place: Path) -> _Run:
     if done.returncode:
         raise SystemExit(done.stderr[-4000:])
     said = json.loads(done.stdout.splitlines()[-1])
-    return _Run({s["name"]: Step(**s) for s in said["steps"]}, said["peak"])
+    return _Run({s["name"]: Step(**s) for s in said["steps"]}, said["peak"], said["notes"])
 
 
 def _as_child(module: str, name: str, rows: str, place: str) -> None:
@@ -132,7 +139,14 @@ def _as_child(module: str, name: str, rows: str, place: str) -> None:
         clock = Clock()
         measured(clock, int(rows), Path(place), Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"steps": [asdict(s) for s in clock.steps.values()], "peak": peak}))
+    steps = [asdict(s) for s in clock.steps.values()]
+    print(json.dumps({"steps": steps, "peak": peak, "notes": clock.notes}))
+
+
+def _notes(found: dict[int, dict[str, list[_Run]]]) -> list[str]:
+    """Return what runs noted, each sentence once."""
+    runs = (run for sizes in found.values() for every in sizes.values() for run in every)
+    return list(dict.fromkeys(note for run in runs for note in run.notes))
 
 
 def _table(plan: Plan, runs: dict[str, list[_Run]]) -> str:
@@ -140,6 +154,7 @@ def _table(plan: Plan, runs: dict[str, list[_Run]]) -> str:
         step: (name, _median(every, step))
         for name, every in runs.items()
         for step in every[0].steps
+        if all(step in run.steps for run in every)
     }
     lines = [
         "| step | rows | wall s | CPU s | rows/s | peak GB of its process | wall, relative to |",
@@ -171,6 +186,8 @@ def _growth(plan: Plan, found: dict[int, dict[str, list[_Run]]]) -> str:
     ]
     for name in plan.ours:
         for step in found[sizes[-1]][name][0].steps:
+            if not all(step in run.steps for n in sizes for run in found[n][name]):
+                continue
             cost = [_median(found[n][name], step).cpu for n in sizes]
             power = math.log(cost[-1] / cost[0]) / math.log(sizes[-1] / sizes[0])
             shown = " | ".join(f"{c:.2f}" for c in cost)
