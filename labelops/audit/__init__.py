@@ -24,6 +24,7 @@ from .confident import (
 )
 from .crowd_evidence import CrowdEvidence, crowd_evidence
 from .detect import detect_label_errors
+from .directed import DirectedConfusions, directed_confusions
 from .duplicates import (
     Disagreement,
     duplicate_clusters,
@@ -61,6 +62,7 @@ __all__ = [
     "Ambiguity",
     "Anchoring",
     "CrowdEvidence",
+    "DirectedConfusions",
     "Disagreement",
     "ErrorBin",
     "ExactSearch",
@@ -93,6 +95,7 @@ __all__ = [
     "calibration_error",
     "crowd_evidence",
     "detect_label_errors",
+    "directed_confusions",
     "duplicate_clusters",
     "duplicate_conflicts",
     "find_label_issues",

@@ -58,8 +58,6 @@ def poison_views(
     codes: ArrayLike,
     graph: NeighbourGraph,
     groups: ArrayLike | None = None,
-    *,
-    rng: np.random.Generator,
 ) -> PoisonViews:
     """Look at labels for flips, targeted flips, backdoors and flipped subpopulations.
 
@@ -73,7 +71,6 @@ def poison_views(
         With 50 neighbours or more.
     groups : (N,) array-like, optional
         Leakage groups; an item's own group does not vouch for it.
-    rng : numpy.random.Generator
 
     Raises
     ------
@@ -93,7 +90,7 @@ def poison_views(
     >>> codes = np.repeat([0, 1], 60)
     >>> points = rng.normal(size=(120, 4)) + 6 * codes[:, None]
     >>> codes[5] = 1
-    >>> views = poison_views(points, codes, nearest_graph(points, metric="euclidean"), rng=rng)
+    >>> views = poison_views(points, codes, nearest_graph(points, metric="euclidean"))
     >>> int(views.neighbours.argmin()), int(views.ratio.argmin())
     (5, 5)
     """
@@ -102,7 +99,7 @@ def poison_views(
         judge_by_neighbours(votes, codes).scores,
         _shares(-nearest_ratio(graph, codes, groups)),
         _shares(-spectral_signatures(features, codes)),
-        _shares(activation_clusters(features, codes, rng=rng).scores),
+        _shares(activation_clusters(features, codes).scores),
     )
 
 

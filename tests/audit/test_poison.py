@@ -32,7 +32,7 @@ def _digits(bad: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_poison_ranks_low(bad: str) -> None:
     """Neighbours ≥ .95 on both; the ratio on targeted flips, the two others on the trigger."""
     X, codes, poisoned = _digits(bad)
-    views = poison_views(X, codes, nearest_graph(X), rng=np.random.default_rng(1))
+    views = poison_views(X, codes, nearest_graph(X))
     assert roc_auc_score(poisoned, -views.neighbours) >= 0.95
     if bad == "targeted":
         assert roc_auc_score(poisoned, -views.ratio) >= 0.97
@@ -44,7 +44,7 @@ def test_poison_ranks_low(bad: str) -> None:
 def test_neighbours_are_those_of_the_exact_view() -> None:
     """The rank sum from the shared graph is the one of `neighbour_view`."""
     X, codes, _ = _digits("targeted")
-    views = poison_views(X, codes, nearest_graph(X), rng=np.random.default_rng(1))
+    views = poison_views(X, codes, nearest_graph(X))
     assert views.neighbours == pytest.approx(neighbour_view(X, codes).scores, abs=2e-3)
 
 
@@ -62,7 +62,7 @@ def test_smuggled_items_are_the_smaller_half() -> None:
     y = np.repeat([0, 1], 200)
     X = rng.normal(size=(400, 5))
     X[:20] += 12
-    found = activation_clusters(X, y, rng=rng)
+    found = activation_clusters(X, y)
     assert found.scores[:20] == pytest.approx(0.1)
     assert found.smaller[0] == pytest.approx(0.1)
     assert found.apart[0] > 0.7 > 0.5 > found.apart[1]
@@ -83,18 +83,17 @@ def test_few_items_and_missing_labels(N: int) -> None:
     X = np.ones((N, 3))
     graph = nearest_graph(X, 50)
     for codes in (np.zeros(N, dtype=int), np.full(N, -1)):
-        views = poison_views(X, codes, graph, rng=np.random.default_rng(0))
+        views = poison_views(X, codes, graph)
         assert views.ratio.shape == views.clusters.shape == (N,)
         assert np.isnan(views.neighbours).all() == (codes.max(initial=-1) < 0 or N < 2)
 
 
 def test_malformed_input_is_refused() -> None:
     """Lengths and features that cannot be."""
-    rng = np.random.default_rng(0)
     with pytest.raises(UsageError, match="finite"):
         spectral_signatures([[np.inf]], [0])
     with pytest.raises(UsageError, match="1 rows of features for 2 codes"):
-        activation_clusters([[1.0]], [0, 1], rng=rng)
+        activation_clusters([[1.0]], [0, 1])
     with pytest.raises(UsageError, match="directions"):
         spectral_signatures([[1.0]], [0], directions=0)
     with pytest.raises(UsageError, match="3 codes for 1"):
