@@ -24,7 +24,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_probs
 from labelops.measure.votes import Votes, pack_votes
 
-from ._crowdlab_kernels import Trust, blend
+from ._crowdlab_kernels import Trust, VoteSums, blend, counts_of, pair_sums, top, vote_sums
 from .majority import vote_counts
 
 __all__ = ["Crowdlab", "crowdlab"]
@@ -131,58 +131,50 @@ def crowdlab(
         n_classes=model.shape[1],
         repeats="last",
     )
-    ballots = _Ballots.of(votes)
+    ballots = _Ballots.of(votes, model)
     if not (ballots.votes > 1).any():
         raise UsageError(
             "CROWDLAB: no item has two votes, so nothing says what a vote is worth; "
             "collect second votes or use consolidate_with_model"
         )
     most, agreed = _majority(ballots, model), _pair_agreement(ballots)
-    first = blend(votes, model, _trust(ballots, agreed, model, most))
+    first = blend(votes, model, _trust(ballots, agreed, most))
     labels = _best(first, most)
-    trust = _trust(ballots, agreed, model, labels)
+    trust = _trust(ballots, agreed, labels)
     return _result(ballots, blend(votes, model, trust), labels, trust)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ballots:
-    """The votes, one row each, and their counts by item and class."""
+    """The votes, their counts by item and class, and the model's first choice."""
 
-    items: IntArray
-    annotators: IntArray
-    codes: IntArray
+    packed: Votes
     counts: FloatArray
     votes: IntArray
-    n_annotators: int
+    chosen: IntArray
 
     @classmethod
-    def of(cls, votes: Votes) -> _Ballots:
-        items, codes = votes.items, votes.codes.astype(np.int64)
-        counts = vote_counts(items, codes, votes.n_items, votes.n_classes)
-        who = votes.annotators.astype(np.int64)
-        return cls(items, who, codes, counts, votes.per_item, votes.n_annotators)
+    def of(cls, votes: Votes, model: FloatArray) -> _Ballots:
+        return cls(votes, counts_of(votes), votes.per_item, top(model)[0])
 
-    def by_annotator(self, value: FloatArray | BoolArray | IntArray) -> FloatArray:
-        """Sum up a value of each vote over each annotator's votes."""
-        total = np.bincount(self.annotators, weights=value, minlength=self.n_annotators)
-        return np.asarray(total, dtype=np.float64)
+    def per_person(self, cells: FloatArray) -> FloatArray:
+        """Sum over the classes of each annotator's cells."""
+        return np.asarray(cells.reshape(self.packed.n_annotators, -1).sum(axis=1))
 
 
 def _majority(ballots: _Ballots, model: FloatArray) -> IntArray:
     """Most votes; of those most probable; of those rarest; of those by the best voters."""
     counts = ballots.counts
-    labels = np.asarray(counts.argmax(axis=1), dtype=np.int64)
-    most = counts[np.arange(len(counts)), labels]
-    tied = np.flatnonzero((counts == most[:, None]).sum(axis=1) > 1)
+    labels, several = top(counts)
+    tied = np.flatnonzero(several)
     if not tied.size:
         return labels
-    clear = np.ones(len(counts), dtype=np.bool_)
-    clear[tied] = False
-    left = _keep_best(counts[tied] == most[tied, None], model[tied])
+    most = counts[tied, labels[tied]]
+    left = _keep_best(counts[tied] == most[:, None], model[tied])
     left = _keep_best(left, np.broadcast_to(-counts.sum(axis=0), left.shape))
     open_ = np.flatnonzero(left.sum(axis=1) > 1)
     if open_.size:
-        quality = _voter_quality(ballots, labels, clear)
+        quality = _voter_quality(ballots, labels, ~several)
         left[open_] = _keep_best(left[open_], _voters_mean(ballots, quality)[tied[open_]])
     labels[tied] = left.argmax(axis=1)
     return labels
@@ -196,24 +188,23 @@ def _keep_best(left: BoolArray, score: FloatArray) -> BoolArray:
 
 def _voter_quality(ballots: _Ballots, labels: IntArray, clear: BoolArray) -> FloatArray:
     """How often each annotator votes as a clear majority does; the mean of them if unknown."""
-    seen = ballots.by_annotator(clear[ballots.items])
-    right = ballots.by_annotator(clear[ballots.items] & (labels[ballots.items] == ballots.codes))
-    return _mean_where_missing(_ratio(right, seen))
+    items, who = ballots.packed.items, ballots.packed.annotators
+    known = clear[items]
+    people = ballots.packed.n_annotators
+    seen = np.bincount(who[known], minlength=people)
+    known &= labels[items] == ballots.packed.codes
+    return _mean_where_missing(_ratio(np.bincount(who[known], minlength=people), seen))
 
 
 def _voters_mean(ballots: _Ballots, quality: FloatArray) -> FloatArray:
     """Mean quality of those who voted for each class of each item."""
-    total = vote_counts(
-        ballots.items,
-        ballots.codes,
-        len(ballots.counts),
-        ballots.counts.shape[1],
-        quality[ballots.annotators],
-    )
+    votes = ballots.packed
+    held = quality[votes.annotators]
+    total = vote_counts(votes.items, votes.codes, votes.n_items, votes.n_classes, held)
     return _ratio(total, ballots.counts)
 
 
-def _ratio(part: FloatArray, whole: FloatArray | IntArray) -> FloatArray:
+def _ratio(part: FloatArray | IntArray, whole: FloatArray | IntArray) -> FloatArray:
     """Divide, with NaN where there is nothing to divide by."""
     out = np.full(part.shape, np.nan)
     np.divide(part, whole, out=out, where=whole > 0)
@@ -230,21 +221,20 @@ def _mean_where_missing(values: FloatArray) -> FloatArray:
 def _pair_agreement(ballots: _Ballots) -> FloatArray:
     """Share of each annotator's pairs of votes with others on an item that agree."""
     # An item counts by the votes it has beside the annotator's own.
-    others = ballots.votes[ballots.items] - 1
-    same = ballots.counts[ballots.items, ballots.codes] - 1
-    return _mean_where_missing(_ratio(ballots.by_annotator(same), ballots.by_annotator(others)))
+    same, others = pair_sums(ballots.packed, ballots.counts)
+    return _mean_where_missing(_ratio(ballots.per_person(same), ballots.per_person(others)))
 
 
-def _trust(ballots: _Ballots, agreed: FloatArray, model: FloatArray, labels: IntArray) -> Trust:
+def _trust(ballots: _Ballots, agreed: FloatArray, labels: IntArray) -> Trust:
     """Weights of the model and the annotators, given a consensus."""
-    n_classes = model.shape[1]
+    n_classes = ballots.packed.n_classes
     shared = ballots.votes > 1
     agreement = _agreement(ballots, labels)
     hit = float(agreement[shared].mean())
     consensus = labels[shared]
     commonest = np.bincount(consensus, minlength=n_classes).argmax()
     base = max(float((consensus != commonest).mean()), _LEAST)
-    error = float((model[shared].argmax(axis=1) != consensus).mean())
+    error = float((ballots.chosen[shared] != consensus).mean())
     per_item = ballots.votes[ballots.votes > 0].mean()
     weight = max(1 - error / base, _LEAST) * float(np.sqrt(per_item))
     annotators = np.maximum(1 - (1 - agreed) / base, _LEAST)
@@ -257,22 +247,19 @@ def _agreement(ballots: _Ballots, labels: IntArray) -> FloatArray:
 
 def _best(posterior: FloatArray, most: IntArray) -> IntArray:
     """Take the most believed class; where several are, the majority's."""
-    best = np.asarray(posterior.argmax(axis=1), dtype=np.int64)
-    top = posterior[np.arange(best.size), best]
-    tied = (posterior == top[:, None]).sum(axis=1) > 1
-    return np.where(tied, most, best)
+    best, several = top(posterior)
+    return np.where(several, most, best)
 
 
 def _result(ballots: _Ballots, posterior: FloatArray, labels: IntArray, trust: Trust) -> Crowdlab:
     quality = posterior[np.arange(labels.size), labels]
-    right = labels[ballots.items] == ballots.codes
-    votes = np.bincount(ballots.annotators, minlength=ballots.n_annotators).astype(np.int64)
-    shared = ballots.votes[ballots.items] > 1
-    believed = _ratio(ballots.by_annotator(posterior[ballots.items, ballots.codes]), votes)
-    among = _ratio(ballots.by_annotator(right & shared), ballots.by_annotator(shared))
+    sums = vote_sums(ballots.packed, labels, posterior, quality)
+    given = ballots.per_person(sums.given)
+    among = _ratio(ballots.per_person(sums.right_shared), ballots.per_person(sums.shared))
     # The weight of all annotators of a mean item, as if every one were equally often there.
-    people = trust.annotators[votes > 0].mean() * ballots.votes[ballots.votes > 0].mean()
+    people = trust.annotators[given > 0].mean() * ballots.votes[ballots.votes > 0].mean()
     model = trust.model / (trust.model + people)
+    believed = _ratio(ballots.per_person(sums.believed), given)
     return Crowdlab(
         labels,
         quality,
@@ -280,26 +267,20 @@ def _result(ballots: _Ballots, posterior: FloatArray, labels: IntArray, trust: T
         ballots.votes,
         posterior,
         model * believed + (1 - model) * among,
-        _ratio(ballots.by_annotator(right), votes),
-        votes,
-        _worst_class(ballots, right, quality),
+        _ratio(ballots.per_person(sums.right), given),
+        given.astype(np.int64),
+        _worst_class(sums, ballots.packed.n_classes),
         trust.model,
         trust.annotators,
     )
 
 
-def _worst_class(ballots: _Ballots, right: BoolArray, quality: FloatArray) -> IntArray:
+def _worst_class(sums: VoteSums, n_classes: int) -> IntArray:
     """Least often right; of those given most; of those with the best consensus; the first."""
-    n_classes = ballots.counts.shape[1]
-    cells = ballots.annotators * n_classes + ballots.codes
-    shape = (ballots.n_annotators, n_classes)
-
-    def total(value: FloatArray | BoolArray | None) -> FloatArray:
-        size = ballots.n_annotators * n_classes
-        return np.bincount(cells, weights=value, minlength=size).reshape(shape).astype(np.float64)
-
-    given = total(None)
-    left = _keep_best(given > 0, -_ratio(total(right), given))
+    given, right, quality = (
+        cells.reshape(-1, n_classes) for cells in (sums.given, sums.right, sums.quality)
+    )
+    left = _keep_best(given > 0, -_ratio(right, given))
     left = _keep_best(left, given)
-    left = _keep_best(left, _ratio(total(quality[ballots.items]), given))
+    left = _keep_best(left, _ratio(quality, given))
     return np.where(left.any(axis=1), left.argmax(axis=1), -1)
