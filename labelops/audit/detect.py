@@ -118,6 +118,8 @@ def detect_label_errors(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     check_share("threshold", threshold)
+    if probs is None and features is None and votes is None:
+        raise UsageError("nothing to judge the labels by: pass probs, features or votes")
     given = _named(probs)
     labels = _labels(codes, n_classes, given, votes)
     K, N = labels[1], len(labels[0])
@@ -127,8 +129,6 @@ def detect_label_errors(
     views, judged = _views(said, features, labels[0], groups, K, rng, learners, repeats,
                            check_memorised)  # fmt: skip
     crowd = None if votes is None else crowd_evidence(*votes, N, K)
-    if not views and crowd is None:
-        raise UsageError("nothing to judge the labels by: pass probs, features or votes")
     evidence = gather(labels[0], views, crowd, K)
     if crowd is not None:
         judged = judged | (crowd.voted & (labels[0] >= 0))

@@ -88,8 +88,11 @@ def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:
     known = np.flatnonzero(codes >= 0)
     raw = np.full(len(codes), np.nan)
     raw[known] = probs[known, codes[known]]
-    temperature = fit_temperature(probs, codes)
-    cooled = apply_temperature(probs, temperature)
+    # Floored first: a forest's flat zeros are no certainty, and would set the temperature alone.
+    possible = np.maximum(probs, _FLOOR)
+    possible /= possible.sum(axis=1, keepdims=True)
+    temperature = fit_temperature(possible, codes)
+    cooled = apply_temperature(possible, temperature)
     logs = np.log(np.maximum(cooled, _FLOOR))
     return View(name, logs, raw, temperature)
 

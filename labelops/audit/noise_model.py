@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from labelops.measure.codes import FloatArray, IntArray
 
@@ -24,7 +23,7 @@ _SMOOTH = 5.0  # Errors of a class that outweigh "all other classes alike".
 _RATE, _LABELS = 0.03, 10.0  # Before any label is seen: 3 %, as if from ten labels.
 _STARTS = (0.03, 0.2)
 _ROUNDS = 100
-_SHARPEST = 10.0
+_FLATTEST, _SHARPEST = 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +174,17 @@ def _maximise(
     return replace(
         model,
         rate=(wrong + _LABELS * _RATE) / (len(given) + _LABELS),
-        sharpness=_sharpness(blended, posterior),
+        sharpness=_sharpness(blended, posterior, model.sharpness),
         habits=habits / habits.sum(axis=1, keepdims=True),
     )
 
 
-def _sharpness(blended: FloatArray, truth: FloatArray) -> float:
-    """Find the exponent under which the blended probabilities predict the posterior truth best."""
+def _sharpness(blended: FloatArray, truth: FloatArray, power: float) -> float:
+    """Take one Newton step towards the exponent that predicts the posterior truth best."""
     logs = np.log(blended)
-    kept = float((truth * logs).sum())
-
-    def loss(log_power: float) -> float:
-        power = float(np.exp(log_power))
-        return float(logsumexp(power * logs, axis=1).sum()) - power * kept
-
-    found = minimize_scalar(
-        loss, bounds=(np.log(0.05), np.log(_SHARPEST)), method="bounded", options={"xatol": 1e-3}
-    )
-    return float(np.exp(found.x))
+    said = softmax(power * logs, axis=1)
+    mean = np.einsum("nk,nk->n", said, logs)
+    slope = float(mean.sum() - np.einsum("nk,nk->", truth, logs))
+    bend = float(np.einsum("nk,nk,nk->", said, logs, logs) - mean @ mean)
+    step = power - slope / max(bend, 1e-12)
+    return float(np.clip(step, max(power / 2, _FLATTEST), min(power * 2, _SHARPEST)))

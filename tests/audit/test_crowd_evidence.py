@@ -1,0 +1,96 @@
+"""What votes say about classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from labelops.audit.crowd_evidence import crowd_evidence
+from labelops.errors import UsageError
+
+
+def _crowd(
+    skills: list[float], N: int, K: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Everybody votes on everything, right with their skill, else at random among the others."""
+    truth = rng.integers(0, K, N)
+    A = len(skills)
+    item, who = np.repeat(np.arange(N), A), np.tile(np.arange(A), N)
+    right = rng.random(N * A) < np.array(skills)[who]
+    vote = np.where(right, truth[item], (truth[item] + rng.integers(1, K, N * A)) % K)
+    return truth, item, who, vote
+
+
+def test_skills_are_found_and_used() -> None:
+    """One good annotator outweighs three clickers; accuracies come out within .07."""
+    truth, item, who, vote = _crowd([0.95, 0.9, 0.35, 0.35, 0.35], 600, 3, np.random.default_rng(0))
+    said = crowd_evidence(item, who, vote, 600, 3)
+    counts = np.zeros((600, 3))
+    np.add.at(counts, (item, vote), 1)
+    majority = (counts.argmax(axis=1) == truth).mean()
+    assert (said.posterior().argmax(axis=1) == truth).mean() > max(0.93, majority + 0.05)
+    assert said.accuracy == pytest.approx([0.95, 0.9, 0.35, 0.35, 0.35], abs=0.07)
+
+
+def test_independent_votes_are_calibrated_and_copied_ones_tempered() -> None:
+    """Independent votes keep their weight; when all copy one, the exponent falls."""
+    rng = np.random.default_rng(1)
+    truth, item, who, vote = _crowd([0.7] * 4, 1500, 2, rng)
+    said = crowd_evidence(item, who, vote, 1500, 2)
+    sure = said.posterior().max(axis=1).mean()
+    assert sure == pytest.approx((said.posterior().argmax(axis=1) == truth).mean(), abs=0.06)
+    assert said.temper >= 0.7
+    hard = rng.random(1500) < 0.4  # Items on which everybody guesses.
+    guess = np.where(hard[item], rng.integers(0, 2, len(item)), truth[item])
+    mixed = crowd_evidence(item, who, guess, 1500, 2)
+    assert mixed.temper < 1
+
+
+def test_permuting_rows_and_names_changes_nothing() -> None:
+    """Order of votes and numbers of annotators carry no meaning."""
+    _, item, who, vote = _crowd([0.9, 0.8, 0.6], 50, 3, np.random.default_rng(2))
+    order = np.random.default_rng(3).permutation(len(item))
+    a = crowd_evidence(item, who, vote, 50, 3).posterior()
+    b = crowd_evidence(item[order], 7 - who[order], vote[order], 50, 3).posterior()
+    assert np.allclose(a, b, atol=1e-10)
+
+
+def test_a_later_vote_replaces_an_earlier_one() -> None:
+    """Said twice counts once."""
+    once = crowd_evidence([0, 0, 1], [0, 1, 0], [1, 1, 0], 2, 2)
+    twice = crowd_evidence([0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 1, 0], 2, 2)
+    assert np.allclose(once.posterior(), twice.posterior())
+
+
+def test_no_votes_and_single_votes() -> None:
+    """Nothing said leaves all classes alike; one annotator alone is believed a little."""
+    empty = np.zeros(0, dtype=np.int64)
+    assert np.allclose(crowd_evidence(empty, empty, empty, 3, 4).posterior(), 0.25)
+    one = crowd_evidence([0, 1], [0, 0], [0, 1], 3, 2)
+    assert one.posterior().argmax(axis=1)[:2].tolist() == [0, 1]
+    assert one.temper == 1
+    assert one.voted.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("items", "who", "codes"),
+    [([3], [0], [0]), ([0], [-1], [0]), ([0], [0], [2]), ([0, 1], [0], [0]), ([0], [0.5], [0])],
+)
+def test_malformed_votes_are_refused(items: object, who: object, codes: object) -> None:
+    """Unknown items, annotators and classes, and unequal lengths."""
+    with pytest.raises(UsageError):
+        crowd_evidence(items, who, codes, 2, 2)  # type: ignore[arg-type]
+
+
+def test_ranks_wrong_labels_better_than_agreement() -> None:
+    """Average precision of single-vote labels against counting who agrees."""
+    truth, item, who, vote = _crowd([0.95, 0.8, 0.5, 0.45, 0.4], 400, 3, np.random.default_rng(4))
+    codes = vote.reshape(400, 5)[np.arange(400), np.random.default_rng(5).integers(0, 5, 400)]
+    counts = np.zeros((400, 3))
+    np.add.at(counts, (item, vote), 1)
+    every = np.arange(400)
+    ours = average_precision_score(
+        codes != truth, -crowd_evidence(item, who, vote, 400, 3).posterior()[every, codes]
+    )
+    assert ours > average_precision_score(codes != truth, -counts[every, codes]) + 0.05

@@ -1,0 +1,82 @@
+"""Views calibrated and blended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from labelops.audit.ensemble import as_probs, as_view, blend, margins, neighbour_probs
+from labelops.errors import UsageError
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_float_and_memory_order_is_taken(dtype: type, order: str) -> None:
+    """Rows come back as doubles that sum to one, from half precision and Fortran order too."""
+    rng = np.random.default_rng(0)
+    raw = np.asarray(rng.dirichlet(np.ones(5), 20), dtype=dtype, order=order)  # type: ignore[call-overload]
+    taken = as_probs(raw[::2], 10, 5, "mine")
+    assert taken.dtype == np.float64
+    assert np.allclose(taken.sum(axis=1), 1, atol=1e-15)
+    assert np.allclose(taken, raw[::2], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "match"),
+    [
+        ([[0.5, np.nan]], "row 0"),
+        ([[1.5, -0.5]], "row 0"),
+        ([[0.2, 0.2]], "sum"),
+        ([[0.2, 0.3, 0.5]], r"shape \(1, 3\)"),
+        ([0.5, 0.5], "shape"),
+        ([[0.5, 0.5], [1.0]], "rectangular"),
+    ],
+)
+def test_malformed_probabilities_are_refused(raw: object, match: str) -> None:
+    """NaN, negative, unnormalised and misshapen rows are named."""
+    with pytest.raises(UsageError, match=match):
+        as_probs(raw, 1, 2, "mine")  # type: ignore[arg-type]
+
+
+def test_a_view_that_knows_nothing_is_flattened() -> None:
+    """Confident noise gets so high a temperature that its margins vanish."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, 500)
+    loud = np.where(rng.random(500)[:, None] < 0.5, [0.99, 0.01], [0.01, 0.99])
+    view = as_view("loud", loud, codes)
+    assert view.temperature > 20
+    assert np.abs(margins(view.logs, np.arange(500), codes)).max() < 0.25
+    assert np.allclose(view.raw, loud[np.arange(500), codes])
+
+
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_margins_are_the_lead_over_the_best_other(seed: int, K: int) -> None:
+    """The same as taking each row's other classes one by one."""
+    rng = np.random.default_rng(seed)
+    logs = np.log(rng.dirichlet(np.ones(K), 7))
+    rows, codes = rng.integers(0, 7, 12), rng.integers(0, K, 12)
+    plain = [logs[r, c] - max(np.delete(logs[r], c)) for r, c in zip(rows, codes, strict=True)]
+    assert np.allclose(margins(logs, rows, codes), plain)
+
+
+def test_blend_of_one_view_is_the_view() -> None:
+    """And its rows sum to one."""
+    rng = np.random.default_rng(0)
+    probs, codes = rng.dirichlet(np.ones(3), 50), rng.integers(0, 3, 50)
+    view = as_view("a", probs, codes)
+    assert np.allclose(blend({"a": view}), np.exp(view.logs))
+    assert np.allclose(blend({"a": view, "b": view}).sum(axis=1), 1)
+
+
+def test_neighbours_of_the_own_group_do_not_vote() -> None:
+    """Three copies with one label say nothing about each other, dense or sparse."""
+    X = np.repeat(np.eye(4) + 0.1, 3, axis=0)
+    codes, groups = np.repeat([0, 1, 0, 1], 3), np.repeat(np.arange(4), 3)
+    for features in (X, sparse.csr_matrix(X)):
+        alone = neighbour_probs(features, codes, None, 2, np.random.default_rng(0), k=2)
+        apart = neighbour_probs(features, codes, groups, 2, np.random.default_rng(0), k=9)
+        assert (alone.argmax(axis=1) == codes).all()
+        assert (apart.argmax(axis=1) != codes).all()

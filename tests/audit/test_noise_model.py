@@ -1,0 +1,80 @@
+"""The noise model: rate, habits and probabilities from labels alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from labelops.audit.noise_model import fit_noise_model
+
+
+def _world(
+    kind: str, rate: float, seed: int = 0, N: int = 2000, K: int = 4
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make views that know the truth's posterior, seen through noisy labels (half as sharp)."""
+    rng = np.random.default_rng(seed)
+    logs = rng.normal(size=(N, K)) + 9 * np.eye(K)[rng.integers(0, K, N)]
+    sharp = softmax(logs, axis=1)
+    truth = (rng.random(N)[:, None] >= sharp.cumsum(axis=1)).sum(axis=1).clip(0, K - 1)
+    bad = rng.random(N) < rate
+    shift = rng.integers(1, K, N) if kind == "uniform" else 1
+    codes = np.where(bad, (truth + shift) % K, truth)
+    return softmax(0.5 * logs, axis=1), codes, codes != truth
+
+
+@pytest.mark.parametrize("kind", ["uniform", "pairs"])
+@pytest.mark.parametrize("rate", [0.02, 0.15])
+def test_rate_and_probabilities_are_right(kind: str, rate: float) -> None:
+    """The share of wrong labels comes out, and probabilities mean what they say."""
+    blended, codes, bad = _world(kind, rate)
+    model = fit_noise_model(blended, codes)
+    chance = 1 - model.posterior(blended, codes)[np.arange(len(codes)), codes]
+    assert model.rate == pytest.approx(bad.mean(), abs=0.01 + 0.1 * rate)
+    at = np.minimum((chance * 10).astype(int), 9)
+    off = np.bincount(at, chance - bad, minlength=10)
+    assert np.abs(off).sum() / len(codes) < 0.02
+
+
+def test_clean_labels_are_left_alone() -> None:
+    """Without noise hardly any label is called wrong."""
+    blended, codes, _ = _world("uniform", 0.0)
+    model = fit_noise_model(blended, codes)
+    chance = 1 - model.posterior(blended, codes)[np.arange(len(codes)), codes]
+    assert model.rate < 0.003
+    assert (chance > 0.5).sum() <= 3
+
+
+def test_habits_are_learned() -> None:
+    """Which class is given for which shows, when it is always the next one."""
+    blended, codes, _ = _world("pairs", 0.15)
+    habits = fit_noise_model(blended, codes).habits
+    assert habits.sum(axis=1) == pytest.approx(np.ones(4))
+    assert (np.diag(habits) == 0).all()
+    assert (habits[np.arange(4), (np.arange(4) + 1) % 4] > 0.8).all()
+
+
+def test_votes_take_the_labels_place() -> None:
+    """Unanimous votes against a class outweigh an unsure view; rows without votes are as before."""
+    blended, codes, _ = _world("uniform", 0.1, N=400)
+    voted = np.full(blended.shape, np.nan)
+    voted[:200] = np.log(0.01)
+    voted[np.arange(200), codes[:200]] = 0.0
+    model = fit_noise_model(blended, codes, voted)
+    flat = np.full((1, 4), 0.25)
+    said = np.log([[1.0, 0.01, 0.01, 0.01]])
+    assert model.posterior(flat, np.array([2]), said)[0, 0] > 0.9
+    none = np.full((1, 4), np.nan)
+    alone = model.posterior(flat, np.array([2]))
+    assert np.allclose(model.posterior(flat, np.array([2]), none), alone)
+    assert alone[0, 2] > 0.5
+
+
+def test_missing_labels_say_nothing() -> None:
+    """A row without a label keeps what the views say, and does not move the fit."""
+    blended, codes, _ = _world("uniform", 0.1, N=500)
+    some = np.where(np.arange(500) < 100, -1, codes)
+    a, b = fit_noise_model(blended, some), fit_noise_model(blended[100:], codes[100:])
+    assert a.rate == pytest.approx(b.rate)
+    free = a.posterior(blended[:100], some[:100])
+    assert np.allclose(free, softmax(a.sharpness * np.log(blended[:100]), axis=1))
