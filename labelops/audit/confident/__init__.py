@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from .blocks import ProbBlocks
 from .find import find_label_issues, label_quality_scores, run_rounds
+from .messages import LabelIssues, Partial, Round
 from .options import Filter, Options, Score
-from .rounds import LabelIssues, Partial, Round, finish, first_round, merge
+from .rounds import finish, first_round, merge
 from .shard import Shard
 
 __all__ = [

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelops.audit.confident import arrays, kernels
+from labelops.audit.confident.messages import Round
 from labelops.audit.confident.order import by_class, smallest
-from labelops.audit.confident.rounds import Round
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads
 

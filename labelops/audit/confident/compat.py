@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
 from labelops.audit.confident.blocks import int_codes
+from labelops.audit.confident.messages import LabelIssues
 from labelops.audit.confident.options import Options
 from labelops.audit.confident.order import by_class
-from labelops.audit.confident.rounds import LabelIssues
-from labelops.audit.confident.shard import Facts, gathered, surveyed
+from labelops.audit.confident.reading import Facts, gathered, surveyed
 from labelops.audit.confident.sums import checked_thresholds
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import in_threads

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.confident.blocks import ProbBlocks, as_table, blocks_of
 from labelops.audit.confident.compat import cleanlab_issues
+from labelops.audit.confident.messages import LabelIssues, Round
 from labelops.audit.confident.options import Filter, Score, checked_options
-from labelops.audit.confident.rounds import LabelIssues, Round, finish, first_round, merge
+from labelops.audit.confident.rounds import finish, first_round, merge
 from labelops.audit.confident.shard import Shard
 from labelops.audit.confident.sums import checked_thresholds
 from labelops.errors import UsageError

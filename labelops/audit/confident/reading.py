@@ -1,0 +1,177 @@
+"""The two passes over one table of rows, in blocks, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelops.audit.confident import arrays, kernels
+from labelops.audit.confident.blocks import check_rows, slack, working
+from labelops.audit.confident.sums import EDGE, limits_of
+from labelops.measure.codes import BoolArray, IntArray
+from labelops.measure.jit import can_compile, in_threads
+
+__all__ = ["Engine", "Facts", "engine", "gathered", "surveyed"]
+
+_NONE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The loops to use, and how many numbers a call of them gets."""
+
+    gather: Callable[..., bool]
+    survey: Callable[..., int]
+    block: int
+
+
+def engine(classes: int) -> Engine:
+    """Choose compiled loops where there are any."""
+    if can_compile():
+        survey = kernels.survey_narrow if classes < 32 else kernels.survey
+        return Engine(kernels.gather, survey, 1 << 20)
+    return Engine(arrays.gather, arrays.survey, 1 << 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one pass says of every row.
+
+    Attributes
+    ----------
+    own : (N,) float
+        The label's probability; 0 where it is missing.
+    other : (N,) float
+        The largest probability of any other class.
+    rival : (N,) int
+        The first class that has it; -1 where the label is ahead of all others.
+    guess : (N,) int
+        The class the row confidently belongs to, -1 if none.
+    """
+
+    own: NDArray[Any]
+    other: NDArray[Any]
+    rival: NDArray[np.int32]
+    guess: NDArray[np.int32]
+
+    def differs(self, codes: NDArray[np.int32]) -> BoolArray:
+        """Say where another class is more probable than the label, by more than 1e-6."""
+        ahead = self.other.astype(np.float64) - self.own > EDGE
+        return np.asarray(ahead & (codes >= 0), dtype=np.bool_)
+
+
+def gathered(
+    table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0
+) -> tuple[NDArray[Any], tuple[IntArray, IntArray, IntArray]]:
+    """Take every label's own probability, and each class's exact sum (high, low, count).
+
+    Raises
+    ------
+    TableError
+        One is no probability.
+    """
+    N, K = table.shape
+    use = engine(K)
+    own = np.zeros(N, dtype=working(table[:0]).dtype)
+
+    def job(first: int, last: int) -> tuple[bool, tuple[IntArray, ...]]:
+        sums = tuple(np.zeros(K, dtype=np.int64) for _ in range(3))
+        block, part = table[first:last], own[first:last]
+        if block.flags.c_contiguous and block.dtype == own.dtype:
+            return use.gather(working(block), codes[first:last], part, *sums), sums
+        # Indexing takes what it needs of any layout; working() would copy it all.
+        return arrays.gather(block, codes[first:last], part, *sums), sums
+
+    block = max(1, min(1 << 18, 16 * use.block // K))
+    parts = in_threads(job, N, block=block)
+    if not all(fit for fit, _ in parts):
+        _refuse(table, first_row)
+    zeros = np.zeros(K, dtype=np.int64)
+    high, low, count = (sum((s[i] for _, s in parts), start=zeros) for i in range(3))
+    return own, (high, low, count)
+
+
+def _refuse(table: NDArray[Any], first_row: int) -> None:
+    """Find the first bad row of a table that has one."""
+    step = max(1, (1 << 20) // table.shape[1])
+    allowed = slack(table.dtype, table.shape[1])
+    for first in range(0, len(table), step):
+        rows = table[first : first + step]
+        check_rows(rows, first_row + np.arange(first, first + len(rows)), allowed)
+
+
+def surveyed(
+    table: NDArray[Any],
+    codes: NDArray[np.int32],
+    own: NDArray[Any],
+    limits: NDArray[Any],
+    *,
+    whole_row: bool = False,
+    first_row: int = 0,
+) -> Facts:
+    """Read every row once: best other class, confident class, and whether it is valid.
+
+    Parameters
+    ----------
+    table : (N, K) float array
+    codes : (N,) int
+    own : (N,) float
+        From `gathered`.
+    limits : (K,) float
+        What a class's probability has to reach.
+    whole_row : bool
+        Whether a row with two confident classes belongs to its most probable class even where
+        that one is not confident, as in cleanlab.
+    first_row : int
+        The number of the first row, for errors.
+
+    Raises
+    ------
+    TableError
+        A row is no probabilities; the first one is named.
+    """
+    N, K = table.shape
+    use = engine(K)
+    dtype = own.dtype
+    integer = np.int32 if dtype.itemsize == 4 else np.int64
+    least = limits_of(limits, dtype)
+    allowed = slack(table.dtype, K)
+    most = dtype.type(1.5).view(integer)
+    made = Facts(
+        own, np.zeros(N, dtype), np.full(N, -1, dtype=np.int32), np.full(N, -1, dtype=np.int32)
+    )
+    settings = (least, least.min(), most)
+
+    def call(
+        block: NDArray[Any], rows: Any, slack_: float, out: Facts, doubt: NDArray[np.bool_]
+    ) -> int:
+        return use.survey(
+            block, block.view(integer), codes[rows], *settings, slack_, whole_row,
+            out.other.view(integer), out.rival, out.guess, doubt,
+        )  # fmt: skip
+
+    def job(first: int, last: int) -> IntArray:
+        rows = slice(first, last)
+        doubt = np.zeros(last - first, dtype=np.bool_)
+        part = Facts(own[rows], made.other[rows], made.rival[rows], made.guess[rows])
+        block = working(table[rows])
+        if not call(block, rows, allowed / 2, part, doubt):
+            return np.zeros(0, dtype=np.int64)
+        found = np.flatnonzero(doubt)
+        whole = np.abs(block[found])  # Adds nothing to a valid row but turns -0.0 into 0.0.
+        some = Facts(part.own[found], part.other[found], part.rival[found], part.guess[found])
+        call(working(whole), first + found, np.inf, some, np.zeros(len(found), dtype=np.bool_))
+        part.other[found], part.rival[found] = some.other, some.rival
+        part.guess[found] = some.guess
+        return np.asarray(first + found, dtype=np.int64)
+
+    doubtful = np.concatenate([_NONE, *in_threads(job, N, block=max(1, use.block // K))])
+    step = max(1, (1 << 20) // K)
+    for at in range(0, len(doubtful), step):
+        rows = doubtful[at : at + step]
+        check_rows(table[rows], first_row + rows, allowed)
+    return made
