@@ -179,7 +179,9 @@ class Shard:
 def _sparse(votes: Votes, first: int, last: int) -> sparse.csr_matrix:
     begin, end = int(votes.rows[first]), int(votes.rows[last])
     weights = np.ones(end - begin) if votes.weights is None else votes.weights[begin:end]
-    pointers = (votes.rows[first : last + 1] - votes.rows[first]).astype(votes.cells.dtype)
+    pointers = votes.rows[first : last + 1] - votes.rows[first]
+    if end - begin < 2**31:  # else both stay as wide as they are
+        pointers = pointers.astype(votes.cells.dtype)
     return sparse.csr_matrix(
         (weights, votes.cells[begin:end], pointers),
         shape=(last - first, votes.n_annotators * votes.n_classes),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
-from labelops.measure.votes import AnyInts, Votes, check_ints, check_weights
+from labelops.measure.votes import AnyInts, Votes, check_ints, check_sizes, check_weights
 
 __all__ = [
     "Majority",
@@ -88,6 +88,7 @@ def majority(
     >>> found.labels.tolist(), found.tied.tolist(), found.accuracy.tolist()
     ([1, 0], [False, True], [1.0, 0.5, 0.0])
     """
+    check_sizes(n_items, n_annotators, n_classes)
     item = check_ints("items", items, n_items)
     who = check_ints("annotators", annotators, n_annotators)
     code = check_ints("codes", codes, n_classes, lowest=-1)
@@ -194,6 +195,7 @@ def vote_counts(
     >>> vote_counts([0, 0, 1], [1, 1, -1], 2, 2).tolist()
     [[0.0, 2.0], [0.0, 0.0]]
     """
+    check_sizes(n_items, 0, n_classes)
     item = check_ints("items", items, n_items)
     code = check_ints("codes", codes, n_classes, lowest=-1)
     weight = _NO_WEIGHTS if weights is None else check_weights(weights)

@@ -150,7 +150,7 @@ class _Pairs:
         both, self.met_own, self.met_other = np.intersect1d(
             own, other, assume_unique=True, return_indices=True
         )
-        self.met = both // max(votes.n_classes, 1)
+        self.met = both // votes.n_classes
 
     def kappas(self, weights: IntArray | None) -> tuple[FloatArray, FloatArray]:
         """κ and items of each pair when items count `weights` times; NaN if undefined."""

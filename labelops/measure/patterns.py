@@ -282,7 +282,7 @@ def _count_keys(
         unique, where = np.unique(keys, return_inverse=True)
         seen = _totals(where, items, unique.size)
     powers = n_classes ** np.arange(size - 1, -1, -1, dtype=np.int64)
-    return unique[:, None] // powers % max(n_classes, 1), seen.astype(np.int64)
+    return unique[:, None] // powers % n_classes, seen.astype(np.int64)
 
 
 def _totals(where: IntArray, items: IntArray, size: int) -> IntArray:

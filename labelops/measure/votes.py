@@ -26,6 +26,7 @@ __all__ = [
     "Repeats",
     "Votes",
     "check_ints",
+    "check_sizes",
     "check_weights",
     "compact",
     "pack_votes",
@@ -74,12 +75,12 @@ class Votes:
     @property
     def annotators(self) -> AnyInts:
         """Annotator of each vote, (V,)."""
-        return self.cells // max(self.n_classes, 1)
+        return self.cells // self.n_classes
 
     @property
     def codes(self) -> AnyInts:
         """Class of each vote, (V,)."""
-        return self.cells % max(self.n_classes, 1)
+        return self.cells % self.n_classes
 
 
 def pack_votes(
@@ -120,6 +121,7 @@ def pack_votes(
     >>> votes.rows.tolist(), votes.annotators.tolist(), votes.codes.tolist()
     ([0, 0, 2], [0, 1], [1, 0])
     """
+    check_sizes(n_items, n_annotators, n_classes)
     item = check_ints("items", items, n_items)
     annotator = check_ints("annotators", annotators, n_annotators)
     code = check_ints("codes", codes, n_classes, lowest=-1)
@@ -167,6 +169,25 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
         row = int(np.flatnonzero(codes < 0)[0])
         raise UsageError(f"ids: row {row} is {shown(array[row])}; every vote needs an id")
     return codes, len(ids)
+
+
+def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:
+    """Refuse negative sizes, and no class at all.
+
+    Raises
+    ------
+    UsageError
+        A size is negative, or there is no class.
+
+    Examples
+    --------
+    >>> check_sizes(0, 0, 2)
+    """
+    if min(n_items, n_annotators) < 0 or n_classes < 1:
+        raise UsageError(
+            f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes; "
+            "expected at least one class, and no negative number"
+        )
 
 
 def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> AnyInts:
@@ -252,7 +273,7 @@ def _sorted(
 ) -> tuple[AnyInts, AnyInts, FloatArray | None]:
     """Row pointers, and cells and weights by item; the later of two like votes comes later."""
     # Where a later vote replaces an earlier one, only the annotator may decide the order.
-    divisor = 1 if repeats == "keep" else max(n_classes, 1)
+    divisor = 1 if repeats == "keep" else n_classes
     rows = np.zeros(n_items + 1, dtype=_width(cells.size))
     if can_compile() and weight is None:
         return rows, _placed(item, cells, rows, divisor), None

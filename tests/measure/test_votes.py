@@ -106,7 +106,7 @@ def test_any_integers(dtype: type[np.integer]) -> None:
 @pytest.mark.usefixtures("_way")
 def test_nothing() -> None:
     """No votes, and no items, make an empty structure."""
-    votes = pack_votes([], [], [], n_items=0, n_annotators=0, n_classes=0)
+    votes = pack_votes([], [], [], n_items=0, n_annotators=0, n_classes=1)
     assert votes.rows.tolist() == [0]
     assert votes.items.size == votes.annotators.size == votes.codes.size == 0
     assert pack_votes([], [], [], **SIZE).per_item.tolist() == [0] * 5
@@ -132,6 +132,8 @@ def test_wide_cells() -> None:
         ({"weights": [1.0, np.nan]}, "weights: row 1 is nan"),
         ({"weights": [-1.0, 1.0]}, "weights: row 0 is -1"),
         ({"weights": [1.0]}, "differ in length"),
+        ({"n_classes": 0}, "at least one class"),
+        ({"n_items": -1}, "no negative number"),
         ({"annotators": [0, 0], "items": [1, 1], "repeats": "refuse"}, "annotator 0 voted more"),
     ],
 )
