@@ -70,8 +70,8 @@ def _check_whole(folds: NDArray[Any], groups: Sequence[str] | NDArray[Any] | Non
     if split.size:
         row = int(split[0])
         raise UsageError(
-            f"folds: group {str(np.asarray(groups)[row])!r} of row {row} lies in more than one fold, so "
-            "its copies were learned; split by group"
+            f"folds: group {str(np.asarray(groups)[row])!r} of row {row} lies in more than one "
+            "fold, so its copies were learned; split by group"
         )
 
 

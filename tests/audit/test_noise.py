@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 
-from labelops.audit.noise import audit_noise
+from labelops.audit.noise import audit_noise, reviews_for, votes_for
 from labelops.ports import Detected
 from labelops.tables import FINDINGS, check
 
@@ -48,4 +50,40 @@ def test_audit_of_noisy_digits(ten: Any, now: Any) -> None:
     truth = dict(zip(ids, codes, strict=True))
     assert all(value != f'"{truth[i]}"' for i, value in planted[["item_id", "value"]].to_numpy())
     real = audit.findings[~audit.findings["planted"]]
+    own = real[real["kind"] == "label_error"]
+    assert own["score"].is_monotonic_increasing
+    assert own["score"].max() <= 0.8
+    said = own["evidence"].map(json.loads)
+    assert np.allclose(said.map(lambda e: e["probability"]), 1 - own["score"], atol=1e-6)
+    assert set(said.iloc[0]) >= {"logistic", "neighbours", "suggested_probability"}
     assert all(value == f'"{truth[i]}"' for i, value in real[["item_id", "value"]].to_numpy())
+
+
+def test_votes_for_takes_peoples_labels_only(ten: Any, votes_of: Any) -> None:
+    """Reviews, models, unknown and withdrawn votes are left out; rows follow the items."""
+    label = votes_of([("b", "human:x", 3), ("a", "human:y", 1), ("z", "human:x", 1)])
+    review = votes_of([("a", "human:x", 2)], purpose="review")
+    model = votes_of([("a", "model:m", 2)], round=2)
+    gone = votes_of([("b", "human:y", 4)], round=3).assign(status="deleted")
+    found = votes_for(["a", "b"], pd.concat([label, review, model, gone], ignore_index=True), ten)
+    assert found is not None
+    item, who, code = found
+    assert sorted(zip(item, who, code, strict=True)) == [(0, 1, 1), (1, 0, 3)]
+    assert votes_for(["a"], review, ten) is None
+
+
+def test_reviews_for_are_verdicts_on_the_label_of_then(ten: Any) -> None:
+    """Corrected means wrong; the same case from two audits counts once; others drop out."""
+    settled = pd.DataFrame(
+        {
+            "item_id": ["a", "a", "b", "z"],
+            "value": ['"1"', '"1"', '"2"', '"3"'],
+            "status": ["corrected", "corrected", "confirmed", "corrected"],
+        }
+    )
+    found = reviews_for(["b", "a"], settled, ten)
+    assert found is not None
+    assert np.asarray(found.rows).tolist() == [1, 0]
+    assert np.asarray(found.wrong).tolist() == [True, False]
+    assert np.asarray(found.codes).tolist() == [1, 2]
+    assert reviews_for(["c"], settled, ten) is None
