@@ -106,7 +106,11 @@ def _audit(app: App) -> Summary:
 def _gate(app: App) -> Summary:
     found = app.gate()
     number = None if found.candidate is None else found.candidate.number
-    return {**found.verdict.to_json(), "candidate": number}
+    return {
+        **found.verdict.to_json(),
+        "candidate": number,
+        "released_as": found.released_as,
+    }
 
 
 def _release(app: App) -> Summary:

@@ -182,8 +182,18 @@ class App:
             from .adapters.http_labeler import HttpLabeler
 
             media = self.settings.schema.media
+            if settings.token_env and not self.settings.labeler_token:
+                # Without the name: somebody may have put the token itself there.
+                raise SettingsError(
+                    "the environment has no variable of the name in labeler.token_env; export it "
+                    "with the labeler's token, or leave the setting out"
+                )
             return HttpLabeler(
-                settings.url, media=media, timeout=settings.timeout, load=self.read_payload
+                settings.url,
+                media=media,
+                timeout=settings.timeout,
+                token=self.settings.labeler_token.reveal() or None,
+                load=self.read_payload,
             )
         if settings.type == "rules":
             from .adapters.rule_labeler import RuleLabeler
@@ -430,6 +440,7 @@ class App:
             read("plan", where=mine),
             read("findings", where=mine),
             read("events", where={"subject": item_id}),
+            known=len(read("items", columns=["item_id"], where=mine)) > 0,
         )
 
     def name(self, alias: str, reference: str) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from .errors import ConflictError, GateNotPassed, NotFoundError
 from .gate.candidate import Candidate
+from .gate.checks import evaluate
 from .ports import Compacting, Objects
 from .release import (
     Manifest,
@@ -29,7 +30,9 @@ from .release import (
     released_versions,
 )
 from .release.build import Encode
+from .reuse import split_conflicts
 from .state import State, Workspace, load, load_events, say
+from .state.facts import gate_facts
 from .tables import TABLES
 
 __all__ = [
@@ -159,7 +162,9 @@ def release(
 ) -> Released:
     """Write the candidate that passed the gate as the next version; doing it again is fine.
 
-    Labels that were released as they are stay that release.
+    Labels that were released as they are stay that release; where only what is known of their
+    items changed since (source, rights, attributes) or the question's wording, they become its
+    next patch, if the gate passes with that.
 
     Raises
     ------
@@ -170,12 +175,14 @@ def release(
     """
     state = load(workspace)
     reference = released_as(state)
-    if reference is not None:
-        manifest = resolve(workspace.objects, parse_reference(reference), {})
-        return Released(reference, manifest, new=False)
-    candidate = state.candidate
-    verdict, when = _passed(state, candidate)
     parent = _newest(workspace, decode)
+    if reference is None:
+        verdict, when = _passed(state, state.candidate)
+    else:
+        state = _reopened(state)
+        if parent is None or not _amended(state, parent):
+            return _released_already(state, reference, parent, now)
+        verdict, when = _judged_anew(state, now)
     frozen = state.frozen
     parts = build_release(
         frozen,
@@ -198,18 +205,74 @@ def release(
         manifest, new = parts.manifest, True
     else:
         raise GateNotPassed("there are no labels to release")
-    # The name first: a run killed in between finds its candidate open, and does both again.
-    _say_name(state, "latest", manifest, now)
-    if candidate is not None:
-        # What its audit corrected is released too: the digest is that of the labels as released.
-        closed = dataclasses.replace(
-            candidate,
-            closed=f"released {manifest.reference}",
-            digest=state.labels_digest(frozen),
-        )
-        say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
+    _conclude(state, manifest, now)
     _compact(workspace)
     return Released(manifest.reference, manifest, new)
+
+
+def _released_already(
+    state: State, reference: str, parent: Release | None, now: datetime
+) -> Released:
+    """Return the release that has the labels; a run may have died before it said which."""
+    if parent is None or parent.manifest.reference == reference:
+        objects = state.workspace.objects
+        return Released(reference, resolve(objects, parse_reference(reference), {}), new=False)
+    _conclude(state, parent.manifest, now)
+    return Released(parent.manifest.reference, parent.manifest, new=False)
+
+
+def _conclude(state: State, manifest: Manifest, now: datetime) -> None:
+    """Name a release the latest, and close its candidate as released."""
+    # The name first: a run killed in between finds its candidate as it was, and does both again.
+    _say_name(state, "latest", manifest, now)
+    candidate = state.candidate
+    if candidate is None:
+        return
+    # What its audit corrected is released too: the digest is that of the labels as released.
+    closed = dataclasses.replace(
+        candidate, closed=f"released {manifest.reference}", digest=state.labels_digest(state.frozen)
+    )
+    said = load_events(state.workspace).latest("candidate")
+    number = int(said.loc[said["subject"] == str(candidate.number), "revision"].max()) + 1
+    say(state, [("candidate", str(candidate.number), number, closed.to_body())], now)
+
+
+_TOLD = ("source", "licence", "purposes", "region", "expires", "attributes", "owner_group")
+"""What owners tell of an item beside its content: a change of it is a patch."""
+
+
+def _reopened(state: State) -> State:
+    """Return the state as it was before its last candidate was released, with today's votes."""
+    number = str(state.candidates[-1].number)
+    events = state.events
+    closing = (events["kind"] == "candidate") & (events["subject"] == number)
+    kept = events.loc[~(closing & (events["revision"] > 0))].reset_index(drop=True)
+    return dataclasses.replace(state, events=kept)
+
+
+def _amended(state: State, parent: Release) -> bool:
+    """Say whether something changed since a release that a patch would say."""
+    if parent.manifest.schema.to_json() != state.workspace.schema.to_json():
+        return True
+    columns = ["item_id", *_TOLD]
+    before = parent.items[columns].sort_values("item_id", ignore_index=True)
+    after = state.items.loc[state.items["item_id"].isin(before["item_id"]), columns]
+    after = after.sort_values("item_id", ignore_index=True)
+    return not before.astype(object).fillna("").equals(after.astype(object).fillna(""))
+
+
+def _judged_anew(state: State, now: datetime) -> tuple[dict[str, object], datetime]:
+    """Hold released labels against the policy with what is known of their items now.
+
+    The time is that of the last change, so that two runs write the same release.
+    """
+    facts = gate_facts(state, now, split_conflicts(state.items))
+    verdict = evaluate(facts, state.workspace.policies.gate)
+    verdict.raise_if_failed()
+    number = None if state.candidate is None else state.candidate.number
+    changes = [state.items["ingested_at"].max(), state.latest("schema")["at"].max()]
+    when = pd.Series(changes).max().to_pydatetime()
+    return {**verdict.to_json(), "candidate": number}, when
 
 
 def _compact(workspace: Workspace) -> None:

@@ -126,6 +126,9 @@ class LabelerSettings:
         Address of a server of the ML-backend protocol.
     timeout : float
         Seconds to wait for one answer.
+    token_env : str
+        Name of the environment variable that holds the server's token, sent as
+        `Authorization: Bearer …`; empty: none is sent.
     rules : tuple of str
         Python functions as `module:function`.
     """
@@ -135,6 +138,7 @@ class LabelerSettings:
     params: Mapping[str, object] = field(default_factory=dict)
     url: str = ""
     timeout: float = 30.0
+    token_env: str = ""
     rules: tuple[str, ...] = ()
 
 
@@ -213,6 +217,8 @@ class Settings:
         From `LABEL_STUDIO_API_KEY`.
     key : Secret
         From `LABELOPS_KEY`: keys item digests and random draws; empty: the workspace's own.
+    labeler_token : Secret
+        From the variable that `labeler.token_env` names.
     """
 
     root: Path
@@ -230,6 +236,7 @@ class Settings:
     schedule: ScheduleSettings
     label_studio_key: Secret
     key: Secret
+    labeler_token: Secret = field(default_factory=lambda: Secret(""))
 
 
 _SECTIONS = (
@@ -294,6 +301,7 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
         return _section(cls, raw.get(name, {}), name, env)
 
     queue = section(QueueSettings, "queue")
+    labeler = section(LabelerSettings, "labeler")
     return Settings(
         root=root,
         workspace=_workspace(
@@ -301,7 +309,7 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
         ),
         schema=_schema(raw.get("schema")),
         sources=_sources(raw.get("source", {}), env),
-        labeler=section(LabelerSettings, "labeler"),
+        labeler=labeler,
         accept=section(AcceptancePolicy, "accept"),
         route=section(RoutePolicy, "route"),
         consolidate=section(ConsolidatePolicy, "consolidate"),
@@ -312,6 +320,7 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
         schedule=section(ScheduleSettings, "schedule"),
         label_studio_key=Secret(env.get("LABEL_STUDIO_API_KEY", "")),
         key=Secret(env.get("LABELOPS_KEY", "")),
+        labeler_token=Secret(env.get(labeler.token_env, "") if labeler.token_env else ""),
     )
 
 

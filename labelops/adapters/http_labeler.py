@@ -63,6 +63,8 @@ class HttpLabeler:
         Sent along as the protocol's `params`.
     auth : (user, password), optional
         For HTTP basic authentication; never shown or logged.
+    token : str, optional
+        Sent as ``Authorization: Bearer …`` instead; never shown or logged.
     insecure : bool
         Allow http to another machine: items and answers can then be read and changed on the way.
     load : callable, optional
@@ -95,6 +97,7 @@ and changed on the way; use https, or set insecure = true
         to_name: str = "item",
         params: Mapping[str, object] | None = None,
         auth: tuple[str, str] | None = None,
+        token: str | None = None,
         insecure: bool = False,
         load: Callable[[str], bytes] | None = None,
         max_bytes: int = 16 * 2**20,
@@ -104,6 +107,10 @@ and changed on the way; use https, or set insecure = true
             raise SettingsError("media is 'text', or 'image' together with `load`")
         if not timeout > 0 or batch < 1 or max_bytes < 1:
             raise SettingsError("timeout, batch and max_bytes must be larger than 0")
+        if auth is not None and token is not None:
+            raise SettingsError("give either `auth` or `token`: a request carries one of them")
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise SettingsError("the labeler's token holds a character that no HTTP header can")
         self.name = name
         self._url, self._media, self._batch, self._load = url.rstrip("/"), media, batch, load
         self._from_name, self._to_name = from_name, to_name
@@ -115,7 +122,8 @@ and changed on the way; use https, or set insecure = true
             timeout=timeout,
             follow_redirects=False,
             trust_env=not _is_loopback(self._host),
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity"}
+            | ({"Authorization": f"Bearer {token}"} if token else {}),
         )
 
     def __repr__(self) -> str:

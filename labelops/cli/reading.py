@@ -133,10 +133,21 @@ def _section(title: str, rows: list[list[str]], head: list[str], right: Iterable
     return f"{click.style(title, bold=True)}\n{table}"
 
 
+def _undecided(found: Explanation) -> str:
+    """Say why an item has no label row yet."""
+    if found.votes:
+        return "its votes were not weighed yet; `labelops consolidate` does"
+    if found.looks:
+        return "people are asked about it, and nobody has answered yet"
+    if found.proposals:
+        return "a model proposed for it, and nobody was asked about it yet"
+    return "nothing was planned for it yet; `labelops run send` plans who looks at what"
+
+
 def _said_explanation(found: Explanation, payload: str | None) -> str:
     label = found.decided
     if label is None or label["value"] is None:
-        why = "nothing was decided yet" if label is None else label["reason"]
+        why = _undecided(found) if label is None else label["reason"]
         decided = f"No label: {safe(why)}."
     else:
         posterior: Any = label["posterior"]

@@ -10,6 +10,7 @@ from datetime import datetime
 from ..gate.candidate import Candidate
 from ..gate.checks import Facts, evaluate
 from ..gate.verdict import FAIL, Verdict
+from ..releasing import released_as
 from ..state import State, Workspace, last_body, load, say
 from ..state.facts import gate_facts
 from ..state.needs import work_in_flight
@@ -28,10 +29,13 @@ class Gated:
     verdict : Verdict
     candidate : Candidate or None
         The frozen labels it is about.
+    released_as : str or None
+        The release that has the labels as they stand: there is nothing to judge then.
     """
 
     verdict: Verdict
     candidate: Candidate | None
+    released_as: str | None = None
 
 
 def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]) -> Gated:
@@ -61,7 +65,7 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
             why = "withdrawn: the labels went on, and no audit can mend a check that failed"
             closed = dataclasses.replace(candidate, closed=why)
             say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
-    return Gated(verdict, candidate)
+    return Gated(verdict, candidate, released_as(state))
 
 
 def _outgrown(state: State, facts: Facts, verdict: Verdict) -> bool:

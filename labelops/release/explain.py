@@ -67,6 +67,8 @@ def explain(
     plan: pd.DataFrame,
     findings: pd.DataFrame,
     events: pd.DataFrame | None = None,
+    *,
+    known: bool = False,
 ) -> Explanation:
     """Gather what led to an item's label.
 
@@ -77,6 +79,8 @@ def explain(
         As they were read, all revisions; rows of other items do no harm.
     events : EVENTS rows, optional
         Those whose subject is the item are told.
+    known : bool
+        Whether the item is among the items: then that nothing happened to it yet is the answer.
 
     Raises
     ------
@@ -85,8 +89,10 @@ def explain(
     """
     own = [frame.loc[frame["item_id"] == item_id] for frame in (labels, votes, proposals, plan)]
     suspicions = newest(FINDINGS, findings.loc[findings["item_id"] == item_id])
-    if not any(len(frame) for frame in (*own, suspicions)):
-        raise NotFoundError(f"no item {shown(item_id)} among labels, votes, proposals or the plan")
+    if not known and not any(len(frame) for frame in (*own, suspicions)):
+        raise NotFoundError(
+            f"no item {shown(item_id)} among the items; ids are those of the source's key column"
+        )
     decisions = _facts(
         LABELS,
         own[0]

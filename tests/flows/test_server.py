@@ -28,9 +28,11 @@ from .conftest import PrefectServer, World, stop, until
 
 pytestmark = [
     pytest.mark.server,
-    # Prefect 3.8 leaves the closing of its clients' sockets and loops to the interpreter.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    # Prefect 3.8 leaves the closing of its clients' sockets and loops to the interpreter; files
+    # and processes left open are errors here as elsewhere.
+    pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning"),
 ]
 
 _PROJECT = Path(__file__).resolve().parents[2]
