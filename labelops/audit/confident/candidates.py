@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from labelops.audit.confident import arrays, kernels
 from labelops.audit.confident.messages import Round
 from labelops.audit.confident.order import by_class, smallest
+from labelops.audit.confident.reading import Facts
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads
 
@@ -21,9 +22,7 @@ _CLEAR = 2e-6  # A row whose label is ahead, near ties aside, has no margin abov
 def candidates(
     table: NDArray[Any],
     codes: NDArray[np.int32],
-    own: NDArray[Any],
-    other: NDArray[Any],
-    differs: BoolArray,
+    facts: Facts,
     asked: Round,
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Find each group's best candidates among these rows, at most its quota.
@@ -37,9 +36,9 @@ def candidates(
         Smaller values are to be taken out first.
     """
     parts = [
-        _of_pairs(table, codes, differs, asked),
-        _of_classes(codes, own, asked.class_quota, len(asked.quota)),
-        _of_all(codes, own, other, asked),
+        _of_pairs(table, codes, facts.differs, asked),
+        _of_classes(codes, facts.own, asked.class_quota, len(asked.quota)),
+        _of_all(codes, facts, asked),
     ]
     group, row, value = (np.concatenate(column) for column in zip(*parts, strict=True))
     return group, row, value
@@ -122,18 +121,18 @@ def _of_classes(
 
 
 def _of_all(
-    codes: NDArray[np.int32], own: NDArray[Any], other: NDArray[Any], asked: Round
+    codes: NDArray[np.int32], facts: Facts, asked: Round
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """List the labels of lowest score."""
     if not asked.lowest:
         return _nothing()
     rows = np.flatnonzero(codes >= 0)
-    value = own[rows].astype(np.float64)
+    value = facts.own[rows]
     if asked.options.filter_by == "low_normalized_margin":
-        value = value - other[rows]
+        value = value.astype(np.float64) - facts.other[rows]
     at = smallest(value, asked.lowest)
     group = np.full(len(at), len(asked.quota) + asked.classes, dtype=np.int64)
-    return group, rows[at], value[at]
+    return group, rows[at], value[at].astype(np.float64)
 
 
 def _nothing() -> tuple[IntArray, IntArray, FloatArray]:

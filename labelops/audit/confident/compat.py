@@ -79,7 +79,7 @@ def cleanlab_issues(
     mask, every = np.zeros(N, dtype=np.bool_), np.full(N, np.nan)
     mask[rows.number] = found
     every[rows.number] = scores
-    fits = np.where((facts.guess >= 0) & (facts.guess != labels), facts.guess, facts.rival)
+    fits = np.where(facts.away, facts.guess, facts.rival)
     return LabelIssues(
         mask,
         rows.number[np.flatnonzero(found)[np.argsort(scores[found])]],

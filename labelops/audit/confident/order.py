@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +34,7 @@ def ranked(mask: BoolArray, scores: FloatArray) -> IntArray:
     return found.astype(np.int64)
 
 
-def smallest(values: FloatArray, n: int) -> NDArray[np.intp]:
+def smallest(values: NDArray[Any], n: int) -> NDArray[np.intp]:
     """Give the places of the n smallest values, ascending; the earlier ones of those that tie.
 
     Examples

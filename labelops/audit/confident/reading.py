@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,17 +51,29 @@ class Facts:
         The first class that has it; -1 where the label is ahead of all others.
     guess : (N,) int
         The class the row confidently belongs to, -1 if none.
+    differs : (N,) bool
+        Whether another class is more probable than the label, by more than 1e-6.
+    away : (N,) bool
+        Whether the row confidently belongs to another class than its label.
     """
 
     own: NDArray[Any]
     other: NDArray[Any]
     rival: NDArray[np.int32]
     guess: NDArray[np.int32]
+    differs: BoolArray
+    away: BoolArray
 
-    def differs(self, codes: NDArray[np.int32]) -> BoolArray:
-        """Say where another class is more probable than the label, by more than 1e-6."""
-        ahead = self.other.astype(np.float64) - self.own > EDGE
-        return np.asarray(ahead & (codes >= 0), dtype=np.bool_)
+    def rows(self, at: Any) -> Facts:
+        """Give some rows' facts: views for a slice, copies for a list of rows."""
+        return Facts(*(getattr(self, field.name)[at] for field in fields(self)))
+
+    def compare(self, codes: NDArray[np.int32]) -> None:
+        """Fill in what follows from the other facts."""
+        np.greater(self.other.astype(np.float64) - self.own, EDGE, out=self.differs)
+        self.differs[codes < 0] = False
+        np.not_equal(self.guess, codes, out=self.away)
+        self.away[self.guess < 0] = False
 
 
 def gathered(
@@ -142,7 +154,12 @@ def surveyed(
     allowed = slack(table.dtype, K)
     most = dtype.type(1.5).view(integer)
     made = Facts(
-        own, np.zeros(N, dtype), np.full(N, -1, dtype=np.int32), np.full(N, -1, dtype=np.int32)
+        own,
+        np.zeros(N, dtype),
+        np.full(N, -1, dtype=np.int32),
+        np.full(N, -1, dtype=np.int32),
+        np.zeros(N, dtype=np.bool_),
+        np.zeros(N, dtype=np.bool_),
     )
     settings = (least, least.min(), most)
 
@@ -157,16 +174,17 @@ def surveyed(
     def job(first: int, last: int) -> IntArray:
         rows = slice(first, last)
         doubt = np.zeros(last - first, dtype=np.bool_)
-        part = Facts(own[rows], made.other[rows], made.rival[rows], made.guess[rows])
+        part = made.rows(rows)
         block = working(table[rows])
-        if not call(block, rows, allowed / 2, part, doubt):
-            return np.zeros(0, dtype=np.int64)
-        found = np.flatnonzero(doubt)
-        whole = np.abs(block[found])  # Adds nothing to a valid row but turns -0.0 into 0.0.
-        some = Facts(part.own[found], part.other[found], part.rival[found], part.guess[found])
-        call(working(whole), first + found, np.inf, some, np.zeros(len(found), dtype=np.bool_))
-        part.other[found], part.rival[found] = some.other, some.rival
-        part.guess[found] = some.guess
+        found: IntArray = _NONE
+        if call(block, rows, allowed / 2, part, doubt):
+            found = np.flatnonzero(doubt).astype(np.int64)
+            whole = np.abs(block[found])  # Of a valid row this changes -0.0 to 0.0 only.
+            some = part.rows(found)
+            call(working(whole), first + found, np.inf, some, np.zeros(len(found), dtype=np.bool_))
+            part.other[found], part.rival[found] = some.other, some.rival
+            part.guess[found] = some.guess
+        part.compare(codes[rows])
         return np.asarray(first + found, dtype=np.int64)
 
     doubtful = np.concatenate([_NONE, *in_threads(job, N, block=max(1, use.block // K))])

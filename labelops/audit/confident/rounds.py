@@ -157,11 +157,14 @@ def _after_joint(asked: Round, partial: Partial) -> Round:
 
 def _result(asked: Round, partial: Partial) -> LabelIssues:
     mask = _mask(asked, partial)
+    found = ranked(mask, partial.scores)
+    suggestions = np.full(partial.rows, -1, dtype=np.int64)
+    suggestions[found] = partial.fits[found]
     return LabelIssues(
         mask,
-        ranked(mask, partial.scores),
+        found,
         partial.scores,
-        np.where(mask, partial.fits, np.int64(-1)),
+        suggestions,
         asked.thresholds,
         dense(Cells(asked.confident_at, asked.confident_count), asked.classes),
         dense(Cells(asked.joint_at, asked.joint_count), asked.classes),

@@ -107,8 +107,7 @@ class Shard:
     def _joint(self, codes: NDArray[np.int32], facts: Facts, classes: int) -> Partial:
         counts = np.bincount(codes + 1, minlength=classes + 1)[1:].astype(np.int64)
         cells = confident_cells(codes, facts.guess, classes)
-        away = (facts.guess >= 0) & (facts.guess != codes)
-        off = int(np.count_nonzero(away & facts.differs(codes)))
+        off = int(np.count_nonzero(facts.away & facts.differs))
         return Partial(
             "joint", self.first_row, len(codes), counts, at=cells.at, count=cells.count, off=off
         )
@@ -116,17 +115,15 @@ class Shard:
     def _mark(
         self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts, asked: Round
     ) -> Partial:
-        elsewhere = (facts.guess >= 0) & (facts.guess != codes)
-        differs = facts.differs(codes)
-        group, row, value = candidates(table, codes, facts.own, facts.other, differs, asked)
+        group, row, value = candidates(table, codes, facts, asked)
         return Partial(
             "mark",
             self.first_row,
             len(codes),
             scores=self._scores(table, codes, facts, asked),
-            differs=differs,
-            elsewhere=elsewhere,
-            fits=np.where(elsewhere, facts.guess, facts.rival),
+            differs=facts.differs,
+            elsewhere=facts.away,
+            fits=np.where(facts.away, facts.guess, facts.rival),
             group=group,
             row=row + self.first_row,
             value=value,
