@@ -21,6 +21,7 @@ __all__ = ["CrowdEvidence", "crowd_evidence"]
 _CROWD = 8.0  # How many votes of its own outweigh the crowd's confusion, a class.
 _TEMPERS = np.linspace(0.2, 1.0, 9)
 _ROUNDS = 40
+_FORETOLD = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class CrowdEvidence:
         The exponent, in [0.2, 1]: 1 when votes on an item err independently.
     accuracy : (A,) float
         How often each annotator is right, by these estimates; NaN without votes.
+    doubt : (R,) float
+        For up to 20,000 votes, all or evenly spread: the probability, by the item's other votes
+        and who is asked, that the vote is not the class expected most.
+    missed : (R,) bool
+        Whether it was not.
     """
 
     log_likelihood: FloatArray
@@ -46,6 +52,8 @@ class CrowdEvidence:
     voted: BoolArray
     temper: float
     accuracy: FloatArray
+    doubt: FloatArray
+    missed: BoolArray
 
     def posterior(self) -> FloatArray:
         """Return P(class | votes), (N, K); the prior for an item without votes."""
@@ -88,7 +96,8 @@ def crowd_evidence(
     if not len(item):
         flat = np.zeros((n_items, n_classes))
         prior = np.full(n_classes, 1 / n_classes)
-        return CrowdEvidence(flat, prior, voted, 1.0, np.full(A, np.nan))
+        none = np.zeros(0)
+        return CrowdEvidence(flat, prior, voted, 1.0, np.full(A, np.nan), none, none > 0)
     q: FloatArray = _shares(item, vote, n_items, n_classes)
     for _ in range(_ROUNDS):
         shares = _prior(q, voted)
@@ -101,7 +110,8 @@ def crowd_evidence(
     temper = _temper(total, parts, confusion[who, :, vote], item, shares)
     right = np.einsum("k,akk->a", shares, confusion)
     right[np.bincount(who, minlength=A) == 0] = np.nan
-    return CrowdEvidence(temper * total, shares, voted, temper, right)
+    doubt, missed = _foretold(temper * (total[item] - parts), confusion, item, who, vote, shares)
+    return CrowdEvidence(temper * total, shares, voted, temper, right, doubt, missed)
 
 
 def _checked(
@@ -149,6 +159,23 @@ def _sums(parts: FloatArray, item: IntArray, N: int) -> FloatArray:
     total = np.zeros((N, parts.shape[1]))
     np.add.at(total, item, parts)
     return total
+
+
+def _foretold(
+    others: FloatArray,
+    confusion: FloatArray,
+    item: IntArray,
+    who: IntArray,
+    vote: IntArray,
+    prior: FloatArray,
+) -> tuple[FloatArray, BoolArray]:
+    """Predict votes by the item's other votes: how doubtful, and whether the vote was another."""
+    shared = np.flatnonzero(np.bincount(item)[item] >= 2)
+    shared = shared[:: 1 + len(shared) // _FORETOLD]
+    truth = softmax(others[shared] + np.log(prior), axis=1)
+    said = np.einsum("vk,vkj->vj", truth, confusion[who[shared]])
+    expected = said.argmax(axis=1)
+    return 1 - said.max(axis=1), np.asarray(expected != vote[shared])
 
 
 def _temper(

@@ -75,8 +75,10 @@ class LabelErrorReport:
     calibration : {"reviews", "noise model", "votes"}
         What the probabilities rest on.
     reliability : tuple of ErrorBin
-        Probabilities said beside errors seen: verdicts (cross-fitted), or, without enough
-        verdicts, the rate that planted errors imply.
+        Probabilities said beside what was seen.
+    shown_by : {"verdicts", "held-out votes", "planted errors"}
+        What was seen: people's verdicts (predicted without them); else whether each vote is the
+        one that the item's other votes foretell; else the errors that planted ones imply.
     calibration_error : float
         Mean distance between the two, weighted by items (ECE); NaN where nothing was seen.
     precision : Rate
@@ -104,6 +106,7 @@ class LabelErrorReport:
     error_rate: float
     calibration: str
     reliability: tuple[ErrorBin, ...]
+    shown_by: str
     calibration_error: float
     precision: Rate
     recall: Rate
@@ -147,11 +150,7 @@ def report(
     probability[rows] = judge(rows, labels[rows])
     planted = _plant(evidence, rows, probability, planted_share, confusion, rng)
     on_paper = judge(planted.rows, planted.codes, planted=True)
-    bins = (
-        reliability(probability[rows], implied_by=on_paper)
-        if refit is None
-        else reliability(predicted, seen=verdicts.wrong)
-    )
+    shown_by, bins = _reliability(evidence, probability[rows], on_paper, refit, predicted, verdicts)
     probs = evidence.posterior(np.arange(len(labels)), labels)
     best = probs.argmax(axis=1)
     flagged = np.nan_to_num(probability, nan=-1.0) >= threshold
@@ -169,6 +168,7 @@ def report(
         error_rate=float(probability[rows].mean()) if len(rows) else float("nan"),
         calibration="reviews" if refit else "noise model" if evidence.views else "votes",
         reliability=bins,
+        shown_by=shown_by,
         calibration_error=calibration_error(bins),
         precision=_rate(verdicts.wrong[caught]),
         recall=_rate((_chance(judge, verdicts) >= threshold)[verdicts.random & verdicts.wrong]),
@@ -177,6 +177,22 @@ def report(
         planted_probability=on_paper,
         review_model=refit,
     )
+
+
+def _reliability(
+    evidence: Evidence,
+    probability: FloatArray,
+    on_paper: FloatArray,
+    refit: ReviewModel | None,
+    predicted: FloatArray,
+    verdicts: Verdicts,
+) -> tuple[str, tuple[ErrorBin, ...]]:
+    """Show the best check of the probabilities that there is."""
+    if refit is not None:
+        return "verdicts", reliability(predicted, seen=verdicts.wrong)
+    if evidence.crowd is not None and len(evidence.crowd.doubt):
+        return "held-out votes", reliability(evidence.crowd.doubt, seen=evidence.crowd.missed)
+    return "planted errors", reliability(probability, implied_by=on_paper)
 
 
 def _rate(hits: BoolArray) -> Rate:

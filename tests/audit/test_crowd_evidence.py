@@ -41,6 +41,8 @@ def test_independent_votes_are_calibrated_and_copied_ones_tempered() -> None:
     sure = said.posterior().max(axis=1).mean()
     assert sure == pytest.approx((said.posterior().argmax(axis=1) == truth).mean(), abs=0.06)
     assert said.temper >= 0.7
+    assert said.doubt.mean() == pytest.approx(said.missed.mean(), abs=0.03)
+    assert len(said.doubt) == 6000
     hard = rng.random(1500) < 0.4  # Items on which everybody guesses.
     guess = np.where(hard[item], rng.integers(0, 2, len(item)), truth[item])
     mixed = crowd_evidence(item, who, guess, 1500, 2)

@@ -76,6 +76,7 @@ def test_any_evidence_will_do(given: str) -> None:
     assert (found.flagged == (found.probability >= 0.5)).all()
     assert (found.suggestion[found.flagged] != codes[found.flagged]).all()
     assert found.planted_recall.planted == 40
+    assert found.shown_by == ("held-out votes" if "votes" in given else "planted errors")
     assert all(len(score) == len(codes) for score in found.scores.values())
 
 
@@ -144,6 +145,7 @@ def test_reviews_refit_and_measure() -> None:
     )  # fmt: skip
     assert np.array_equal(few.probability, first.probability)
     assert found.review_model is not None
+    assert found.shown_by == "verdicts"
     assert sum(b.labels for b in found.reliability) == 270
     flagged = found.flagged[rows]
     assert (found.precision.hits, found.precision.n) == (
