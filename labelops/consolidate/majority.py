@@ -110,9 +110,12 @@ def majority(
         _compare(item, who, code, labels, seen, same)
     else:
         _decide_in_numpy(counts, labels, tied, votes)
-        there = code >= 0
-        seen += np.bincount(who[there], minlength=n_annotators)
-        same += np.bincount(who[there & (code == labels[item])], minlength=n_annotators)
+        right = code == labels[item]
+        if code.min(initial=0) < 0:
+            there = code >= 0
+            who, right = who[there], right[there]
+        seen += np.bincount(who, minlength=n_annotators)
+        same += np.bincount(who[right], minlength=n_annotators)
     accuracy = np.where(seen > 0, same / np.maximum(seen, 1), np.nan)
     return Majority(counts, labels, tied, votes, accuracy)
 
@@ -162,10 +165,12 @@ def _decide_in_numpy(
     """Do what `_decide` does."""
     votes[:] = row_totals(counts)[:, 0]
     there = votes > 0
-    labels[:] = np.where(there, counts.argmax(axis=1), -1)
+    labels[:] = counts.argmax(axis=1)
     most = counts[np.arange(len(counts)), labels]
-    tied[:] = there & ((counts == most[:, None]).sum(axis=1) > 1)
-    counts[:] = majority_vote(counts)
+    tied[:] = there & (np.count_nonzero(counts == most[:, None], axis=1) > 1)
+    np.divide(counts, votes[:, None], out=counts, where=there[:, None])
+    if not there.all():
+        labels[~there], counts[~there] = -1, 1 / counts.shape[1]
 
 
 def vote_counts(

@@ -342,7 +342,7 @@ def _settle(cells: AnyInts, rows: AnyInts, divisor: int) -> None:
     """Sort the votes of each item that has few of them, in place and stably."""
     for i in range(rows.size - 1):
         first, last = rows[i], rows[i + 1]
-        if last - first > 48:
+        if last - first > _LONG:
             continue
         for v in range(first + 1, last):
             cell, u = cells[v], v

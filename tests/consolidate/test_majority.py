@@ -96,6 +96,16 @@ def test_majority_refuses(arguments: tuple[list[int], ...], message: str) -> Non
         majority(*arguments, n_items=2, n_annotators=2, n_classes=2)
 
 
+def test_counts_of_shards_add_up() -> None:
+    """Votes on the same items, counted apart in any split, have the majority of all together."""
+    rng = np.random.default_rng(1)
+    items, who, codes = (rng.integers(0, top, 90) for top in (20, 5, 3))
+    shard = rng.integers(0, 3, 90)
+    counts = sum(vote_counts(items[shard == s], codes[shard == s], 20, 3) for s in range(3))
+    whole = majority(items, who, codes, n_items=20, n_annotators=5, n_classes=3)
+    np.testing.assert_array_equal(majority_vote(np.asarray(counts)), whole.shares)
+
+
 def test_no_items() -> None:
     """Nothing has no majority."""
     found = majority([], [], [], n_items=0, n_annotators=0, n_classes=2)
