@@ -1,23 +1,50 @@
-"""Votes become labels with a posterior, or "not enough evidence"."""
+"""Votes become labels with a posterior, or "not enough evidence".
 
-from .choose import CodeConsensus, consolidate_codes
+`consolidate` is the one entry; the methods it chooses from may be called on their own.
+"""
+
+from .blend import Blend, blend
+from .choose import METHODS, CodeConsensus, consolidate_codes
+from .consensus import Consolidated, consolidate
 from .crowdlab import Crowdlab, crowdlab
 from .dawid_skene import DawidSkene, dawid_skene, dawid_skene_shards
+from .difficulty import Glad, glad
+from .ebcc import ebcc
 from .evidence import decide
+from .ibcc import ibcc
 from .majority import Majority, majority, majority_vote, one_coin_posterior, vote_counts
+from .one_coin import one_coin
+from .shrunk import shrunk_dawid_skene
+from .skill import Skill, annotator_skill
+from .with_model import WithModel, consolidate_with_model
 
 __all__ = [
+    "METHODS",
+    "Blend",
     "CodeConsensus",
+    "Consolidated",
     "Crowdlab",
     "DawidSkene",
+    "Glad",
     "Majority",
+    "Skill",
+    "WithModel",
+    "annotator_skill",
+    "blend",
+    "consolidate",
     "consolidate_codes",
+    "consolidate_with_model",
     "crowdlab",
     "dawid_skene",
     "dawid_skene_shards",
     "decide",
+    "ebcc",
+    "glad",
+    "ibcc",
     "majority",
     "majority_vote",
+    "one_coin",
     "one_coin_posterior",
+    "shrunk_dawid_skene",
     "vote_counts",
 ]

@@ -1,28 +1,36 @@
-"""The one entry from votes to calibrated class probabilities: it picks what the votes support."""
+"""The one entry from coded votes to calibrated class probabilities: it takes what votes support."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.calibration import apply_temperature
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
-from labelops.measure.confusion import annotator_confusion, confusion_rates
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.votes import Votes, check_ints, pack_votes
 
-from .dawid_skene import dawid_skene
-from .evidence import gold_temperature, held_out_temperature
+from ._family import Start
+from .blend import Blend, blend
+from .dawid_skene import DawidSkene, dawid_skene
+from .difficulty import fit_glad
+from .ebcc import fit_ebcc
+from .evidence import gold_softening, held_out_temperature, soften, softening
+from .ibcc import fit_ibcc
 from .majority import crowd_accuracy, one_coin_posterior, pair_accuracies, vote_counts
+from .one_coin import fit_one_coin
+from .policy import METHODS
+from .shrunk import fit_shrunk
+from .skill import Skill, annotator_skill, skill_interval
 
-__all__ = ["CodeConsensus", "consolidate_codes"]
+__all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
 
-_METHODS = ("auto", "majority", "dawid_skene")
-_LEAST_PER_ITEM = 3
-_LEAST_PER_CELL = 5
-_PRIOR = 0.01
+_LEAST_PER_ITEM = 2
+_LEAST_PER_ANNOTATOR = 2
+_PAIR_VOTES = 10.0
+_ABOVE_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,51 +43,61 @@ class CodeConsensus:
         Calibrated belief about each item's class; rows sum to 1.
     votes : (N,) int
         Votes used for each item.
-    accuracy : (A,) float
-        Estimated share of right votes of each annotator; NaN where nothing can be said.
+    accuracy, accuracy_low, accuracy_high : (A,) float
+        Estimated share of right votes of each annotator with its 95 % interval; NaN where
+        nothing can be said.
     confusion : (A, K, K) float
         P(given | true) by annotator, true class (row), given class (column).
+    class_prior : (K,) float
+        Share of each class among the voted items.
     method : str
-        `majority` or `dawid_skene`.
+        What was used, one of `METHODS`.
     reason : str
         Why that one.
     calibration : str
         What the posterior was calibrated on: `gold`, `held-out votes` or `none`.
     temperature : float
-        How much it was softened; 1 is not at all.
+        How much it was softened as a whole; 1 is not at all.
+    doubt : float
+        What share of belief was then spread evenly, as gold advised; 0 without gold.
     iterations : int
         EM steps; 0 for majority.
     converged : bool
         Whether EM stood still; true for majority.
+    weights : mapping of str to float
+        What each method counts in a blend; empty otherwise.
+    scores : mapping of str to float
+        Mean log probability that each blended method gave to held-out votes.
     """
 
     posterior: FloatArray
     votes: IntArray
     accuracy: FloatArray
+    accuracy_low: FloatArray
+    accuracy_high: FloatArray
     confusion: FloatArray
+    class_prior: FloatArray
     method: str
     reason: str
     calibration: str
     temperature: float
+    doubt: float
     iterations: int
     converged: bool
+    weights: Mapping[str, float]
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Votes:
-    """Checked vote arrays: only votes with a class."""
+class _Found:
+    """What a method said, not yet calibrated; the temperature is from held-out votes."""
 
-    items: IntArray
-    annotators: IntArray
-    codes: IntArray
-    weights: FloatArray
-    n_items: int
-    n_annotators: int
-    n_classes: int
-
-    def counts(self, weights: FloatArray | None = None) -> FloatArray:
-        chosen = self.weights if weights is None else weights
-        return vote_counts(self.items, self.codes, self.n_items, self.n_classes, chosen)
+    posterior: FloatArray
+    temperature: float | None
+    iterations: int = 0
+    converged: bool = True
+    weights: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def consolidate_codes(
@@ -95,9 +113,9 @@ def consolidate_codes(
     weights: ArrayLike | None = None,
     gold: ArrayLike | None = None,
     min_gold: int = 30,
-    start: ArrayLike | None = None,
+    start: ArrayLike | CodeConsensus | None = None,
 ) -> CodeConsensus:
-    """Estimate each item's class probabilities from its votes.
+    """Estimate each item's class probabilities from its votes, by what the votes support.
 
     Parameters
     ----------
@@ -105,10 +123,10 @@ def consolidate_codes(
         Item, annotator and class of each vote; class -1 (missing) is no vote.
     n_items, n_classes : int
         N and K.
-    method : {'auto', 'majority', 'dawid_skene'}
-        `auto` takes Dawid–Skene when half the voted items have three votes or more and annotators
-        have on average five votes for each class, else majority: Dawid–Skene has a matrix per
-        annotator to learn, at one vote an item it collapses and at two it is too sure of itself.
+    method : str
+        One of `METHODS`. `auto` blends majority, one-coin, IBCC and shrunk Dawid–Skene by how
+        well each predicts held-out votes, where most voted items have two votes and annotators
+        two on average; else majority, because nobody can be told from anybody.
     n_annotators : int, optional
         A; one more than the largest annotator when left out.
     use : (V,) bool, optional
@@ -120,8 +138,9 @@ def consolidate_codes(
         not mixed into it.
     min_gold : int
         Gold items with votes from which on gold is used; below, annotators predict each other.
-    start : (N, K) array-like of float, optional
-        Warm start for Dawid–Skene.
+    start : (N, K) array-like of float or CodeConsensus, optional
+        Warm start: a posterior of these items, or an earlier consensus, whose annotators' skills
+        are believed first (annotators it did not know come after those it did).
 
     Raises
     ------
@@ -134,14 +153,32 @@ def consolidate_codes(
     >>> found.method, found.posterior.argmax(axis=1).tolist(), found.votes.tolist()
     ('majority', [1, 0], [3, 1])
     """
-    votes = _check(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
+    votes = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
     chosen, reason = _choose(votes, method)
+    found = _run(votes, chosen, _start(start))
+    counts = vote_counts(votes.items, votes.codes, n_items, n_classes, votes.weights)
+    softness, calibration = (found.temperature or 1.0, 0.0), "held-out votes"
+    by_gold = None
+    if gold is not None:
+        by_gold = gold_softening(found.posterior, gold, counts.sum(axis=1), min_gold)
+    if by_gold is not None:
+        softness, calibration = by_gold, "gold"
+    elif found.temperature is None:
+        calibration = "none"
+    posterior = soften(found.posterior, *softness)
+    skill = annotator_skill(votes, posterior)
     if chosen == "majority":
-        return _by_majority(votes, reason, gold, min_gold)
-    return _by_dawid_skene(votes, reason, gold, min_gold, start)
+        skill = _pair_skill(votes, counts, skill)
+    if found.scores:
+        reason += f"; {_best(found.scores)} predicts held-out votes best"
+    return CodeConsensus(
+        posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
+        _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
+        found.iterations, found.converged, found.weights, found.scores,
+    )  # fmt: skip
 
 
-def _check(
+def _pack(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
@@ -150,138 +187,157 @@ def _check(
     n_annotators: int | None,
     use: BoolArray | None,
     weights: ArrayLike | None,
-) -> _Votes:
+) -> Votes:
     if n_classes < 2:
         raise UsageError(f"{n_classes} classes; expected two or more")
-    item, who, code = (np.asarray(a) for a in (items, annotators, codes))
-    weight = np.ones(code.size) if weights is None else np.asarray(weights, dtype=np.float64)
-    used = np.ones(code.size, dtype=np.bool_) if use is None else np.asarray(use, dtype=np.bool_)
-    if not item.shape == who.shape == code.shape == weight.shape == used.shape:
-        raise UsageError("votes: items, annotators, codes, weights and use differ in length")
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise UsageError("votes: a weight is negative or missing; expected 0 or more")
-    crowd = int(who.max(initial=-1)) + 1 if n_annotators is None else n_annotators
-    item, who, code = (a.astype(np.int64) if not a.size else a for a in (item, who, code))
-    item = check_codes(item, n_items, missing=False)
-    who, code = check_codes(who, crowd, missing=False), check_codes(code, n_classes)
-    keep = used & (code >= 0) & (weight > 0)
-    return _Votes(item[keep], who[keep], code[keep], weight[keep], n_items, crowd, n_classes)
+    who = np.asarray(annotators)
+    if n_annotators is None:
+        n_annotators = int(who.max(initial=-1)) + 1
+    if use is None:
+        return pack_votes(
+            items, who, codes, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
+            weights=weights,
+        )  # fmt: skip
+    keep = np.asarray(use, dtype=np.bool_)
+    code = check_ints("codes", codes, n_classes, lowest=-1)
+    if keep.shape != code.shape:
+        raise UsageError(f"votes: use and codes differ in length: {keep.size} and {code.size}")
+    return pack_votes(
+        items, who, np.where(keep, code, -1), n_items=n_items, n_annotators=n_annotators,
+        n_classes=n_classes, weights=weights,
+    )  # fmt: skip
 
 
-def _choose(votes: _Votes, method: str) -> tuple[str, str]:
+def _choose(votes: Votes, method: str) -> tuple[str, str]:
     """Pick the method the votes support, and say why."""
-    if method not in _METHODS:
-        raise UsageError(f"method is {method!r}, expected one of {', '.join(_METHODS)}")
+    if method not in METHODS:
+        raise UsageError(f"method is {method!r}, expected one of {', '.join(METHODS)}")
     if method != "auto":
         return method, "asked for"
-    if not votes.codes.size:
+    if not votes.cells.size:
         return "majority", "there is no vote"
-    per_item = np.bincount(votes.items)
+    per_item = votes.per_item
     middle = float(np.median(per_item[per_item > 0]))
-    per_annotator = votes.codes.size / np.unique(votes.annotators).size
     if middle < _LEAST_PER_ITEM:
         return "majority", f"half the items have no more than {middle:g} vote(s)"
-    if per_annotator < _LEAST_PER_CELL * votes.n_classes:
+    per_annotator = votes.cells.size / np.unique(votes.annotators).size
+    if per_annotator < _LEAST_PER_ANNOTATOR:
         return "majority", (
-            f"annotators have {per_annotator:.1f} votes on average, too few for their confusion "
-            f"among {votes.n_classes} classes"
+            f"annotators have {per_annotator:.1f} votes on average, too few to tell one from "
+            "another"
         )
-    return "dawid_skene", (
+    return "blend", (
         f"half the items have {middle:g} votes or more, annotators {per_annotator:.1f} on average"
     )
 
 
-def _by_majority(
-    votes: _Votes, reason: str, gold: ArrayLike | None, min_gold: int
-) -> CodeConsensus:
-    counts = votes.counts()
-    crowd = crowd_accuracy(counts)
-    raw = one_coin_posterior(counts, crowd)
-    accuracy = _pair_accuracies(votes, counts)
+def _start(start: ArrayLike | CodeConsensus | None) -> Start:
+    if not isinstance(start, CodeConsensus):
+        return start
+    none = np.empty((0, start.class_prior.size))
+    return DawidSkene(none, start.confusion, start.class_prior, 0, True)
 
+
+def _run(votes: Votes, method: str, start: Start) -> _Found:
+    if method == "majority":
+        return _majority(votes)
+    if method == "blend":
+        return _pooled(blend(votes, start=start))
+    found = _fit(votes, method, start)
+    return _Found(found.posterior, _held_out(votes, method), found.iterations, found.converged)
+
+
+def _fit(votes: Votes, method: str, start: Start = None, **limits: float) -> DawidSkene:
+    """Run one model of annotators."""
+    if method == "dawid_skene":
+        return dawid_skene(
+            votes.items, votes.annotators, votes.codes, n_items=votes.n_items,
+            n_annotators=votes.n_annotators, n_classes=votes.n_classes, weights=votes.weights,
+            start=start, **limits,  # type: ignore[arg-type]
+        )  # fmt: skip
+    fits = {"one_coin": fit_one_coin, "shrunk": fit_shrunk, "ibcc": fit_ibcc}
+    if method in fits:
+        return fits[method]([votes], start=start, **limits)  # type: ignore[operator, no-any-return]
+    fit = fit_ebcc if method == "ebcc" else fit_glad
+    return fit(votes, **limits)  # type: ignore[arg-type]
+
+
+def _majority(votes: Votes) -> _Found:
     def consensus(weights: FloatArray) -> FloatArray:
-        return one_coin_posterior(votes.counts(weights), crowd)
+        counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
+        return one_coin_posterior(counts, crowd)
 
-    kind, temperature = "none", 1.0
-    if (fitted := _gold(raw, gold, counts, min_gold)) is not None:
-        kind, temperature = "gold", fitted
-    elif crowd is not None and (fitted := _held_out(votes, crowd, consensus)) is not None:
-        kind, temperature = "held-out votes", fitted
-    posterior = apply_temperature(raw, temperature)
-    rates = annotator_confusion(
-        votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators, votes.weights
-    )
-    return CodeConsensus(
-        posterior, _per_item(votes), accuracy, confusion_rates(rates, _PRIOR),
-        "majority", reason, kind, temperature, 0, True,
+    items, codes, weights = votes.items, votes.codes, _weights(votes)
+    counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
+    crowd = crowd_accuracy(counts)
+    if crowd is not None:
+        # Were it no better than guessing, there would be no majority either.
+        crowd = max(crowd, 1 / votes.n_classes + _ABOVE_CHANCE)
+    temperature = None
+    if crowd is not None:
+        temperature = held_out_temperature(
+            items, votes.annotators.astype(np.int64), codes.astype(np.int64), weights, crowd,
+            votes.n_annotators, consensus,
+        )  # fmt: skip
+    return _Found(one_coin_posterior(counts, crowd), temperature)
+
+
+def _pooled(found: Blend) -> _Found:
+    temperature = None
+    if (held := found.held_out) is not None:
+        weights = np.array(list(found.weights.values()))
+        pooled = np.einsum("hmk,m->hk", held.beliefs, weights)
+        temperature = softening(pooled, held.codes, held.accuracy)
+    return _Found(
+        found.posterior, temperature, found.iterations, found.converged, found.weights,
+        found.scores,
     )  # fmt: skip
 
 
-def _by_dawid_skene(
-    votes: _Votes,
-    reason: str,
-    gold: ArrayLike | None,
-    min_gold: int,
-    start: ArrayLike | None,
-) -> CodeConsensus:
-    size = (votes.n_items, votes.n_annotators, votes.n_classes)
-    data = (votes.items, votes.annotators, votes.codes)
-    n_items, n_annotators, n_classes = size
-    found = dawid_skene(
-        *data, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
-        weights=votes.weights, start=start, prior=_PRIOR,
-    )  # fmt: skip
+def _held_out(votes: Votes, method: str) -> float | None:
+    """Soften a single model by how it predicts the votes of annotators it did not see."""
 
     def consensus(weights: FloatArray) -> FloatArray:
         # A few steps suffice to see how sure the others would have been.
-        return dawid_skene(
-            *data, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
-            weights=weights, prior=_PRIOR, max_iterations=30, tolerance=1e-2,
-        ).posterior  # fmt: skip
+        rest = pack_votes(
+            items, annotators, codes, n_items=votes.n_items, n_annotators=votes.n_annotators,
+            n_classes=votes.n_classes, weights=weights,
+        )  # fmt: skip
+        return _fit(rest, method, max_iterations=30, tolerance=1e-2).posterior
 
-    counts = votes.counts()
+    items, weights = votes.items, _weights(votes)
+    annotators, codes = votes.annotators.astype(np.int64), votes.codes.astype(np.int64)
+    counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
     crowd = crowd_accuracy(counts)
-    kind, temperature = "none", 1.0
-    if (fitted := _gold(found.posterior, gold, counts, min_gold)) is not None:
-        kind, temperature = "gold", fitted
-    elif crowd is not None and (fitted := _held_out(votes, crowd, consensus)) is not None:
-        kind, temperature = "held-out votes", fitted
-    own = np.einsum("akk,k->a", found.confusion, found.class_prior)
-    voted = np.bincount(votes.annotators, minlength=n_annotators) > 0
-    return CodeConsensus(
-        apply_temperature(found.posterior, temperature), _per_item(votes),
-        np.where(voted, own, np.nan), found.confusion,
-        "dawid_skene", reason, kind, temperature, found.iterations, found.converged,
-    )  # fmt: skip
-
-
-def _per_item(votes: _Votes) -> IntArray:
-    return np.bincount(votes.items, minlength=votes.n_items).astype(np.int64)
-
-
-def _pair_accuracies(votes: _Votes, counts: FloatArray) -> FloatArray:
-    return pair_accuracies(
-        votes.items, votes.annotators, votes.codes, counts, votes.n_annotators, votes.weights
-    )
-
-
-def _gold(
-    posterior: FloatArray, gold: ArrayLike | None, counts: FloatArray, min_gold: int
-) -> float | None:
-    if gold is None:
+    if crowd is None:
         return None
-    return gold_temperature(posterior, gold, counts.sum(axis=1), min_gold)
-
-
-def _held_out(
-    votes: _Votes, accuracy: float, consensus: Callable[[FloatArray], FloatArray]
-) -> float | None:
     return held_out_temperature(
-        votes.items,
-        votes.annotators,
-        votes.codes,
-        votes.weights,
-        accuracy,
-        votes.n_annotators,
-        consensus,
+        items, annotators, codes, weights, crowd, votes.n_annotators, consensus
     )
+
+
+def _weights(votes: Votes) -> FloatArray:
+    return np.ones(votes.cells.size) if votes.weights is None else votes.weights
+
+
+def _pair_skill(votes: Votes, counts: FloatArray, skill: Skill) -> Skill:
+    """Replace accuracies by those from agreement: a majority holds nobody's own vote back."""
+    accuracy = pair_accuracies(
+        votes.items, votes.annotators.astype(np.int64), votes.codes.astype(np.int64), counts,
+        votes.n_annotators, _weights(votes),
+    )  # fmt: skip
+    given: FloatArray = np.bincount(
+        votes.annotators, weights=_weights(votes), minlength=votes.n_annotators
+    ).astype(np.float64)
+    low, high = skill_interval(accuracy, given + _PAIR_VOTES)
+    return replace(skill, accuracy=accuracy, low=low, high=high)
+
+
+def _best(scores: Mapping[str, float]) -> str:
+    return max(scores, key=lambda name: scores[name])
+
+
+def _shares(posterior: FloatArray, voted: BoolArray) -> FloatArray:
+    n_classes = posterior.shape[1]
+    shares = posterior[voted].sum(axis=0) + 1 / n_classes
+    return np.asarray(shares / shares.sum())

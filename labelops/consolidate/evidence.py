@@ -6,19 +6,29 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, logsumexp
 
 from labelops.errors import UsageError
-from labelops.measure.calibration import fit_temperature
+from labelops.measure.calibration import apply_temperature, fit_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 
-__all__ = ["annotator_folds", "decide", "gold_temperature", "held_out_temperature"]
+__all__ = [
+    "annotator_folds",
+    "decide",
+    "gold_softening",
+    "gold_temperature",
+    "held_out_temperature",
+    "soften",
+    "softening",
+]
 
 _TINY = 1e-300
 _FOLDS = 5
 _LEAST_VOTES = 50
 _SOFTEST = 50.0
+_MOST_DOUBT = 0.9
+_BEGINNINGS = ((0.3, 0.05), (1.0, 0.3))
 _MOST_VOTES = 20_000
 
 
@@ -97,6 +107,62 @@ def gold_temperature(
     return max(1.0, fit_temperature(posterior, known))
 
 
+def gold_softening(
+    posterior: FloatArray, gold: ArrayLike, votes: FloatArray, min_gold: int
+) -> tuple[float, float] | None:
+    """Fit a temperature and a share of doubt on items whose true class is known.
+
+    Doubt, spread evenly over the classes, is for items on which everybody errs: a temperature
+    that admits them would make all others unsure.
+
+    Parameters
+    ----------
+    posterior, gold, votes, min_gold
+        See `gold_temperature`.
+
+    Returns
+    -------
+    (temperature, doubt) or None
+        At least 1, and in 0 … 0.9; None with too few gold items.
+
+    Examples
+    --------
+    >>> sure, gold = np.tile([0.999, 0.001], (40, 1)), np.repeat([0, 1], [30, 10])
+    >>> temperature, doubt = gold_softening(sure, gold, np.ones(40), 30)
+    >>> softened = soften(sure, temperature, doubt)
+    >>> softened[0].round(2).tolist()
+    [0.75, 0.25]
+    """
+    known = check_codes(gold, posterior.shape[1])
+    rows = np.flatnonzero((known >= 0) & (votes > 0))
+    if rows.size < max(min_gold, 1):
+        return None
+    logs, truth = np.log(np.maximum(posterior[rows], _TINY)), known[rows]
+
+    def loss(setting: FloatArray) -> float:
+        belief = np.exp(log_softmax(logs * np.exp(-setting[0]), axis=1))
+        right = belief[np.arange(rows.size), truth]
+        doubtful = (1 - setting[1]) * right + setting[1] / posterior.shape[1]
+        return -float(np.log(np.maximum(doubtful, _TINY)).mean())
+
+    bounds = [(0.0, float(np.log(_SOFTEST))), (0.0, _MOST_DOUBT)]
+    tries = [minimize(loss, begin, bounds=bounds, method="L-BFGS-B") for begin in _BEGINNINGS]
+    best = min(tries, key=lambda found: float(found.fun)).x
+    return float(np.exp(best[0])), float(best[1])
+
+
+def soften(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> FloatArray:
+    """Divide log probabilities by a temperature, then spread a share of doubt evenly.
+
+    Examples
+    --------
+    >>> soften(np.array([[1.0, 0.0]]), 1.0, 0.1).round(2).tolist()
+    [[0.95, 0.05]]
+    """
+    cooled = apply_temperature(posterior, temperature)
+    return np.asarray((1 - doubt) * cooled + doubt / posterior.shape[1])
+
+
 def held_out_temperature(
     items: IntArray,
     annotators: IntArray,
@@ -160,6 +226,36 @@ def held_out_temperature(
     return _best_temperature(np.concatenate(beliefs)[some], np.concatenate(likelihoods)[some])
 
 
+def softening(beliefs: FloatArray, codes: IntArray, accuracy: float) -> float:
+    """Fit how much to soften beliefs so that, times an accuracy, they predict left-out votes.
+
+    Parameters
+    ----------
+    beliefs : (H, K) float
+        Belief about each left-out vote's item, formed without its annotator.
+    codes : (H,) int
+        The vote.
+    accuracy : float
+        How often a vote is right, errors spread evenly over the other classes.
+
+    Returns
+    -------
+    float
+        At least 1.
+
+    Examples
+    --------
+    >>> sure = np.tile([0.999, 0.001], (100, 1))
+    >>> softening(sure, np.repeat([0, 1], [60, 40]), 0.9) > 2
+    True
+    """
+    likelihoods = _one_coin(codes, accuracy, beliefs.shape[1])
+    # One number needs no more than some thousand votes: every so-many-th will do.
+    some = slice(None, None, 1 + len(codes) // _MOST_VOTES)
+    logs = np.log(np.maximum(beliefs[some], _TINY))
+    return _best_temperature(logs, likelihoods[some])
+
+
 def annotator_folds(annotators: IntArray, weights: FloatArray, n_annotators: int) -> IntArray:
     """Deal annotators into five folds, back and forth by their votes, so that folds weigh alike.
 
@@ -182,7 +278,7 @@ def _one_coin(codes: IntArray, accuracy: float, n_classes: int) -> FloatArray:
     return table
 
 
-def _best_temperature(beliefs: FloatArray, likelihoods: FloatArray) -> float:
+def _best_temperature(beliefs: FloatArray, likelihoods: FloatArray, sharpest: float = 1.0) -> float:
     """Maximise the probability of the left-out votes over the temperature."""
 
     def loss(log_temperature: float) -> float:

@@ -33,7 +33,8 @@ class Consensus:
     item_ids : (N,) object array
     posterior : (N, K) float array
         Rows sum to 1; an item without a vote has the model's (or the classes') prior. With the
-        method `votes_and_model` it is as well calibrated as the model's probabilities are.
+        method `votes_and_model` the model is softened until the votes are likeliest under it,
+        and votes given with its proposal in sight count less where they agree with it.
     codes : (N,) int array
         The decided class, -1 where no vote was given, the posterior is below the bound, two
         classes share it, or it is the model's alone.
@@ -93,7 +94,8 @@ def consolidate_votes(
     annotators, names = pd.factorize(votes["annotator"].to_numpy(dtype=object), sort=True)
     size = (len(ids), len(schema.classes))
     if policy.method == "auto" and probs is not None and len(votes):
-        fused = consolidate_with_model(items, annotators, codes, probs, len(names))
+        saw = votes["saw_proposal"].to_numpy(dtype=bool)
+        fused = consolidate_with_model(items, annotators, codes, probs, len(names), saw=saw)
         posterior, accuracy = fused.posterior, fused.accuracy
         method, reason = "votes_and_model", "a model's out-of-fold probabilities are at hand"
     else:

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-__all__ = ["ConsolidatePolicy"]
+__all__ = ["METHODS", "ConsolidatePolicy"]
 
-METHODS = ("auto", "majority", "dawid_skene")
+METHODS = (
+    "auto",
+    "blend",
+    "majority",
+    "one_coin",
+    "dawid_skene",
+    "shrunk",
+    "ibcc",
+    "ebcc",
+    "glad",
+)
+"""What `method` may be; see `labelops.consolidate.consolidate_codes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +28,9 @@ class ConsolidatePolicy:
 
     Parameters
     ----------
-    method : {"auto", "majority", "dawid_skene"}
-        `auto` uses the model's out-of-fold probabilities beside the votes where there are
-        any, else what the number of votes supports.
+    method : str
+        One of `METHODS`. `auto` uses the model's out-of-fold probabilities beside the votes where
+        there are any, else what the votes support: a blend, or majority at one vote an item.
     min_posterior : float in (0, 1)
         Least calibrated posterior of a decided label.
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from labelops.consolidate.choose import consolidate_codes
+from labelops.consolidate.choose import METHODS, consolidate_codes
 from labelops.errors import UsageError
 from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.codes import IntArray
@@ -38,13 +38,15 @@ def _first_votes(items: IntArray, most: int, seed: int) -> IntArray:
 
 
 @pytest.mark.parametrize(
-    ("name", "least", "error"), [("dog", 0.84, 0.10), ("rte", 0.92, 0.05), ("face", 0.62, 0.26)]
+    ("name", "least", "error"), [("dog", 0.835, 0.06), ("rte", 0.925, 0.05), ("face", 0.64, 0.21)]
 )
 def test_real_crowds(shared_data: Path, name: str, least: float, error: float) -> None:
-    """With many votes it takes Dawid–Skene, and without gold halves the over-confidence or so."""
+    """With many votes it blends, and without gold halves Dawid–Skene's over-confidence or so."""
     items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
     found = consolidate_codes(items, who, codes, size["n_items"], size["n_classes"])
-    assert (found.method, found.calibration) == ("dawid_skene", "held-out votes")
+    assert (found.method, found.calibration) == ("blend", "held-out votes")
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert max(found.scores, key=lambda k: found.scores[k]) in found.reason
     assert crowds.accuracy(found.posterior, truth) >= least
     known = np.where(np.isnan(truth), -1, truth).astype(int)
     raw = crowds.dawid_skene(items, who, codes, **size).posterior
@@ -65,7 +67,8 @@ def test_gold_calibrates_best(shared_data: Path, name: str) -> None:
     assert found.calibration == "gold"
     rest = known.copy()
     rest[use] = -1
-    assert expected_calibration_error(found.posterior, rest) <= 0.10
+    # On face annotators err together: what a hundred items tell of that varies with the draw.
+    assert expected_calibration_error(found.posterior, rest) <= (0.14 if name == "face" else 0.10)
 
 
 @pytest.mark.parametrize("name", ["dog", "face", "rte"])
@@ -88,30 +91,32 @@ def test_few_votes_per_annotator_take_majority() -> None:
     found = consolidate_codes(items, np.arange(90), items % 5, 30, 5)
     assert found.method == "majority"
     assert "1.0 votes on average" in found.reason
+    assert found.posterior.shape == (30, 5)
 
 
 def test_asked_for() -> None:
     """The caller's choice stands, and the reason says so."""
     items, who = np.repeat(np.arange(40), 3), np.tile([0, 1, 2], 40)
-    for method in ("majority", "dawid_skene"):
+    for method in METHODS[1:]:
         found = consolidate_codes(items, who, items % 2, 40, 2, method=method)
-        assert (found.method, found.reason) == (method, "asked for")
-        assert found.posterior.argmax(axis=1).tolist() == [i % 2 for i in range(40)]
+        assert found.method == method
+        assert found.reason.startswith("asked for")
+        assert found.posterior.argmax(axis=1).tolist() == [i % 2 for i in range(40)], method
 
 
-@pytest.mark.parametrize(("per_item", "method"), [(2, "majority"), (3, "dawid_skene")])
-def test_simulated_crowd_with_a_clicker(per_item: int, method: str) -> None:
+@pytest.mark.parametrize("per_item", [2, 3])
+def test_simulated_crowd_with_a_clicker(per_item: int) -> None:
     """From a few votes an item it is accurate and calibrated, and sees who clicks at random."""
     skill = [0.95, 0.9, 0.92, 0.85, 0.9, 0.93, 0.1]
     eye = np.eye(10)
     confusion = np.array([p * eye + (1 - p) / 9 * (1 - eye) for p in skill])
     truth, items, who, codes = crowds.simulate(0, 600, confusion, per_item)
     found = consolidate_codes(items, who, codes, 600, 10)
-    assert found.method == method
+    assert found.method == "blend"
     assert found.accuracy.argmin() == 6
     assert found.accuracy[6] < 0.35 < 0.8 < found.accuracy[:6].min()
     confident = found.posterior.max(axis=1) >= 0.95
-    assert confident.mean() > 0.5
+    assert confident.mean() > 0.4
     assert (found.posterior.argmax(axis=1) == truth)[confident].mean() >= 0.93
 
 
@@ -120,7 +125,7 @@ def test_excluded_votes_are_as_if_not_given() -> None:
     confusion = np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5)
     _, items, who, codes = crowds.simulate(1, 150, confusion, 4)
     use = who != 2
-    for method in ("majority", "dawid_skene"):
+    for method in METHODS[1:]:
         masked = consolidate_codes(items, who, codes, 150, 2, method=method, use=use)
         light = consolidate_codes(items, who, codes, 150, 2, method=method, weights=use * 1.0)
         left = consolidate_codes(
@@ -131,7 +136,7 @@ def test_excluded_votes_are_as_if_not_given() -> None:
         np.testing.assert_array_equal(masked.votes, left.votes)
 
 
-@pytest.mark.parametrize("method", ["auto", "majority", "dawid_skene"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_votes(method: str) -> None:
     """Without a vote nothing fails: every class is as likely, no accuracy is claimed."""
     found = consolidate_codes([], [], [], 2, 3, method=method)
@@ -148,10 +153,11 @@ def test_order_of_votes_does_not_matter() -> None:
     """Shuffled votes give the same result."""
     _, items, who, codes = crowds.simulate(2, 200, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5), 3)
     order = np.random.default_rng(3).permutation(items.size)
-    for method in ("majority", "dawid_skene"):
+    for method in set(METHODS) - {"ebcc"}:  # its beginnings are drawn by item
         one = consolidate_codes(items, who, codes, 200, 2, method=method)
         two = consolidate_codes(items[order], who[order], codes[order], 200, 2, method=method)
         np.testing.assert_allclose(one.posterior, two.posterior, atol=1e-8)
+        assert one.reason == two.reason
         np.testing.assert_allclose(one.accuracy, two.accuracy, atol=1e-8)
 
 
@@ -173,5 +179,67 @@ def test_wrong_settings() -> None:
     """An unknown method and a negative weight are refused by name."""
     with pytest.raises(UsageError, match="method is 'best'"):
         consolidate_codes([0], [0], [0], 1, 2, method="best")
-    with pytest.raises(UsageError, match="weight is negative"):
+    with pytest.raises(UsageError, match="row 0 is -1"):
         consolidate_codes([0], [0], [0], 1, 2, weights=[-1.0])
+
+
+def _clear(seed: int, n_items: int = 200) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Draw six annotators of three classes, four votes an item."""
+    eye = np.eye(3)
+    skill = [0.9, 0.85, 0.8, 0.75, 0.7, 0.4]
+    confusion = np.array([p * eye + (1 - p) / 2 * (1 - eye) for p in skill])
+    drawn: tuple[IntArray, IntArray, IntArray, IntArray] = crowds.simulate(
+        seed, n_items, confusion, 4
+    )
+    return drawn
+
+
+def test_names_of_annotators_and_classes_do_not_matter() -> None:
+    """Renumbering annotators or classes renumbers the result and nothing else."""
+    _, items, who, codes = _clear(4)
+    rng = np.random.default_rng(5)
+    people, classes = rng.permutation(6), rng.permutation(3)
+    for method in ("shrunk", "ibcc", "one_coin", "glad", "majority"):
+        one = consolidate_codes(items, who, codes, 200, 3, method=method)
+        two = consolidate_codes(items, people[who], classes[codes], 200, 3, method=method)
+        np.testing.assert_allclose(one.posterior, two.posterior[:, classes], atol=0.05)
+        np.testing.assert_allclose(one.accuracy, two.accuracy[people], atol=0.05)
+
+
+def test_warm_start_goes_on_from_yesterday() -> None:
+    """Yesterday's skills, or posterior, give the same labels in fewer steps."""
+    _, items, who, codes = _clear(6)
+    cold = consolidate_codes(items, who, codes, 200, 3)
+    for start in (cold, cold.posterior):
+        warm = consolidate_codes(items, who, codes, 200, 3, start=start)
+        assert (warm.posterior.argmax(axis=1) == cold.posterior.argmax(axis=1)).mean() > 0.98
+        assert warm.iterations < cold.iterations
+    grown = consolidate_codes(
+        np.append(items, 0), np.append(who, 6), np.append(codes, 0), 200, 3, start=cold
+    )
+    assert len(grown.accuracy) == 7
+
+
+def test_skill_intervals_hold() -> None:
+    """Intervals of accuracy hold the true one about as often as they claim."""
+    inside, total = 0, 0
+    for seed in range(6):
+        truth, items, who, codes = _clear(seed, 200)
+        found = consolidate_codes(items, who, codes, 200, 3)
+        right = np.bincount(who, weights=codes == truth[items]) / np.bincount(who)
+        inside += int(((found.accuracy_low <= right) & (right <= found.accuracy_high)).sum())
+        total += 6
+        assert (found.accuracy_low < found.accuracy).all()
+        assert (found.accuracy < found.accuracy_high).all()
+    assert inside / total >= 0.9
+
+
+def test_gold_admits_doubt() -> None:
+    """Where all err alike on a fifth of the items, gold takes that share off every certainty."""
+    items, who = np.repeat(np.arange(300), 5), np.tile(np.arange(5), 300)
+    seems = np.arange(300) % 2
+    truth = np.where(np.arange(300) % 5 == 0, 1 - seems, seems)
+    gold = np.where(np.arange(300) < 100, truth, -1)
+    found = consolidate_codes(items, who, seems[items], 300, 2, gold=gold)
+    assert found.calibration == "gold"
+    assert found.posterior.max(axis=1).mean() == pytest.approx(0.8, abs=0.05)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.consolidate.with_model import WithModel, consolidate_with_model
+from labelops.errors import UsageError
 
 K = 4
 
@@ -110,3 +111,70 @@ def test_tiny_sets(n: int) -> None:
     found = consolidate_with_model([0] * n, [0] * n, [0] * n, np.full((n, 2), 0.5), 1)
     assert found.posterior.shape == (n, 2)
     assert np.isfinite(found.accuracy).all()
+
+
+def _followers(seed: int, copies: float, n: int = 1500) -> tuple[npt.NDArray[np.int64], ...]:
+    """Draw single votes with the proposal in sight on two of three; some are mere copies."""
+    truth, who, votes, guess = _crowd(seed, [0.9, 0.85, 0.8], n=n, model=0.7)
+    rng = np.random.default_rng(seed + 1)
+    saw = rng.random(n) < 0.67
+    follow = saw & (rng.random(n) < copies)
+    return truth, who, np.where(follow, guess, votes), guess, saw.astype(np.int64)
+
+
+@pytest.mark.parametrize("copies", [0.0, 0.4])
+def test_copies_are_found(copies: float) -> None:
+    """Who saw the proposal and followed it unread is seen by agreeing more than skill explains."""
+    truth, who, votes, guess, saw = _followers(4, copies)
+    items = np.arange(len(truth))
+    found = consolidate_with_model(items, who, votes, _probs(guess, 0.7), 3, saw=saw)
+    assert found.copied == pytest.approx(copies, abs=0.15)
+    # Some copies are taken for skill: with one model that is always as sure, both look alike.
+    np.testing.assert_allclose(found.accuracy, [0.9, 0.85, 0.8], atol=0.08 if not copies else 0.13)
+
+
+def test_copies_are_not_multiplied_with_what_they_copy() -> None:
+    """Followed proposals keep about the model's own chance; taken as votes they would not."""
+    truth, who, votes, guess, saw = _followers(5, 0.5)
+    items, probs = np.arange(len(truth)), _probs(guess, 0.7)
+    agree = (saw == 1) & (votes == guess)
+    right = (votes == truth)[agree].mean()
+    aware = consolidate_with_model(items, who, votes, probs, 3, saw=saw).posterior
+    naive = consolidate_with_model(items, who, votes, probs, 3).posterior
+    said = aware[items, votes][agree].mean()
+    assert abs(said - right) < 0.05
+    assert naive[items, votes][agree].mean() > right + 0.04
+
+
+def test_a_correction_counts_in_full() -> None:
+    """Contradicting a proposal in sight says as much as doing so unprompted."""
+    seen = consolidate_with_model([0], [0], [1], [[0.7, 0.3]], 1, saw=[True], max_iterations=0)
+    blind = consolidate_with_model([0], [0], [1], [[0.7, 0.3]], 1, max_iterations=0)
+    np.testing.assert_allclose(seen.posterior, blind.posterior)
+
+
+def test_an_over_confident_model_is_softened() -> None:
+    """A model that claims .99 and is right in 70 % is softened, and posteriors come true.
+
+    With two votes on an item, that is: one vote and the model only agree or not, and either of
+    the two may be the careless one.
+    """
+    truth, who, votes, guess = _crowd(6, [0.9, 0.85, 0.8], n=1500, model=0.7)
+    rng = np.random.default_rng(7)
+    other = (who + rng.integers(1, 3, 1500)) % 3
+    right = rng.random(1500) < np.array([0.9, 0.85, 0.8])[other]
+    more = np.where(right, truth, (truth + rng.integers(1, K, 1500)) % K)
+    items = np.tile(np.arange(len(truth)), 2)
+    given_by, given = np.concatenate([who, other]), np.concatenate([votes, more])
+    found = consolidate_with_model(items, given_by, given, _probs(guess, 0.99), 3)
+    assert found.temperature > 1.5
+    best = found.posterior.argmax(axis=1)
+    assert abs(found.posterior.max(axis=1).mean() - (best == truth).mean()) < 0.04
+    honest = consolidate_with_model(items, given_by, given, _probs(guess, 0.7), 3)
+    assert honest.temperature < 1.3
+
+
+def test_ragged_votes_are_refused() -> None:
+    """Arrays of different lengths are refused in one line."""
+    with pytest.raises(UsageError, match="differ in length"):
+        consolidate_with_model([0], [0, 1], [1], [[0.7, 0.3]], 2)

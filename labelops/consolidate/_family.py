@@ -1,0 +1,140 @@
+"""What the Dawid–Skene family shares: the loop over its two steps, for any M step.
+
+A method of the family is one function from `SkillCounts`, which add up over shards, to `Skills`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray, check_probs
+from labelops.measure.votes import Votes
+
+from ._em import Shard, SkillCounts
+from .dawid_skene import DawidSkene
+from .majority import vote_shares
+
+__all__ = ["Maximise", "Skills", "Start", "fit_votes", "given_true", "rates"]
+
+_FLOOR = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Skills:
+    """What the E step needs to know.
+
+    Attributes
+    ----------
+    log_confusion : (A * K, K) float
+        Log probability of each annotator's class given (row) under each true class (column).
+    log_prior : (K,) float
+        Log share of each class.
+    """
+
+    log_confusion: FloatArray
+    log_prior: FloatArray
+
+
+Maximise: TypeAlias = Callable[[SkillCounts], Skills]
+Start: TypeAlias = "ArrayLike | DawidSkene | None"
+
+
+def fit_votes(
+    shards: Sequence[Votes],
+    maximise: Maximise,
+    *,
+    start: Start = None,
+    max_iterations: int,
+    tolerance: float,
+) -> DawidSkene:
+    """Alternate the E step with this M step until no posterior moves.
+
+    Parameters
+    ----------
+    shards : sequence of Votes
+        Disjoint items, the same annotators and classes; their counts are added up.
+    maximise : callable
+        The M step.
+    start : (N, K) array-like or DawidSkene, optional
+        A posterior to begin with (one shard only), or an earlier result, whose skills are
+        believed first; annotators it did not know come after those it did.
+    max_iterations, tolerance
+        Most steps, and the movement of a posterior that counts as none.
+
+    Raises
+    ------
+    UsageError
+        No shard, shards that differ, or a start that does not fit them.
+    """
+    if not shards or len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
+        raise UsageError("expected one shard or more, alike in annotators and classes")
+    held = [Shard(votes, _beliefs(votes, start, len(shards))) for votes in shards]
+    skills = (
+        _earlier(start, shards[0])
+        if isinstance(start, DawidSkene)
+        else maximise(reduce(SkillCounts.merge, [s.count() for s in held]))
+    )
+    iterations, converged = 0, False
+    while iterations < max_iterations and not converged:
+        steps = [s.update(skills.log_confusion, skills.log_prior) for s in held]
+        counts = reduce(SkillCounts.merge, steps)
+        iterations, converged = iterations + 1, counts.moved <= tolerance
+        skills = maximise(counts)
+    return DawidSkene(
+        held[0].posterior if len(held) == 1 else np.concatenate([s.posterior for s in held]),
+        _normalised(skills.log_confusion, shards[0].n_classes),
+        np.exp(skills.log_prior - np.logaddexp.reduce(skills.log_prior)),
+        iterations,
+        converged,
+    )
+
+
+def given_true(counts: SkillCounts) -> FloatArray:
+    """Return counts as (annotator, class given, class believed)."""
+    n_classes = counts.classes.size
+    return counts.cells.reshape(-1, n_classes, n_classes)
+
+
+def rates(pseudo: FloatArray) -> FloatArray:
+    """Log share of each class given, from (A, given, true) counts; (A * K, K)."""
+    found: FloatArray = np.log(pseudo) - np.log(pseudo.sum(axis=1, keepdims=True))
+    return found.reshape(-1, pseudo.shape[2])
+
+
+def _beliefs(votes: Votes, start: Start, shards: int) -> FloatArray:
+    if start is None or isinstance(start, DawidSkene):
+        return vote_shares(votes)
+    posterior = check_probs(start, votes.n_classes)
+    if shards > 1 or len(posterior) != votes.n_items:
+        raise UsageError(
+            f"start has {len(posterior)} rows, expected {votes.n_items} items in one shard"
+        )
+    return np.array(posterior, dtype=np.float64, order="C")
+
+
+def _earlier(start: DawidSkene, votes: Votes) -> Skills:
+    known, n_classes = start.confusion, votes.n_classes
+    if known.shape[1:] != (n_classes, n_classes) or len(known) > votes.n_annotators:
+        raise UsageError(
+            f"start knows {known.shape[0]} annotators and {known.shape[1]} classes, expected at "
+            f"most {votes.n_annotators} annotators and {n_classes} classes"
+        )
+    mean = known.mean(axis=0) if len(known) else np.full((n_classes, n_classes), 1 / n_classes)
+    new = np.broadcast_to(mean, (votes.n_annotators - len(known), n_classes, n_classes))
+    confusion = np.maximum(np.concatenate([known, new]), _FLOOR).transpose(0, 2, 1)
+    return Skills(
+        np.log(confusion).reshape(-1, n_classes), np.log(np.maximum(start.class_prior, _FLOOR))
+    )
+
+
+def _normalised(log_confusion: FloatArray, n_classes: int) -> FloatArray:
+    """Return (A, true, given) probabilities; expectations of logs do not quite sum to 1."""
+    found = np.exp(log_confusion).reshape(-1, n_classes, n_classes).transpose(0, 2, 1)
+    return np.ascontiguousarray(found / found.sum(axis=2, keepdims=True))

@@ -1,0 +1,79 @@
+"""Votes, and a model beside them where votes are few: what `consolidate` runs on codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import UsageError
+from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.votes import pack_votes
+from .choose import CodeConsensus, consolidate_codes
+from .evidence import gold_softening, soften
+from .skill import annotator_skill, skill_interval
+from .with_model import consolidate_with_model
+
+__all__ = ["fused_codes"]
+
+_ENOUGH = 3.0
+_PRIOR_VOTES = 10.0
+
+
+def fused_codes(
+    items: IntArray,
+    annotators: IntArray,
+    codes: IntArray,
+    probs: FloatArray | None,
+    n_items: int,
+    n_classes: int,
+    *,
+    method: str,
+    n_annotators: int,
+    weights: FloatArray | None,
+    saw: BoolArray | None,
+    gold: IntArray | None,
+    min_gold: int,
+    start: ArrayLike | CodeConsensus | None,
+) -> CodeConsensus:
+    """Use the model where half the voted items have fewer than three votes, else votes alone.
+
+    Raises
+    ------
+    UsageError
+        Weights and a model are given together.
+    """
+    per_item = np.bincount(items[codes >= 0], minlength=n_items)
+    voted = per_item > 0
+    middle = float(np.median(per_item[voted])) if voted.any() else 0.0
+    if probs is None or method != "auto" or middle >= _ENOUGH:
+        return consolidate_codes(
+            items, annotators, codes, n_items, n_classes, method=method,
+            n_annotators=n_annotators, weights=weights, gold=gold, min_gold=min_gold, start=start,
+        )  # fmt: skip
+    if weights is not None and (weights != 1).any():
+        raise UsageError("votes: weights are not read beside a model; leave one of them out")
+    there = codes >= 0
+    i, a, c = items[there], annotators[there], codes[there]
+    fused = consolidate_with_model(
+        i, a, c, probs, n_annotators, saw=None if saw is None else saw[there]
+    )
+    by_gold = None
+    if gold is not None:
+        counted = per_item.astype(np.float64)
+        by_gold = gold_softening(fused.posterior, gold, counted, min_gold)
+    temperature, doubt = (fused.temperature, 0.0) if by_gold is None else by_gold
+    posterior = fused.posterior if by_gold is None else soften(fused.posterior, *by_gold)
+    votes = pack_votes(i, a, c, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes)
+    given = np.bincount(a, minlength=n_annotators).astype(np.float64) + _PRIOR_VOTES
+    low, high = skill_interval(fused.accuracy, given)
+    skill = replace(annotator_skill(votes, posterior), accuracy=fused.accuracy)
+    prior = posterior[voted].sum(axis=0) + 1 / n_classes
+    return CodeConsensus(
+        posterior, per_item.astype(np.int64), skill.accuracy, low, high, skill.confusion,
+        prior / prior.sum(), "votes_and_model",
+        f"a model is at hand and half the items have no more than {middle:g} vote(s)",
+        "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
+        {}, {},
+    )  # fmt: skip
