@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
 from ..measure.eprocess import hypothesis_risk
+from ..measure.intervals import binomial_upper
 from .acceptance import joint_threshold, selective_threshold
 from .policy import AcceptancePolicy
 
@@ -51,6 +52,10 @@ class Hypothesis:
     tested : str
         Digest of the ids of the items that had a proposal when it was tested: only those may be
         accepted, since an answer that came later was not tested.
+    by_class : tuple of (value, n, errors)
+        Of the calibration items that would be accepted: how many have this class proposed, and
+        how many of those are wrong. The bound is for all classes together; one that is much
+        worse shows here only.
     """
 
     number: int
@@ -68,11 +73,21 @@ class Hypothesis:
     reason: str
     closed: str = ""
     tested: str = ""
+    by_class: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def key(self) -> str:
         """What makes two attempts the same one."""
         return f"{self.labeler_version}/{self.pool}"
+
+    @property
+    def classes_in_words(self) -> str:
+        """Return each class's errors with what 95% confidence allows for it; empty if unknown."""
+        return "; ".join(
+            f"{json.loads(value)}: {errors} of {n} wrong, "
+            f"at most {binomial_upper(errors, n, 0.05):.1%}"
+            for value, n, errors in self.by_class
+        )
 
     def to_body(self) -> str:
         """Return the hypothesis as the body of an event."""
@@ -93,7 +108,10 @@ def pool_digest(item_ids: npt.ArrayLike) -> str:
 
 def read_hypotheses(bodies: pd.Series) -> list[Hypothesis]:
     """Read hypotheses from the bodies of their newest events, by number."""
-    found = [Hypothesis(**json.loads(body)) for body in bodies]
+    raw = [json.loads(body) for body in bodies]
+    found = [
+        Hypothesis(**{**one, "by_class": tuple(map(tuple, one.get("by_class", ())))}) for one in raw
+    ]
     return sorted(found, key=lambda h: h.number)
 
 
@@ -148,7 +166,21 @@ def try_labeler(
         critical=found.critical,
         reason=found.reason,
         tested=pool_digest(pool.loc[pool["confidence"].notna(), "item_id"]),
+        by_class=_by_class(pool, sample, errors, found.threshold),
     )
+
+
+def _by_class(
+    pool: pd.DataFrame, sample: npt.NDArray[np.object_], wrong: npt.NDArray[np.bool_], cut: object
+) -> tuple[tuple[str, int, int], ...]:
+    """Count the sample's accepted items, and the wrong ones among them, by proposed class."""
+    if cut is None or "value" not in pool.columns:
+        return ()
+    rows = pool.set_index("item_id").reindex(sample)
+    inside = (rows["confidence"] >= cut).to_numpy() & rows["value"].notna().to_numpy()
+    counts = pd.DataFrame({"value": rows["value"].to_numpy()[inside], "wrong": wrong[inside]})
+    found = counts.groupby("value")["wrong"].agg(["size", "sum"]).sort_index()
+    return tuple((str(v), int(n), int(k)) for v, n, k in found.itertuples())
 
 
 def best(hypotheses: list[Hypothesis]) -> Hypothesis | None:

@@ -97,6 +97,7 @@ def _said_acceptance(found: Standing) -> str:
         f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
         f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
         f"(≤ {percent(hypothesis.error)} of the set wrong, at risk {hypothesis.risk:.3g})."
+        + (f"\nBy class: {safe(hypothesis.classes_in_words)}." if hypothesis.by_class else "")
     )
 
 

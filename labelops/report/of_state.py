@@ -194,6 +194,8 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
     ]
     for found in state.hypotheses:
         detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
+        if found.by_class:
+            detail += f". Its calibration items by class: {found.classes_in_words}"
         rows.append(LineageRow("hypothesis", str(found.number), detail))
     queues = sorted(set(state.votes["queue"]))
     return (*rows, *(LineageRow("queue", queue) for queue in queues))

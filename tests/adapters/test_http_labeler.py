@@ -255,3 +255,15 @@ def test_an_empty_prediction_abstains(empty: object) -> None:
     (answer,) = results_of({"results": [empty]}, ["a"], PETS, "label")
     assert answer.choice is None
     assert np.isnan(answer.confidence)
+
+
+def test_a_token_is_sent_and_never_shown() -> None:
+    """It travels in the header, and neither `repr` nor a refusal of two credentials shows it."""
+    labeler = HttpLabeler("http://localhost:1", token="s3cret")
+    assert labeler._client.headers["Authorization"] == "Bearer s3cret"
+    assert "s3cret" not in repr(labeler)
+    with pytest.raises(SettingsError, match="one of them"):
+        HttpLabeler("http://localhost:1", token="s3cret", auth=("me", "pw"))
+    with pytest.raises(SettingsError, match="no HTTP header") as caught:
+        HttpLabeler("http://localhost:1", token="s3cret\nX: y")
+    assert "s3cret" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -120,3 +121,21 @@ def test_bad_policy(name: str, bad: float) -> None:
     """A number out of range is named with its section."""
     with pytest.raises(SettingsError, match=f"accept.{name}"):
         AcceptancePolicy(**{name: bad})  # type: ignore[arg-type]
+
+
+def test_a_bad_class_shows_by_class() -> None:
+    """A pooled bound hides a class; the table by class counts its items and errors, and is kept."""
+    ids = [f"i{n:03d}" for n in range(400)]
+    values = ['"cat"'] * 380 + ['"owl"'] * 20
+    pool = pd.DataFrame(
+        {"item_id": ids, "confidence": 0.9, "value": values, "labeler_version": "m1"}
+    )
+    wrong = np.zeros(400, dtype=bool)
+    wrong[380:384] = True
+    found = try_labeler(pool, ids, wrong, [], AcceptancePolicy(error=0.05, rule="selective"))
+    assert found.by_class == (('"cat"', 380, 0), ('"owl"', 20, 4))
+    # Clopper–Pearson, 4 of 20 at one-sided 95%: 0.4010 (R: binom.test(4, 20, alt = "l")).
+    assert "owl: 4 of 20 wrong, at most 40.1%" in found.classes_in_words
+    assert read_hypotheses(pd.Series([found.to_body()])) == [found]
+    old = {k: v for k, v in json.loads(found.to_body()).items() if k != "by_class"}
+    assert read_hypotheses(pd.Series([json.dumps(old)]))[0].by_class == ()
