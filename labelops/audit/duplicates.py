@@ -28,7 +28,7 @@ __all__ = [
     "near_threshold",
 ]
 
-_NEAR = 0.1  # Of the median distance to the nearest item that is not a copy.
+_NEAR = 0.2  # Of the median distance to the nearest item that is not a copy.
 _COPY = 1e-6  # Of the largest distance: rows that differ by less are copies in float32.
 
 
