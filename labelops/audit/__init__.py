@@ -53,8 +53,9 @@ from .outliers import Outliers, find_outliers, find_outliers_in_class
 from .planted import Planted, Recall, plant, recall
 from .poison import PoisonViews, nearest_ratio, poison_views
 from .review_model import ReviewModel, Reviews
-from .slices import Slices, SpuriousAttributes, spurious_attributes, underperforming_slices
+from .slices import Slices, underperforming_slices
 from .spectral import spectral_signatures
+from .spurious import SpuriousAttributes, spurious_attributes
 
 __all__ = [
     "STATUS",

@@ -37,6 +37,7 @@ def _points(N: int) -> np.ndarray:
     return np.asarray(np.tanh(hidden @ rng.normal(size=(8, 32)) / 3), dtype=np.float32)
 
 
+@pytest.mark.slow
 def test_more_probes_find_more() -> None:
     """Recall grows with the cells looked into."""
     points, rows = _points(8_000), np.arange(0, 8_000, 40)

@@ -123,6 +123,7 @@ def test_the_later_of_two_votes_counts() -> None:
     assert np.array_equal(twice.probability, once.probability)
 
 
+@pytest.mark.slow
 def test_real_crowds(shared_data: Path) -> None:
     """Where people disagree on what they see (face), much is found; flagged majorities err more."""
     errors = {}

@@ -24,7 +24,7 @@ def _is_attack(found: object) -> np.ndarray:
     return np.asarray((found.annotators == 3) & (found.true == 1) & (found.given == 2))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("K", [3, 4, 10])
+@pytest.mark.parametrize("K", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_power_and_size(K: int) -> None:
     """30 % on one pair: found in ≥ 95 % of runs; any false alarm in ≤ 7 %."""
     found = alarms = quiet = 0

@@ -62,6 +62,7 @@ def test_names_in_texts() -> None:
     assert found.leaked.tolist() == [True, True, True, False] * 5
 
 
+@pytest.mark.slow
 def test_false_flags_are_rare() -> None:
     """Names spread over texts by chance: a flag in at most a twentieth of runs."""
     rng = np.random.default_rng(1)
@@ -92,6 +93,7 @@ def test_odd_names_and_missing_labels() -> None:
     assert label_in_text([], [], []).flagged.shape == (0,)
 
 
+@pytest.mark.slow
 def test_real_questions_hold_few_names(shared_data: Path) -> None:
     """Bank questions: a known overlap of words (``pending top up``…), found as a few classes."""
     train = pd.read_csv(shared_data / "banking77" / "train.csv")

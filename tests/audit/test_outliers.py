@@ -52,6 +52,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
         assert 0.03 <= (found.p_values < 0.05).mean() <= 0.07
 
 
+@pytest.mark.slow
 def test_conformal_p_values_are_uniform() -> None:
     """Of ordinary items not in the reference p-values are uniform, with outliers around."""
     X = _plane(3, 4_000, 3)

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import fisher_exact
 from sklearn.metrics import mutual_info_score, roc_auc_score
 
-from labelops.audit.slices import spurious_attributes, underperforming_slices
+from labelops.audit.slices import underperforming_slices
+from labelops.audit.spurious import spurious_attributes
 from labelops.errors import UsageError
 
 
