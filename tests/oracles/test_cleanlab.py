@@ -81,7 +81,7 @@ def check_seed(seed: int) -> None:
             is_theirs(codes, table, scores[(seed + i + j) % len(scores)], **asked)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_filter_and_dtype(seed: int) -> None:
     """Mask and ranking are cleanlab's, ties and absent classes included."""
     check_seed(seed)
@@ -95,7 +95,7 @@ def test_every_filter_and_dtype_over_many_seeds(first: int) -> None:
         check_seed(seed)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_thresholds_and_joint(seed: int) -> None:
     """Thresholds and both joints are cleanlab's numbers, bit for bit."""
     codes, probs = some_labels(seed)
@@ -107,7 +107,7 @@ def test_thresholds_and_joint(seed: int) -> None:
         assert np.array_equal(joint, made)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_given_thresholds(seed: int) -> None:
     """Pruning along thresholds given by hand is cleanlab's with the joint made from them."""
     codes, probs = some_labels(seed)
@@ -123,7 +123,7 @@ def test_given_thresholds(seed: int) -> None:
         assert np.array_equal(ours.mask, made)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("filter_by", FILTERS[:3])
 def test_given_numbers_to_remove(seed: int, filter_by: str) -> None:
     """Numbers to take out of each class mean what they mean to cleanlab."""
@@ -134,7 +134,7 @@ def test_given_numbers_to_remove(seed: int, filter_by: str) -> None:
     is_theirs(codes, probs, "self_confidence", **asked)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scores_bit_for_bit(seed: int, dtype: Any) -> None:
     """Every score, class-adjusted too, has cleanlab's bits; Fortran order as well."""
@@ -164,7 +164,7 @@ def test_missing_labels_are_left_out(seed: int) -> None:
     assert np.array_equal(ours.mask[kept], theirs(codes[kept], probs[kept]))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_default_scores_are_theirs_in_full_precision(seed: int) -> None:
     """Our default scores are cleanlab's numbers up to rounding, where its own are defined."""
     codes, probs = some_labels(seed)
@@ -176,7 +176,7 @@ def test_default_scores_are_theirs_in_full_precision(seed: int) -> None:
         assert np.allclose(ours[~apart], made[~apart], rtol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_default_counts_are_theirs(seed: int) -> None:
     """The default differs from cleanlab only where its collision rule or a tie decides."""
     codes, probs = some_labels(seed)

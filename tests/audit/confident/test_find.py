@@ -101,10 +101,22 @@ def _cuts(seed: int, rows: int) -> list[int]:
     return sorted(rng.integers(0, rows + 1, int(rng.integers(0, 6))).tolist())
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
-def test_wherever_rows_are_cut(seed: int, filter_by: Any, rank_by: Any) -> None:
+@pytest.mark.parametrize("seed", range(7))
+def test_wherever_rows_are_cut(seed: int) -> None:
     """Blocks and shards in other processes give the bits of all rows at once."""
+    check_cuts(seed, FILTERS[seed], SCORES[seed % 3])
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
+def test_wherever_many_rows_are_cut(seed: int, filter_by: Any, rank_by: Any) -> None:
+    """The same, over many seeds."""
+    check_cuts(seed, filter_by, rank_by)
+
+
+def check_cuts(seed: int, filter_by: Any, rank_by: Any) -> None:
+    """Compare one set of labels cut at random with the same set whole."""
     codes, probs = some_labels(seed, (np.float16, np.float32, np.float64)[seed % 3])
     K, adjusted = probs.shape[1], seed % 2 == 0 and rank_by != SCORES[2]
     asked = {"filter_by": filter_by, "rank_by": rank_by, "adjusted": adjusted}
@@ -116,7 +128,7 @@ def test_wherever_rows_are_cut(seed: int, filter_by: Any, rank_by: Any) -> None:
     assert_same(over_shards(shards, first_round(K, Options(filter_by, rank_by, adjusted))), whole)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from(FILTERS))
 def test_compiled_or_not(seed: int, filter_by: Any) -> None:
     """Compiled loops and numpy give the same bits."""
