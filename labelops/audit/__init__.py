@@ -2,7 +2,11 @@
 
 `detect_label_errors` finds label errors in plain arrays; `audit_noise` runs one audit of a
 workspace; `suspects` chooses what people look at; `open_findings` says what nobody has settled
-yet; `judge_annotators` and `anchoring` judge the people.
+yet; `judge_annotators`, `directed_confusions` and `anchoring` judge the people.
+
+Views over one neighbour graph (`nearest_graph`): `duplicate_clusters` with `label_conflicts`,
+`find_outliers`, `split_leakage`, `poison_views`. Over votes: `ambiguous_items`. Over attributes:
+`underperforming_slices`, `spurious_attributes`; over texts: `label_in_text`.
 """
 
 from __future__ import annotations
