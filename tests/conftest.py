@@ -39,3 +39,12 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
 
     with LabelStudioServer(tmp_path_factory.mktemp("label-studio")) as server:
         yield server
+
+
+@pytest.fixture
+def compiled_kernels() -> Iterator[None]:
+    """Compile kernels where numba is, however few numbers a test gives them."""
+    from labelops.measure.jit import compile_always
+
+    with compile_always():
+        yield

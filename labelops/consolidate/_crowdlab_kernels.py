@@ -42,7 +42,7 @@ def blend(votes: Votes, probs: FloatArray, trust: Trust) -> FloatArray:
     """Average the model's probabilities and the votes' likelihoods by weight, (N, K)."""
     hit, miss = trust.annotators * trust.hit, trust.annotators * trust.miss
     posterior = np.empty(probs.shape)
-    if can_compile():
+    if can_compile(votes.cells.size):
         in_threads(
             lambda first, last: _blend(
                 votes.rows,
@@ -132,7 +132,7 @@ def _blend_in_numpy(
 
 def counts_of(votes: Votes) -> FloatArray:
     """Count the votes for each class of each item, (N, K)."""
-    if not can_compile():
+    if not can_compile(votes.cells.size):
         return vote_counts(votes.items, votes.codes, votes.n_items, votes.n_classes)
     counts = np.zeros((votes.n_items, votes.n_classes))
     in_threads(
@@ -152,7 +152,7 @@ def _count(rows: AnyInts, cells: AnyInts, first: int, last: int, counts: FloatAr
 
 def top(table: FloatArray) -> tuple[IntArray, BoolArray]:
     """Give each row's first largest class, and whether another is as large."""
-    if not can_compile():
+    if not can_compile(table.size):
         best = np.asarray(table.argmax(axis=1), dtype=np.int64)
         most = table[np.arange(best.size), best]
         return best, np.asarray((table == most[:, None]).sum(axis=1) > 1)
@@ -182,7 +182,7 @@ def _top(table: FloatArray, first: int, last: int, best: IntArray, several: Bool
 def pair_sums(votes: Votes, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give by cell the pairs of its votes with others on an item: those that agree, and all."""
     size = votes.n_annotators * votes.n_classes
-    if not can_compile():
+    if not can_compile(votes.cells.size):
         equal = counts[votes.items, votes.codes] - 1
         return _by_cell(votes, equal), _by_cell(votes, (votes.per_item - 1)[votes.items])
     same, others = np.zeros((2, size))
@@ -223,7 +223,7 @@ def vote_sums(
     votes: Votes, labels: IntArray, posterior: FloatArray, quality: FloatArray
 ) -> VoteSums:
     """Add up what a consensus says of the votes of each cell."""
-    if can_compile():
+    if can_compile(votes.cells.size):
         sums = np.zeros((6, votes.n_annotators * votes.n_classes))
         _sum(votes.rows, votes.cells, labels, posterior, quality, sums)
         return VoteSums(*sums)

@@ -87,7 +87,9 @@ class Shard:
 
     def count(self) -> SkillCounts:
         """Count the votes by what is believed of their items."""
-        compiled = can_compile()  # asked here: a thread does not see what its caller wished
+        compiled = can_compile(
+            self.votes.cells.size
+        )  # asked here: a thread does not see what its caller wished
 
         def job(first: int, last: int) -> SkillCounts:
             return self._count(first, last, compiled)
@@ -96,7 +98,7 @@ class Shard:
 
     def update(self, log_confusion: FloatArray, log_prior: FloatArray) -> SkillCounts:
         """Believe what annotators of these (A * K, K) skills say, and count anew."""
-        compiled = can_compile()
+        compiled = can_compile(self.votes.cells.size)
         expect = self._expect_compiled if compiled else self._expect
 
         def job(first: int, last: int) -> SkillCounts:

@@ -101,7 +101,7 @@ def majority(
     tied = np.empty(n_items, dtype=np.bool_)
     votes = np.empty(n_items)
     seen, same = np.zeros((2, n_annotators), dtype=np.int64)
-    if can_compile():
+    if can_compile(code.size):
         in_threads(
             lambda first, last: _decide(counts, labels, tied, votes, first, last),
             n_items,
@@ -209,7 +209,7 @@ def vote_counts(
             f"votes: {item.size} items, {code.size} codes and {weight.size} weights; "
             "expected one of each a vote"
         )
-    if can_compile():
+    if can_compile(code.size):
         counts = np.zeros((n_items, n_classes))
         _tally(item, code, weight, counts)
         return counts
@@ -245,7 +245,7 @@ def vote_shares(votes: Votes) -> FloatArray:
     """
     shares = np.zeros((votes.n_items, votes.n_classes))
     weights = _NO_WEIGHTS if votes.weights is None else votes.weights
-    if can_compile():
+    if can_compile(votes.cells.size):
         in_threads(
             lambda first, last: _share_packed(
                 votes.rows, votes.cells, weights, first, last, shares

@@ -17,7 +17,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Generic, ParamSpec, TypeVar
 
-__all__ = ["Kernel", "can_compile", "in_threads", "kernel", "numpy_only"]
+__all__ = ["Kernel", "can_compile", "compile_always", "in_threads", "kernel", "numpy_only"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,9 +27,37 @@ _INSTALLED = find_spec("numba") is not None
 _allowed: ContextVar[bool] = ContextVar("_allowed", default=True)
 
 
-def can_compile() -> bool:
-    """Say whether kernels may be called: numba is there, and nobody asked for numpy only."""
-    return _INSTALLED and _allowed.get()
+_LEAST = 30_000
+_least: ContextVar[int] = ContextVar("_least", default=_LEAST)
+
+
+def can_compile(numbers: int | None = None) -> bool:
+    """Say whether kernels may be called: numba is there, and nobody asked for numpy only.
+
+    Parameters
+    ----------
+    numbers : int, optional
+        How many the loop goes over. For few, loading a kernel costs more than it saves.
+    """
+    enough = numbers is None or numbers >= _least.get()
+    return _INSTALLED and _allowed.get() and enough
+
+
+@contextmanager
+def compile_always() -> Iterator[None]:
+    """Inside, run kernels over few numbers too, as tests of them do.
+
+    Examples
+    --------
+    >>> with compile_always():
+    ...     can_compile(1) == can_compile()
+    True
+    """
+    token = _least.set(0)
+    try:
+        yield
+    finally:
+        _least.reset(token)
 
 
 @contextmanager
@@ -79,9 +107,7 @@ class Kernel(Generic[P, R]):
         return self.compiled(*args, **kwargs)
 
 
-def kernel(
-    *, fastmath: bool | frozenset[str] = False
-) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+def kernel(*, fastmath: bool | frozenset[str] = False) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make a function a kernel; call it only where `can_compile()`.
 
     Examples

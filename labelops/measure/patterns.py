@@ -198,7 +198,7 @@ def partial_of(votes: Votes) -> AgreementPartial:
     """Reduce packed votes, at most one of an annotator on an item, to their patterns."""
     sizes = votes.per_item
     most = _digits(votes.n_classes)
-    if can_compile() and sizes.max(initial=0) <= most:
+    if can_compile(votes.cells.size) and sizes.max(initial=0) <= most:
         keys = np.empty(votes.n_items, dtype=np.int64)
         in_threads(
             lambda first, last: _key_items(

@@ -275,7 +275,7 @@ def _sorted(
     # Where a later vote replaces an earlier one, only the annotator may decide the order.
     divisor = 1 if repeats == "keep" else n_classes
     rows = np.zeros(n_items + 1, dtype=_width(cells.size))
-    if can_compile() and weight is None:
+    if can_compile(cells.size) and weight is None:
         return rows, _placed(item, cells, rows, divisor), None
     np.cumsum(np.bincount(item, minlength=n_items), out=rows[1:])
     base = np.int64(max(int(cells.max(initial=0)) // divisor + 1, 1))
@@ -372,7 +372,7 @@ def _repeated(cells: AnyInts, rows: AnyInts, n_classes: int) -> bool:
 
 def _without_repeats(votes: Votes, repeats: Repeats) -> Votes:
     """Keep the last vote of each annotator on each item."""
-    if can_compile() and not _repeated(votes.cells, votes.rows, votes.n_classes):
+    if can_compile(votes.cells.size) and not _repeated(votes.cells, votes.rows, votes.n_classes):
         return votes
     who = votes.annotators
     last = np.ones(who.size, dtype=np.bool_)

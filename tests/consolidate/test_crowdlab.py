@@ -12,6 +12,8 @@ from labelops.errors import TableError, UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 
 def simulate(
     seed: int, items: int, accuracies: list[float], n_classes: int, model: float

@@ -16,6 +16,8 @@ from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
 from labelops.measure.votes import pack_votes
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 
 def read_crowd(
     folder: Path, name: str

@@ -21,6 +21,8 @@ from labelops.measure.codes import IntArray
 from labelops.measure.jit import numpy_only
 from labelops.measure.votes import pack_votes
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 
 def _votes(
     rng: np.random.Generator, accuracy: list[float], items: int, n_classes: int

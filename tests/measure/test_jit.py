@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelops.measure.jit import can_compile, in_threads, kernel, numpy_only
+from labelops.measure.jit import can_compile, compile_always, in_threads, kernel, numpy_only
 
 
 @kernel()
@@ -30,6 +30,16 @@ def test_numpy_only_ends() -> None:
         assert not can_compile()
         raise ZeroDivisionError
     assert can_compile() == before
+
+
+def test_few_numbers_are_not_worth_loading_a_kernel() -> None:
+    """Small work is numpy's, unless kernels are asked for; nothing is compiled without numba."""
+    assert not can_compile(100)
+    assert can_compile(10**6) == can_compile()
+    with compile_always():
+        assert can_compile(1) == can_compile()
+        with numpy_only():
+            assert not can_compile(10**6)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 7, 1000])

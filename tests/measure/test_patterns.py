@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.measure.jit import numpy_only
 from labelops.measure.patterns import AgreementPartial, agreement_partial
+
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 
 def _counter(partial: AgreementPartial) -> dict[tuple[int, ...], int]:

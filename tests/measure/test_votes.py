@@ -14,6 +14,8 @@ from labelops.errors import UsageError
 from labelops.measure.jit import can_compile, numpy_only
 from labelops.measure.votes import Repeats, Votes, compact, pack_votes
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 
 @pytest.fixture(params=["compiled", "numpy"])
 def _way(request: pytest.FixtureRequest) -> Iterator[None]:

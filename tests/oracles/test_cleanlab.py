@@ -10,6 +10,8 @@ import pytest
 
 from labelops.audit.confident import find_label_issues, label_quality_scores
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 filters = pytest.importorskip("cleanlab.filter")
 count = pytest.importorskip("cleanlab.count")
 rank = pytest.importorskip("cleanlab.rank")

@@ -12,7 +12,8 @@ from cleanlab.multiannotator import get_label_quality_multiannotator
 from labelops.consolidate.crowdlab import crowdlab
 from labelops.measure.codes import FloatArray, IntArray
 
-pytestmark = pytest.mark.slow  # thousands of rows of theirs take seconds
+# Slow: thousands of rows of theirs take seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_kernels")]
 
 
 def _case(

@@ -15,7 +15,8 @@ from labelops.consolidate.dawid_skene import dawid_skene
 from labelops.consolidate.majority import majority
 from labelops.measure.jit import numpy_only
 
-pytestmark = pytest.mark.slow  # importing crowd-kit alone takes seconds
+# Slow: importing crowd-kit alone takes seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_kernels")]
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def _search(
     pair_starts = np.searchsorted(asked.given[pairs], np.arange(K + 1))
     short = np.zeros(len(pairs), dtype=np.bool_)
     direct = table.flags.c_contiguous and table.dtype in (np.float32, np.float64)
-    compiled = can_compile() and direct and table.dtype.isnative
+    compiled = can_compile(table.size) and direct and table.dtype.isnative
     loop = kernels.top_margins if compiled else arrays.top_margins
     view = table.view(np.ndarray)[:]
     view.flags.writeable = False

@@ -29,9 +29,9 @@ class Engine:
     block: int
 
 
-def engine(classes: int) -> Engine:
-    """Choose compiled loops where there are any."""
-    if can_compile():
+def engine(rows: int, classes: int) -> Engine:
+    """Choose compiled loops where there are any and the table is worth loading them."""
+    if can_compile(rows * classes):
         survey = kernels.survey_narrow if classes < 32 else kernels.survey
         return Engine(kernels.gather, survey, 1 << 20)
     return Engine(arrays.gather, arrays.survey, 1 << 18)
@@ -87,7 +87,7 @@ def gathered(
         One is no probability.
     """
     N, K = table.shape
-    use = engine(K)
+    use = engine(N, K)
     own = np.zeros(N, dtype=working(table[:0]).dtype)
 
     def job(first: int, last: int) -> tuple[bool, tuple[IntArray, ...]]:
@@ -147,7 +147,7 @@ def surveyed(
         A row is no probabilities; the first one is named.
     """
     N, K = table.shape
-    use = engine(K)
+    use = engine(N, K)
     dtype = own.dtype
     integer = np.int32 if dtype.itemsize == 4 else np.int64
     least = limits_of(limits, dtype)

@@ -27,6 +27,8 @@ from labelops.audit.confident import (
 from labelops.errors import TableError, UsageError
 from labelops.measure.jit import numpy_only
 
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
 FILTERS = (
     "prune_by_noise_rate",
     "prune_by_class",
