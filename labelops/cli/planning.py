@@ -61,7 +61,9 @@ def plan(
     shares: tuple[float, ...],
     budget: int,
 ) -> None:
-    """Say how many random audits certify an error bound, for which true error.
+    """Say how many random audits certify an error bound.
+
+    How many depends on the true error, which nobody knows: so for several.
 
     The audit is looked at after every item and stops as soon as the bound is certified. The
     nearer the true error is to the bound, the longer it takes; beyond the bound a certificate
