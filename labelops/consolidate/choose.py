@@ -192,7 +192,7 @@ def _pack(
         raise UsageError(f"{n_classes} classes; expected two or more")
     who = np.asarray(annotators)
     if n_annotators is None:
-        n_annotators = int(who.max(initial=-1)) + 1
+        n_annotators = int(who.max()) + 1 if who.size and who.dtype.kind in "iu" else 0
     if use is None:
         return pack_votes(
             items, who, codes, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
