@@ -548,6 +548,7 @@ def test_debug_shows_the_traceback(
     assert err.splitlines()[-1].startswith("labelops: error: ")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet(released_once: Path) -> None:
     """`labelops log | true` prints nothing on stderr."""
     command = [sys.executable, "-m", "labelops", "--config", str(released_once), "show", "--json"]

@@ -49,6 +49,7 @@ def filled(root: Path, commits: int = 3) -> DeltaTables:
     return tables
 
 
+@pytest.mark.slow
 def test_compacting_keeps_every_row(tmp_path: Path) -> None:
     """Many small files become one; rows, dtypes and further appends are as before."""
     tables = filled(tmp_path, 12)
@@ -210,6 +211,7 @@ assert codes == [0] * 4, codes
 """
 
 
+@pytest.mark.slow
 def test_four_processes_lose_nothing(tmp_path: Path) -> None:
     """Four processes create and append at once, one also compacts: every row is there once."""
     run(_APPENDERS, tmp_path)

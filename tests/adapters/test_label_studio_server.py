@@ -75,6 +75,7 @@ def _fake(tmp_path: Path, script: str) -> Path:
     return tmp_path / "env"
 
 
+@pytest.mark.slow
 def test_a_server_that_ends_at_once_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -325,6 +325,7 @@ def _answer_all(folder: Path, annotator: str) -> None:
             queue.answer(annotator, offer, CAT)
 
 
+@pytest.mark.slow
 def test_many_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     """Four processes open, send and answer the same new queue at once: all votes are there."""
     names = [f"human:p{n}" for n in range(4)]
@@ -351,6 +352,7 @@ def _answer_and_say_so(folder: Path, writer: int) -> None:
         os.write(writer, f"{offer.item_id}\n".encode())
 
 
+@pytest.mark.slow
 def test_a_killed_annotator_loses_no_acknowledged_answer(tmp_path: Path) -> None:
     """Every answer acknowledged before a SIGKILL is there, the file is sound, and work goes on."""
     send(LocalQueue(tmp_path), *[Wish(f"i{n:04}") for n in range(2000)])

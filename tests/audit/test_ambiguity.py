@@ -43,6 +43,7 @@ def _found(seed: int, n: int, K: int, share: float) -> tuple[Ambiguity, np.ndarr
     return found, torn, roc_auc_score(torn, found.probability), entropy
 
 
+@pytest.mark.slow
 def test_power_with_ten_votes() -> None:
     """Five classes, a tenth ambiguous: half of them flagged, ranked better than by entropy."""
     found, torn, ours, entropy = _found(0, 10, 5, 0.1)

@@ -68,6 +68,7 @@ def test_accuracy_is_recovered(votes_of: Any, ten: Any) -> None:
     assert frame["accuracy"].to_numpy() == pytest.approx(accuracies, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_random_clicker_is_found_with_few_votes(votes_of: Any, ten: Any) -> None:
     """15 judged votes at ten classes: a random clicker is flagged in ≥ 95 % of runs."""
     rng = np.random.default_rng(1)
@@ -83,6 +84,7 @@ def test_a_random_clicker_is_found_with_few_votes(votes_of: Any, ten: Any) -> No
     assert np.mean(found) >= 0.95
 
 
+@pytest.mark.slow
 def test_good_annotators_are_left_alone(votes_of: Any, ten: Any) -> None:
     """Six annotators of accuracy .95 beside one clicker: only the clicker, in 30 runs."""
     rng = np.random.default_rng(2)

@@ -130,6 +130,7 @@ def test_in_sample_probabilities_are_refused() -> None:
     assert found.calibration == "noise model"
 
 
+@pytest.mark.slow
 def test_reviews_refit_and_measure() -> None:
     """Enough verdicts: probabilities rest on them, precision and recall come with counts."""
     X, codes, wrong = _blobs(0.25, 800)

@@ -134,6 +134,7 @@ def _attack(name: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return X, codes, bad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _ATTACKS)
 def test_poison_ranks_low(name: str) -> None:
     """Rank sum of 10 and 50 neighbours on the digits reaches the accepted AUROC."""

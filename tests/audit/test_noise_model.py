@@ -23,6 +23,7 @@ def _world(
     return softmax(0.5 * logs, axis=1), codes, codes != truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["uniform", "pairs"])
 @pytest.mark.parametrize("rate", [0.02, 0.15])
 def test_rate_and_probabilities_are_right(kind: str, rate: float) -> None:

@@ -147,6 +147,7 @@ def test_grouping_copies_keeps_the_ranking() -> None:
     assert ap(np.arange(1500)) < grouped - 0.03
 
 
+@pytest.mark.slow
 def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit each tree learns from a sample, and wrong labels still rank first."""
     monkeypatch.setattr("labelops.audit.out_of_fold._ROWS_A_TREE", 100)

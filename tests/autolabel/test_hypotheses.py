@@ -42,6 +42,7 @@ def _try(wrong_share: float, earlier: list[Hypothesis], policy: AcceptancePolicy
     return try_labeler(_pool(), ids, rng.random(SAMPLE) < wrong_share, earlier, policy)
 
 
+@pytest.mark.slow
 def test_risks_sum_to_delta() -> None:
     """The risks of 200 attempts sum to less than δ, and the first gets 6/π² of it."""
     made: list[Hypothesis] = []

@@ -37,6 +37,7 @@ def _first_votes(items: IntArray, most: int, seed: int) -> IntArray:
     return rows[rank < most]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "least", "error"), [("dog", 0.835, 0.06), ("rte", 0.925, 0.05), ("face", 0.64, 0.21)]
 )
@@ -55,6 +56,7 @@ def test_real_crowds(shared_data: Path, name: str, least: float, error: float) -
     assert after < 0.8 * expected_calibration_error(raw, known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dog", "face", "rte"])
 def test_gold_calibrates_best(shared_data: Path, name: str) -> None:
     """With 100 gold items the error on the rest is small, even where annotators err together."""
@@ -104,6 +106,7 @@ def test_asked_for() -> None:
         assert found.posterior.argmax(axis=1).tolist() == [i % 2 for i in range(40)], method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_item", [2, 3])
 def test_simulated_crowd_with_a_clicker(per_item: int) -> None:
     """From a few votes an item it is accurate and calibrated, and sees who clicks at random."""

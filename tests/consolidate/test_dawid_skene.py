@@ -61,6 +61,7 @@ def simulate(
     return truth, item, who, np.minimum(codes, n_classes - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "majority", "expected"),
     [("dog", 0.822, 0.843), ("face", 0.637, 0.640), ("rte", 0.897, 0.9275)],

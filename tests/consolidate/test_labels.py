@@ -175,6 +175,7 @@ SAID = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(SAID, st.randoms(use_true_random=False))
 def test_order_changes_nothing(said: list[tuple[str, str, str]], random: object) -> None:

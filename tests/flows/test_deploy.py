@@ -68,6 +68,7 @@ def test_serving_needs_a_server_that_is_named(
     assert "prefect server start" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_ends_the_command_with_3(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def _false_passes(streams: int, seed: int) -> tuple[float, float]:
     return passed / streams, naive / streams
 
 
+@pytest.mark.slow
 def test_size_at_every_look() -> None:
     """At exactly 2 %, looking after each of 6,000 audits, ≤ 6.4 % pass; a reused test breaks."""
     passed, naive = _false_passes(1000, seed=0)
@@ -115,6 +116,7 @@ def test_later_proof_of_failure_outweighs_an_early_pass() -> None:
     assert late.certified > BOUND
 
 
+@pytest.mark.slow
 def test_false_alarms_are_rare() -> None:
     """A set exactly at the bound fails in at most 5 of 50 runs of 300 audits."""
     rng = np.random.default_rng(2)
@@ -160,6 +162,7 @@ def test_size_and_power_in_a_population() -> None:
     assert passes(2, 350) >= 0.95
 
 
+@pytest.mark.slow
 def test_certified_bound_is_never_too_low_too_often() -> None:
     """The certified share lies below the true one in at most 6 of 60 runs."""
     rng = np.random.default_rng(4)

@@ -73,6 +73,7 @@ def test_twice_is_once() -> None:
 WORDS = st.lists(st.sampled_from(["card", "lost", "block", "fee", "été", "日本"]), min_size=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     rows=st.lists(

@@ -66,6 +66,7 @@ def test_worked_example() -> None:
     assert found.mean.high - found.mean.low == pytest.approx(2 * 1.96 * 0.126, rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_interval_covers() -> None:
     """Over 40 samples of 80 items the 95 % interval covers the population's mean 33 times."""
     rng = np.random.default_rng(3)

@@ -224,6 +224,7 @@ def test_size_in_a_set() -> None:
     assert 0.01 <= hits <= 0.064
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "share"), [(None, 0.02), (500, 0.02)])
 def test_alarm_has_size_and_power(size: int | None, share: float) -> None:
     """The alarm stays silent at the bound and rings within 400 looks at four times the bound."""

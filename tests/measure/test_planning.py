@@ -40,6 +40,7 @@ def test_risk_is_run_but_not_exceeded(size: int | None) -> None:
     assert worse.certified < plan.certified
 
 
+@pytest.mark.slow
 def test_simulated_audits_agree() -> None:
     """Exact endings are the means of simulated ones, with and without replacement."""
     rng = np.random.default_rng(5)

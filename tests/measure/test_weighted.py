@@ -39,6 +39,7 @@ def test_order_follows_chances() -> None:
     assert second / second.sum() == pytest.approx([1 / 3, 2 / 3], abs=0.03)
 
 
+@pytest.mark.slow
 def test_weighed_finds_have_the_share_as_mean() -> None:
     """A bet at the true share is fair: its e-value is 1 on average at any look."""
     rng, size = np.random.default_rng(4), 60

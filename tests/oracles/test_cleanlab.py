@@ -83,6 +83,7 @@ def check_seed(seed: int) -> None:
             is_theirs(codes, table, scores[(seed + i + j) % len(scores)], **asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_every_filter_and_dtype(seed: int) -> None:
     """Mask and ranking are cleanlab's, ties and absent classes included."""

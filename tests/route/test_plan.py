@@ -102,6 +102,7 @@ def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
 WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=10)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(WANTED, st.integers(1, 12), st.integers(0, 12))
 def test_budget_and_idempotence(wanted: list[tuple[str, int]], each: int, total: int) -> None:

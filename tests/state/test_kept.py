@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pandas as pd
+import pytest
 
 from labelops.state import load
 
@@ -20,6 +21,7 @@ def same_as_anew(world: World) -> None:
     pd.testing.assert_frame_equal(state.decided[1], anew.decided[1])
 
 
+@pytest.mark.slow
 def test_kept_decisions_follow_every_change() -> None:
     """Votes, a flag, proposals, a hypothesis, its end and new content each change decisions."""
     world = make_world()

@@ -44,6 +44,7 @@ def test_seats_that_nobody_can_take_hold_nothing_up() -> None:
     assert route(world.workspace, now=world.tick()).votes > 0
 
 
+@pytest.mark.slow
 def test_the_budget_is_never_exceeded_and_its_end_is_said() -> None:
     """Rounds go on to the total and stop there; what is missing then is named as final."""
     world = make_world(votes_total=20, votes_per_round=7, overlap_share=0.0, max_votes=9)

@@ -226,6 +226,7 @@ def test_work_in_pieces_is_the_same_work(tmp_path: Path) -> None:
     assert said(pieces) == said(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_killed_work_is_the_same_work(tmp_path: Path) -> None:
     """A worker killed between any two calls of the queue, and run again, gives the same votes."""
