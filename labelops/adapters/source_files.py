@@ -42,7 +42,10 @@ class Folder:
         if name.startswith("/") or tail in ("", ".", "..") or set(tail) & set("\\:\0"):
             return inside(self._folder, name)
         if head not in self._places:
-            self._places[head] = str(inside(self._folder, head or "."))
+            try:
+                self._places[head] = str(inside(self._folder, head or "."))
+            except SourceError:
+                return inside(self._folder, name)  # the error is about the file's name
         found = f"{self._places[head]}/{tail}"
         try:
             plain = not stat.S_ISLNK(os.lstat(found).st_mode)

@@ -36,7 +36,7 @@ from labelops.state import Policies, Workspace
 from labelops.testing.annotators import SimulatedAnnotator, random_clicker, skilled, work
 from labelops.testing.killing import READING, Trap, trapped
 
-ITEMS = 36
+ITEMS = 48
 CLASSES = ("bill", "login", "parcel")
 _WORDS = {
     "bill": ("invoice", "charged", "refund", "card", "paid"),
@@ -96,8 +96,8 @@ def team(schema: Schema) -> list[SimulatedAnnotator]:
     """Return four who can read, one of whom skips at times, and one who clicks at random."""
     return [
         skilled("human:ann", schema, 1.0),
-        skilled("human:bob", schema, 0.97),
-        skilled("human:cyd", schema, 0.97, skip_rate=0.05),
+        skilled("human:bob", schema, 0.9),
+        skilled("human:cyd", schema, 0.9, skip_rate=0.05),
         skilled("human:dee", schema, 1.0),
         random_clicker("human:gus", schema),
     ]
