@@ -32,7 +32,9 @@ from ..ports import (
 
 __all__ = ["READING", "Trap", "trapped"]
 
-READING = frozenset({"get", "list", "offers", "read", "receive", "rows", "version"})
+READING = frozenset(
+    {"detect", "fit", "get", "list", "offers", "propose", "read", "receive", "rows", "version"}
+)
 """Calls that leave a workspace as it was; a kill at one is a kill between two others."""
 
 _PORTS = (
