@@ -18,12 +18,38 @@ from labelops.measure.codes import FloatArray, check_probs
 from labelops.measure.votes import Votes
 
 from ._em import Shard, SkillCounts
-from .dawid_skene import DawidSkene
 from .majority import vote_shares
 
-__all__ = ["Maximise", "Skills", "Start", "fit_votes", "given_true", "rates"]
+__all__ = ["DawidSkene", "Maximise", "Skills", "Start", "fit_votes", "given_true", "rates"]
 
 _FLOOR = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class DawidSkene:
+    """What EM found.
+
+    Attributes
+    ----------
+    posterior : (N, K) float
+        Belief about each item's class; far too sure of itself, see `evidence`. An item without a
+        vote has the class prior.
+    confusion : (A, K, K) float
+        P(given class | true class) by annotator, true class (row), given class (column). An
+        annotator without a vote has even rows.
+    class_prior : (K,) float
+        Share of each class.
+    iterations : int
+        EM steps taken.
+    converged : bool
+        Whether the last step moved no posterior by more than the tolerance.
+    """
+
+    posterior: FloatArray
+    confusion: FloatArray
+    class_prior: FloatArray
+    iterations: int
+    converged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +99,10 @@ def fit_votes(
     UsageError
         No shard, shards that differ, or a start that does not fit them.
     """
-    if not shards or len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
-        raise UsageError("expected one shard or more, alike in annotators and classes")
+    if not shards:
+        raise UsageError("expected at least one shard of votes")
+    if len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
+        raise UsageError("shards differ in annotators or classes; number them alike")
     held = [Shard(votes, _beliefs(votes, start, len(shards))) for votes in shards]
     skills = (
         _earlier(start, shards[0])

@@ -20,8 +20,7 @@ import numpy as np
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
-from ._family import Start
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene, Start
 from .evidence import annotator_folds, soften, softening
 from .ibcc import fit_ibcc
 from .majority import crowd_accuracy, vote_counts, vote_shares

@@ -12,9 +12,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
-from ._family import Start
+from ._family import DawidSkene, Start
 from .blend import Blend, blend
-from .dawid_skene import DawidSkene, dawid_skene
+from .dawid_skene import dawid_skene
 from .difficulty import fit_glad
 from .ebcc import fit_ebcc
 from .evidence import gold_softening, held_out_temperature, soften, softening

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial, reduce
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, check_probs
+from labelops.measure.codes import BoolArray
 from labelops.measure.votes import Votes, pack_votes
 
-from ._em import Shard, SkillCounts
-from .majority import vote_shares
+from ._em import SkillCounts
+from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
 
 __all__ = ["DawidSkene", "dawid_skene", "dawid_skene_shards"]
 
@@ -23,41 +22,6 @@ Compat = Literal["crowd-kit"]
 
 _FLOOR = 1e-10
 """crowd-kit's least count of a confusion, and least share of a class."""
-
-
-@dataclass(frozen=True, slots=True)
-class DawidSkene:
-    """What EM found.
-
-    Attributes
-    ----------
-    posterior : (N, K) float
-        Belief about each item's class; far too sure of itself, see `evidence`. An item without a
-        vote has the class prior.
-    confusion : (A, K, K) float
-        P(given class | true class) by annotator, true class (row), given class (column). An
-        annotator without a vote has even rows.
-    class_prior : (K,) float
-        Share of each class.
-    iterations : int
-        EM steps taken.
-    converged : bool
-        Whether the last step moved no posterior by more than the tolerance.
-    """
-
-    posterior: FloatArray
-    confusion: FloatArray
-    class_prior: FloatArray
-    iterations: int
-    converged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Skills:
-    """Log P(given | true) as (annotator * K + given, true), and log P(class)."""
-
-    log_confusion: FloatArray
-    log_prior: FloatArray
 
 
 def dawid_skene(
@@ -133,11 +97,7 @@ def dawid_skene(
         n_classes=n_classes,
         weights=weights,
     )
-    if isinstance(start, DawidSkene):
-        shard, earlier = Shard(votes, vote_shares(votes)), start
-    else:
-        shard, earlier = Shard(votes, _beliefs(votes, start)), None
-    return _expectation_maximisation([shard], earlier, prior, max_iterations, tolerance, compat)
+    return _fit([votes], start, prior, max_iterations, tolerance, compat)
 
 
 def dawid_skene_shards(
@@ -180,102 +140,50 @@ def dawid_skene_shards(
     >>> dawid_skene_shards(days).posterior.shape
     (4, 2)
     """
-    if not shards:
-        raise UsageError("Dawid–Skene: expected at least one shard")
-    if len({(votes.n_annotators, votes.n_classes) for votes in shards}) > 1:
-        raise UsageError("Dawid–Skene: shards differ in annotators or classes; number them alike")
-    held = [Shard(votes, _beliefs(votes, None)) for votes in shards]
-    return _expectation_maximisation(held, start, prior, max_iterations, tolerance, compat)
+    return _fit(shards, start, prior, max_iterations, tolerance, compat)
 
 
-def _beliefs(votes: Votes, start: ArrayLike | None) -> FloatArray:
-    """Give the posterior to begin with, an array of our own."""
-    if start is None:
-        return vote_shares(votes)
-    posterior = check_probs(start, votes.n_classes)
-    if len(posterior) != votes.n_items:
-        raise UsageError(
-            f"Dawid–Skene: start has {len(posterior)} rows, expected {votes.n_items} items"
-        )
-    return posterior.copy() if posterior is start else posterior
-
-
-def _expectation_maximisation(
-    shards: Sequence[Shard],
-    earlier: DawidSkene | None,
+def _fit(
+    shards: Sequence[Votes],
+    start: Start,
     prior: float,
     max_iterations: int,
     tolerance: float,
     compat: Compat | None,
 ) -> DawidSkene:
-    """Alternate the two steps until the posterior stands still."""
     if not prior > 0:
         raise UsageError(f"Dawid–Skene: prior is {prior}, expected a number above 0")
-    votes = shards[0].votes
-    maximise: Callable[[SkillCounts], _Skills]
-    if compat is None:
-        maximise = partial(_with_prior, prior=prior)
-    elif compat == "crowd-kit":
-        given = np.zeros(votes.n_annotators * votes.n_classes, dtype=np.bool_)
-        for shard in shards:
-            given[shard.votes.cells] = True
-        maximise = partial(_with_floor, given=given)
-    else:
+    maximise = partial(_with_prior, prior=prior)
+    if compat == "crowd-kit":
+        maximise = partial(_with_floor, given=_given(shards))
+    elif compat is not None:
         raise UsageError(f"Dawid–Skene: compat is {compat!r}, expected 'crowd-kit' or None")
-    iterations, converged = 0, False
-    counts = reduce(SkillCounts.merge, [shard.count() for shard in shards])
-    skills = maximise(counts) if earlier is None else _known(earlier, votes)
-    while iterations < max_iterations and not converged:
-        counts = reduce(
-            SkillCounts.merge,
-            [shard.update(skills.log_confusion, skills.log_prior) for shard in shards],
-        )
-        iterations, converged = iterations + 1, counts.moved <= tolerance
-        skills = maximise(counts)
-    posterior = [shard.posterior for shard in shards]
-    n_classes = votes.n_classes
-    confusion = np.exp(skills.log_confusion).reshape(-1, n_classes, n_classes).transpose(0, 2, 1)
-    return DawidSkene(
-        posterior[0] if len(posterior) == 1 else np.concatenate(posterior),
-        np.ascontiguousarray(confusion),
-        np.exp(skills.log_prior),
-        iterations,
-        converged,
+    return fit_votes(
+        shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance
     )
 
 
-def _with_prior(counts: SkillCounts, *, prior: float) -> _Skills:
+def _given(shards: Sequence[Votes]) -> BoolArray:
+    """Say which classes each annotator ever gave, (A * K,)."""
+    found = np.zeros(max((v.n_annotators * v.n_classes for v in shards), default=0), dtype=np.bool_)
+    for votes in shards:
+        found[votes.cells] = True
+    return found
+
+
+def _with_prior(counts: SkillCounts, *, prior: float) -> Skills:
     """M step with a Dirichlet prior on every cell and class."""
-    n_classes = counts.classes.size
-    cells = counts.cells.reshape(-1, n_classes, n_classes) + prior
-    rates = np.log(cells) - np.log(cells.sum(axis=1, keepdims=True))
     shares = counts.classes + prior
-    return _Skills(rates.reshape(-1, n_classes), np.log(shares / shares.sum()))
+    return Skills(rates(given_true(counts) + prior), np.log(shares / shares.sum()))
 
 
-def _with_floor(counts: SkillCounts, *, given: BoolArray) -> _Skills:
+def _with_floor(counts: SkillCounts, *, given: BoolArray) -> Skills:
     """M step as crowd-kit has it: a floor, no prior, over the classes an annotator gave."""
     n_classes = counts.classes.size
-    cells = np.where(given[:, None], np.maximum(counts.cells, _FLOOR), 0.0)
-    totals = cells.reshape(-1, n_classes, n_classes).sum(axis=1, keepdims=True)
-    even = np.full((1, n_classes, n_classes), 1 / max(n_classes, 1))
-    rates = np.where(totals > 0, cells.reshape(-1, n_classes, n_classes), even)
-    with np.errstate(divide="ignore"):  # a class never given is never looked up
-        rates = np.log(rates) - np.log(np.where(totals > 0, totals, 1.0))
+    floored = np.maximum(given_true(counts), _FLOOR)
+    cells = np.where(given.reshape(-1, n_classes, 1), floored, 0.0)
+    silent = cells.sum(axis=1, keepdims=True) == 0
     shares = counts.classes / max(counts.classes.sum(), _FLOOR)
-    return _Skills(rates.reshape(-1, n_classes), np.log(np.maximum(shares, _FLOOR)))
-
-
-def _known(earlier: DawidSkene, votes: Votes) -> _Skills:
-    """Skills of an earlier result; whoever came since is taken for the mean annotator."""
-    known, n_classes = earlier.confusion, votes.n_classes
-    if known.shape[1:] != (n_classes, n_classes) or len(known) > votes.n_annotators:
-        raise UsageError(
-            f"Dawid–Skene: start knows {known.shape[0]} annotators and {known.shape[1]} classes, "
-            f"expected at most {votes.n_annotators} annotators and {n_classes} classes"
-        )
-    mean = known.mean(axis=0) if len(known) else np.full((n_classes, n_classes), 1 / n_classes)
-    new = np.broadcast_to(mean, (votes.n_annotators - len(known), n_classes, n_classes))
-    confusion = np.maximum(np.concatenate([known, new]), _FLOOR).transpose(0, 2, 1)
-    log_confusion = np.log(confusion).reshape(-1, n_classes)
-    return _Skills(log_confusion, np.log(np.maximum(earlier.class_prior, _FLOOR)))
+    with np.errstate(divide="ignore"):  # a class never given is never looked up
+        found = rates(np.where(silent, 1.0, cells))
+    return Skills(found, np.log(np.maximum(shares, _FLOOR)))

@@ -12,7 +12,7 @@ from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
 
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene
 from .majority import vote_shares
 
 __all__ = ["Glad", "fit_glad", "glad"]

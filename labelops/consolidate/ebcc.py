@@ -14,8 +14,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import given_true
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene, given_true
 from .majority import vote_shares
 
 __all__ = ["ebcc", "fit_ebcc"]

@@ -13,8 +13,7 @@ from labelops.errors import UsageError
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import Skills, Start, fit_votes, given_true
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene, Skills, Start, fit_votes, given_true
 
 __all__ = ["fit_ibcc", "ibcc"]
 

@@ -14,8 +14,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import Skills, Start, fit_votes, given_true
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene, Skills, Start, fit_votes, given_true
 
 __all__ = ["fit_one_coin", "one_coin"]
 

@@ -21,8 +21,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import Skills, Start, fit_votes, given_true, rates
-from .dawid_skene import DawidSkene
+from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
 
 __all__ = ["expected_confusion", "fit_shrunk", "shrunk_dawid_skene"]
 

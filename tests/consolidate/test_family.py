@@ -216,7 +216,7 @@ def test_wrong_settings() -> None:
             run(*vote, **size, **setting)  # type: ignore[operator]
     with pytest.raises(UsageError, match="start has 2 rows"):
         ibcc(*vote, **size, start=np.full((2, 2), 0.5))
-    with pytest.raises(UsageError, match="one shard or more"):
+    with pytest.raises(UsageError, match="at least one shard"):
         fit_votes([], lambda counts: counts, max_iterations=1, tolerance=0.0)  # type: ignore[arg-type,return-value]
     big = dawid_skene([0, 0], [0, 1], [0, 0], **_size(1, 2, 2))
     with pytest.raises(UsageError, match="start knows 2 annotators"):
