@@ -2,7 +2,8 @@
 
 `detect_label_errors` finds label errors in plain arrays; `audit_noise` runs one audit of a
 workspace; `suspects` chooses what people look at; `open_findings` says what nobody has settled
-yet; `judge_annotators`, `directed_confusions` and `anchoring` judge the people.
+yet; `judge_annotators`, `directed_confusions`, `find_collusion` and `anchoring` judge the people;
+`find_drift` watches a random stream over all runs.
 
 Views over one neighbour graph (`nearest_graph`): `duplicate_clusters` with `label_conflicts`,
 `find_outliers`, `split_leakage`, `poison_views`. Over votes: `ambiguous_items`. Over attributes:
@@ -14,6 +15,7 @@ from __future__ import annotations
 from .activation import ActivationClusters, activation_clusters
 from .ambiguity import Ambiguity, ambiguous_items
 from .annotators import Anchoring, anchoring, judge_annotators
+from .collusion import Collusion, find_collusion
 from .confident import (
     LabelIssues,
     Partial,
@@ -29,6 +31,7 @@ from .confident import (
 from .crowd_evidence import CrowdEvidence, crowd_evidence
 from .detect import detect_label_errors
 from .directed import DirectedConfusions, directed_confusions
+from .drift import Drift, class_indicators, find_drift
 from .duplicates import (
     Disagreement,
     duplicate_clusters,
@@ -66,9 +69,11 @@ __all__ = [
     "ActivationClusters",
     "Ambiguity",
     "Anchoring",
+    "Collusion",
     "CrowdEvidence",
     "DirectedConfusions",
     "Disagreement",
+    "Drift",
     "ErrorBin",
     "ExactSearch",
     "LabelErrorReport",
@@ -98,11 +103,14 @@ __all__ = [
     "anchoring",
     "audit_noise",
     "calibration_error",
+    "class_indicators",
     "crowd_evidence",
     "detect_label_errors",
     "directed_confusions",
     "duplicate_clusters",
     "duplicate_conflicts",
+    "find_collusion",
+    "find_drift",
     "find_label_issues",
     "find_outliers",
     "find_outliers_in_class",
