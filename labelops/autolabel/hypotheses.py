@@ -18,6 +18,7 @@ import pandas as pd
 from ..digest import canonical_json, digest_bytes
 from ..measure.eprocess import hypothesis_risk
 from ..measure.intervals import binomial_upper
+from ..measure.samples import RandomSample, expect_sample
 from .acceptance import joint_threshold, selective_threshold
 from .policy import AcceptancePolicy
 
@@ -117,7 +118,7 @@ def read_hypotheses(bodies: pd.Series) -> list[Hypothesis]:
 
 def try_labeler(
     pool: pd.DataFrame,
-    sample_ids: npt.ArrayLike,
+    calibration: RandomSample,
     wrong: npt.ArrayLike,
     earlier: list[Hypothesis],
     policy: AcceptancePolicy,
@@ -129,18 +130,18 @@ def try_labeler(
     pool : frame
         One row an item of the whole label set: item_id, confidence (NaN: none), and
         labeler_version (one and the same).
-    sample_ids : (n,) item ids
-        The random calibration sample, drawn without regard to any proposal.
+    calibration : RandomSample
+        Of n items of the pool.
     wrong : (n,) bool array
         True where people found the proposal wrong.
     earlier : list of Hypothesis
         All tried before; they set this one's number and risk.
     policy : AcceptancePolicy
     """
+    sample = expect_sample(calibration, RandomSample).ids
     number = len(earlier) + 1
     risk = hypothesis_risk(number, policy.risk)
     scores = pool.set_index("item_id")["confidence"]
-    sample = np.asarray(sample_ids, dtype=object)
     errors = np.asarray(wrong, dtype=bool)
     pool_scores, sample_scores = scores.to_numpy(), scores.reindex(sample).to_numpy()
     if policy.rule == "selective":

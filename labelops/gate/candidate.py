@@ -26,6 +26,7 @@ import pandas as pd
 from ..digest import canonical_json, digest_bytes
 from ..errors import UsageError
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
+from ..measure.samples import RandomSample, expect_sample
 from .certificate import Certificate, certify
 from .policy import GatePolicy
 
@@ -125,8 +126,8 @@ class AuditState:
     ----------
     certificate : Certificate
         From the looks settled so far, in audit order.
-    planned : (n,) item ids
-        The looks needed so far, in audit order: settled ones and those to come.
+    planned : RandomSample
+        The n looks needed so far, in audit order: settled ones and those to come.
     unseen, pending : (n,) bool arrays
         Planned looks without a vote that counts, and those where people disagree so far.
     wrong : (n,) bool array
@@ -138,7 +139,7 @@ class AuditState:
     """
 
     certificate: Certificate
-    planned: npt.NDArray[np.object_]
+    planned: RandomSample
     unseen: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
     wrong: npt.NDArray[np.bool_]
@@ -147,7 +148,7 @@ class AuditState:
 
 
 def audit_state(
-    item_ids: npt.ArrayLike,
+    order: RandomSample,
     adjudicated: npt.ArrayLike,
     looks: Adjudication,
     policy: GatePolicy,
@@ -159,8 +160,8 @@ def audit_state(
 
     Parameters
     ----------
-    item_ids : (N,) item ids
-        All labels of the candidate, in audit order.
+    order : RandomSample
+        All N labels of the candidate, in audit order.
     adjudicated : (N,) bool array
         True where an earlier look in this order found the label wrong and it was corrected.
     looks : Adjudication
@@ -172,7 +173,7 @@ def audit_state(
     unaided : (N,) bool array
         True where nobody is left to look who had no part in the label.
     """
-    ids = np.asarray(item_ids, dtype=object)
+    ids = expect_sample(order, RandomSample).ids
     fixed = np.asarray(adjudicated, dtype=bool)
     wrong = fixed | (looks.status == WRONG)
     unseen = ~fixed & (looks.status == NO_VOTE)
@@ -186,7 +187,7 @@ def audit_state(
     size = _planned(certificate, wrong, settled, len(ids))
     return AuditState(
         certificate,
-        ids[:size],
+        order.first(size),
         unseen[:size],
         pending[:size],
         wrong[:size],

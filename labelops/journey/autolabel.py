@@ -15,6 +15,7 @@ from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
+from ..measure.samples import TrainingSet, expect_sample, training_set
 from ..ports import Labeler
 from ..schema import Schema
 from ..state import State, Workspace, load, say
@@ -51,7 +52,7 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     state = up_to_date(workspace, now)
     rows = _training_rows(state)
     wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
-    enough = len(rows) >= wanted and len(set(rows["code"])) > 1
+    enough = len(rows) >= wanted and len(set(rows.codes)) > 1
     if state.fits.empty and not enough:
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
@@ -61,7 +62,7 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     return Autolabeled(state.labeler_version, len(rows), proposed, len(state.accepted), reason)
 
 
-def _training_rows(state: State) -> pd.DataFrame:
+def _training_rows(state: State) -> TrainingSet:
     """Return items people labeled, with code; none of the calibration sample or corrected."""
     schema = state.workspace.schema
     votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
@@ -70,9 +71,8 @@ def _training_rows(state: State) -> pd.DataFrame:
     labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
     decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
     both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
-    kept = both.loc[~both.index.isin(state.calibration_sample)].sort_index()
-    ids = kept.index.to_numpy(dtype=object)
-    return pd.DataFrame({"item_id": ids, "code": kept.to_numpy(dtype=np.int64)})
+    kept = both.loc[~both.index.isin(state.calibration_sample.ids)].sort_index()
+    return training_set(kept.index, kept, apart_from=[state.calibration_sample])
 
 
 def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
@@ -85,7 +85,7 @@ def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
     return pd.Series(counts[clear].argmax(axis=1), index=ids[clear], dtype=np.float64)
 
 
-def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
     """Return the rows to fit on: the new ones when they grew enough, else those of last time."""
     if state.fits.empty:
         return rows, True
@@ -96,35 +96,36 @@ def _rows_to_fit(state: State, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     known = json.loads(state.workspace.objects.get(last["object"]))
     # As values: codes of an earlier schema would mean other classes now.
     codes = codes_of(known["values"], state.workspace.schema)
-    rows = pd.DataFrame({"item_id": known["items"], "code": codes})
+    ids, sample = np.asarray(known["items"], dtype=object), state.calibration_sample
+    # The sample of a grown set may hold what was learned from before: that is unlearned.
+    apart = ~np.isin(ids, sample.ids)
     # An item revised since has no vote on what it says now.
-    return rows.loc[rows["item_id"].isin(state.votes["item_id"])].reset_index(drop=True), False
+    kept = apart & np.isin(ids, state.votes["item_id"])
+    return training_set(ids[kept], codes[kept], apart_from=[sample]), not apart.all()
 
 
-def _propose(
-    state: State, labeler: Labeler, rows: pd.DataFrame, is_new: bool, now: datetime
-) -> int:
+def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, now: datetime) -> int:
     """Fit and propose for the items that lack a proposal of this version; count them."""
     workspace, schema = state.workspace, state.workspace.schema
     if not is_new and len(state.current_proposals) >= len(state.items):
         return 0
     by_id = state.items.set_index("item_id", drop=False)
-    fitted = by_id.loc[rows["item_id"]]
+    fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
     version = labeler.fit(
-        fitted.reset_index(drop=True), rows["code"].tolist(), fitted["group"].tolist(), schema
+        fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
     )
     known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
     lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
     if len(lacking):
         answers = check_answers(
-            labeler.propose(lacking, schema), lacking, schema, trained=set(rows["item_id"])
+            labeler.propose(lacking, schema), lacking, schema, trained=set(rows.ids)
         )
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
     if version not in set(state.fits["subject"]):
         name = f"training/{digest([version])[:32]}.json"
-        values = values_of(rows["code"], schema).tolist()
-        body = {"items": rows["item_id"].tolist(), "values": values}
+        values = values_of(rows.codes, schema).tolist()
+        body = {"items": rows.ids.tolist(), "values": values}
         workspace.objects.put_new(name, canonical_json(body).encode())
         event = {"items": len(rows), "labeler": labeler.name, "object": name}
         say(state, [("fit", version, len(state.fits), event)], now)

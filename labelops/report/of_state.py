@@ -118,7 +118,7 @@ def _audited(state: State) -> tuple[list[str], list[str]]:
     if audit is None:
         return [], []
     settled = ~audit.unseen & ~audit.pending
-    return list(audit.planned[settled]), list(audit.planned[audit.wrong])
+    return list(audit.planned.ids[settled]), list(audit.planned.ids[audit.wrong])
 
 
 def _confusions(state: State) -> tuple[Confusion, ...]:
@@ -134,7 +134,7 @@ def _confusions(state: State) -> tuple[Confusion, ...]:
     found = [against_labels(people, "People against the labels", "vote")] if len(people) else []
     sample = state.current_proposals
     looked, _ = _audited(state)
-    sample = sample.loc[sample["item_id"].isin([*state.calibration_sample, *looked])]
+    sample = sample.loc[sample["item_id"].isin([*state.calibration_sample.ids, *looked])]
     if len(sample):
         title = "The model against the labels, on items drawn at random"
         found.append(against_labels(sample, title, "proposal"))

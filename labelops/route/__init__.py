@@ -7,7 +7,6 @@ anything else, so no model or finding ever influences which items they hold.
 
 from .needs import (
     adjudication_needs,
-    first_by_draw,
     gold_needs,
     label_needs,
     overlap_needs,
@@ -19,7 +18,6 @@ from .plan import RoutePolicy, in_flight, make_plan
 __all__ = [
     "RoutePolicy",
     "adjudication_needs",
-    "first_by_draw",
     "gold_needs",
     "in_flight",
     "label_needs",

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..measure.samples import RandomSample, expect_sample
+
 __all__ = [
     "NEED_COLUMNS",
     "adjudication_needs",
-    "first_by_draw",
     "gold_needs",
     "label_needs",
     "overlap_needs",
@@ -44,52 +45,29 @@ def _needs(
     return frame
 
 
-def first_by_draw(
-    item_ids: npt.ArrayLike, draws: npt.ArrayLike, size: int
-) -> npt.NDArray[np.object_]:
-    """Return the `size` items with the smallest permanent random numbers, in that order.
-
-    Drawn so, the sample of a grown set contains the earlier sample's items as far as they
-    are still among the first: no look is wasted when items arrive.
-
-    Examples
-    --------
-    >>> first_by_draw(["a", "b", "c"], [0.9, 0.1, 0.5], 2).tolist()
-    ['b', 'c']
-    """
-    ids = np.asarray(item_ids, dtype=object)
-    order = np.lexsort((ids.astype(str), np.asarray(draws, dtype=np.float64)))
-    chosen: npt.NDArray[np.object_] = ids[order[: max(size, 0)]]
-    return chosen
-
-
 def sample_needs(
-    sample: npt.ArrayLike,
-    given: npt.ArrayLike,
-    unseen: npt.ArrayLike,
-    purpose: str,
-    *,
-    total: int,
+    sample: RandomSample, given: npt.ArrayLike, unseen: npt.ArrayLike, purpose: str
 ) -> pd.DataFrame:
     """Ask one blind vote for every item of a random sample that has none that counts.
 
     Parameters
     ----------
-    sample : (n,) item ids in draw order
+    sample : RandomSample
+        Of n items.
     given : (n,) int array
         Votes given for this purpose, those of excluded annotators too.
     unseen : (n,) bool array
         True where no vote counts yet.
     purpose : {"calibrate", "audit"}
-    total : int
-        Size of the set the sample was drawn from.
 
     Examples
     --------
-    >>> sample_needs(["b", "c"], [0, 1], [True, False], "audit", total=10)["reason"].tolist()
+    >>> from labelops.measure.samples import draw_sample
+    >>> sample = draw_sample(b"k", "audit/1", list("abcdefghij"), 2)
+    >>> sample_needs(sample, [0, 1], [True, False], "audit")["reason"].tolist()
     ['random audit sample, 1 of 2 from 10 items']
     """
-    ids = np.asarray(sample, dtype=object)
+    ids, total = expect_sample(sample, RandomSample).ids, sample.total
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
     reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
@@ -159,15 +137,26 @@ def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return counts + 1 + counts % 2
 
 
-def overlap_needs(item_ids: npt.ArrayLike, purpose: str) -> pd.DataFrame:
+def overlap_needs(sample: RandomSample, lacking: npt.ArrayLike, purpose: str) -> pd.DataFrame:
     """Ask two people about items drawn at random, to measure how far people agree.
+
+    Parameters
+    ----------
+    sample : RandomSample
+        Of n items.
+    lacking : (n,) bool array
+        True where the second vote is to be asked for now.
+    purpose : {"calibrate", "label"}
 
     Examples
     --------
-    >>> overlap_needs(["a"], "calibrate")[["purpose", "wanted"]].values.tolist()
+    >>> from labelops.measure.samples import draw_sample
+    >>> sample = draw_sample(b"k", "overlap", ["a"])
+    >>> overlap_needs(sample, [True], "calibrate")[["purpose", "wanted"]].values.tolist()
     [['calibrate', 2]]
     """
-    return _needs(item_ids, purpose, 2, "random overlap, to measure agreement", 0.5)
+    ids = expect_sample(sample, RandomSample).ids[np.asarray(lacking, dtype=bool)]
+    return _needs(ids, purpose, 2, "random overlap, to measure agreement", 0.5)
 
 
 def review_needs(

@@ -21,7 +21,6 @@ from ..gate.candidate import (
     labels_digest,
     read_candidates,
 )
-from ..route.needs import first_by_draw
 from .proposals import ProposalsView
 
 __all__ = ["State"]
@@ -83,14 +82,14 @@ class State(ProposalsView):
         if candidate is None:
             return None
         ids = frozen.index.to_numpy(dtype=object)
-        draws = self.workspace.draws(f"audit/{candidate.stream}", ids)
-        order = first_by_draw(ids, draws, len(ids))
+        sample = self.workspace.sample(f"audit/{candidate.stream}", ids)
+        order = sample.ids
         looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
         began = min(c.revision for c in self.candidates if c.stream == candidate.stream)
         corrected = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
         blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
         return audit_state(
-            order,
+            sample,
             corrected.reindex(order),
             looks,
             self.workspace.policies.gate,

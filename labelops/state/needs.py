@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..measure.adjudication import NO_VOTE, PENDING
+from ..measure.samples import choose_active
 from ..route.needs import (
     adjudication_needs,
-    first_by_draw,
     gold_needs,
     label_needs,
     overlap_needs,
@@ -33,31 +33,31 @@ def all_needs(state: State) -> list[pd.DataFrame]:
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:
     """Ask a second person on the random overlap: at once, or after the first label vote."""
-    ids, purpose = overlap_sample(state)
-    given = state.given(ids, purpose)
+    sample, purpose = overlap_sample(state)
+    given = state.given(sample.ids, purpose)
     lacking = (given < 2) if purpose == "calibrate" else (given == 1)
-    return [overlap_needs(ids[lacking], purpose)]
+    return [overlap_needs(sample, lacking, purpose)]
 
 
 def _calibration_needs(state: State) -> list[pd.DataFrame]:
     sample, looks = state.calibration_sample, state.calibration_looks
-    given, total = state.given(sample, "calibrate"), len(state.items)
+    given = state.given(sample.ids, "calibrate")
     unseen = looks.status == NO_VOTE
-    needs = [sample_needs(sample, given, unseen, "calibrate", total=total)]
+    needs = [sample_needs(sample, given, unseen, "calibrate")]
     if not state.current_proposals.empty:
         pending = looks.status == PENDING
-        needs.append(adjudication_needs(sample, given, pending, "calibrate"))
+        needs.append(adjudication_needs(sample.ids, given, pending, "calibrate"))
     return needs
 
 
 def _audit_needs(state: State) -> list[pd.DataFrame]:
-    audit, candidate = state.audit, state.candidate
-    if audit is None or candidate is None:
+    audit = state.audit
+    if audit is None:
         return []
-    given = state.given(audit.planned, "audit")
+    given = state.given(audit.planned.ids, "audit")
     return [
-        sample_needs(audit.planned, given, audit.unseen, "audit", total=candidate.items),
-        adjudication_needs(audit.planned, given, audit.pending, "audit"),
+        sample_needs(audit.planned, given, audit.unseen, "audit"),
+        adjudication_needs(audit.planned.ids, given, audit.pending, "audit"),
     ]
 
 
@@ -78,7 +78,7 @@ def _label_needs(state: State) -> list[pd.DataFrame]:
     ids = state.undecided
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
-    ids = ids[seen | ~np.isin(ids, state.calibration_sample)]
+    ids = ids[seen | ~np.isin(ids, state.calibration_sample.ids)]
     ids = ids[_now(state, ids)]
     return [label_needs(ids, state.given(ids, "label"), _uncertainty(state, ids))]
 
@@ -96,12 +96,15 @@ def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].nunique()
     first = state.labeler_version is None
     target = min(policy.route.seed, state.training_target) if first else state.training_target
-    fresh = ids[~begun]
-    value = state.workspace.draws("seed", fresh) if first else -_uncertainty(state, fresh)
-    chosen: npt.NDArray[np.bool_] = begun | np.isin(
-        ids, first_by_draw(fresh, value, target - learned)
-    )
-    return chosen
+    # Nothing of the calibration sample is learned from, so none of it is chosen for that.
+    fresh = ids[~begun & ~np.isin(ids, state.calibration_sample.ids)]
+    if first:
+        chosen = state.workspace.sample("seed", fresh, target - learned).ids
+    else:
+        value, apart = _uncertainty(state, fresh), [state.calibration_sample]
+        chosen = choose_active(fresh, value, target - learned, apart_from=apart).ids
+    now: npt.NDArray[np.bool_] = begun | np.isin(ids, chosen)
+    return now
 
 
 def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
@@ -123,7 +126,7 @@ def audit_stalled(state: State) -> str:
     """Say why the open audit cannot go on with the people and votes there are; else empty."""
     if state.audit is None or state.audit.certificate.status != "inconclusive":
         return ""
-    waiting = state.audit.planned[state.audit.unseen | state.audit.pending]
+    waiting = state.audit.planned.ids[state.audit.unseen | state.audit.pending]
     looked = state.lookers.reindex(waiting, fill_value=0).to_numpy()
     stuck = int((looked >= len(state.people)).sum())
     if not stuck or not state.people:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..autolabel.hypotheses import Hypothesis, accepted_items, best, pool_digest, read_hypotheses
 from ..measure.adjudication import Adjudication
-from ..route.needs import first_by_draw
+from ..measure.samples import RandomSample
 from ..tables import probs_matrix
 from .votes import VotesView
 
@@ -81,19 +81,18 @@ class ProposalsView(VotesView):
         return best(self.hypotheses)
 
     @cached_property
-    def calibration_sample(self) -> npt.NDArray[np.object_]:
-        """The random calibration sample's ids in draw order; at most a quarter of the items."""
+    def calibration_sample(self) -> RandomSample:
+        """The random sample that acceptance is calibrated on; at most a quarter of the items."""
         size = min(self.workspace.policies.route.calibration, len(self.item_ids) // 4)
-        draws = self.workspace.draws("calibrate", self.item_ids)
-        return first_by_draw(self.item_ids, draws, size)
+        return self.workspace.sample("calibrate", self.item_ids, size)
 
     @cached_property
     def calibration_looks(self) -> Adjudication:
         """The current proposals of the calibration sample, judged by blind votes."""
         values = self.current_proposals.set_index("item_id")["value"]
-        values = values.reindex(self.calibration_sample)
+        values = values.reindex(self.calibration_sample.ids)
         votes = self.current.loc[self.current["purpose"] == "calibrate"]
-        return self.looks(self.calibration_sample, values.where(values.notna(), None), votes)
+        return self.looks(self.calibration_sample.ids, values.where(values.notna(), None), votes)
 
     @cached_property
     def pool(self) -> str:

@@ -13,6 +13,7 @@ from ..autolabel.policy import AcceptancePolicy
 from ..consolidate.policy import ConsolidatePolicy
 from ..digest import uniforms
 from ..gate.policy import GatePolicy
+from ..measure.samples import RandomSample, draw_sample
 from ..ports import Objects, Tables
 from ..route.plan import RoutePolicy
 from ..schema import Schema
@@ -56,3 +57,7 @@ class Workspace:
     def draws(self, stream: str, item_ids: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return each item's permanent random number in a stream."""
         return uniforms(self.key, stream, (str(i) for i in np.asarray(item_ids, dtype=object)))
+
+    def sample(self, stream: str, item_ids: npt.ArrayLike, size: int | None = None) -> RandomSample:
+        """Draw items by their permanent random numbers in a stream; all of them without a size."""
+        return draw_sample(self.key, stream, item_ids, size)

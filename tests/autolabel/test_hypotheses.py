@@ -19,6 +19,7 @@ from labelops.autolabel.hypotheses import (
 )
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.errors import SettingsError
+from labelops.measure.samples import draw_sample
 
 POLICY = AcceptancePolicy(error=0.05, risk=0.05)
 N, SAMPLE = 1000, 400
@@ -38,8 +39,8 @@ def _pool(version: str = "v1") -> pd.DataFrame:
 
 def _try(wrong_share: float, earlier: list[Hypothesis], policy: AcceptancePolicy) -> Hypothesis:
     rng = np.random.default_rng(7)
-    ids = [f"i{i}" for i in rng.choice(N, SAMPLE, replace=False)]
-    return try_labeler(_pool(), ids, rng.random(SAMPLE) < wrong_share, earlier, policy)
+    sample = draw_sample(b"k", "calibrate", _pool()["item_id"], SAMPLE)
+    return try_labeler(_pool(), sample, rng.random(SAMPLE) < wrong_share, earlier, policy)
 
 
 @pytest.mark.slow
@@ -131,9 +132,9 @@ def test_a_bad_class_shows_by_class() -> None:
     pool = pd.DataFrame(
         {"item_id": ids, "confidence": 0.9, "value": values, "labeler_version": "m1"}
     )
-    wrong = np.zeros(400, dtype=bool)
-    wrong[380:384] = True
-    found = try_labeler(pool, ids, wrong, [], AcceptancePolicy(error=0.05, rule="selective"))
+    sample = draw_sample(b"k", "calibrate", ids)
+    wrong = np.isin(sample.ids, ids[380:384])
+    found = try_labeler(pool, sample, wrong, [], AcceptancePolicy(error=0.05, rule="selective"))
     assert found.by_class == (('"cat"', 380, 0), ('"owl"', 20, 4))
     # Clopper–Pearson, 4 of 20 at one-sided 95%: 0.4010 (R: binom.test(4, 20, alt = "l")).
     assert "owl: 4 of 20 wrong, at most 40.1%" in found.classes_in_words

@@ -21,6 +21,7 @@ from labelops.gate.candidate import (
 from labelops.gate.certificate import certify
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication
+from labelops.measure.samples import RandomSample, draw_sample
 
 POLICY = GatePolicy(error=0.02, confidence=0.95)
 STATUS = st.lists(st.sampled_from([NO_VOTE, PENDING, AGREES, WRONG]), min_size=1, max_size=60)
@@ -31,7 +32,12 @@ def _state(status: list[int], fixed: list[int] | None = None) -> AuditState:
     codes = np.asarray(status, dtype=np.int64)
     looks = Adjudication(codes, (codes > NO_VOTE).astype(np.int64), np.where(codes > 1, 1, -1))
     mask = np.isin(np.arange(n), fixed or [])
-    return audit_state([f"i{i}" for i in range(n)], mask, looks, POLICY)
+    return audit_state(_order(n), mask, looks, POLICY)
+
+
+def _order(n: int) -> RandomSample:
+    """Draw n items."""
+    return draw_sample(b"k", "audit/1", [f"i{i}" for i in range(n)])
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,7 +61,7 @@ def test_nothing_seen_plans_the_first_looks() -> None:
     """Of 1,000 labels nobody looked at, the first ones in order are planned, not all."""
     found = _state([NO_VOTE] * 1000)
     assert found.certificate.status == "inconclusive"
-    assert found.planned.tolist() == [f"i{i}" for i in range(found.certificate.needed or 0)]
+    assert found.planned.ids.tolist() == _order(1000).ids[: found.certificate.needed].tolist()
     assert 132 <= len(found.planned) < 200
     assert found.unseen.all() and not found.pending.any()
 

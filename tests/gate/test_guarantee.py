@@ -13,6 +13,7 @@ from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import NO_VOTE, PENDING, Adjudication, adjudicate
 from labelops.measure.eprocess import clean_looks_needed
 from labelops.measure.finite import tolerated_errors
+from labelops.measure.samples import draw_sample
 
 CLASSES, MAX_VOTES = 10, 5
 
@@ -24,7 +25,7 @@ class Audited:
     rng: np.random.Generator
     labels: npt.NDArray[np.int64]
     truth: npt.NDArray[np.int64]
-    draws: npt.NDArray[np.float64]
+    key: bytes
     items: npt.NDArray[np.int64]
     votes: npt.NDArray[np.int64]
     fixed: npt.NDArray[np.bool_]
@@ -38,29 +39,29 @@ class Audited:
         labels[wrong] = (truth[wrong] + rng.integers(1, CLASSES, errors)) % CLASSES
         none = np.empty(0, dtype=np.int64)
         fixed = np.zeros(size, dtype=bool)
-        return cls(rng, labels, truth, rng.random(size), none, none, fixed, accuracy)
+        return cls(rng, labels, truth, rng.bytes(16), none, none, fixed, accuracy)
 
     def grown(self, size: int, errors: int) -> Audited:
         """Add items; what was looked at stays looked at."""
         more = Audited.fresh(self.rng, size, errors, self.accuracy)
         both = [np.concatenate([getattr(self, n), getattr(more, n)]) for n in ("labels", "truth")]
-        draws = np.concatenate([self.draws, more.draws])
         fixed = np.concatenate([self.fixed, more.fixed])
-        return Audited(self.rng, *both, draws, self.items, self.votes, fixed, self.accuracy)
+        return Audited(self.rng, *both, self.key, self.items, self.votes, fixed, self.accuracy)
 
     def looks(self) -> Adjudication:
         return adjudicate(self.labels, self.items, self.votes, CLASSES, max_votes=MAX_VOTES)
 
     def settle(self, policy: GatePolicy, attempt: int = 1) -> AuditState:
         """Ask people for what is planned until there is a verdict."""
-        order = np.argsort(self.draws)
+        sample = draw_sample(self.key, "audit", [str(i) for i in range(len(self.labels))])
+        order = sample.ids.astype(np.int64)
         while True:
             found = self.looks()
             inorder = Adjudication(found.status[order], found.votes[order], found.consensus[order])
-            state = audit_state(order, self.fixed[order], inorder, policy, attempt=attempt)
+            state = audit_state(sample, self.fixed[order], inorder, policy, attempt=attempt)
             if state.certificate.status != "inconclusive":
                 return state
-            planned = state.planned.astype(np.int64)
+            planned = state.planned.ids.astype(np.int64)
             lacking = np.where(found.status == NO_VOTE, 1, 0)
             lacking[found.status == PENDING] = np.maximum(3 - found.votes, 1)[
                 found.status == PENDING
@@ -77,7 +78,7 @@ class Audited:
 
     def correct(self, state: AuditState) -> None:
         """Correct what was found wrong, as the pipeline does; it stays an error in this order."""
-        ids = state.planned.astype(np.int64)
+        ids = state.planned.ids.astype(np.int64)
         hit = ids[state.corrected >= 0]
         self.labels[hit] = state.corrected[state.corrected >= 0]
         self.fixed[hit] = True
@@ -114,7 +115,7 @@ def test_false_passes_over_many_attempts() -> None:
     for _ in range(runs):
         world = Audited.fresh(rng, 200, tolerated_errors(0.05, 200) + 1, accuracy=0.97)
         for attempt in range(1, 6):
-            world.draws = rng.random(200)
+            world.key = rng.bytes(16)
             if world.settle(policy, attempt).certificate.status == "pass":
                 passed += 1
                 break

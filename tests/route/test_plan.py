@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.errors import SettingsError
+from labelops.measure.samples import RandomSample, draw_sample
 from labelops.route import (
     RoutePolicy,
     in_flight,
@@ -27,6 +28,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IDS = [f"i{i}" for i in range(12)]
 DRAWS = {i: n / len(IDS) for n, i in enumerate(IDS)}
 NO_VOTES, NO_PLAN, NO_PROPOSALS = empty(VOTES), empty(PLAN), empty(PROPOSALS)
+
+
+def _drawn(*ids: str) -> RandomSample:
+    """Draw all of some items."""
+    return draw_sample(b"k", "test", ids)
 
 
 def _votes(rows: list[tuple[str, str, str, str, int]]) -> pd.DataFrame:
@@ -95,7 +101,7 @@ def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
     return (
         label_needs(IDS[:n], [given_votes] * n, np.linspace(0, 1, n))
         if not twice
-        else overlap_needs(IDS[:n], "label")
+        else overlap_needs(_drawn(*IDS[:n]), [True] * n, "label")
     )
 
 
@@ -135,7 +141,7 @@ def test_rounds_never_pass_the_total() -> None:
 
 def test_worked_example() -> None:
     """Of three votes wanted, one given and one on its way, one is asked."""
-    plan = _plan([overlap_needs(["i0"], "label")])
+    plan = _plan([overlap_needs(_drawn("i0"), [True], "label")])
     assert plan["annotators"].tolist() == [2]
     votes = _votes([("i0", "human:a", "label", "given", 1)])
     rows = _plan([label_needs(["i0"], [2], [0.5])], plan, votes, round_number=2)
@@ -176,7 +182,7 @@ def test_who_skipped_is_not_asked_again() -> None:
 
 def test_what_is_shown() -> None:
     """Audits see no pre-label, nor does the random blind share, nor where there is none."""
-    needs = [_label(12), sample_needs(IDS[:3], [0] * 3, [True] * 3, "audit", total=12)]
+    needs = [_label(12), sample_needs(_drawn(*IDS[:3]), [0] * 3, [True] * 3, "audit")]
     rows = _plan(needs, proposals=_proposals(IDS[:10]), policy=RoutePolicy(blind_share=0.25))
     shown = rows.loc[rows["show_proposal"], "item_id"].tolist()
     assert sorted(shown) == sorted(IDS[3:10])
@@ -193,7 +199,7 @@ def test_show_nothing() -> None:
 
 def test_samples_come_before_labels() -> None:
     """A budget too small for everything goes to the random sample first."""
-    needs = [_label(12), sample_needs(IDS[:4], [0] * 4, [True] * 4, "calibrate", total=12)]
+    needs = [_label(12), sample_needs(_drawn(*IDS[:4]), [0] * 4, [True] * 4, "calibrate")]
     rows = _plan(needs, policy=RoutePolicy(votes_per_round=4))
     assert rows["purpose"].tolist() == ["calibrate"] * 4
 

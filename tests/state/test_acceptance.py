@@ -68,7 +68,7 @@ def test_training_rows_survive_another_class_order() -> None:
     later = make_world(Schema("pets", ("ant", *PETS.classes)), like=world)
     rows, new = _rows_to_fit(later.state, _training_rows(later.state))
     assert not new
-    names = [later.workspace.schema.classes[c] for c in rows["code"]]
+    names = [later.workspace.schema.classes[c] for c in rows.codes]
     assert names == ["cat", "cow"]
 
 
@@ -83,7 +83,7 @@ def test_training_leaves_out_what_was_revised() -> None:
     world.say("fit", "m1", 0, items=2, labeler="m", object="training/x.json")
     world.items("b", payload="other text of", revision=1)
     rows, _ = _rows_to_fit(world.state, _training_rows(world.state))
-    assert rows["item_id"].tolist() == ["a"]
+    assert rows.ids.tolist() == ["a"]
 
 
 def test_the_calibration_sample_is_never_learned_from() -> None:
@@ -94,7 +94,27 @@ def test_the_calibration_sample_is_never_learned_from() -> None:
     for item in ids:
         world.vote(item, ann="cat")
         world.vote(item, "calibrate", ben="dog")
-    sample = set(world.state.calibration_sample)
+    sample = set(world.state.calibration_sample.ids)
     rows = _training_rows(world.state)
-    assert len(sample) == 2 and set(rows["item_id"]) == set(ids) - sample
-    assert {PETS.classes[c] for c in rows["code"]} == {"cat"}, "calibration votes train nothing"
+    assert len(sample) == 2 and set(rows.ids) == set(ids) - sample
+    assert {PETS.classes[c] for c in rows.codes} == {"cat"}, "calibration votes train nothing"
+
+
+def test_what_a_grown_sample_holds_is_unlearned() -> None:
+    """Where new items make the sample larger, it may hold items learned from: no longer."""
+    world = make_world(calibration=100, accept=AcceptancePolicy())
+    ids = [f"i{n}" for n in range(8)]
+    world.items(*ids)
+    rest = [i for i in ids if i not in world.state.calibration_sample.ids]
+    body = json.dumps({"items": rest, "values": words(*["cat"] * len(rest))})
+    world.workspace.objects.put_new("training/x.json", body.encode())
+    for item in rest:
+        world.vote(item, ann="cat")
+    world.say("fit", "m1", 0, items=len(rest), labeler="m", object="training/x.json")
+    again, is_new = _rows_to_fit(world.state, _training_rows(world.state))
+    assert (again.ids.tolist(), is_new) == (rest, False)
+    world.items(*(f"j{n}" for n in range(40)))
+    sample = set(world.state.calibration_sample.ids)
+    assert sample & set(rest), "this draw tests nothing; take another key"
+    again, is_new = _rows_to_fit(world.state, _training_rows(world.state))
+    assert (set(again.ids), is_new) == (set(rest) - sample, True)

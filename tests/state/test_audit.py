@@ -124,7 +124,7 @@ def test_an_error_stays_one_until_its_candidate_failed(world: World) -> None:
     first = freeze(world)
     state = world.state
     assert state.audit is not None
-    wrong = state.audit.planned[0]
+    wrong = state.audit.planned.ids[0]
     world.vote(wrong, "audit", ben="dog", cid="dog")
     votes = world.state.audit_votes["vote_id"].tolist()
     world.label({wrong: "dog"}, ADJUDICATED, votes)
@@ -193,7 +193,7 @@ def test_a_correction_is_written_once(world: World) -> None:
     world.label(dict.fromkeys(IDS, "cat"))
     freeze(world)
     assert world.state.audit is not None
-    wrong = world.state.audit.planned[0]
+    wrong = world.state.audit.planned.ids[0]
     world.vote(wrong, "audit", ben="dog", cid="dog")
     world.flush()
     assert consolidate(world.workspace, now=world.tick()).corrected == 1

@@ -75,7 +75,7 @@ def test_an_item_everybody_skipped_waits_for_nobody() -> None:
     world = make_world(calibration=3)
     world.items(*IDS)
     world.propose(dict.fromkeys(IDS, ("cat", 0.9)))
-    sample = list(world.state.calibration_sample)
+    sample = list(world.state.calibration_sample.ids)
     for item in sample:
         world.vote(item, "calibrate", ann="-", ben="-", cid="-")
     looks = world.state.calibration_looks

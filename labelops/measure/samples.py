@@ -1,0 +1,253 @@
+"""Which items: drawn at random, chosen, or learned from. Three types that never mix.
+
+Every guarantee rests on items that nobody chose. So a `RandomSample` comes from permanent random
+numbers and from nothing else, an `ActiveSelection` holds what somebody or something chose, and a
+`TrainingSet` what a labeler learns from. Each is made by one function; the latter two refuse
+items of the random samples they are to stay apart from. What computes a certificate, a
+calibration, an agreement or the needs of an audit takes a `RandomSample` only; what trains takes a
+`TrainingSet` only. A mix-up does not type-check, and is a `UsageError` where nobody checks types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..digest import uniforms
+from ..errors import UsageError, shown
+
+__all__ = [
+    "ActiveSelection",
+    "RandomSample",
+    "TrainingSet",
+    "choose_active",
+    "draw_sample",
+    "expect_sample",
+    "training_set",
+]
+
+_SEAL = object()
+T = TypeVar("T")
+
+
+def _check_seal(seal: object, kind: str, maker: str) -> None:
+    if seal is not _SEAL:
+        raise UsageError(f"a {kind} is made by {maker} only; it cannot be put together by hand")
+
+
+def _fixed(values: npt.NDArray[np.generic], owner: object, name: str) -> None:
+    """Keep a copy that nobody can write to."""
+    kept = values.copy()
+    kept.flags.writeable = False
+    object.__setattr__(owner, name, kept)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomSample:
+    """Items drawn at random; made by `draw_sample`.
+
+    Parameters
+    ----------
+    ids : (n,) item ids in draw order
+    total : int
+        How many items it was drawn from.
+    stream : str
+        The stream of random numbers it was drawn by.
+    """
+
+    ids: npt.NDArray[np.object_]
+    total: int
+    stream: str
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, "RandomSample", "draw_sample")
+        _fixed(self.ids, self, "ids")
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.ids)
+
+    def first(self, size: int) -> RandomSample:
+        """Return the sample that is drawn if only `size` items are wanted."""
+        return RandomSample(self.ids[: max(size, 0)], self.total, self.stream, _SEAL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActiveSelection:
+    """Items chosen for what is known of them; made by `choose_active`.
+
+    Parameters
+    ----------
+    ids : (n,) item ids, the most valuable first
+    """
+
+    ids: npt.NDArray[np.object_]
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, "ActiveSelection", "choose_active")
+        _fixed(self.ids, self, "ids")
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Items a labeler learns from; made by `training_set`.
+
+    Parameters
+    ----------
+    ids : (n,) item ids
+    codes : (n,) int array
+        Their classes.
+    """
+
+    ids: npt.NDArray[np.object_]
+    codes: npt.NDArray[np.int64]
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, "TrainingSet", "training_set")
+        _fixed(self.ids, self, "ids")
+        _fixed(self.codes, self, "codes")
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.ids)
+
+
+def draw_sample(
+    key: bytes, stream: str, item_ids: npt.ArrayLike, size: int | None = None
+) -> RandomSample:
+    """Draw items by the permanent random numbers that a secret key gives them in a stream.
+
+    Of a grown set the sample holds the earlier sample's items as far as they are still among
+    the first: no look is wasted when items arrive.
+
+    Parameters
+    ----------
+    key : bytes
+    stream : str
+        What the sample is for, e.g. ``"audit/1"``.
+    item_ids : (N,) item ids
+        What is drawn from, in any order.
+    size : int, optional
+        At most so many; all of them, in random order, without it.
+
+    Examples
+    --------
+    >>> draw_sample(b"k", "audit/1", ["a", "b", "c"], 2).ids.tolist()
+    ['a', 'c']
+    """
+    ids = np.asarray(item_ids, dtype=object)
+    draws = uniforms(key, stream, (str(i) for i in ids))
+    order = np.lexsort((ids.astype(str), draws))
+    chosen = ids[order[: None if size is None else max(size, 0)]]
+    return RandomSample(chosen, len(ids), stream, _SEAL)
+
+
+def choose_active(
+    item_ids: npt.ArrayLike,
+    value: npt.ArrayLike,
+    size: int,
+    *,
+    apart_from: Iterable[RandomSample],
+) -> ActiveSelection:
+    """Choose the `size` items of the largest value, by id where it is equal.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    value : (N,) float array
+    size : int
+    apart_from : random samples
+        None of their items may be among `item_ids`.
+
+    Raises
+    ------
+    UsageError
+        If an item is one of a random sample, or a value is not a number.
+
+    Examples
+    --------
+    >>> choose_active(["a", "b", "c"], [0.1, 0.9, 0.5], 2, apart_from=[]).ids.tolist()
+    ['b', 'c']
+    """
+    ids, worth = np.asarray(item_ids, dtype=object), np.asarray(value, dtype=np.float64)
+    if ids.shape != worth.shape or np.isnan(worth).any():
+        raise UsageError(f"choose_active: {len(ids)} items need as many values, none of them NaN")
+    _refuse_sampled(ids, apart_from, "chosen")
+    order = np.lexsort((ids.astype(str), -worth))
+    return ActiveSelection(ids[order[: max(size, 0)]], _SEAL)
+
+
+def training_set(
+    item_ids: npt.ArrayLike, codes: npt.ArrayLike, *, apart_from: Iterable[RandomSample]
+) -> TrainingSet:
+    """Gather what a labeler learns from; none of it may be in a random sample.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    codes : (N,) int array
+    apart_from : random samples
+
+    Raises
+    ------
+    UsageError
+        If an item is one of a random sample, or the arrays differ in length.
+
+    Examples
+    --------
+    >>> sample = draw_sample(b"k", "audit/1", ["a", "b", "c"], 1)
+    >>> training_set(["a", "b"], [0, 1], apart_from=[sample])
+    Traceback (most recent call last):
+    labelops.errors.UsageError: item 'a' of the random sample 'audit/1' cannot be learned from
+    """
+    ids, classes = np.asarray(item_ids, dtype=object), np.asarray(codes, dtype=np.int64)
+    if ids.shape != classes.shape:
+        raise UsageError(f"training_set: {len(ids)} items, {len(classes)} codes")
+    _refuse_sampled(ids, apart_from, "learned from")
+    return TrainingSet(ids, classes, _SEAL)
+
+
+def _refuse_sampled(
+    ids: npt.NDArray[np.object_], apart_from: Iterable[RandomSample], what: str
+) -> None:
+    known = set(ids)
+    for sample in apart_from:
+        both = known.intersection(expect_sample(sample, RandomSample).ids)
+        if both:
+            raise UsageError(
+                f"item {shown(min(map(str, both)))} of the random sample {shown(sample.stream)} "
+                f"cannot be {what}"
+            )
+
+
+def expect_sample(found: object, kind: type[T]) -> T:
+    """Return `found` if it is of the wanted kind: the check for callers that nobody type-checks.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> expect_sample(["a"], RandomSample)
+    Traceback (most recent call last):
+    labelops.errors.UsageError: expected a RandomSample (see labelops.measure.samples), found a list
+    """
+    if not isinstance(found, kind):
+        raise UsageError(
+            f"expected a {kind.__name__} (see labelops.measure.samples), "
+            f"found a {type(found).__name__}"
+        )
+    return found

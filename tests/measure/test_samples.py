@@ -1,0 +1,148 @@
+"""Random samples, active selections, training sets: fair draws, and types that never mix."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelops.autolabel.hypotheses import try_labeler
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.errors import UsageError
+from labelops.gate.candidate import audit_state
+from labelops.gate.policy import GatePolicy
+from labelops.measure.adjudication import Adjudication
+from labelops.measure.samples import (
+    ActiveSelection,
+    RandomSample,
+    TrainingSet,
+    choose_active,
+    draw_sample,
+    training_set,
+)
+from labelops.route import overlap_needs, sample_needs
+
+IDS = [f"i{i}" for i in range(40)]
+CHOSEN = choose_active(IDS, np.arange(40.0), 4, apart_from=[])
+NONE = np.zeros(4, dtype=np.int64)
+
+
+@settings(max_examples=40)
+@given(st.sets(st.sampled_from(IDS), min_size=1), st.integers(0, 45))
+def test_draw_is_order_free_and_nested(ids: set[str], size: int) -> None:
+    """The draw does not depend on the order of items; a larger sample begins with the smaller."""
+    known = sorted(ids)
+    sample = draw_sample(b"k", "audit", known, size)
+    assert draw_sample(b"k", "audit", known[::-1], size).ids.tolist() == sample.ids.tolist()
+    larger = draw_sample(b"k", "audit", known, size + 1)
+    assert larger.first(size).ids.tolist() == sample.ids.tolist()
+    assert (len(sample), sample.total) == (min(size, len(known)), len(known))
+
+
+@settings(max_examples=40)
+@given(st.sets(st.sampled_from(IDS)), st.sets(st.sampled_from(IDS)), st.integers(1, 20))
+def test_earlier_looks_count_in_a_grown_set(before: set[str], more: set[str], size: int) -> None:
+    """Of a grown set's sample, the items known before were all in the earlier sample."""
+    first = draw_sample(b"k", "a", sorted(before), size)
+    later = draw_sample(b"k", "a", sorted(before | more), size)
+    assert set(later.ids) & before <= set(first.ids)
+
+
+def test_a_draw_is_fair() -> None:
+    """Over 2,000 keys each of ten items is drawn first about as often (χ², 0.1 %)."""
+    firsts = [draw_sample(str(k).encode(), "a", IDS[:10], 1).ids[0] for k in range(2_000)]
+    counts = np.array([firsts.count(i) for i in IDS[:10]])
+    assert ((counts - 200) ** 2 / 200).sum() < 27.9
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_nothing_to_draw(size: int) -> None:
+    """A sample of no items is empty, not an error."""
+    assert draw_sample(b"k", "a", IDS, size).ids.tolist() == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RandomSample(CHOSEN.ids, 40, "audit", object()),
+        lambda: ActiveSelection(CHOSEN.ids, None),
+        lambda: TrainingSet(CHOSEN.ids, NONE, None),
+        lambda: dataclasses.replace(draw_sample(b"k", "a", IDS), ids=CHOSEN.ids),
+        lambda: draw_sample(b"k", "a", IDS).ids.sort(),
+    ],
+)
+def test_nothing_is_put_together_by_hand(make: Callable[[], object]) -> None:
+    """No chosen items can be called a random sample, neither made so nor written into one."""
+    with pytest.raises((UsageError, ValueError)):
+        make()
+    kept = draw_sample(b"k", "a", IDS)
+    assert copy.copy(kept).ids.tolist() == kept.ids.tolist()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda chosen: sample_needs(chosen, NONE, NONE == 0, "audit"),
+        lambda chosen: overlap_needs(chosen, NONE == 0, "label"),
+        lambda chosen: audit_state(chosen, NONE, Adjudication(NONE, NONE, NONE), GatePolicy()),
+        lambda chosen: try_labeler(None, chosen, NONE, [], AcceptancePolicy()),
+        lambda chosen: training_set(IDS, np.zeros(40), apart_from=[chosen]),
+    ],
+)
+def test_a_guarantee_refuses_chosen_items(use: Callable[[object], object]) -> None:
+    """Where a guarantee rests on chance, an active selection (or a plain list) is refused."""
+    for chosen in (CHOSEN, CHOSEN.ids.tolist()):
+        with pytest.raises(UsageError, match="expected a RandomSample"):
+            use(chosen)
+
+
+def test_a_sample_is_neither_chosen_nor_learned_from() -> None:
+    """One item of a random sample among the chosen, or the learned, is named and refused."""
+    sample = draw_sample(b"k", "calibrate", IDS, 3)
+    with pytest.raises(UsageError, match="'calibrate' cannot be learned from"):
+        training_set(IDS, np.zeros(40), apart_from=[sample])
+    with pytest.raises(UsageError, match="'calibrate' cannot be chosen"):
+        choose_active(sample.ids[:1], [1.0], 1, apart_from=[sample])
+    rest = np.setdiff1d(IDS, sample.ids.astype(str))
+    assert len(training_set(rest, np.zeros(37), apart_from=[sample])) == 37
+
+
+def test_the_most_valuable_come_first() -> None:
+    """Choosing goes by falling value, then by id; NaN is no value."""
+    found = choose_active(["b", "a", "c"], [0.5, 0.5, 0.9], 2, apart_from=[])
+    assert found.ids.tolist() == ["c", "a"] and len(found) == 2
+    with pytest.raises(UsageError, match="NaN"):
+        choose_active(["a"], [np.nan], 1, apart_from=[])
+
+
+MIXED = """
+from labelops.measure.samples import choose_active, draw_sample, training_set
+from labelops.route import sample_needs
+sample = draw_sample(b"k", "audit", ["a", "b"], 1)
+chosen = choose_active(["a"], [1.0], 1, apart_from=[{apart}])
+sample_needs({asked}, [0], [True], "audit")
+"""
+
+
+@pytest.mark.slow
+def test_a_mix_up_does_not_type_check(tmp_path: Path) -> None:
+    """A type checker accepts the proper use and refuses the sample and the selection exchanged."""
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(MIXED.format(apart="sample", asked="sample"))
+    bad.write_text(MIXED.format(apart="sample", asked="chosen"))
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary"]
+    command += ["--cache-dir", str(tmp_path / "cache"), "--follow-imports", "silent"]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [*command, str(good), str(bad)], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "good.py" not in done.stdout, done.stdout + done.stderr
+    assert 'bad.py:6: error: Argument 1 to "sample_needs" has incompatible type' in done.stdout
