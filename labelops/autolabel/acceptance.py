@@ -18,70 +18,20 @@ Geifman, El-Yaniv 2017, https://arxiv.org/abs/1705.08500
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import FloatArray
 from labelops.measure.finite import ROUNDING, hypergeometric_cdf, tolerated_errors
-from labelops.measure.intervals import check_share
+
+from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
 
 __all__ = ["Acceptance", "joint_threshold", "selective_threshold"]
 
 _STEPS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """A cut-off for scores and how it came about.
-
-    Attributes
-    ----------
-    rule : str
-        `joint` or `selective`.
-    threshold : float or None
-        Scores at or above it are accepted; None accepts nothing.
-    accepted : int
-        Items of the pool that are accepted.
-    calibration : int
-        Items of the calibration sample.
-    errors : int
-        Wrong proposals of the calibration sample among the accepted scores.
-    critical : int
-        The most wrong proposals the rule would have borne there; -1 when it bears none at all.
-    error, risk : float
-        What was asked for.
-    reason : str
-        One sentence on why the threshold is where it is.
-    """
-
-    rule: str
-    threshold: float | None
-    accepted: int
-    calibration: int
-    errors: int
-    critical: int
-    error: float
-    risk: float
-    reason: str
-
-    def accepts(self, scores: ArrayLike) -> BoolArray:
-        """Tell for each score `(N,)` whether it is accepted; a missing score (NaN) never is.
-
-        Examples
-        --------
-        >>> rule = joint_threshold([0.9], [0.9] * 99, [0] * 99, error=0.1, risk=0.05,
-        ...                        pool_size=None)
-        >>> rule.accepts([0.95, 0.2, float("nan")]).tolist()
-        [True, False, False]
-        """
-        values = np.asarray(scores, dtype=np.float64)
-        if self.threshold is None:
-            return np.zeros(values.shape, dtype=np.bool_)
-        return np.asarray(values >= self.threshold)
 
 
 def joint_threshold(
@@ -134,7 +84,7 @@ def joint_threshold(
     >>> found.threshold, found.accepted, found.critical
     (0.9, 800, 1)
     """
-    pool, sample, wrong = _check(scores_pool, scores_calibration, errors_calibration, error, risk)
+    pool, sample, wrong = checked(scores_pool, scores_calibration, errors_calibration, error, risk)
     if pool_size is not None and pool_size < sample.size:
         raise UsageError(
             f"pool_size is {pool_size}, smaller than the calibration sample of {sample.size}"
@@ -145,7 +95,7 @@ def joint_threshold(
             f"{sample.size} calibration items cannot show a share of errors <= {error:g} "
             f"at risk {risk:g}, even with none wrong"
         )
-        return _nothing("joint", sample.size, critical, error, risk, reason)
+        return nothing("joint", sample.size, critical, error, risk, reason)
     # Errors only grow as the cut-off loosens: the first cut-off beyond the critical count ends it.
     failing = np.sort(sample[wrong & ~np.isnan(sample)])[::-1]
     beyond = failing[critical] if failing.size > critical else -np.inf
@@ -155,13 +105,13 @@ def joint_threshold(
         reason = f"more than {critical} of the surest calibration items are wrong"
         if not np.isfinite(np.concatenate([pool, sample])).any():
             reason = "no item has a score"
-        return _nothing("joint", sample.size, critical, error, risk, reason)
+        return nothing("joint", sample.size, critical, error, risk, reason)
     reason = (
         "all scores are accepted"
         if np.isneginf(beyond)
         else f"any looser cut-off has more than {critical} calibration errors"
     )
-    return _accept(
+    return accept(
         "joint", float(candidates.min()), pool, sample, wrong, critical, error, risk, reason
     )
 
@@ -217,28 +167,28 @@ def selective_threshold(
     >>> found.threshold, found.accepted
     (0.9, 1)
     """
-    pool, sample, wrong = _check(scores_pool, scores_calibration, errors_calibration, error, risk)
+    pool, sample, wrong = checked(scores_pool, scores_calibration, errors_calibration, error, risk)
     grid = _grid(sample, error, risk)
     if not grid.size:
         reason = (
             f"{int((~np.isnan(sample)).sum())} scored calibration items are too few to show "
             f"a share of errors <= {error:g} at risk {risk:g}"
         )
-        return _nothing("selective", sample.size, -1, error, risk, reason)
-    counts, failures = _at_or_above(sample, grid), _at_or_above(sample[wrong], grid)
+        return nothing("selective", sample.size, -1, error, risk, reason)
+    counts, failures = at_or_above(sample, grid), at_or_above(sample[wrong], grid)
     failed = bdtr(failures, counts, error) > risk * (1 + ROUNDING)
     passed = int(np.argmax(failed)) if failed.any() else grid.size
     critical = _critical_joint(int(counts[max(passed - 1, 0)]), error, risk, None)
     if not passed:
         reason = f"{failures[0]} of the {counts[0]} surest calibration items are wrong"
-        return _nothing("selective", sample.size, critical, error, risk, reason)
+        return nothing("selective", sample.size, critical, error, risk, reason)
     reason = (
         "every cut-off of the grid passed"
         if passed == grid.size
         else f"the next cut-off has {failures[passed]} errors in {counts[passed]} items"
     )
     threshold = float(grid[passed - 1])
-    return _accept("selective", threshold, pool, sample, wrong, critical, error, risk, reason)
+    return accept("selective", threshold, pool, sample, wrong, critical, error, risk, reason)
 
 
 def _grid(sample: FloatArray, error: float, risk: float) -> FloatArray:
@@ -252,63 +202,3 @@ def _grid(sample: FloatArray, error: float, risk: float) -> FloatArray:
     first = min(3 * fewest, ranked.size)
     ranks = np.unique(np.linspace(first, ranked.size, _STEPS).round().astype(np.int64))
     return np.asarray(np.unique(ranked[ranks - 1])[::-1], dtype=np.float64)
-
-
-def _at_or_above(scores: FloatArray, grid: FloatArray) -> IntArray:
-    """Count the scores at or above each cut-off; missing scores are above none."""
-    ranked = np.sort(scores[~np.isnan(scores)])
-    return np.asarray(ranked.size - np.searchsorted(ranked, grid, side="left"), dtype=np.int64)
-
-
-def _check(
-    scores_pool: ArrayLike,
-    scores_calibration: ArrayLike,
-    errors_calibration: ArrayLike,
-    error: float,
-    risk: float,
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Check scores and outcomes and return them as arrays."""
-    check_share("error", error)
-    check_share("risk", risk, inside=True)
-    pool = np.asarray(scores_pool, dtype=np.float64)
-    sample = np.asarray(scores_calibration, dtype=np.float64)
-    outcome = np.asarray(errors_calibration, dtype=np.float64)
-    if pool.ndim != 1 or sample.ndim != 1 or sample.shape != outcome.shape:
-        raise UsageError(
-            f"acceptance: pool {pool.shape}, calibration scores {sample.shape} and outcomes "
-            f"{outcome.shape}; expected flat arrays, the last two of one length"
-        )
-    for name, scores in (("pool", pool), ("calibration", sample)):
-        if np.isinf(scores).any():
-            row = int(np.flatnonzero(np.isinf(scores))[0])
-            raise UsageError(
-                f"{name} score of row {row} is {scores[row]}, expected a finite number"
-            )
-    if not np.isin(outcome, (0, 1)).all():
-        row = int(np.flatnonzero(~np.isin(outcome, (0, 1)))[0])
-        raise UsageError(
-            f"calibration outcome of row {row} is {outcome[row]}, expected true or false"
-        )
-    return pool, sample, outcome.astype(np.bool_)
-
-
-def _nothing(
-    rule: str, n: int, critical: int, error: float, risk: float, reason: str
-) -> Acceptance:
-    return Acceptance(rule, None, 0, n, 0, critical, error, risk, reason)
-
-
-def _accept(
-    rule: str,
-    threshold: float,
-    pool: FloatArray,
-    sample: FloatArray,
-    wrong: BoolArray,
-    critical: int,
-    error: float,
-    risk: float,
-    reason: str,
-) -> Acceptance:
-    accepted = int((pool >= threshold).sum())
-    errors = int((sample[wrong] >= threshold).sum())
-    return Acceptance(rule, threshold, accepted, sample.size, errors, critical, error, risk, reason)

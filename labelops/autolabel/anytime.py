@@ -1,0 +1,247 @@
+"""Acceptance that may be looked at again: the same two promises, at every look of a growing sample.
+
+A fixed test spends its risk on one look. Here each cut-off has an e-process (`measure.eprocess`)
+that reads the calibration looks in the order in which they were drawn. The promise fails with
+probability at most `risk` over *all* looks together, so votes and items may keep coming and the
+cut-off may move with them, at no further risk.
+
+- `joint_anytime`: wrong accepted labels only grow as the cut-off loosens, at every look. So the
+  loosest cut-off that passes is wrong only where the strictest bad one passes: one e-process at
+  the full risk stands for all cut-offs, and no grid is needed.
+- `selective_anytime`: a few cut-offs fixed beforehand, walked from strict to loose up to the first
+  that has not passed. It is wrong only where the first bad one passes.
+
+The looks are of a stream: each is wrong with the same probability whatever the earlier ones showed.
+That is so for the random sample of a set whose items arrive in no particular order. Without
+replacement from one set that does not grow, give `pool_size` to `joint_anytime`.
+
+References
+----------
+Ramdas, Grünwald, Vovk, Shafer 2023, https://doi.org/10.1214/23-STS894
+Candès, Ilyas, Zrnic 2025, https://arxiv.org/abs/2506.10908
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray
+from labelops.measure.eprocess import (
+    clean_looks_needed,
+    exceeded_at,
+    log_e_value,
+    log_wanted,
+    running_maximum,
+)
+
+from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
+
+__all__ = ["joint_anytime", "selective_anytime", "selective_cutoffs"]
+
+_STEPS = 25
+
+
+def joint_anytime(
+    scores_pool: ArrayLike,
+    scores_looks: ArrayLike,
+    errors_looks: ArrayLike,
+    *,
+    error: float,
+    risk: float,
+    pool_size: int | None = None,
+) -> Acceptance:
+    """Find the loosest cut-off shown to leave at most a share `error` of the whole set wrong.
+
+    Parameters
+    ----------
+    scores_pool : (M,) array-like of float
+        Scores of the items to decide, higher is surer; NaN is missing and never accepted.
+    scores_looks : (n,) array-like of float
+        Scores of the calibration looks, in the order in which they were drawn.
+    errors_looks : (n,) array-like of bool
+        Whether people found the proposal wrong.
+    error, risk : float
+        Tolerated share of wrong labels, in [0, 1]; tolerated risk of ever exceeding it, in (0, 1).
+    pool_size : int or None
+        Items of one set that does not grow, sampled without replacement; None for a stream.
+
+    Returns
+    -------
+    Acceptance
+        `critical` is the most errors that as many looks would bear if they were the first look.
+        A cut-off that passed at an earlier look still passes, unless the looks since prove it bad.
+
+    Raises
+    ------
+    UsageError
+        As for `joint_threshold`.
+
+    Examples
+    --------
+    >>> sure, wrong = [0.2] + [0.9] * 300, [1] + [0] * 300
+    >>> joint_anytime([0.95, 0.5, 0.1], sure, wrong, error=0.02, risk=0.05).threshold
+    0.5
+    """
+    pool, looks, wrong = checked(scores_pool, scores_looks, errors_looks, error, risk)
+    if pool_size is not None and pool_size < looks.size:
+        raise UsageError(f"pool_size is {pool_size}, smaller than the {looks.size} looks")
+    critical = _critical(looks.size, error, risk, pool_size)
+    if error >= 1:
+        beyond = -np.inf
+    elif not _passed(np.zeros_like(wrong), error, risk, pool_size):
+        reason = _too_few(looks.size, error, risk, pool_size)
+        return nothing("joint", looks.size, critical, error, risk, reason)
+    else:
+        beyond = _first_beyond(looks, wrong, error, risk, pool_size)
+    candidates = np.concatenate([pool, looks])
+    candidates = candidates[candidates > beyond]
+    if not candidates.size:
+        reason = "too many of the surest calibration items are wrong"
+        if not np.isfinite(np.concatenate([pool, looks])).any():
+            reason = "no item has a score"
+        return nothing("joint", looks.size, critical, error, risk, reason)
+    reason = (
+        "all scores are accepted"
+        if np.isneginf(beyond)
+        else "any looser cut-off has too many calibration errors for the looks so far"
+    )
+    return accept(
+        "joint", float(candidates.min()), pool, looks, wrong, critical, error, risk, reason
+    )
+
+
+def _first_beyond(
+    looks: FloatArray, wrong: BoolArray, error: float, risk: float, pool_size: int | None
+) -> float:
+    """Find the highest error score that no cut-off may let in; -inf when all errors are borne."""
+    scores = np.unique(looks[wrong & ~np.isnan(looks)])[::-1]
+    low, high = -1, scores.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        # NaN >= t is False: a missing score is accepted at no cut-off.
+        inside = wrong & (looks >= scores[middle])
+        passes = _passed(inside, error, risk, pool_size)
+        low, high = (middle, high) if passes else (low, middle)
+    return float(scores[high]) if high < scores.size else -np.inf
+
+
+def _passed(wrong: BoolArray, error: float, risk: float, pool_size: int | None = None) -> bool:
+    """Say whether these looks ever showed a share within `error`, and never proved a worse one."""
+    if error >= 1:
+        return True
+    evidence = running_maximum(wrong, error, pool_size)
+    if not evidence.size or evidence[-1] < log_wanted(risk):
+        return False
+    return exceeded_at(wrong, error, risk, pool_size) is None
+
+
+def _critical(n: int, error: float, risk: float, pool_size: int | None = None) -> int:
+    """Find the most errors in n looks that pass at this look; -1 if none."""
+    if error >= 1:
+        return n
+    passing = log_e_value(np.arange(n + 1), n, error, pool_size) >= log_wanted(risk)
+    return int(passing.sum()) - 1
+
+
+def _too_few(n: int, error: float, risk: float, pool_size: int | None) -> str:
+    more = clean_looks_needed(0, n, error, risk, pool_size)
+    needed = "" if more is None else f"; {n + more} would be the least"
+    return (
+        f"{n} calibration items cannot show a share of errors <= {error:g} "
+        f"at risk {risk:g}, even with none wrong{needed}"
+    )
+
+
+def selective_cutoffs(
+    scores: ArrayLike, *, looks: int, error: float, risk: float
+) -> tuple[float, ...]:
+    """Choose the cut-offs to be tested, strict to loose, before any calibration look is known.
+
+    Parameters
+    ----------
+    scores : (M,) array-like of float
+        Scores of the pool, or of a sample of it; NaN is missing.
+    looks : int
+        Calibration looks that are planned for all scores together.
+    error, risk : float
+        As for `selective_anytime`.
+
+    Returns
+    -------
+    tuple of float
+        The strictest lets in about twice the looks that a faultless sample needs, or everything
+        if the plan has fewer. Empty without a score, or where no number of looks suffices.
+
+    Examples
+    --------
+    >>> found = selective_cutoffs(np.linspace(0, 1, 101), looks=1000, error=0.05, risk=0.05)
+    >>> len(found), found[0], found[-1]
+    (25, 0.86, 0.0)
+    """
+    ranked = np.sort(np.asarray(scores, dtype=np.float64))
+    ranked = ranked[~np.isnan(ranked)][::-1]
+    fewest = clean_looks_needed(0, 0, error, risk) if error < 1 else 1
+    if fewest is None or not ranked.size:
+        return ()
+    first = min(1.0, 2 * fewest / max(looks, 1))
+    ranks = np.ceil(np.linspace(first, 1.0, _STEPS) * ranked.size).astype(np.int64)
+    return tuple(np.unique(ranked[np.maximum(ranks, 1) - 1])[::-1].tolist())
+
+
+def selective_anytime(
+    scores_pool: ArrayLike,
+    scores_looks: ArrayLike,
+    errors_looks: ArrayLike,
+    *,
+    cutoffs: ArrayLike,
+    error: float,
+    risk: float,
+) -> Acceptance:
+    """Find a loose cut-off shown to leave at most a share `error` of the *accepted* items wrong.
+
+    Parameters
+    ----------
+    scores_pool, scores_looks, errors_looks, error, risk
+        As for `joint_anytime`.
+    cutoffs : (C,) array-like of float
+        From strict to loose, the same at every look; from `selective_cutoffs`.
+
+    Raises
+    ------
+    UsageError
+        As for `selective_threshold`; or the cut-offs do not fall.
+
+    Examples
+    --------
+    >>> found = selective_anytime([0.9, 0.1], [0.9] * 80, [0] * 80, cutoffs=[0.5, 0.0],
+    ...                           error=0.05, risk=0.05)
+    >>> found.threshold, found.accepted
+    (0.0, 2)
+    """
+    pool, looks, wrong = checked(scores_pool, scores_looks, errors_looks, error, risk)
+    grid = np.asarray(cutoffs, dtype=np.float64)
+    if grid.ndim != 1 or not np.isfinite(grid).all() or (np.diff(grid) >= 0).any():
+        raise UsageError("cutoffs: expected finite numbers from strict to loose, each less")
+    passed = 0
+    while passed < grid.size and _passed(wrong[looks >= grid[passed]], error, risk):
+        passed += 1
+    counts, failures = at_or_above(looks, grid), at_or_above(looks[wrong], grid)
+    shown = int(counts[max(passed - 1, 0)]) if grid.size else 0
+    critical = _critical(shown, error, risk)
+    if not passed:
+        few = not grid.size or not failures[0]
+        reason = (
+            _too_few(shown, error, risk, None)
+            if few
+            else f"{failures[0]} of the {shown} surest calibration items are wrong"
+        )
+        return nothing("selective", looks.size, critical, error, risk, reason)
+    reason = (
+        "every cut-off passed"
+        if passed == grid.size
+        else f"the next cut-off has {failures[passed]} errors in {counts[passed]} items"
+    )
+    threshold = float(grid[passed - 1])
+    return accept("selective", threshold, pool, looks, wrong, critical, error, risk, reason)
