@@ -24,6 +24,7 @@ from labelops.schema import KINDS, MEDIA, QUESTION
 from labelops.settings import (
     LabelerSettings,
     QueueSettings,
+    RuleSettings,
     ScheduleSettings,
     SourceSettings,
     SplitSettings,
@@ -72,6 +73,7 @@ _SECTIONS: dict[str, tuple[str, type]] = {
     "consolidate": ("When votes are enough evidence for a label.", ConsolidatePolicy),
     "audit": ("How labels are searched for errors.", AuditPolicy),
     "labeler": ("What proposes labels.", LabelerSettings),
+    "rule.NAME": ("Labeling functions, which vote beside people.", RuleSettings),
     "queue": ("Where people label.", QueueSettings),
     "split": ("Shares of leakage groups on each side of the training frame.", SplitSettings),
     "schedule": ("When `labelops serve` runs the flows.", ScheduleSettings),

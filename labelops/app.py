@@ -6,6 +6,7 @@ opened in one way only. Vendors are imported when their end is first used.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import secrets
@@ -49,7 +50,7 @@ from .report.facts import facts_json
 from .report.html import render
 from .report.of_state import report_facts
 from .reuse import export, split_conflicts, training_frame
-from .settings import Settings, SourceSettings, find_settings, read_settings
+from .settings import RuleSettings, Settings, SourceSettings, find_settings, read_settings
 from .state import Policies, State, Workspace, load, load_events
 from .state.facts import gate_facts
 
@@ -204,6 +205,19 @@ class App:
         )
 
     @cached_property
+    def rules(self) -> tuple[Labeler, ...]:
+        """Labeling functions, each of which votes under its own name."""
+        from .adapters.rule_labeler import Rule, RuleLabeler, contains, matches
+
+        def made(rule: RuleSettings) -> Rule | str:
+            if rule.words:
+                return contains(rule.words, rule.label)
+            return matches(rule.pattern, rule.label) if rule.pattern else rule.function
+
+        rules = {rule.name: made(rule) for rule in self.settings.rules}
+        return RuleLabeler(rules).each() if rules else ()
+
+    @cached_property
     def _greys(self) -> dict[str, Grey]:
         """Images decoded while this label set was open, by digest."""
         return {}
@@ -281,11 +295,14 @@ class App:
         )
 
     def autolabel(self) -> journey.Autolabeled:
-        """Fit the labeler, let it propose, and try whether it may be accepted."""
+        """Let rules vote; fit the labeler, let it propose, and try whether it may be accepted."""
+        ruled = journey.vote_by_rules(self.workspace, self.rules, now=self.clock())
         labeler = self.labeler
         if labeler is None:
-            return journey.Autolabeled(None, 0, 0, 0, "no labeler is configured")
-        return journey.autolabel(self.workspace, labeler, now=self.clock())
+            reason = "no labeler is configured"
+            return journey.Autolabeled(None, 0, 0, 0, reason, rule_votes=ruled.votes)
+        found = journey.autolabel(self.workspace, labeler, now=self.clock())
+        return dataclasses.replace(found, rule_votes=ruled.votes)
 
     def route(self) -> journey.Routed:
         """Plan who should look at what next."""

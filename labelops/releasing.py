@@ -187,7 +187,7 @@ def release(
     parts = build_release(
         frozen,
         state.items,
-        state.votes,
+        pd.concat([state.votes, state.machine_votes], ignore_index=True),
         state.proposals,
         state.findings,
         verdict,

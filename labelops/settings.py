@@ -28,6 +28,7 @@ from .schema import Schema
 __all__ = [
     "LabelerSettings",
     "QueueSettings",
+    "RuleSettings",
     "ScheduleSettings",
     "Secret",
     "Settings",
@@ -143,6 +144,47 @@ class LabelerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """`[rule.NAME]`: a labeling function; it votes as `rule:NAME` beside people.
+
+    Give it one of `words`, `pattern` and `function`.
+
+    Parameters
+    ----------
+    name : str
+        The section's NAME.
+    label : str
+        The class it votes for where `words` or `pattern` is found; elsewhere it abstains.
+    words : tuple of str
+        Words or phrases; any of them, standing as words, in upper or lower case.
+    pattern : str
+        A regular expression, in upper or lower case; its run time is bounded.
+    function : str
+        A Python function as `module:function`. It is given the item and returns a class, or
+        None to abstain.
+    """
+
+    name: str
+    label: str = ""
+    words: tuple[str, ...] = ()
+    pattern: str = ""
+    function: str = ""
+
+    def __post_init__(self) -> None:
+        ways = [n for n in ("words", "pattern", "function") if getattr(self, n)]
+        if len(ways) != 1:
+            found = " and ".join(ways) or "none"
+            raise SettingsError(
+                f"rule.{self.name}: found {found}, expected one of words, pattern and function"
+            )
+        if bool(self.label) == bool(self.function):
+            raise SettingsError(
+                f"rule.{self.name}: words and pattern need `label`, the class they vote for; "
+                "a function returns the class itself and has none"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSettings:
     """`[queue]`: where people label.
 
@@ -219,6 +261,7 @@ class Settings:
         From `LABELOPS_KEY`: keys item digests and random draws; empty: the workspace's own.
     labeler_token : Secret
         From the variable that `labeler.token_env` names.
+    rules : tuple of RuleSettings
     """
 
     root: Path
@@ -237,6 +280,7 @@ class Settings:
     label_studio_key: Secret
     key: Secret
     labeler_token: Secret = field(default_factory=lambda: Secret(""))
+    rules: tuple[RuleSettings, ...] = ()
 
 
 _SECTIONS = (
@@ -250,7 +294,7 @@ _SECTIONS = (
     "queue",
     "schedule",
 )
-_TOP = ("workspace", "schema", "source", *_SECTIONS)
+_TOP = ("workspace", "schema", "source", "rule", *_SECTIONS)
 _SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames")
 _SECRET_WORDS = ("key", "token", "secret", "password")
 
@@ -302,13 +346,15 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
 
     queue = section(QueueSettings, "queue")
     labeler = section(LabelerSettings, "labeler")
+    schema = _schema(raw.get("schema"))
     return Settings(
         root=root,
         workspace=_workspace(
             env.get("LABELOPS_WORKSPACE") or raw.get("workspace", "workspace"), root
         ),
-        schema=_schema(raw.get("schema")),
-        sources=_sources(raw.get("source", {}), env),
+        schema=schema,
+        sources=_named(SourceSettings, raw.get("source", {}), "source", env),
+        rules=_rules(raw.get("rule", {}), schema, env),
         labeler=labeler,
         accept=section(AcceptancePolicy, "accept"),
         route=section(RoutePolicy, "route"),
@@ -368,18 +414,30 @@ def _schema(raw: object) -> Schema:
     return Schema.from_json(dict(raw))
 
 
-def _sources(raw: object, env: Mapping[str, str]) -> tuple[SourceSettings, ...]:
+def _rules(raw: object, schema: Schema, env: Mapping[str, str]) -> tuple[RuleSettings, ...]:
+    rules = _named(RuleSettings, raw, "rule", env)
+    for rule in rules:
+        if rule.label and rule.label not in (*schema.classes, *schema.renames):
+            raise SettingsError(
+                f"rule.{rule.name}.label is {shown(rule.label)}, expected one of the classes: "
+                f"{', '.join(schema.classes)}"
+            )
+    return rules
+
+
+def _named(cls: type[T], raw: object, what: str, env: Mapping[str, str]) -> tuple[T, ...]:
+    """Read sections `[what.NAME]`."""
     if not isinstance(raw, Mapping):
-        raise SettingsError("[source.NAME] sections are missing or not tables")
+        raise SettingsError(f"[{what}.NAME] sections are missing or not tables")
     return tuple(
-        _section(SourceSettings, {"name": name, **_table(table, name)}, f"source.{name}", env)
+        _section(cls, {"name": name, **_table(table, what, name)}, f"{what}.{name}", env)
         for name, table in raw.items()
     )
 
 
-def _table(raw: object, name: str) -> Mapping[str, object]:
+def _table(raw: object, what: str, name: str) -> Mapping[str, object]:
     if not isinstance(raw, Mapping):
-        raise SettingsError(f"[source.{name}] is not a table; write it as a section of its own")
+        raise SettingsError(f"[{what}.{name}] is not a table; write it as a section of its own")
     return raw
 
 

@@ -343,6 +343,19 @@ def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFi
     assert "Which class fits best?" in _said(capsys, released, "schema")
 
 
+def test_rules(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rules of labelops.toml vote, once, and their table says what they are worth."""
+    assert "No rule has voted" in _said(capsys, sent, "rules")
+    rule = '[rule.money]\nlabel = "billing"\nwords = ["invoice", "refund"]\n'
+    sent.write_text(sent.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    assert "Rules gave" in _said(capsys, sent, "autolabel")
+    assert "Rules gave" not in _said(capsys, sent, "autolabel")
+    (row,) = _json(capsys, sent, "rules")["rules"]
+    money = [t for _, t, n in _mails(ITEMS) if {"invoice", "refund"} & set(t.split())]
+    assert (row["rule"], row["votes"], row["judged"]) == ("rule:money", len(money), 0)
+    assert "rule:money" in _said(capsys, sent, "rules")
+
+
 def test_export(released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A release is exported once; again only with --overwrite."""
     target = str(tmp_path / "train")

@@ -52,9 +52,28 @@ def test_everything_set(tmp_path: Path) -> None:
     assert (settings.labeler.params, settings.schedule.send) == ({"C": 2}, "60")
 
 
+def test_rules(tmp_path: Path) -> None:
+    """Each [rule.NAME] is one labeling function: words, a pattern or a Python function."""
+    settings = _read(
+        tmp_path,
+        MINIMAL
+        + '[rule.purr]\nlabel = "cat"\nwords = ["purr", "meow"]\n'
+        + '[rule.bark]\nlabel = "dog"\npattern = "bark(s|ed)?"\n'
+        + '[rule.mine]\nfunction = "my_rules:mine"\n',
+    )
+    assert [r.name for r in settings.rules] == ["purr", "bark", "mine"]
+    assert settings.rules[0].words == ("purr", "meow")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ('[rule.x]\nlabel = "cat"', "rule.x: found none, expected one of words, pattern"),
+        ('[rule.x]\nwords = ["a"]', "rule.x: words and pattern need `label`"),
+        ('[rule.x]\nlabel = "cow"\nwords = ["a"]', "rule.x.label is 'cow', expected one of"),
+        ('[rule.x]\nlabel = "cat"\nfunction = "m:f"', "a function returns the class itself"),
+        ('[rule.x]\nlabel = "cat"\nwords = ["a"]\npattern = "a"', "found words and pattern"),
+        ("[rule]\nx = 1", "[rule.x] is not a table"),
         ("[gate]\nerorr = 0.01", "unknown key 'erorr'; did you mean 'error'?"),
         ("[gaet]\nerror = 0.01", "unknown key 'gaet'; did you mean 'gate'?"),
         ("[gate]\nzzz = 1", "unknown key 'zzz'; known: error"),

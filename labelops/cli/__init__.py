@@ -14,6 +14,7 @@ from .base import Group, global_options, run
 from .planning import plan
 from .reading import READING
 from .releases import RELEASES
+from .rules import rules
 from .stages import STAGES
 from .starting import init
 
@@ -51,7 +52,7 @@ def labelops(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (init, plan, *STAGES, *READING, *RELEASES):
+for _command in (init, plan, *STAGES, *READING, rules, *RELEASES):
     labelops.add_command(_command)
 
 

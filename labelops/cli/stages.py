@@ -42,6 +42,11 @@ def _said_ingested(found: Mapping[str, Ingested]) -> str:
 
 
 def _said_autolabeled(found: Autolabeled) -> str:
+    rules = f"Rules gave {counted(found.rule_votes, 'vote')}.\n" if found.rule_votes else ""
+    return rules + _said_labeler(found)
+
+
+def _said_labeler(found: Autolabeled) -> str:
     if found.labeler_version is None:
         have = f" (so far: {counted(found.trained_on)})" if found.trained_on else ""
         return f"Nothing proposed: {safe(found.reason)}{have}."
@@ -146,7 +151,7 @@ def ingest(session: Session, revise: bool) -> None:
 
 @command("labelops autolabel")
 def autolabel(session: Session) -> None:
-    """Let the labeler learn and propose labels.
+    """Let rules vote, and the labeler learn and propose labels.
 
     Trains on the votes so far, proposes for all items, and tries on the random calibration
     sample whether some proposals may stand as labels.

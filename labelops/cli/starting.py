@@ -165,7 +165,15 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
         lines.append(f"# gold = {_toml(guess.known)}")
     for section, cls in sections.items():
         lines += ["", f"[{section}]", *_section(cls, {})]
+        if section == "labeler":
+            lines += ["", *_RULE]
     return "\n".join(lines) + "\n"
+
+
+_RULE = (
+    "# Labeling functions vote beside people: a section [rule.NAME] each, with the class as label",
+    "# and one of words, pattern and function. `labelops rules` says what they are worth.",
+)
 
 
 def _top(name: str, classes: Sequence[str], guess: Guess) -> list[str]:

@@ -16,9 +16,10 @@ from ..schema import Schema
 from ..tables import LABELS, empty, frame_of
 from .choose import consolidate_codes
 from .policy import ConsolidatePolicy
+from .voices import clear_majority, pool_opinions, voice_opinion
 from .with_model import consolidate_with_model
 
-__all__ = ["UNDECIDED", "Consensus", "changed_labels", "consolidate_votes", "label_rows"]
+__all__ = ["UNDECIDED", "Consensus", "Voices", "changed_labels", "consolidate_votes", "label_rows"]
 
 UNDECIDED = "undecided"
 """The method of an item that has not enough evidence for a label."""
@@ -33,8 +34,9 @@ class Consensus:
     item_ids : (N,) object array
     posterior : (N, K) float array
         Rows sum to 1; an item without a vote has the model's (or the classes') prior. With the
-        method `votes_and_model` the model is softened until the votes are likeliest under it,
-        and votes given with its proposal in sight count less where they agree with it.
+        methods `votes_and_model`, `votes_and_rules` and `votes_model_and_rules` these are softened
+        until the votes are likeliest under them, and votes given with a model's proposal in sight
+        count less where they agree with it.
     codes : (N,) int array
         The decided class, -1 where no vote was given, the posterior is below the bound, two
         classes share it, or it is the model's alone.
@@ -60,12 +62,29 @@ class Consensus:
     accuracy: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """Votes of rules and models, and how their worth is estimated.
+
+    Parameters
+    ----------
+    votes : VOTES rows
+        One a voice and item; rows of other items are left out.
+    folds : (N,) int array
+        Which items are held out together when the voices are weighed; leakage groups whole.
+    """
+
+    votes: pd.DataFrame
+    folds: npt.NDArray[np.int64]
+
+
 def consolidate_votes(
     item_ids: npt.ArrayLike,
     votes: pd.DataFrame,
     schema: Schema,
     policy: ConsolidatePolicy,
     probs: npt.NDArray[np.float64] | None = None,
+    voices: Voices | None = None,
 ) -> Consensus:
     """Estimate each item's class from the votes that count.
 
@@ -73,13 +92,16 @@ def consolidate_votes(
     ----------
     item_ids : (N,) item ids
     votes : VOTES rows
-        One counting vote an annotator and item (see `labelops.collect.current_votes`); rows of
-        other items are left out.
+        People's: one counting vote an annotator and item (see `labelops.collect.current_votes`);
+        rows of other items are left out.
     schema : Schema
     policy : ConsolidatePolicy
     probs : (N, K) float array, optional
         A model's out-of-fold probabilities; rows of NaN where it said nothing. Used with the
         method `auto` only.
+    voices : Voices, optional
+        What rules said. Together they are one more opinion beside the model's, and as with the
+        model's no class is decided that no person named. Used with the method `auto` only.
 
     Raises
     ------
@@ -93,21 +115,26 @@ def consolidate_votes(
     codes = codes_of(votes["value"], schema)
     annotators, names = pd.factorize(votes["annotator"].to_numpy(dtype=object), sort=True)
     size = (len(ids), len(schema.classes))
-    if policy.method == "auto" and probs is not None and len(votes):
+    opinion = (
+        _opinion(ids, items, codes, schema, probs, voices) if policy.method == "auto" else None
+    )
+    if opinion is not None and len(votes):
         saw = votes["saw_proposal"].to_numpy(dtype=bool)
-        fused = consolidate_with_model(items, annotators, codes, probs, len(names), saw=saw)
+        fused = consolidate_with_model(
+            items, annotators, codes, opinion.probs, len(names), saw=saw, proposed=opinion.proposed
+        )
         posterior, accuracy = fused.posterior, fused.accuracy
-        method, reason = "votes_and_model", "a model's out-of-fold probabilities are at hand"
+        method, reason = opinion.method, opinion.reason
     else:
         found = consolidate_codes(items, annotators, codes, *size, method=policy.method)
         posterior, accuracy = found.posterior, found.accuracy
-        method, reason = found.method, found.reason
+        method, reason, opinion = found.method, found.reason, None
     counts = np.bincount(items, minlength=len(ids))
     peak = posterior.max(axis=1, initial=0.0)
     sure = (peak >= policy.min_posterior) & (counts > 0)
     best = posterior == peak[:, None]
     sure &= best.sum(axis=1) == 1
-    if method == "votes_and_model":
+    if opinion is not None:
         # What only a model says needs the test of acceptance, whatever people said instead.
         said = np.bincount(items * size[1] + codes, minlength=best.size).reshape(best.shape)
         sure &= (best & (said > 0)).any(axis=1)
@@ -116,22 +143,83 @@ def consolidate_votes(
         posterior=posterior,
         codes=np.where(sure, posterior.argmax(axis=1), -1) if len(ids) else counts,
         votes=counts,
-        evidence=_evidence(len(ids), items, votes["vote_id"].to_numpy(dtype=object)),
+        evidence=_evidence(
+            len(ids), items, votes["vote_id"], None if opinion is None else opinion.heard
+        ),
         method=method,
         reason=reason,
         accuracy={str(n): float(x) for n, x in zip(names, accuracy, strict=True)},
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """What stands beside people's votes: (N, K) probabilities, and whose they are."""
+
+    probs: npt.NDArray[np.float64]
+    proposed: npt.NDArray[np.int64] | None
+    heard: tuple[npt.NDArray[np.int64], pd.Series] | None
+    method: str
+    reason: str
+
+
+def _opinion(
+    ids: npt.NDArray[np.object_],
+    items: npt.NDArray[np.int64],
+    codes: npt.NDArray[np.int64],
+    schema: Schema,
+    probs: npt.NDArray[np.float64] | None,
+    voices: Voices | None,
+) -> _Opinion | None:
+    """Join a model's probabilities and what rules say; None where there is neither."""
+    by_model = (
+        None
+        if probs is None
+        else _Opinion(
+            probs, None, None, "votes_and_model", "a model's out-of-fold probabilities are at hand"
+        )
+    )
+    if voices is None or voices.votes.empty:
+        return by_model
+    places = pd.Index(ids).get_indexer(voices.votes["item_id"])
+    rows, where = voices.votes.loc[places >= 0], places[places >= 0]
+    who, names = pd.factorize(rows["annotator"].to_numpy(dtype=object), sort=True)
+    classes = len(schema.classes)
+    people = clear_majority(items, codes, len(ids), classes)
+    said = voice_opinion(
+        where, who, codes_of(rows["value"], schema), people, voices.folds, len(names), classes
+    )
+    known = np.asarray(np.isfinite(said).all(axis=1))
+    if not known.any():
+        return by_model
+    heard = (where[known[where]], rows["vote_id"].loc[known[where]])
+    reason = "what rules say, weighed by people's votes on other items, is at hand"
+    if probs is None:
+        proposed = np.full(len(ids), -1)
+        return _Opinion(said, proposed, heard, "votes_and_rules", reason)
+    shown = np.where(np.isnan(probs).any(axis=1), -1, np.nan_to_num(probs).argmax(axis=1))
+    pooled = pool_opinions(probs, said, people)
+    return _Opinion(pooled, shown, heard, "votes_model_and_rules", f"a model's, and {reason}")
+
+
 def _evidence(
-    size: int, items: npt.NDArray[np.int64], vote_ids: npt.NDArray[np.object_]
+    size: int,
+    items: npt.NDArray[np.int64],
+    vote_ids: pd.Series,
+    heard: tuple[npt.NDArray[np.int64], pd.Series] | None,
 ) -> npt.NDArray[np.object_]:
+    """Return the sorted ids of the votes behind each item that a person voted on."""
+    ids = vote_ids.to_numpy(dtype=object)
+    if heard is not None:
+        voted = np.isin(heard[0], items)
+        items = np.concatenate([items, heard[0][voted]])
+        ids = np.concatenate([ids, heard[1].to_numpy(dtype=object)[voted]])
     result = np.empty(size, dtype=object)
     result[:] = [()] * size
     # Most items of a large set have no vote: only those that have one are looked at.
     order = np.argsort(items, kind="stable")
     places, starts = np.unique(items[order], return_index=True)
-    for place, found in zip(places, np.split(vote_ids[order], starts[1:]), strict=False):
+    for place, found in zip(places, np.split(ids[order], starts[1:]), strict=False):
         result[place] = tuple(sorted(found))
     return result
 

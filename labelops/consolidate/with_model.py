@@ -98,6 +98,7 @@ def consolidate_with_model(
     n_annotators: int,
     *,
     saw: npt.ArrayLike | None = None,
+    proposed: npt.ArrayLike | None = None,
     prior_votes: float = 10.0,
     max_iterations: int = 100,
     tolerance: float = 1e-6,
@@ -113,9 +114,11 @@ def consolidate_with_model(
     n_annotators : int
         A.
     saw : (V,) bool array, optional
-        Votes given with the model's proposal (its most probable class) in sight; none when left
-        out. Where they agree with it they count as copies as far as such votes agree more often
-        than their annotators' accuracy explains.
+        Votes given with the model's proposal in sight; none when left out. Where they agree with
+        it they count as copies as far as such votes agree more often than their annotators'
+        accuracy explains.
+    proposed : (N,) int array, optional
+        The classes proposed, -1 where none; the most probable ones when left out.
     prior_votes : float
         How many votes the crowd's mean accuracy counts for in each annotator's estimate, and an
         ordinary crowd's in that mean.
@@ -143,7 +146,9 @@ def consolidate_with_model(
     True
     """
     known = _known(np.asarray(probs, dtype=np.float64))
-    ballots = _ballots(items, annotators, votes, known, saw, n_annotators)
+    ballots = _ballots(
+        items, annotators, votes, _proposed(known, proposed), saw, n_annotators, known.shape
+    )
     log_model = np.log(known)
     temperature, done = 1.0, 0
     accuracy: FloatArray = np.full(n_annotators, _CROWD)
@@ -177,25 +182,32 @@ def _known(probs: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(even, 1e-12))
 
 
+def _proposed(known: FloatArray, proposed: npt.ArrayLike | None) -> IntArray:
+    """Return the classes proposed; where the model knows nothing there is none to follow."""
+    if proposed is not None:
+        return np.asarray(proposed, dtype=np.int64)
+    if not len(known):
+        return np.empty(0, dtype=np.int64)
+    knows = known.max(axis=1) > known.min(axis=1)
+    return np.asarray(np.where(knows, known.argmax(axis=1), -1), dtype=np.int64)
+
+
 def _ballots(
     items: npt.ArrayLike,
     annotators: npt.ArrayLike,
     votes: npt.ArrayLike,
-    known: FloatArray,
+    proposed: IntArray,
     saw: npt.ArrayLike | None,
     n_annotators: int,
+    shape: tuple[int, ...],
 ) -> _Ballots:
     i, a, v = (np.asarray(x, dtype=np.int64) for x in (items, annotators, votes))
     seen = np.zeros(len(v), dtype=np.bool_) if saw is None else np.asarray(saw, dtype=np.bool_)
     if not len(i) == len(a) == len(v) == len(seen):
         raise UsageError("votes: items, annotators, votes and saw differ in length")
-    # Where the model knows nothing there is no proposal to follow.
-    top = known.max(axis=1, initial=0.0) > known.min(axis=1, initial=1.0)
-    first = known.argmax(axis=1) if len(known) else np.empty(0, dtype=np.int64)
-    seen = seen & top[i]
-    agrees = seen & (first[i] == v)
-    shape = (known.shape[0], known.shape[1])
-    return _Ballots(i, a, v, agrees, int(seen.sum()), n_annotators, shape)
+    seen = seen & (proposed[i] >= 0)
+    agrees = seen & (proposed[i] == v)
+    return _Ballots(i, a, v, agrees, int(seen.sum()), n_annotators, (shape[0], shape[1]))
 
 
 def _floored(log_model: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ from .consolidate import Consolidated, consolidate
 from .gate import Gated, gate
 from .ingest import Intake, ingest
 from .route import Routed, route, send
+from .rules import Ruled, vote_by_rules
 
 __all__ = [
     "Audited",
@@ -25,6 +26,7 @@ __all__ = [
     "Gated",
     "Intake",
     "Routed",
+    "Ruled",
     "adopt_schema",
     "audit",
     "autolabel",
@@ -34,4 +36,5 @@ __all__ = [
     "ingest",
     "route",
     "send",
+    "vote_by_rules",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..autolabel.hypotheses import try_labeler
 from ..autolabel.proposals import check_answers, proposals_frame
+from ..consolidate.voices import clear_majority
 from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
@@ -38,6 +39,8 @@ class Autolabeled:
         Items whose proposals stand as labels now.
     reason : str
         In words.
+    rule_votes : int
+        Votes that rules gave just now.
     """
 
     labeler_version: str | None
@@ -45,6 +48,7 @@ class Autolabeled:
     proposed: int
     accepted: int
     reason: str
+    rule_votes: int = 0
 
 
 def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
@@ -79,10 +83,8 @@ def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
     """Return the class most votes name, by item id, where one class does alone."""
     classes = len(schema.classes)
     places, ids = pd.factorize(votes["item_id"].to_numpy(dtype=object))
-    flat = places * classes + codes_of(votes["value"], schema)
-    counts = np.bincount(flat, minlength=len(ids) * classes).reshape(-1, classes)
-    clear = (counts == counts.max(axis=1, keepdims=True)).sum(axis=1) == 1
-    return pd.Series(counts[clear].argmax(axis=1), index=ids[clear], dtype=np.float64)
+    codes = clear_majority(places, codes_of(votes["value"], schema), len(ids), classes)
+    return pd.Series(codes[codes >= 0], index=ids[codes >= 0], dtype=np.float64)
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:

@@ -197,7 +197,7 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
         if found.by_class:
             detail += f". Its calibration items by class: {found.classes_in_words}"
         rows.append(LineageRow("hypothesis", str(found.number), detail))
-    queues = sorted(set(state.votes["queue"]))
+    queues = sorted({*state.votes["queue"], *state.voices["queue"]})
     return (*rows, *(LineageRow("queue", queue) for queue in queues))
 
 

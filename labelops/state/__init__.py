@@ -9,18 +9,20 @@ from __future__ import annotations
 from .events import last_body, say
 from .labels import State
 from .reading import load, load_events
-from .rows import NO_VOTES
+from .rows import NO_VOTES, RULES, rule_vote_id
 from .votes import EVIDENCE
 from .workspace import Policies, Workspace
 
 __all__ = [
     "EVIDENCE",
     "NO_VOTES",
+    "RULES",
     "Policies",
     "State",
     "Workspace",
     "last_body",
     "load",
     "load_events",
+    "rule_vote_id",
     "say",
 ]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..audit.findings import open_findings
-from ..consolidate.labels import Consensus, consolidate_votes, label_rows
+from ..consolidate.labels import Consensus, Voices, consolidate_votes, label_rows
 from ..digest import digest
 from ..gate.candidate import (
     ADJUDICATED,
@@ -24,6 +24,8 @@ from ..gate.candidate import (
 from .proposals import ProposalsView
 
 __all__ = ["State"]
+
+_FOLDS = 5
 
 
 class State(ProposalsView):
@@ -100,14 +102,19 @@ class State(ProposalsView):
     @cached_property
     def decided(self) -> tuple[Consensus, pd.DataFrame]:
         """What the votes that count say now, and a label row for each item (not yet stamped)."""
-        rest = (self.flagged, self.labeler_version, self.standing, str(self._tested_at))
+        rules = tuple(sorted(self.rule_versions.items()))
+        rest = (self.flagged, self.labeler_version, rules, self.standing, str(self._tested_at))
         return self.kept("decided", ("items", "votes", "proposals"), rest, self._decide)
 
     def _decide(self) -> tuple[Consensus, pd.DataFrame]:
         workspace, standing = self.workspace, self.standing
         policy = workspace.policies.consolidate
+        voices = None
+        if len(self.heard):
+            draws = workspace.draws("voices", self.items["group"])
+            voices = Voices(self.heard, np.floor(_FOLDS * draws).astype(np.int64))
         consensus = consolidate_votes(
-            self.item_ids, self.evidence, workspace.schema, policy, self.probs
+            self.item_ids, self.evidence, workspace.schema, policy, self.probs, voices
         )
         number = None if standing is None else standing.number
         never = datetime.min.replace(tzinfo=UTC)

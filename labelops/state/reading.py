@@ -55,12 +55,16 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
 
     schema, items = workspace.schema, rows(ITEMS)
     since = workspace.cache[ITEMS.name][2]
+    votes = _still_about(rows(VOTES), "given_at", since)
+    names = votes["annotator"]
+    human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
     proposals = rows(PROPOSALS)
     proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
     return State(
         workspace=workspace,
         items=items,
-        votes=_still_about(rows(VOTES), "given_at", since),
+        votes=votes.loc[human].reset_index(drop=True),
+        machine_votes=votes.loc[~human].reset_index(drop=True),
         plan=_still_about(rows(PLAN), "planned_at", since),
         proposals=_still_about(proposals, "proposed_at", since),
         labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),

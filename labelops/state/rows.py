@@ -12,14 +12,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..tables import VOTES, empty
 from .workspace import Workspace
 
-__all__ = ["NO_VOTES", "Rows"]
+__all__ = ["NO_VOTES", "RULES", "Rows", "rule_vote_id"]
 
 T = TypeVar("T")
 
+RULES = "rules"
+"""The `queue` of votes that this workspace's own rules gave."""
+
 NO_VOTES = f"{0:016x}"
 """The `votes_digest` of an empty table."""
+
+
+def rule_vote_id(rule: str, version: str, item_id: str = "", payload_digest: str = "") -> str:
+    """Return the id of a rule's vote: one for each version of the rule and of the content.
+
+    Without an item it is what the ids of all votes of that version begin with.
+
+    Examples
+    --------
+    >>> rule_vote_id("rule:card", "0f3a" * 16, "mail-7", "9b" * 32)
+    'rule:card/0f3a0f3a0f3a/mail-7/9b9b9b9b9b9b'
+    """
+    begin = f"{rule}/{version[:12]}/"
+    return f"{begin}{item_id}/{payload_digest[:12]}" if item_id else begin
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,9 @@ class Rows:
     ----------
     workspace : Workspace
     items, votes, plan, proposals, labels, findings, events : frames
+        `votes` are people's: whatever counts, asks, compares or audits people sees no others.
+    machine_votes : frame
+        Votes of rules and models, those of earlier versions of a rule as well.
     revised : series
         When each item whose content was revised got its present content, by item id.
     versions : mapping of table to int
@@ -44,6 +65,7 @@ class Rows:
     labels: pd.DataFrame
     findings: pd.DataFrame
     events: pd.DataFrame
+    machine_votes: pd.DataFrame = field(default_factory=lambda: empty(VOTES))
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     versions: Mapping[str, int] = field(default_factory=dict)
 
@@ -86,9 +108,32 @@ class Rows:
 
     @cached_property
     def votes_digest(self) -> str:
-        """Which votes there are, in which revision; the same in any order."""
-        rows = pd.util.hash_pandas_object(self.votes[["vote_id", "revision"]], index=False)
-        return f"{int(rows.to_numpy().sum(dtype=np.uint64)):016x}"
+        """Which votes there are that may count, in which revision; the same in any order."""
+        total = np.uint64(0)
+        for votes in (self.votes, self.voices):
+            rows = pd.util.hash_pandas_object(votes[["vote_id", "revision"]], index=False)
+            total += rows.to_numpy().sum(dtype=np.uint64)
+        return f"{int(total):016x}"
+
+    @cached_property
+    def rule_versions(self) -> dict[str, str]:
+        """Rule → the version in force; a rule that was taken out has none."""
+        rows = self.latest("rule")
+        said = {
+            s: json.loads(b)["version"] for s, b in zip(rows["subject"], rows["body"], strict=True)
+        }
+        return {rule: version for rule, version in said.items() if version}
+
+    @cached_property
+    def voices(self) -> pd.DataFrame:
+        """The votes of models, and of each rule in the version in force."""
+        rows = self.machine_votes
+        ours = (rows["queue"] == RULES).to_numpy()
+        counts = ~ours
+        for rule, version in self.rule_versions.items():
+            mine = np.flatnonzero(ours & (rows["annotator"] == rule).to_numpy())
+            counts[mine] = rows["vote_id"].iloc[mine].str.startswith(rule_vote_id(rule, version))
+        return rows.loc[counts].reset_index(drop=True)
 
     @cached_property
     def flagged(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ EVIDENCE = ("label", "review", "calibrate")
 
 
 class VotesView(Rows):
-    """The votes that count, and the people who gave them."""
+    """People's votes that count, and who gave them; `machine_votes` are evidence beside them."""
 
     @cached_property
     def current(self) -> pd.DataFrame:
@@ -43,6 +43,15 @@ class VotesView(Rows):
         rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
         rows = rows.drop_duplicates(["item_id", "annotator"], keep="last")
         # Sums must not depend, in their last bit, on who was quicker.
+        return rows.sort_values("vote_id", kind="stable")
+
+    @cached_property
+    def heard(self) -> pd.DataFrame:
+        """What rules and models voted: the newest vote of each on each item."""
+        rows = current_votes(self.voices, self.workspace.schema)
+        rows = rows.loc[rows["purpose"].isin(EVIDENCE)]
+        rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
+        rows = rows.drop_duplicates(["item_id", "annotator"], keep="last")
         return rows.sort_values("vote_id", kind="stable")
 
     @cached_property

@@ -1,0 +1,45 @@
+"""The command that shows what rules are worth."""
+
+from __future__ import annotations
+
+from .base import Session, command
+from .words import columns, counted, percent, safe, short
+
+__all__ = ["rules"]
+
+
+@command("labelops rules", "labelops rules --json")
+def rules(session: Session) -> None:
+    """Show how much each rule says, and how often people agree.
+
+    A rule conflicts where another one names another class. It is right where it names the class
+    that most people name.
+    """
+    from ..state import load
+    from ..state.rules import rule_rows
+
+    state = load(session.app.workspace)
+    found = rule_rows(state)
+    table = [
+        [
+            safe(row.rule),
+            counted(row.votes),
+            percent(row.coverage),
+            counted(row.overlaps),
+            counted(row.conflicts),
+            counted(row.judged),
+            "–" if row.accuracy is None else percent(row.accuracy),
+            "" if row.low is None or row.high is None else f"{row.low:.1%} to {row.high:.1%}",
+            short(row.version) if row.version else "",
+        ]
+        for row in found
+    ]
+    head = ["rule", "votes", "of all", "overlap", "conflict", "judged", "right", "95 %", "version"]
+    text = (
+        columns(table, head, right=range(1, 7))
+        if table
+        else (
+            "No rule has voted; write [rule.NAME] into labelops.toml and run `labelops autolabel`."
+        )
+    )
+    session.show({"items": len(state.items), "rules": found}, text)
