@@ -42,7 +42,7 @@ class RoutePolicy:
     blind_share : float in [0, 1]
         Random share of items shown without the model's pre-label, to measure anchoring.
     show_proposals : bool
-        Whether the rest is shown with a pre-label at all.
+        Whether the rest is shown with a pre-label at all; only an item's first label vote ever is.
     review_share : float in [0, 1]
         Most items sent back to people as suspicious, as a share of the label set.
 
@@ -145,7 +145,8 @@ def make_plan(
     wanted = wanted.drop_duplicates(["item_id", "purpose"])
     wanted = wanted.sort_values("priority", ascending=False, kind="stable")
     open_rows = in_flight(plan, votes, seen_by_all)
-    wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - _asked(wanted, open_rows, votes))
+    asked = _asked(wanted, open_rows, votes)
+    wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - asked, first=asked == 0)
     wanted = wanted.loc[wanted["ask"] > 0]
     rows = wanted.loc[_within_budget(wanted["ask"].to_numpy(), open_rows, plan, policy)]
     if rows.empty:
@@ -205,7 +206,10 @@ def _plan_rows(
     ids = rows["item_id"].to_numpy(dtype=object)
     purposes = rows["purpose"].to_numpy(dtype=object)
     draw = np.fromiter((draws[i] for i in ids), dtype=np.float64, count=len(ids))
-    shown = (purposes == "label") & (draw >= policy.blind_share) & policy.show_proposals
+    # Only the first vote: whoever settles a doubt in sight of a proposal that was no help adds
+    # little, and what many say blind may stand for an audit where nobody else is left.
+    first = rows["first"].to_numpy(dtype=bool)
+    shown = (purposes == "label") & first & (draw >= policy.blind_share) & policy.show_proposals
     shown_by = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
     shown &= shown_by["value"].notna().to_numpy()
     blank = np.full(len(ids), None, dtype=object)

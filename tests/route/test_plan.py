@@ -191,6 +191,15 @@ def test_what_is_shown() -> None:
     assert hidden["value"].isna().all() and hidden["labeler_version"].isna().all()
 
 
+def test_only_the_first_vote_is_shown_a_proposal() -> None:
+    """Whoever settles a doubt looks blind: two more votes on i0, the first one on i1."""
+    votes = _votes([("i0", "human:a", "label", "given", 1)])
+    needs = [label_needs(["i0", "i1"], [1, 0], [0.5, 0.5])]
+    policy = RoutePolicy(blind_share=0.0)
+    rows = _plan(needs, votes=votes, proposals=_proposals(IDS), policy=policy)
+    assert rows.set_index("item_id")["show_proposal"].to_dict() == {"i0": False, "i1": True}
+
+
 def test_show_nothing() -> None:
     """Pre-labels can be turned off altogether."""
     rows = _plan([_label(12)], proposals=_proposals(IDS), policy=RoutePolicy(show_proposals=False))
