@@ -31,7 +31,7 @@ from .confident import (
 from .crowd_evidence import CrowdEvidence, crowd_evidence
 from .detect import detect_label_errors
 from .directed import DirectedConfusions, directed_confusions
-from .drift import Drift, class_indicators, find_drift
+from .drift import Drift, accumulate, class_indicators, find_drift, run_places
 from .duplicates import (
     Disagreement,
     duplicate_clusters,
@@ -98,6 +98,7 @@ __all__ = [
     "Slices",
     "SplitLeakage",
     "SpuriousAttributes",
+    "accumulate",
     "activation_clusters",
     "ambiguous_items",
     "anchoring",
@@ -138,6 +139,7 @@ __all__ = [
     "poison_views",
     "precision",
     "recall",
+    "run_places",
     "spectral_signatures",
     "split_leakage",
     "spurious_attributes",

@@ -1,12 +1,14 @@
 """Has the stream of items changed? One alarm over all runs, however often one looks.
 
-Each item's place among the items before it is uniform as long as the stream goes on as it
-was, whatever it is made of. A bet that places fall too often on one side of a break neither
-wins nor loses on average then; when shares or scores move, some bet wins steadily. Bets on
-several breaks, strengths and statistics are averaged, and a little money is kept back to begin
-anew at each run, since nobody knows when a change will come. What all of them own together is
-at least 1/risk with probability at most risk in an unchanged stream, over all runs together:
-looking every day costs nothing.
+As long as the stream goes on as it was, whatever it is made of, a run's items are a random part
+of all items so far. So, given how many of all have a property, the number in the run follows the
+hypergeometric law, and its place in that law is uniform. It stays uniform given all that comes
+later, so the places of different runs are independent, though every run is compared with all
+before it. Bets that places fall too high, or too low, neither win nor lose on average then; when
+shares or scores move, some bet wins steadily. Bets of several strengths and on several
+statistics are averaged, and a little money is kept back to begin anew at each run, since nobody
+knows when a change will come. What all of them own together is at least 1/risk with probability
+at most risk in an unchanged stream, over all runs together: looking every day costs nothing.
 
 Use it on a random stream only: actively chosen items are meant to differ.
 
@@ -19,24 +21,24 @@ Vovk 2021, https://doi.org/10.1214/20-STS817 (testing for a change)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import gammaln, ndtri
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, check_codes
 from labelops.measure.intervals import check_share
 
-__all__ = ["Drift", "class_indicators", "find_drift", "places_among_earlier"]
+__all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
 
-_BLOCK = 512
 _SOON = 100
 _LEAST = 20
-_BREAKS = (0.1, 0.25, 0.5, 0.75, 0.9)
-_ODDS = (0.5, 0.7, 1.4, 2.0)
-"""Bets: the odds of falling below the break, against what they were."""
+_CUTS = (0.1, 0.5, 0.9)
+_SHIFTS = np.array([-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0])
+"""Bets: by how many standard deviations a run's share is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Drift:
         return self.alarm is not None
 
 
-def class_indicators(codes: ArrayLike, classes: tuple[str, ...]) -> dict[str, FloatArray]:
+def class_indicators(codes: ArrayLike, classes: Sequence[str]) -> dict[str, FloatArray]:
     """Return one statistic a class for `find_drift`: 1 where an item has it; NaN where unknown.
 
     Examples
@@ -99,10 +101,10 @@ def find_drift(
         Numbers of each item of the random stream in order of arrival, such as the labeler's
         confidence, a length, or `class_indicators`; NaN where there is none.
     runs : (N,) array-like of int
-        Which run brought each item: 0, 1, … never falling. Run 0 is the reference: nobody bets
-        there.
+        Which run brought each item: 0, 1, … never falling. The first items are the reference:
+        nobody bets until 20 of them are known.
     rng : numpy.random.Generator
-        Breaks ties. Seed it alike at each run, so that early items keep their places.
+        Breaks ties. Seed it alike at each look, so that early runs keep their evidence.
     risk : float in (0, 1)
 
     Raises
@@ -112,7 +114,7 @@ def find_drift(
 
     Notes
     -----
-    A statistic joins when 20 items of the reference have it. Time: N log N.
+    Numbers of more than two values are watched at three cuts: their 10 %, 50 % and 90 % points.
 
     Examples
     --------
@@ -123,7 +125,6 @@ def find_drift(
     >>> found.alarm, found.suspect
     (6, 'spam')
     """
-    check_share("risk", risk, inside=True)
     when = np.asarray(runs)
     if when.ndim != 1 or (when.size and (when.dtype.kind not in "iu" or when[0] < 0)):
         raise UsageError("runs: expected one whole number of 0 or more an item")
@@ -131,78 +132,150 @@ def find_drift(
         raise UsageError("runs: a later item has an earlier run; sort items by arrival")
     if not statistics:
         raise UsageError("drift: there is no statistic to watch")
-    total = int(when[-1]) + 1 if when.size else 0
-    owned: dict[str, FloatArray] = {}
+    numbers = {name: np.asarray(values, dtype=np.float64) for name, values in statistics.items()}
+    for name, values in numbers.items():
+        if values.shape != when.shape:
+            raise UsageError(f"drift: {name} has {values.size} values for {when.size} items")
+    places = []
+    for run in range(int(when[-1]) + 1 if when.size else 0):
+        so_far = when <= run
+        seen = {name: values[so_far] for name, values in numbers.items()}
+        places.append(run_places(seen, when[so_far] == run, rng))
+    return accumulate(places, risk=risk, statistics=tuple(statistics))
+
+
+def run_places(
+    statistics: Mapping[str, ArrayLike], new: ArrayLike, rng: np.random.Generator
+) -> dict[str, list[float]]:
+    """Place one run's shares among those it might have had, were it a random part of all.
+
+    Parameters
+    ----------
+    statistics : mapping of str to (N,) array-like of float
+        Of all items so far; NaN where there is none.
+    new : (N,) array-like of bool
+        Which of them the run brought.
+    rng : numpy.random.Generator
+        Breaks ties: shares are discrete, places are not.
+
+    Returns
+    -------
+    mapping of str to list of float
+        One place for yes or no, else one a cut: uniform in (0, 1) for a stream that goes on as
+        it was, near 1 where the run has many. 0.5 is no bet: the run brought nothing, or fewer
+        than 20 earlier items are known.
+
+    Examples
+    --------
+    >>> values = np.r_[np.zeros(40), np.ones(10)]
+    >>> found = run_places({"spam": values}, values > 0, np.random.default_rng(0))
+    >>> bool(found["spam"][0] > 0.99)
+    True
+    """
+    batch = np.asarray(new, dtype=np.bool_)
+    found = {}
     for name, values in statistics.items():
         numbers = np.asarray(values, dtype=np.float64)
-        if numbers.shape != when.shape:
-            raise UsageError(f"drift: {name} has {numbers.size} values for {when.size} items")
-        # A generator for each, so that a statistic more or less leaves the others' places.
-        own = rng.spawn(1)[0]
-        owned[name] = _fortune(numbers, when.astype(np.int64), total, own)
-    together = np.mean(list(owned.values()), axis=0)
+        known = ~np.isnan(numbers)
+        numbers, fresh = numbers[known], batch[known]
+        # Drawn whether needed or not, so that what one statistic lacks moves no other's.
+        draws = rng.random(len(_CUTS))
+        found[name] = [
+            _place(yes, fresh, float(draw))
+            for yes, draw in zip(_yes_or_no(numbers), draws, strict=False)
+        ]
+    return found
+
+
+def _yes_or_no(numbers: FloatArray) -> list[BoolArray]:
+    """Turn numbers into questions of yes or no, by nothing but all of them together."""
+    if np.isin(numbers, (0.0, 1.0)).all():
+        return [numbers == 1]
+    cuts = np.quantile(numbers, _CUTS, method="inverted_cdf")
+    return [numbers <= cut for cut in cuts]
+
+
+def _place(yes: BoolArray, new: BoolArray, draw: float) -> float:
+    """Return where the run's count lies in the hypergeometric law, ties broken by `draw`."""
+    many, total, batch = int(yes.sum()), yes.size, int(new.sum())
+    if total - batch < _LEAST or not batch:
+        return 0.5
+    below, same, above = _tails(int((yes & new).sum()), total, many, batch)
+    # Whichever tail is the shorter one is added to: 1 less the other would round.
+    place = below + draw * same if below < above else 1 - (above + (1 - draw) * same)
+    return min(max(place, 1e-15), 1 - 1e-15)
+
+
+def _tails(count: int, total: int, many: int, batch: int) -> tuple[float, float, float]:
+    """Hypergeometric probability of fewer than `count`, of `count`, and of more."""
+    k = np.arange(max(0, batch + many - total), min(many, batch) + 1)
+    rest = total - many - batch
+    log_law = -(
+        gammaln(k + 1) + gammaln(many - k + 1) + gammaln(batch - k + 1) + gammaln(rest + k + 1)
+    )
+    law = np.exp(log_law - log_law.max())
+    law /= law.sum()
+    at = count - int(k[0])
+    return float(law[:at].sum()), float(law[at]), float(law[at + 1 :].sum())
+
+
+def accumulate(
+    places: Sequence[Mapping[str, Sequence[float]]],
+    *,
+    risk: float,
+    statistics: Sequence[str],
+    families: Mapping[str, str] | None = None,
+) -> Drift:
+    """Say what bets on the places of all runs own together.
+
+    Parameters
+    ----------
+    places : sequence of mappings
+        Of each run, from `run_places`; a statistic that a run lacks does not bet there.
+    risk : float in (0, 1)
+    statistics : sequence of str
+        Which take part: fixed before the first bet, or the promise is void.
+    families : mapping of str to str, optional
+        Statistic → family. Families share the money alike, and so do the statistics of each;
+        every statistic is a family of its own when left out.
+
+    Examples
+    --------
+    >>> found = accumulate([{"x": [0.5]}] + 6 * [{"x": [0.999]}], risk=0.05, statistics=["x"])
+    >>> found.alarm, [round(float(e), 1) for e in found.e_values[:3]]
+    (2, [1.0, 7.0, 576.3])
+    """
+    check_share("risk", risk, inside=True)
+    if not statistics:
+        raise UsageError("drift: there is no statistic to watch")
+    owned = {name: _fortune([run.get(name, ()) for run in places]) for name in statistics}
+    family = {name: (families or {}).get(name, name) for name in statistics}
+    purses: dict[str, list[FloatArray]] = {}
+    for name, fortune in owned.items():
+        purses.setdefault(family[name], []).append(fortune)
+    together = np.mean([np.mean(purse, axis=0) for purse in purses.values()], axis=0)
     reached = np.flatnonzero(together >= 1 / risk)
     alarm = int(reached[0]) if reached.size else None
     suspect = "" if alarm is None else max(owned, key=lambda name: owned[name][alarm])
     return Drift(together, owned, alarm, suspect, risk)
 
 
-def places_among_earlier(values: ArrayLike, uniforms: ArrayLike) -> FloatArray:
-    """Place each value among itself and all before it: near 1 is largest, ties at random.
-
-    For exchangeable values the places are independent and uniform on (0, 1).
-
-    Parameters
-    ----------
-    values, uniforms : (N,) array-like of float
-
-    Examples
-    --------
-    >>> places_among_earlier([3.0, 5.0, 4.0, 4.0], [0.5] * 4).round(3).tolist()
-    [0.5, 0.75, 0.5, 0.5]
-    """
-    numbers, draws = (np.asarray(a, dtype=np.float64) for a in (values, uniforms))
-    below, equal = np.zeros(numbers.size), np.zeros(numbers.size)
-    before = np.zeros(0)
-    for first in range(0, numbers.size, _BLOCK):
-        block = numbers[first : first + _BLOCK]
-        left, right = (np.searchsorted(before, block, side=side) for side in ("left", "right"))
-        earlier = np.tri(block.size, k=-1, dtype=np.bool_)
-        smaller = ((block[None, :] < block[:, None]) & earlier).sum(axis=1)
-        same = ((block[None, :] == block[:, None]) & earlier).sum(axis=1)
-        below[first : first + _BLOCK] = left + smaller
-        equal[first : first + _BLOCK] = right - left + same
-        before = np.sort(np.concatenate([before, block]), kind="stable")
-    found: FloatArray = (below + draws * (equal + 1)) / np.arange(1, numbers.size + 1)
-    return found
-
-
-def _fortune(
-    values: FloatArray, runs: IntArray, total: int, rng: np.random.Generator
-) -> FloatArray:
-    """Bet on one statistic; return what became of 1 by the end of each run."""
-    there = ~np.isnan(values)
-    places = places_among_earlier(values[there], rng.random(values.size)[there])
-    values, when = values[there], runs[there]
-    if (when == 0).sum() < _LEAST or total < 2:
-        return np.ones(total)
-    two = bool(np.isin(values[when == 0], (0.0, 1.0)).all())
-    odds = np.tile(_ODDS, 1 if two else len(_BREAKS))
+def _fortune(places: Sequence[Sequence[float]]) -> FloatArray:
+    """Bet on the places of one statistic; return what became of 1 by the end of each run."""
+    cuts = max((len(run) for run in places), default=0)
     # Money in play by bet, in logarithms; what is kept back enters at the runs to come.
-    playing = np.full(odds.size, -np.inf)
-    kept, fortune = 1.0, np.ones(total)
-    for run in range(1, total):
-        first, last = np.searchsorted(when, [run, run + 1])
-        # Of yes or no, the one break is the share of "no" so far; both are assumed possible.
-        no = (np.sum(values[:first] == 0) + 0.5) / (first + 1)
-        breaks = np.full(odds.size, no) if two else np.repeat(_BREAKS, len(_ODDS))
-        share = odds * breaks / (1 - breaks + odds * breaks)
+    playing = np.full((max(cuts, 1), _SHIFTS.size), -np.inf)
+    kept, fortune = 1.0, np.ones(len(places))
+    for run in range(1, len(places)):
         entering = _entering(run)
         kept -= entering
-        playing = np.logaddexp(playing, math.log(entering / odds.size))
-        below = (places[first:last, None] < breaks).sum(axis=0)
-        playing = playing + below * np.log(share / breaks)
-        playing += (last - first - below) * np.log((1 - share) / (1 - breaks))
+        playing = np.logaddexp(playing, math.log(entering / playing.size))
+        scores = np.zeros(len(playing))
+        said = ndtri(np.asarray(places[run], dtype=np.float64))
+        scores[: said.size] = said
+        # A run without a place does not bet; a place of exactly one half stands for that.
+        bets = scores[:, None] * _SHIFTS - _SHIFTS**2 / 2
+        playing = playing + np.where(scores[:, None] == 0, 0.0, bets)
         # Beyond any alarm: a fortune that stays a number.
         playing = np.minimum(playing, 600.0)
         fortune[run] = kept + np.exp(playing).sum()

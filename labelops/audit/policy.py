@@ -25,6 +25,9 @@ class AuditPolicy:
         Most audits before a release; one follows another only if labels changed in between.
     annotator_floor : float in [0, 1]
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
+    drift : float in [0, 1)
+        Probability that a stream of items that does not change ever gives a drift alarm; 0 does
+        not watch.
 
     Raises
     ------
@@ -37,11 +40,14 @@ class AuditPolicy:
     repeats: int = 2
     rounds: int = 2
     annotator_floor: float = 0.7
+    drift: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("planted", "suspects", "annotator_floor"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0.0 <= self.drift < 1.0:
+            raise SettingsError(f"audit.drift is {self.drift}, expected 0 to below 1")
         for name in ("repeats", "rounds"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 1 or more")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..release import Explanation
     from ..schema import Schema
+    from ..state.drift import DriftWatch
     from .standing import Standing
 
 __all__ = ["READING"]
@@ -51,7 +52,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
-    parts = [head, columns(rows, right=[1]), _said_acceptance(found)]
+    parts = [head, columns(rows, right=[1]), _said_acceptance(found), _said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
@@ -98,6 +99,22 @@ def _said_acceptance(found: Standing) -> str:
         f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
         f"(≤ {percent(hypothesis.error)} of the set wrong, at risk {hypothesis.risk:.3g})."
         + (f"\nBy class: {safe(hypothesis.classes_in_words)}." if hypothesis.by_class else "")
+    )
+
+
+def _said_drift(watch: DriftWatch) -> str:
+    """Say what the watch over the random stream found; empty before its second look."""
+    if watch.alarms:
+        last = watch.alarms[-1]
+        return (
+            f"{emphasised('fail', 'DRIFT')}  {safe(last.reason)}; alarm {last.number}, "
+            f"{last.at:%Y-%m-%d %H:%M}. What comes in now is compared with what came since then."
+        )
+    if watch.looks < 2:
+        return ""
+    return (
+        f"No drift in {counted(watch.looks, 'run')} of {counted(watch.items, 'random item')}: "
+        f"evidence {watch.e_value:.3g}, an alarm from {watch.wanted:.3g}."
     )
 
 
@@ -302,15 +319,16 @@ def annotators(session: Session) -> None:
 def certificates(session: Session) -> None:
     """Show what was tested and certified, and the risk spent.
 
-    Every attempt to accept a model's labels, every release candidate, and δ spent.
+    Every attempt to accept a model's labels, every release candidate, δ spent, and drift alarms.
 
     The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
     within δ together.
     """
     from ..state import load
+    from ..state.drift import drift_watch
 
     state = load(session.app.workspace)
-    policies = state.workspace.policies
+    policies, watch = state.workspace.policies, drift_watch(state)
     certificate = None if state.audit is None else state.audit.certificate
     spent = sum(h.risk for h in state.hypotheses)
     facts = {
@@ -318,6 +336,7 @@ def certificates(session: Session) -> None:
         "hypotheses": state.hypotheses,
         "candidates": state.candidates,
         "certificate": certificate,
+        "drift": watch,
     }
     tried = [
         [
@@ -350,12 +369,16 @@ def certificates(session: Session) -> None:
         _section("Release candidates", frozen, ["", "labels", "digest", ""], right=[0, 1])
         or "No release candidate was frozen yet.",
     ]
+    alarms = [[str(a.number), f"{a.at:%Y-%m-%d %H:%M}", safe(a.reason)] for a in watch.alarms]
+    text.append(_section("Drift alarms", alarms, ["", "given", "why"], right=[0]))
+    if not alarms:
+        text.append(_said_drift(watch))
     if certificate is not None:
         text.append(
             f"Random audit of the open candidate: {counted(certificate.errors, 'error')} in "
             f"{counted(certificate.n, 'look')}; {safe(certificate.reason)}"
         )
-    session.show(facts, "\n\n".join(text))
+    session.show(facts, "\n\n".join(part for part in text if part))
 
 
 def _word(closed: str) -> str:

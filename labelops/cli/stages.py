@@ -94,6 +94,8 @@ def _said_consolidated(found: Consolidated) -> str:
     if found.corrected:
         lines.append(f"{counted(found.corrected, 'label')} corrected after the random audit.")
     lines += [f"{safe(name)} is flagged: their votes stop counting." for name in found.flagged]
+    if found.alarm:
+        lines.append(f"Drift: {safe(found.alarm)}.")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from ..gate.verdict import PASS, Verdict
 from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
+from ..state.drift import DriftWatch, drift_watch
 from ..state.needs import all_needs, work_in_flight
 
 __all__ = ["Standing", "standing_of"]
@@ -51,6 +52,8 @@ class Standing:
     names : mapping of alias to `name@version`
     next : str
         What happens next, in words.
+    drift : DriftWatch
+        The watch over the random stream.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Standing:
     released_as: str | None
     names: Mapping[str, str]
     next: str
+    drift: DriftWatch
 
 
 def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> Standing:
@@ -114,6 +118,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         released_as=released_as(state),
         names=names_of(state),
         next=_next(state, verdict, sum(waiting.values())),
+        drift=drift_watch(state),
     )
 
 

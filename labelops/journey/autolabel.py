@@ -11,15 +11,15 @@ import pandas as pd
 
 from ..autolabel.hypotheses import try_labeler
 from ..autolabel.proposals import check_answers, proposals_frame
-from ..consolidate.voices import clear_majority
 from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import TrainingSet, expect_sample, training_set
 from ..ports import Labeler
-from ..schema import Schema
 from ..state import State, Workspace, load, say
+from ..state.drift import stream_items
+from ..state.votes import majority_codes
 from .consolidate import up_to_date
 
 __all__ = ["Autolabeled", "autolabel"]
@@ -67,24 +67,19 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
 
 
 def _training_rows(state: State) -> TrainingSet:
-    """Return items people labeled, with code; none of the calibration sample or corrected."""
+    """Return items people labeled, with code; none of the random stream, or corrected."""
     schema = state.workspace.schema
     votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
-    majority = _clear_majority(votes, schema)
+    majority = majority_codes(votes, schema)
     labels = state.labels.loc[state.labels["value"].notna()].set_index("item_id")
     labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
     decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
     both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
-    kept = both.loc[~both.index.isin(state.calibration_sample.ids)].sort_index()
+    # Drift compares what the model says of the stream then and now: it learns from none of it,
+    # though a growing set draws a sample that leaves some of the earlier items out.
+    stream = [*state.calibration_sample.ids, *stream_items(state)["item_id"]]
+    kept = both.loc[~both.index.isin(stream)].sort_index()
     return training_set(kept.index, kept, apart_from=[state.calibration_sample])
-
-
-def _clear_majority(votes: pd.DataFrame, schema: Schema) -> pd.Series:
-    """Return the class most votes name, by item id, where one class does alone."""
-    classes = len(schema.classes)
-    places, ids = pd.factorize(votes["item_id"].to_numpy(dtype=object))
-    codes = clear_majority(places, codes_of(votes["value"], schema), len(ids), classes)
-    return pd.Series(codes[codes >= 0], index=ids[codes >= 0], dtype=np.float64)
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:

@@ -14,6 +14,7 @@ from ..digest import canonical_json
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
 from ..state import NO_VOTES, State, Workspace, last_body, load, say
+from ..state.drift import next_drift_look
 from ..state.facts import annotator_table
 from ..tables import LABELS, frame_of
 
@@ -34,6 +35,8 @@ class Consolidated:
         Annotators whose votes stopped counting just now.
     method, reason : str
         How votes were weighed, and why so.
+    alarm : str
+        How the random stream has changed, if that was found just now; else empty.
     """
 
     changed: int
@@ -44,6 +47,7 @@ class Consolidated:
     flagged: tuple[str, ...]
     method: str
     reason: str
+    alarm: str = ""
 
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
@@ -63,7 +67,8 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     number, before = _last_consolidated(state)
     if state.votes_digest != before:
         say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
-    after = load(workspace).labels
+    state = load(workspace)
+    after, alarm = state.labels, _watch_drift(state, now)
     decided = after["value"].notna()
     return Consolidated(
         changed=len(changed),
@@ -74,7 +79,17 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         flagged=flagged,
         method=consensus.method,
         reason=consensus.reason,
+        alarm=alarm,
     )
+
+
+def _watch_drift(state: State, now: datetime) -> str:
+    """Look at the random stream if there is anything new in it; return an alarm in words."""
+    due = next_drift_look(state)
+    if due is None:
+        return ""
+    say(state, [("drift", str(due[0]), 0, due[1])], now)
+    return str(due[1]["alarm"])
 
 
 def _last_consolidated(state: State) -> tuple[int, str]:

@@ -11,13 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..collect import current_votes
+from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
 from ..route.plan import in_flight
+from ..schema import Schema
 from .rows import Rows
 
-__all__ = ["EVIDENCE", "VotesView"]
+__all__ = ["EVIDENCE", "VotesView", "majority_codes"]
 
 EVIDENCE = ("label", "review", "calibrate")
 """Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
@@ -152,3 +154,10 @@ class VotesView(Rows):
         )
         stuck = np.isin(found.status, (NO_VOTE, PENDING)) & index.isin(self.seen_by_all)
         return dataclasses.replace(found, status=np.where(stuck, WRONG, found.status))
+
+
+def majority_codes(votes: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the class most votes name, by item id, where one class does alone."""
+    places, ids = pd.factorize(votes["item_id"].to_numpy(dtype=object))
+    codes = clear_majority(places, codes_of(votes["value"], schema), len(ids), len(schema.classes))
+    return pd.Series(codes[codes >= 0], index=ids[codes >= 0], dtype=np.float64)

@@ -1,0 +1,152 @@
+"""The watch over the random stream: what it reads, what it stores, what an alarm is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from labelops.audit.policy import AuditPolicy
+from labelops.journey import consolidate
+from labelops.state.drift import drift_watch, next_drift_look, stream_items
+
+from .world import World, events, make_world
+
+BATCH = 80
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a label set whose sample is half of what comes in."""
+    return make_world(calibration=10_000)
+
+
+def batch(world: World, number: int, cows: float, *, confidence: float = 0.9) -> None:
+    """Take a batch in, propose for it, and let people answer for its random items."""
+    rng = np.random.default_rng(number)
+    ids = [f"{number}-{i:03}" for i in range(BATCH)]
+    world.items(*ids)
+    sure = np.clip(rng.normal(confidence, 0.03, BATCH), 0.4, 1)
+    world.propose({i: ("cat", float(s)) for i, s in zip(ids, sure, strict=True)}, fit=number == 0)
+    said = rng.choice(["cow", "dog", "cat"], BATCH, p=[cows, 0.3, 0.7 - cows])
+    sample = set(world.state.calibration_sample.ids)
+    for item, value in zip(ids, said, strict=True):
+        if item in sample:
+            world.vote(item, "calibrate", ann=str(value))
+    look(world)
+
+
+def look(world: World) -> None:
+    """Say what `consolidate` would say of the stream."""
+    due = next_drift_look(world.state)
+    assert due is not None
+    world.say("drift", str(due[0]), 0, **due[1])
+
+
+def test_a_look_waits_for_people(world: World) -> None:
+    """Nothing is looked at while an item of the sample has no answer; each run is seen once."""
+    world.items(*(f"i{n:02}" for n in range(40)))
+    assert next_drift_look(world.state) is None
+    sample = world.state.calibration_sample.ids
+    for item in sample[:-1]:
+        world.vote(item, "calibrate", ann="cat")
+    assert next_drift_look(world.state) is None
+    world.vote(sample[-1], "calibrate", ann="-", ben="dog")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).alarm == ""
+    assert next_drift_look(world.state) is None
+    assert stream_items(world.state)["item_id"].tolist() == sample.tolist()
+    assert drift_watch(world.state).looks == 1
+
+
+@pytest.mark.slow
+def test_a_stream_as_it_was_is_quiet(world: World) -> None:
+    """Eight batches alike give no alarm, and what was in the stream stays in it."""
+    for number in range(8):
+        batch(world, number, cows=0.2)
+    found = drift_watch(world.state)
+    assert (found.looks, found.alarms) == (8, ())
+    assert found.e_value < found.wanted
+    stream = stream_items(world.state)
+    assert len(stream) == found.items
+    assert stream["run"].value_counts().sort_index().index.tolist() == list(range(8))
+
+
+@pytest.mark.slow
+def test_moved_labels_are_an_alarm_and_a_new_reference(world: World) -> None:
+    """Cows from a fifth to two thirds: an alarm that names them; then their share is usual."""
+    for number in range(4):
+        batch(world, number, cows=0.2)
+    for number in range(4, 7):
+        batch(world, number, cows=0.66)
+    found = drift_watch(world.state)
+    assert len(found.alarms) == 1
+    assert "share of c" in found.alarms[0].reason and "random items" in found.alarms[0].reason
+    for number in range(7, 11):
+        batch(world, number, cows=0.66)
+    later = drift_watch(world.state)
+    assert later.alarms == found.alarms, "the new watch compares with what came since"
+    assert later.wanted > 1 / 0.05 * 6, "and has a smaller share of the risk"
+
+
+def test_moved_scores_are_an_alarm(world: World) -> None:
+    """The model growing unsure of new items is found while people's labels stay alike."""
+    for number in range(3):
+        batch(world, number, cows=0.2)
+    for number in range(3, 6):
+        batch(world, number, cows=0.2, confidence=0.8)
+    (alarm,) = drift_watch(world.state).alarms
+    assert "the model's confidence" in alarm.reason
+
+
+def test_chosen_items_are_no_evidence(world: World) -> None:
+    """Votes of other purposes, on all the items a model chose, move nothing."""
+    for number in range(3):
+        batch(world, number, cows=0.2)
+    before = drift_watch(world.state)
+    sample = set(world.state.calibration_sample.ids)
+    for item in world.state.item_ids:
+        if item not in sample:
+            world.vote(item, ann="cow")
+            world.vote(item, "audit", ben="cow")
+    assert next_drift_look(world.state) is None
+    assert drift_watch(world.state) == before
+
+
+def test_said_once_and_the_same(world: World) -> None:
+    """A killed run that looks again says the same bytes under the same name."""
+    batch(world, 0, cows=0.2)
+    world.items(*(f"n{n:02}" for n in range(40)))
+    for item in world.state.calibration_sample.ids:
+        if item.startswith("n"):
+            world.vote(item, "calibrate", ann="dog")
+    due = next_drift_look(world.state)
+    assert due == next_drift_look(world.state)
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    stored = events(world, "drift").set_index("subject")["body"]
+    assert due is not None and json.loads(stored["1"]) == json.loads(json.dumps(due[1]))
+    consolidate(world.workspace, now=world.tick())
+    assert len(events(world, "drift")) == 2
+
+
+def test_a_later_model_changes_no_bet(world: World) -> None:
+    """Evidence of past runs stays as it was stored when a new version scores all items anew."""
+    for number in range(3):
+        batch(world, number, cows=0.2)
+    before = drift_watch(world.state)
+    ids = world.state.item_ids
+    world.propose({i: ("dog", 0.5 + 0.4 * (i < "1")) for i in ids}, "m2")
+    assert drift_watch(world.state) == before
+
+
+def test_switched_off(world: World) -> None:
+    """With a risk of 0 nobody looks."""
+    policies = dataclasses.replace(world.workspace.policies, audit=AuditPolicy(drift=0.0))
+    off = World(dataclasses.replace(world.workspace, policies=policies))
+    off.items("a", "b", "c", "d")
+    off.vote(off.state.calibration_sample.ids[0], "calibrate", ann="cat")
+    assert next_drift_look(off.state) is None
+    assert drift_watch(off.state).looks == 0
