@@ -79,9 +79,9 @@ def sample_needs(
 def adjudication_needs(
     item_ids: npt.ArrayLike, votes: npt.ArrayLike, pending: npt.ArrayLike, purpose: str
 ) -> pd.DataFrame:
-    """Ask for a majority of three wherever a blind vote and the value under test disagree.
+    """Ask others wherever a blind vote and the value under test disagree, until it is settled.
 
-    Both further people are asked at once: it costs a vote now and then, and saves a round of
+    Both first others are asked at once: it costs a vote now and then, and saves a round of
     waiting for every disagreement.
 
     Parameters

@@ -58,7 +58,7 @@ class RoutePolicy:
     votes_per_round: int = 600
     votes_total: int = 0
     overlap_share: float = 0.2
-    max_votes: int = 5
+    max_votes: int = 7
     blind_share: float = 0.2
     show_proposals: bool = True
     review_share: float = 0.05

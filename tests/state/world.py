@@ -14,57 +14,15 @@ import pandas as pd
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.consolidate.policy import ConsolidatePolicy
-from labelops.errors import NotFoundError
 from labelops.gate.policy import GatePolicy
 from labelops.route.plan import RoutePolicy
 from labelops.schema import Schema
 from labelops.state import Policies, State, Workspace, load, say
-from labelops.tables import EVENTS, TABLES, check, empty, frame_of, newest
+from labelops.tables import EVENTS, TABLES, frame_of, newest
+from labelops.testing.memory import MemoryObjects, MemoryTables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PETS = Schema("pets", ("cat", "dog", "cow"))
-
-
-class MemoryTables:
-    """Append-only tables in memory."""
-
-    def __init__(self) -> None:
-        self.parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-
-    def append(self, table: str, frame: pd.DataFrame) -> None:
-        if len(frame):
-            self.parts[table].append(check(TABLES[table], frame))
-
-    def read(
-        self,
-        table: str,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Mapping[str, str | int | Sequence[str]] | None = None,
-    ) -> pd.DataFrame:
-        parts = self.parts[table]
-        return pd.concat(parts, ignore_index=True) if parts else empty(TABLES[table])
-
-    def version(self, table: str) -> int:
-        return len(self.parts[table])
-
-
-class MemoryObjects:
-    """Write-once objects in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def put_new(self, name: str, content: bytes) -> bool:
-        return self.kept.setdefault(name, content) is content
-
-    def get(self, name: str) -> bytes:
-        if name not in self.kept:
-            raise NotFoundError(name)
-        return self.kept[name]
-
-    def list(self, prefix: str = "") -> list[str]:
-        return sorted(n for n in self.kept if n.startswith(prefix))
 
 
 def words(*classes: str) -> list[str]:
