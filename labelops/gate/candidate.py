@@ -64,6 +64,8 @@ class Candidate:
         Of the item ids and values.
     closed : str
         `released …`, `failed: …` or `withdrawn: …`; empty while it is open.
+    looks_again : int
+        How many of the least certain labels are to be looked at again since it failed.
     """
 
     number: int
@@ -72,6 +74,7 @@ class Candidate:
     items: int
     digest: str
     closed: str = ""
+    looks_again: int = 0
 
     def to_body(self) -> str:
         """Return the candidate as the body of an event."""

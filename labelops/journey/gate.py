@@ -11,9 +11,10 @@ from ..gate.candidate import Candidate
 from ..gate.checks import Facts, evaluate
 from ..gate.verdict import FAIL, Verdict
 from ..releasing import released_as
+from ..route.needs import looks_again
 from ..state import State, Workspace, last_body, load, say
 from ..state.facts import gate_facts
-from ..state.needs import work_in_flight
+from ..state.needs import label_doubt, work_in_flight
 from .audit import audit_not_due
 from .consolidate import up_to_date
 
@@ -111,7 +112,11 @@ def _freeze(state: State, now: datetime) -> bool:
 
 def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
     """Give a failed candidate up: what the model was trusted with goes back to people."""
-    closed = dataclasses.replace(candidate, closed="failed: the audit found too many errors")
+    closed = dataclasses.replace(
+        candidate,
+        closed="failed: the audit found too many errors",
+        looks_again=_looks_again(state),
+    )
     events = [("candidate", str(candidate.number), 1, closed.to_body())]
     for hypothesis in state.hypotheses:
         if not hypothesis.closed:
@@ -120,3 +125,12 @@ def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
             )
             events.append(("hypothesis", str(hypothesis.number), 1, ended.to_body()))
     say(state, events, now)
+
+
+def _looks_again(state: State) -> int:
+    """Count the least certain labels to look at again now that the audit found too many wrong."""
+    if state.audit is None:
+        return 0
+    found, bound = state.audit.certificate, state.workspace.policies.gate.error
+    doubt = label_doubt(state, state.frozen)
+    return looks_again(doubt, found.errors / max(found.n, 1), bound)

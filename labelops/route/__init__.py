@@ -7,8 +7,10 @@ anything else, so no model or finding ever influences which items they hold.
 
 from .needs import (
     adjudication_needs,
+    doubt_needs,
     gold_needs,
     label_needs,
+    looks_again,
     overlap_needs,
     review_needs,
     sample_needs,
@@ -18,9 +20,11 @@ from .plan import RoutePolicy, in_flight, make_plan
 __all__ = [
     "RoutePolicy",
     "adjudication_needs",
+    "doubt_needs",
     "gold_needs",
     "in_flight",
     "label_needs",
+    "looks_again",
     "make_plan",
     "overlap_needs",
     "review_needs",

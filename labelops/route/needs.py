@@ -6,6 +6,8 @@ given or asked for is subtracted later, so the same state always gives the same 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -15,8 +17,10 @@ from ..measure.samples import RandomSample, expect_sample
 __all__ = [
     "NEED_COLUMNS",
     "adjudication_needs",
+    "doubt_needs",
     "gold_needs",
     "label_needs",
+    "looks_again",
     "overlap_needs",
     "review_needs",
     "sample_needs",
@@ -180,6 +184,54 @@ def review_needs(
     score = np.asarray(scores, dtype=np.float64)
     wanted = _next_odd(np.asarray(votes, dtype=np.int64))
     return _needs(item_ids, "review", wanted, "suspected label error", 1.0 - score)
+
+
+def looks_again(doubt: npt.ArrayLike, error: float, bound: float) -> int:
+    """Count the labels to look at again, the least certain first, after an audit that failed.
+
+    So many as hold the errors in excess of half the bound, if errors are where the doubt is;
+    and at least twice as many as there are errors, since doubt does not know where they all are.
+
+    Parameters
+    ----------
+    doubt : (N,) float array in [0, 1]
+        One less each label's posterior; 0 where the audit confirmed it.
+    error : float
+        The share of wrong labels that the audit found.
+    bound : float
+        The share that is tolerated.
+
+    Examples
+    --------
+    >>> looks_again([0.0, 0.3, 0.1, 0.0, 0.2], error=0.2, bound=0.1)
+    2
+    """
+    worst = -np.sort(-np.asarray(doubt, dtype=np.float64))
+    share = 1.0 - bound / (2.0 * max(error, bound))
+    held = np.cumsum(worst + 1e-12)
+    enough = int(np.searchsorted(held, share * held[-1])) + 1 if len(held) else 0
+    return min(len(held), max(enough, math.ceil(2 * error * len(held))))
+
+
+def doubt_needs(
+    item_ids: npt.ArrayLike, doubt: npt.ArrayLike, votes: npt.ArrayLike
+) -> pd.DataFrame:
+    """Ask one more person, blind, about the least certain labels after an audit that failed.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    doubt : (N,) float array in [0, 1]
+    votes : (N,) int array
+        Votes given for the purpose `review`.
+
+    Examples
+    --------
+    >>> doubt_needs(["a", "b"], [0.3, 0.1], [0, 1])[["purpose", "wanted"]].values.tolist()
+    [['review', 1], ['review', 2]]
+    """
+    wanted = np.asarray(votes, dtype=np.int64) + 1
+    return _needs(item_ids, "review", wanted, "among the least certain after a failed audit", doubt)
 
 
 def gold_needs(item_ids: npt.ArrayLike, people: int) -> pd.DataFrame:

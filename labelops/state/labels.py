@@ -55,16 +55,38 @@ class State(ProposalsView):
     def judged_already(self) -> str:
         """Why the labels as they stand are no new candidate, in words; empty if they may be one.
 
-        Labels that failed are not tried again as they are, in the hope of a luckier sample.
+        Labels that failed are not tried again as they are, in the hope of a luckier sample: some
+        of them must have changed, or the least certain of them been confirmed by others.
         """
         closed = [c for c in self.candidates if c.closed]
         labels = self.labels.loc[self.labels["value"].notna()]
-        same = closed and closed[-1].digest == self.labels_digest(labels)
-        return (
-            f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
-            if same
-            else ""
+        if not closed or closed[-1].digest != self.labels_digest(labels):
+            return ""
+        said = f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
+        wanted, done = closed[-1].looks_again, len(self.looked_again)
+        if not wanted:
+            return said
+        rest = (
+            f"; {done} of the {wanted} least certain were looked at again, nobody is left for more"
         )
+        return "" if done >= wanted else said + rest
+
+    @property
+    def failed(self) -> Candidate | None:
+        """The candidate that was closed last, if it failed and nothing was frozen since."""
+        last = self.candidates[-1] if self.candidates else None
+        return last if last is not None and last.closed.startswith("failed") else None
+
+    @cached_property
+    def looked_again(self) -> npt.NDArray[np.object_]:
+        """Items with a vote for their label since the candidate failed that was closed last."""
+        if self.failed is None:
+            return np.empty(0, dtype=object)
+        rows = self.latest("candidate")
+        closed_at = rows.loc[rows["subject"] == str(self.failed.number), "at"].max()
+        later = self.evidence.loc[self.evidence["given_at"] > closed_at, "item_id"]
+        found: npt.NDArray[np.object_] = later.unique()
+        return found
 
     def labels_digest(self, labels: pd.DataFrame) -> str:
         """Return the digest of labels in the present schema, by which candidates are compared."""

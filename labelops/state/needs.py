@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import NO_VOTE, PENDING
 from ..measure.samples import choose_active
 from ..route.needs import (
     adjudication_needs,
+    doubt_needs,
     gold_needs,
     label_needs,
     overlap_needs,
@@ -19,7 +21,7 @@ from ..route.needs import (
 from . import State
 from .overlap import overlap_sample
 
-__all__ = ["all_needs", "audit_stalled", "budget_spent", "work_in_flight"]
+__all__ = ["all_needs", "audit_stalled", "budget_spent", "label_doubt", "work_in_flight"]
 
 _LEAST_BUDGET = 3
 """Votes that settle a doubt; with fewer left nothing more can be relied on to be settled."""
@@ -28,7 +30,8 @@ _LEAST_BUDGET = 3
 def all_needs(state: State) -> list[pd.DataFrame]:
     """Return every reason to ask people, as needs frames."""
     needs = [*_calibration_needs(state), *_review_needs(state), *_label_needs(state)]
-    return [*needs, *_overlap_needs(state), *_audit_needs(state), *_gold_needs(state)]
+    needs += [*_doubt_needs(state), *_overlap_needs(state)]
+    return [*needs, *_audit_needs(state), *_gold_needs(state)]
 
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:
@@ -71,6 +74,37 @@ def _review_needs(state: State) -> list[pd.DataFrame]:
     given = state.given(rows["item_id"], "review")
     more = given < state.workspace.policies.route.max_votes
     return [review_needs(rows["item_id"][more], rows["score"][more], given[more])]
+
+
+def _doubt_needs(state: State) -> list[pd.DataFrame]:
+    """Ask about the least certain labels again when the audit found too many wrong.
+
+    Only where somebody is left to audit the label afterwards.
+    """
+    failed, labels = state.failed, state.labels.loc[state.labels["value"].notna()]
+    if failed is None:
+        return []
+    ids = labels["item_id"].to_numpy(dtype=object)
+    given = state.given(ids, "review")
+    looked = state.lookers.reindex(ids, fill_value=0).to_numpy()
+    left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
+    left &= ~np.isin(ids, state.looked_again) & (labels["method"] != ADJUDICATED).to_numpy()
+    doubt = label_doubt(state, labels)
+    size = failed.looks_again - len(state.looked_again)
+    chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
+    at = pd.Index(ids).get_indexer(chosen)
+    return [doubt_needs(chosen, doubt[at], given[at])]
+
+
+def label_doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return one less each label's posterior; 0 where an audit vote agreed or corrected it."""
+    votes = state.current.loc[state.current["purpose"] == "audit", ["item_id", "value"]]
+    agreed = pd.MultiIndex.from_frame(labels[["item_id", "value"]]).isin(
+        pd.MultiIndex.from_frame(votes)
+    )
+    known = agreed | (labels["method"] == ADJUDICATED).to_numpy()
+    doubt = 1.0 - labels["posterior"].fillna(0.0).to_numpy(dtype=np.float64)
+    return np.where(known, 0.0, doubt)
 
 
 def _label_needs(state: State) -> list[pd.DataFrame]:
@@ -145,4 +179,8 @@ def work_in_flight(state: State) -> str:
     if undecided:
         return f"{undecided} items have no label yet"
     reviews = sum(len(n) for n in _review_needs(state))
-    return f"{reviews} suspected labels wait for review" if reviews else ""
+    if reviews:
+        return f"{reviews} suspected labels wait for review"
+    doubts = sum(len(n) for n in _doubt_needs(state))
+    why = f"{doubts} of the least certain labels wait for another look, since the audit failed"
+    return why if doubts else ""

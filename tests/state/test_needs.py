@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labelops.gate.candidate import labels_digest
+from labelops.gate.candidate import attempt_of, labels_digest
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate, route
@@ -110,6 +110,70 @@ def test_labels_that_failed_are_not_tried_as_they_are() -> None:
     assert len(events(world, "candidate")) == 2, "frozen once and closed once"
     assert found.candidate is None
     assert "candidate 1, failed" in found.verdict.summary
+
+
+TEAM = ("ann", "ben", "cid", "dan", "eve", "fay")
+
+
+def _failed() -> World:
+    """Forty labels by two people, the first eight wrong; one audit vote each, and it failed."""
+    world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0, per_class=0))
+    ids = [f"i{n:02d}" for n in range(40)]
+    world.items(*ids)
+    for n, item in enumerate(ids):
+        world.vote(item, **dict.fromkeys(("ann", "gil"), "dog" if n < 8 else "cat"))
+    world.label({i: "dog" if n < 8 else "cat" for n, i in enumerate(ids)})
+    _consolidated(world, 1)
+    assert gate(world.workspace, now=world.tick(), split_groups={}).candidate is not None
+    for who in TEAM[1:]:
+        world.vote("i39", "audit", **{who: "cat"})
+    for item in ids[:8]:
+        world.vote(item, "audit", ben="cat", cid="cat")
+    for item in ids[8:]:
+        world.vote(item, "audit", ben="cat")
+    _consolidated(world, 2)
+    assert gate(world.workspace, now=world.tick(), split_groups={}).verdict.status == "fail"
+    return world
+
+
+def test_a_failed_audit_asks_for_more_looks() -> None:
+    """After it the least certain labels are asked about again, blind, each of them once."""
+    world = _failed()
+    assert route(world.workspace, now=world.tick()).by_purpose["review"] >= 8
+    asked = world.state.plan.loc[world.state.plan["reason"].str.contains("failed audit")]
+    assert not asked["show_proposal"].any()
+    # What an audit vote agreed with comes last, so all that nobody else confirmed are asked.
+    assert {f"i{n:02d}" for n in range(8)} <= set(asked["item_id"])
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
+    assert "wait for another look" in work_in_flight(world.state)
+
+
+def test_confirmed_by_others_they_are_tried_again() -> None:
+    """The same labels are a candidate again once the least certain were looked at, at less risk."""
+    world = _failed()
+    route(world.workspace, now=world.tick())
+    seats = world.state.open_seats
+    for item, number in zip(seats["item_id"], seats["round"], strict=True):
+        world.vote(item, "review", round_=number, dan="dog" if item < "i08" else "cat")
+    _consolidated(world, 3)
+    assert work_in_flight(world.state) == "" and world.state.judged_already == ""
+    again = gate(world.workspace, now=world.tick(), split_groups={})
+    assert again.candidate is not None and again.candidate.number == 2
+    assert again.candidate.digest == world.state.candidates[0].digest
+    assert attempt_of(again.candidate, world.state.candidates) == 2
+
+
+def test_it_ends_where_nobody_is_left() -> None:
+    """With no one to look again beside an auditor, nothing is asked and the gate says why."""
+    world = _failed()
+    for item in world.state.items["item_id"]:
+        world.vote(item, "review", dan="-", eve="-", fay="-")
+    world.flush()
+    assert route(world.workspace, now=world.tick()).votes == 0
+    _consolidated(world, 3)
+    verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
+    assert verdict.checks[0].status == "inconclusive"
+    assert "looked at again, and nobody is left for more" in verdict.checks[0].message
 
 
 @pytest.mark.parametrize("later", [(), ("z1", "z2")])
