@@ -66,10 +66,8 @@ class State(ProposalsView):
         wanted, done = closed[-1].looks_again, len(self.looked_again)
         if not wanted:
             return said
-        rest = (
-            f"; {done} of the {wanted} least certain were looked at again, nobody is left for more"
-        )
-        return "" if done >= wanted else said + rest
+        again = f"{done} of the {wanted} least certain were looked at again"
+        return "" if done >= wanted else f"{said}; {again}, and nobody is left for more"
 
     @property
     def failed(self) -> Candidate | None:
