@@ -5,7 +5,8 @@ most of them, and where they disagree the average is unsure, as it should be. An
 into folds, and every method is run without a fold: what it believes of an item, times how often
 a vote is right, is its prediction of the fold's votes. On these each method is first softened
 until it predicts them best (a method that is merely less sure of itself shall not win by that),
-then the weights are fitted.
+then the weights are fitted. Last, annotators' skills are counted once more from what the pool
+believes (`refine`), which decides between classes that the pool holds nearly alike.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .evidence import annotator_folds, soften, softening
 from .ibcc import fit_ibcc
 from .majority import crowd_accuracy, vote_counts, vote_shares
 from .one_coin import fit_one_coin
+from .refine import refine
 from .shrunk import fit_shrunk
 
 __all__ = ["MEMBERS", "Blend", "HeldOut", "blend", "held_out_votes", "pool_weights"]
@@ -116,7 +118,11 @@ class Blend:
     Attributes
     ----------
     posterior : (N, K) float
+        The pooled posterior after `refine`.
+    pooled : (N, K) float
         Weighted mean of the methods' softened posteriors.
+    dependence : float
+        How far votes on an item go wrong together, in [0, 1]; see `vote_dependence`.
     weights : mapping of str to float
         Weight of each method; they sum to 1.
     scores : mapping of str to float
@@ -133,6 +139,8 @@ class Blend:
     """
 
     posterior: FloatArray
+    pooled: FloatArray
+    dependence: float
     weights: Mapping[str, float]
     scores: Mapping[str, float]
     temperatures: Mapping[str, float]
@@ -181,11 +189,14 @@ def blend(
         weights = pool_weights(held.chances)
         means = np.log(held.chances).mean(axis=0)
         scores = dict(zip(members, map(float, means), strict=True))
-    posterior: FloatArray = np.zeros((votes.n_items, votes.n_classes))
+    pooled: FloatArray = np.zeros((votes.n_items, votes.n_classes))
     for weight, temperature, found in zip(weights, temperatures, fits, strict=True):
-        posterior += weight * soften(found.posterior, temperature)
+        pooled += weight * soften(found.posterior, temperature)
+    refined = refine(votes, pooled)
     return Blend(
-        posterior,
+        refined.posterior,
+        pooled,
+        refined.dependence,
         dict(zip(members, map(float, weights), strict=True)),
         scores,
         dict(zip(members, temperatures, strict=True)),

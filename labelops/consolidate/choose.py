@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +32,7 @@ _LEAST_PER_ITEM = 2
 _LEAST_PER_ANNOTATOR = 2
 _PAIR_VOTES = 10.0
 _ABOVE_CHANCE = 0.05
+_SHARED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class CodeConsensus:
         What each method counts in a blend; empty otherwise.
     scores : mapping of str to float
         Mean log probability that each blended method gave to held-out votes.
+    dependence : float
+        How far votes on an item go wrong together beyond what its class explains, in [0, 1]; from
+        a blend only, NaN otherwise. Where it is high, more votes of the same people say little
+        more, and only gold tells how often all of them err.
     """
 
     posterior: FloatArray
@@ -86,6 +92,7 @@ class CodeConsensus:
     converged: bool
     weights: Mapping[str, float]
     scores: Mapping[str, float]
+    dependence: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class _Found:
     converged: bool = True
     weights: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    dependence: float = math.nan
 
 
 def consolidate_codes(
@@ -171,10 +179,12 @@ def consolidate_codes(
         skill = _pair_skill(votes, counts, skill)
     if found.scores:
         reason += f"; {_best(found.scores)} predicts held-out votes best"
+    if found.dependence >= _SHARED:
+        reason += f"; people share mistakes (dependence {found.dependence:.2f})"
     return CodeConsensus(
         posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
-        found.iterations, found.converged, found.weights, found.scores,
+        found.iterations, found.converged, found.weights, found.scores, found.dependence,
     )  # fmt: skip
 
 
@@ -290,7 +300,7 @@ def _pooled(found: Blend) -> _Found:
         temperature = softening(pooled, held.codes, held.accuracy)
     return _Found(
         found.posterior, temperature, found.iterations, found.converged, found.weights,
-        found.scores,
+        found.scores, found.dependence,
     )  # fmt: skip
 
 

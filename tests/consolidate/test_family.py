@@ -182,7 +182,7 @@ def test_weights_go_to_who_predicts() -> None:
 
 
 def test_the_blend_is_its_members_weighed() -> None:
-    """The pooled posterior is the weighted sum of what the members say."""
+    """The pool is the weighted sum of what the members say; the last step keeps beliefs' sizes."""
     _, items, who, codes = _crowd(9, _even(SKILL, 3), 100, 3)
     votes = pack_votes(items, who, codes, **_size(100, 6, 3))
     found = blend(votes)
@@ -191,7 +191,8 @@ def test_the_blend_is_its_members_weighed() -> None:
         * soften(fit(votes, start=None, max_iterations=100).posterior, found.temperatures[n])
         for n, fit in MEMBERS.items()
     ]
-    np.testing.assert_allclose(found.posterior, sum(parts), atol=1e-12)
+    np.testing.assert_allclose(found.pooled, sum(parts), atol=1e-12)
+    np.testing.assert_array_equal(np.sort(found.posterior, axis=1), np.sort(found.pooled, axis=1))
 
 
 def test_a_skill_of_nobody() -> None:

@@ -36,7 +36,7 @@ def _accuracy(belief: FloatArray, codes: np.typing.NDArray[np.int64]) -> float:
 
 
 def test_six_crowds(shared_data: Path) -> None:
-    """On average .841 or better and calibrated within .09; nowhere below majority by .005."""
+    """On average .845 or better and calibrated within .075; nowhere below majority by .005."""
     mine, theirs, errors = [], [], []
     for name in CROWDS:
         votes, truth = _read(shared_data, name)
@@ -49,6 +49,6 @@ def test_six_crowds(shared_data: Path) -> None:
         theirs.append(_accuracy(majority_vote(counts), codes))
         errors.append(expected_calibration_error(found.posterior, codes))
         assert found.method == "blend"
-    assert np.mean(mine) >= 0.841
+    assert np.mean(mine) >= 0.845
     assert (np.array(mine) >= np.array(theirs) - 0.005).all()
-    assert np.mean(errors) <= 0.09
+    assert np.mean(errors) <= 0.075

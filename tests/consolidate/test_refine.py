@@ -1,0 +1,112 @@
+"""Dependence of votes, and the step that counts skills once more from the pool."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelops.consolidate.dependence import design_effect, soften_items, vote_dependence
+from labelops.consolidate.refine import refine
+from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.votes import Votes, pack_votes
+
+N, A, K = 400, 8, 3
+
+
+def _crowd(seed: int, shared: float) -> tuple[Votes, IntArray, FloatArray]:
+    """Eight people of accuracy .7; with chance `shared` they take the item's common mistake."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, K, N)
+    common = np.where(rng.random(N) < 0.7, truth, (truth + rng.integers(1, K, N)) % K)
+    own = np.where(
+        rng.random((N, A)) < 0.7, truth[:, None], (truth[:, None] + rng.integers(1, K, (N, A))) % K
+    )
+    given = np.where(rng.random((N, A)) < shared, common[:, None], own)
+    votes = pack_votes(
+        np.repeat(np.arange(N), A), np.tile(np.arange(A), N), given.ravel(),
+        n_items=N, n_annotators=A, n_classes=K,
+    )  # fmt: skip
+    skill = np.tile(np.where(np.eye(K) > 0, 0.7, 0.15), (A, 1, 1))
+    return votes, truth, skill
+
+
+@pytest.mark.parametrize(("shared", "expected"), [(0.0, 0.0), (0.5, 0.25), (1.0, 1.0)])
+def test_dependence_is_the_correlation_there_is(shared: float, expected: float) -> None:
+    """Two votes are one with chance shared²; that is their correlation, known truth given."""
+    found = [
+        vote_dependence(votes, np.eye(K)[truth], skill)
+        for votes, truth, skill in (_crowd(seed, shared) for seed in range(5))
+    ]
+    assert np.mean(found) == pytest.approx(expected, abs=0.02)
+
+
+def test_dependence_does_not_look_at_order() -> None:
+    """Items in another order give the same number."""
+    votes, truth, skill = _crowd(1, 0.5)
+    order = np.random.default_rng(0).permutation(N)
+    moved = pack_votes(
+        order[votes.items], votes.annotators, votes.codes,
+        n_items=N, n_annotators=A, n_classes=K,
+    )  # fmt: skip
+    belief = np.eye(K)[truth]
+    other = np.empty_like(belief)
+    other[order] = belief
+    assert vote_dependence(votes, belief, skill) == pytest.approx(
+        vote_dependence(moved, other, skill), abs=1e-12
+    )
+
+
+def test_no_pairs_no_dependence() -> None:
+    """One vote an item, no vote at all, or people who never err say nothing of dependence."""
+    sizes = {"n_items": 3, "n_annotators": 2, "n_classes": 2}
+    perfect = np.tile(np.eye(2), (2, 1, 1))
+    one = pack_votes([0, 1, 2], [0, 1, 0], [0, 1, 0], **sizes)
+    none = pack_votes([], [], [], **sizes)
+    agreed = pack_votes([0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 1, 1], **sizes)
+    belief = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    for votes in (one, none, agreed):
+        assert vote_dependence(votes, belief, perfect) == 0.0
+
+
+def test_design_effect_of_one_vote_is_one() -> None:
+    """Ten votes that are one count for one; a single vote counts in full."""
+    votes = pack_votes([0] * 10 + [1], range(11), [0] * 11, n_items=2, n_annotators=11, n_classes=2)
+    assert design_effect(votes, 1.0).tolist() == [10.0, 1.0]
+    assert design_effect(votes, 0.0).tolist() == [1.0, 1.0]
+
+
+def test_softened_items_keep_their_order() -> None:
+    """A temperature of its own for each item moves no class past another."""
+    belief = np.random.default_rng(3).dirichlet(np.ones(4), 50)
+    soft = soften_items(belief, np.linspace(1, 9, 50))
+    assert (soft.argsort(axis=1) == belief.argsort(axis=1)).all()
+    np.testing.assert_allclose(soft.sum(axis=1), 1.0)
+    assert (soft.max(axis=1)[1:] < belief.max(axis=1)[1:]).all()
+
+
+def test_refining_says_which_class_and_keeps_how_sure() -> None:
+    """Every row keeps its beliefs, in another order at most; items without votes keep theirs."""
+    votes, _, _ = _crowd(4, 0.3)
+    wider = pack_votes(
+        votes.items, votes.annotators, votes.codes, n_items=N + 1, n_annotators=A, n_classes=K
+    )
+    pooled = np.random.default_rng(4).dirichlet(np.ones(K), N + 1)
+    found = refine(wider, pooled)
+    np.testing.assert_array_equal(np.sort(found.posterior, axis=1), np.sort(pooled, axis=1))
+    np.testing.assert_array_equal(found.posterior[N], pooled[N])
+    assert found.dependence > 0
+
+
+def test_refining_learns_who_is_right_from_a_better_pool() -> None:
+    """Three good and four bad annotators: from a pool that knows them, their votes decide."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 2, N)
+    accuracy = np.array([0.95, 0.95, 0.95, 0.5, 0.5, 0.5, 0.5])
+    given = np.where(rng.random((N, 7)) < accuracy, truth[:, None], 1 - truth[:, None])
+    votes = pack_votes(
+        np.repeat(np.arange(N), 7), np.tile(np.arange(7), N), given.ravel(),
+        n_items=N, n_annotators=7, n_classes=2,
+    )  # fmt: skip
+    shares = np.stack([(given == 0).mean(axis=1), (given == 1).mean(axis=1)], axis=1)
+    right = (shares.argmax(axis=1) == truth).mean()
+    assert (refine(votes, shares).posterior.argmax(axis=1) == truth).mean() > right + 0.05
