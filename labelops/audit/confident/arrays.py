@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gather", "survey", "top_margins"]
+__all__ = ["compare", "gather", "survey", "top_margins"]
 
 _FEW = 48  # With fewer columns numpy is faster column by column.
 _TILE = 1 << 20  # Margins held at once.
@@ -57,13 +57,13 @@ def survey(
     doubt: NDArray[np.bool_],
 ) -> int:
     """Say of each row its best other class and the class it confidently belongs to."""
-    rows = np.arange(len(codes))
     labeled = codes >= 0
     mine = np.maximum(codes, 0)
-    held = bits[rows, mine]
+    place = np.arange(len(codes)) * bits.shape[1] + mine
+    held = bits.reshape(-1)[place]
     own = np.where(labeled, held, -1)
     others = bits.copy()
-    others[rows, mine] = np.where(labeled, -1, held)
+    others.reshape(-1)[place] = np.where(labeled, -1, held)
     at, best = _first_largest(others)
     top = np.maximum(own, best)
     doubt[:] = (top > most) | ~(np.abs(_row_sums(probs) - 1) <= slack)
@@ -85,18 +85,21 @@ def _confident(
 ) -> NDArray[Any]:
     """Give the largest class at or above its limit, else -1."""
     reached = bits >= limits
-    at, best = _first_largest(np.where(reached, bits, -1))
-    found = np.where(best >= 0, at, -1)
-    if whole_row:
-        return np.where(np.count_nonzero(reached, axis=1) > 1, chosen, found)
+    found = np.full(len(bits), -1, dtype=np.intp)
+    some = np.flatnonzero(reached.any(axis=1))  # Few: looking for them costs less than masking all.
+    if some.size:
+        reached = reached[some]
+        found[some], _ = _first_largest(np.where(reached, bits[some], -1))
+        if whole_row:
+            several = np.count_nonzero(reached, axis=1) > 1
+            found[some[several]] = chosen[some[several]]
     return found
 
 
 def _row_sums(probs: NDArray[Any]) -> NDArray[Any]:
+    # Several times faster than `sum`, whose care with rounding is of no use here.
     with np.errstate(invalid="ignore", over="ignore"):
-        if probs.shape[1] < _FEW:
-            return np.asarray(probs @ np.ones(probs.shape[1], dtype=probs.dtype))
-        return np.asarray(probs.sum(axis=1))
+        return np.asarray(np.einsum("ij->i", probs))
 
 
 def _first_largest(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -111,6 +114,22 @@ def _first_largest(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         np.copyto(at, k, where=columns[k] == best)
     np.copyto(at, 0, where=columns[0] == best)
     return at, best
+
+
+def compare(
+    codes: NDArray[np.int32],
+    own: NDArray[Any],
+    other: NDArray[Any],
+    guess: NDArray[np.int32],
+    edge: float,
+    differs: NDArray[np.bool_],
+    away: NDArray[np.bool_],
+) -> None:
+    """Say of each row whether another class leads by more than the edge, or is confidently it."""
+    np.greater(other.astype(np.float64) - own, edge, out=differs)
+    differs &= codes >= 0
+    np.not_equal(guess, codes, out=away)
+    away &= guess >= 0
 
 
 def top_margins(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import TableError, UsageError
-from labelops.measure.codes import check_codes
+from labelops.measure.votes import check_ints
 
 __all__ = ["ProbBlocks", "as_table", "blocks_of", "check_rows", "int_codes", "slack", "working"]
 
@@ -79,7 +79,7 @@ def int_codes(codes: ArrayLike, rows: int, classes: int) -> NDArray[np.int32]:
     >>> int_codes([0, -1], 2, 3).tolist()
     [0, -1]
     """
-    checked = check_codes(codes, classes)
+    checked = check_ints("codes", codes, classes, lowest=-1)
     if len(checked) != rows:
         raise UsageError(f"found {rows} rows of probs for {len(checked)} codes; expected one each")
     return checked.astype(np.int32)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labelops.audit.confident.kernels import count_cells
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.jit import in_threads
+from labelops.measure.jit import can_compile, in_threads
 
 __all__ = ["Cells", "Quotas", "add_cells", "calibrated", "confident_cells", "dense", "quotas"]
 
@@ -56,25 +57,32 @@ def confident_cells(codes: NDArray[np.int32], guess: NDArray[np.int32], classes:
     Cells(at=array([0, 3]), count=array([1, 2]))
     """
     size = classes * classes
-
-    def cells(first: int, last: int) -> IntArray:
-        at = codes[first:last].astype(np.int64)
-        at *= classes
-        at += guess[first:last]
-        at[guess[first:last] < 0] = size  # One cell more, for rows that count nowhere.
-        return at
-
-    def counted(first: int, last: int) -> IntArray:
-        return np.bincount(cells(first, last), minlength=size + 1)[:size]
-
     if size > 8 * len(codes) + 1024:
-        at = cells(0, len(codes))
+        at = _cells(codes, guess, classes)
         found, count = np.unique(at[at < size], return_counts=True)
         return Cells(found.astype(np.int64), count.astype(np.int64))
+
+    def counted(first: int, last: int) -> IntArray:
+        some = codes[first:last], guess[first:last]
+        if can_compile(len(codes)):
+            table = np.zeros((classes, classes), dtype=np.int64)
+            count_cells(*some, table)
+            return table.ravel()
+        return np.bincount(_cells(*some, classes), minlength=size + 1)[:size]
+
     parts = in_threads(counted, len(codes), block=max(1 << 17, size))
     table = sum(parts, start=np.zeros(size, dtype=np.int64))
     found = np.flatnonzero(table)
     return Cells(found.astype(np.int64), table[found].astype(np.int64))
+
+
+def _cells(codes: NDArray[np.int32], guess: NDArray[np.int32], classes: int) -> IntArray:
+    """Give each row its cell, and those that count nowhere one more."""
+    at = codes.astype(np.int64)
+    at *= classes
+    at += guess
+    at[(guess < 0) | (codes < 0)] = classes * classes
+    return at
 
 
 def add_cells(parts: list[Cells]) -> Cells:

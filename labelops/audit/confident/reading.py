@@ -26,6 +26,7 @@ class Engine:
 
     gather: Callable[..., bool]
     survey: Callable[..., int]
+    compare: Callable[..., None]
     block: int
 
 
@@ -33,8 +34,8 @@ def engine(rows: int, classes: int) -> Engine:
     """Choose compiled loops where there are any and the table is worth loading them."""
     if can_compile(rows * classes):
         survey = kernels.survey_narrow if classes < 32 else kernels.survey
-        return Engine(kernels.gather, survey, 1 << 20)
-    return Engine(arrays.gather, arrays.survey, 1 << 18)
+        return Engine(kernels.gather, survey, kernels.compare, 1 << 20)
+    return Engine(arrays.gather, arrays.survey, arrays.compare, 1 << 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,6 @@ class Facts:
     def rows(self, at: Any) -> Facts:
         """Give some rows' facts: views for a slice, copies for a list of rows."""
         return Facts(*(getattr(self, field.name)[at] for field in fields(self)))
-
-    def compare(self, codes: NDArray[np.int32]) -> None:
-        """Fill in what follows from the other facts."""
-        np.greater(self.other.astype(np.float64) - self.own, EDGE, out=self.differs)
-        self.differs[codes < 0] = False
-        np.not_equal(self.guess, codes, out=self.away)
-        self.away[self.guess < 0] = False
 
 
 def gathered(
@@ -158,8 +152,8 @@ def surveyed(
         np.zeros(N, dtype),
         np.full(N, -1, dtype=np.int32),
         np.full(N, -1, dtype=np.int32),
-        np.zeros(N, dtype=np.bool_),
-        np.zeros(N, dtype=np.bool_),
+        np.empty(N, dtype=np.bool_),
+        np.empty(N, dtype=np.bool_),
     )
     settings = (least, least.min(), most)
 
@@ -184,7 +178,7 @@ def surveyed(
             call(working(whole), first + found, np.inf, some, np.zeros(len(found), dtype=np.bool_))
             part.other[found], part.rival[found] = some.other, some.rival
             part.guess[found] = some.guess
-        part.compare(codes[rows])
+        use.compare(codes[rows], part.own, part.other, part.guess, EDGE, part.differs, part.away)
         return np.asarray(first + found, dtype=np.int64)
 
     doubtful = np.concatenate([_NONE, *in_threads(job, N, block=max(1, use.block // K))])

@@ -78,7 +78,7 @@ class Shard:
             return Partial("sums", self.first_row, len(table), count, high, low)
         facts = self.facts(table, asked.thresholds)
         if asked.stage == "joint":
-            return self._joint(codes, facts, asked.classes)
+            return self._joint(table, codes, facts)
         return self._mark(table, codes, facts, asked)
 
     def codes(self, table: NDArray[Any]) -> NDArray[np.int32]:
@@ -104,9 +104,9 @@ class Shard:
             self._facts = (thresholds, made)
         return self._facts[1]
 
-    def _joint(self, codes: NDArray[np.int32], facts: Facts, classes: int) -> Partial:
-        counts = np.bincount(codes + 1, minlength=classes + 1)[1:].astype(np.int64)
-        cells = confident_cells(codes, facts.guess, classes)
+    def _joint(self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts) -> Partial:
+        counts = self._gathered(table)[1][2]
+        cells = confident_cells(codes, facts.guess, table.shape[1])
         off = int(np.count_nonzero(facts.away & facts.differs))
         return Partial(
             "joint", self.first_row, len(codes), counts, at=cells.at, count=cells.count, off=off
