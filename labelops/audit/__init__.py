@@ -2,8 +2,9 @@
 
 `detect_label_errors` finds label errors in plain arrays; `audit_noise` runs one audit of a
 workspace; `suspects` chooses what people look at; `open_findings` says what nobody has settled
-yet; `judge_annotators`, `directed_confusions`, `find_collusion` and `anchoring` judge the people;
-`find_drift` watches a random stream over all runs.
+yet; `judge_annotators`, `judge_speed`, `judge_steadiness`, `directed_confusions`,
+`find_collusion` and `anchoring` judge the people; `find_drift` watches a random stream over all
+runs.
 
 Views over one neighbour graph (`nearest_graph`): `duplicate_clusters` with `label_conflicts`,
 `find_outliers`, `split_leakage`, `poison_views`. Over votes: `ambiguous_items`. Over attributes:
@@ -14,7 +15,13 @@ from __future__ import annotations
 
 from .activation import ActivationClusters, activation_clusters
 from .ambiguity import Ambiguity, ambiguous_items
-from .annotators import Anchoring, anchoring, judge_annotators
+from .annotators import (
+    Anchoring,
+    anchoring,
+    anchoring_by_annotator,
+    judge_annotators,
+    judged_votes,
+)
 from .collusion import Collusion, find_collusion
 from .confident import (
     LabelIssues,
@@ -62,7 +69,9 @@ from .poison import PoisonViews, nearest_ratio, poison_views
 from .review_model import ReviewModel, Reviews
 from .slices import Slices, underperforming_slices
 from .spectral import spectral_signatures
+from .speed import Speed, judge_speed
 from .spurious import SpuriousAttributes, spurious_attributes
+from .steadiness import Steadiness, judge_steadiness
 
 __all__ = [
     "STATUS",
@@ -96,12 +105,15 @@ __all__ = [
     "Round",
     "Shard",
     "Slices",
+    "Speed",
     "SplitLeakage",
     "SpuriousAttributes",
+    "Steadiness",
     "accumulate",
     "activation_clusters",
     "ambiguous_items",
     "anchoring",
+    "anchoring_by_annotator",
     "audit_noise",
     "calibration_error",
     "class_indicators",
@@ -122,6 +134,9 @@ __all__ = [
     "grouped_folds",
     "judge_annotators",
     "judge_by_neighbours",
+    "judge_speed",
+    "judge_steadiness",
+    "judged_votes",
     "label_conflicts",
     "label_in_text",
     "label_quality_scores",

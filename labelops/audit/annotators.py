@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import bdtr, ndtri
-from scipy.stats import false_discovery_control
+from scipy.special import ndtri
 
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.eprocess import log_e_value_above
+from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.measure.intervals import check_share, clopper_pearson_arrays
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 
-__all__ = ["Anchoring", "anchoring", "judge_annotators"]
+__all__ = ["Anchoring", "anchoring", "anchoring_by_annotator", "judge_annotators", "judged_votes"]
 
 _SURE = 0.9  # Others must agree this strongly before their answer judges somebody.
 _ROUNDS = 20
@@ -86,7 +87,8 @@ def judge_annotators(
     floor : float
         Accuracy below which an annotator is flagged, in (0, 1).
     risk : float
-        Expected share of flags that are false (Benjamini–Hochberg over annotators), in (0, 1).
+        Expected share of flags that are false, over all annotators (e-BH) and all looks: the
+        evidence is an e-process and may be read after every vote. In (0, 1).
     confidence : float
         Of the intervals.
 
@@ -94,8 +96,8 @@ def judge_annotators(
     -------
     One row an annotator, sorted by name: annotator; votes (given); judged and right (counts);
     accuracy, low, high (Clopper–Pearson; NaN accuracy when nothing judges them); seconds (median;
-    NaN when unknown); p_value (of "accuracy is at least the floor"); flagged (never a model or a
-    rule: they only propose); reason (empty when not flagged).
+    NaN when unknown); log_e (evidence against "accuracy is at least the floor"); flagged (never a
+    model or a rule: they only propose); reason (empty when not flagged).
 
     Raises
     ------
@@ -108,23 +110,20 @@ def judge_annotators(
     ----------
     Dawid, Skene 1979, https://doi.org/10.2307/2346806
     Clopper, Pearson 1934, https://doi.org/10.1093/biomet/26.4.404
-    Benjamini, Hochberg 1995, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
+    Wang, Ramdas 2022, https://doi.org/10.1111/rssb.12489
     """
     check_share("floor", floor, inside=True)
     check_share("risk", risk, inside=True)
     given = _given(votes)
-    latest = given.sort_values(["given_at", "vote_id"]).drop_duplicates(
-        ["item_id", "annotator"], keep="last"
-    )
-    judged = _judge(latest, schema, gold or {})
+    judged = _judge(_latest(given), schema, gold or {})
     A = len(judged.names)
     known = judged.reference >= 0
     n = np.bincount(judged.annotators[known], minlength=A)
     right = np.bincount(judged.annotators[judged.right & known], minlength=A)
-    p_value = np.where(n > 0, bdtr(right, np.maximum(n, 1), floor), 1.0)
+    log_e = np.asarray(log_e_value_above(n - right, n, 1 - floor), dtype=np.float64)
     frame = _describe(given, judged.names, n, right, confidence)
-    frame["p_value"] = p_value
-    frame["flagged"] = _flag(judged.names, p_value, risk)
+    frame["log_e"] = log_e
+    frame["flagged"] = _flag(judged.names, log_e, risk)
     chance = 1 / len(schema.classes)
     facts = zip(right, n, frame["low"], frame["high"], strict=True)
     frame["reason"] = [
@@ -132,6 +131,34 @@ def judge_annotators(
         for flag, fact in zip(frame["flagged"], facts, strict=True)
     ]
     return frame
+
+
+def judged_votes(
+    votes: pd.DataFrame, schema: Schema, *, gold: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Hold every vote against gold, or against what the others are sure of without it.
+
+    Parameters are those of `judge_annotators`, and so are the references.
+
+    Returns
+    -------
+    One row an annotator and item, in the order given: item_id, annotator, seconds, given_at,
+    code, reference (-1 where nothing judges the vote), and right (1, 0 or NaN).
+    """
+    latest = _latest(_given(votes))
+    judged = _judge(latest, schema, gold or {})
+    known = judged.reference >= 0
+    return latest[["item_id", "annotator", "seconds", "given_at"]].assign(
+        code=codes_of(latest["value"], schema),
+        reference=judged.reference,
+        right=np.where(known, judged.right, np.nan),
+    )
+
+
+def _latest(given: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest vote of each annotator and item, in the order given."""
+    rows = given.sort_values(["given_at", "vote_id"])
+    return rows.drop_duplicates(["item_id", "annotator"], keep="last")
 
 
 def _given(votes: pd.DataFrame) -> pd.DataFrame:
@@ -223,11 +250,10 @@ def _describe(
     )
 
 
-def _flag(names: list[str], p_value: FloatArray, risk: float) -> BoolArray:
+def _flag(names: list[str], log_e: FloatArray, risk: float) -> BoolArray:
     people = np.array([not n.startswith(("model:", "rule:")) for n in names], dtype=bool)
     flagged = np.zeros(len(names), dtype=bool)
-    if people.any():
-        flagged[people] = false_discovery_control(p_value[people], method="bh") <= risk
+    flagged[people] = e_benjamini_hochberg(log_e[people], risk)
     return flagged
 
 
@@ -246,8 +272,9 @@ def anchoring(
 ) -> Anchoring:
     """Compare agreement with the proposal between shown and blind votes.
 
-    Only votes of purpose ``label`` are compared: the blind ones among them are a random share
-    of the same items, while calibration and audit samples are other items.
+    Only votes of purpose ``label`` are compared, and of an item's only those asked for first:
+    the blind ones among them are a random share, while calibration and audit samples, and the
+    blind votes that settle a doubt, are about other items.
 
     Parameters
     ----------
@@ -268,20 +295,50 @@ def anchoring(
     Newcombe 1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8%3C873::AID-SIM779%3E3.0.CO;2-I
     """
     check_share("confidence", confidence, inside=True)
+    rows = _beside_proposals(votes, plan, proposals)
+    if annotator is not None:
+        rows = rows[rows["annotator"] == annotator]
+    return _anchored(rows, confidence)
+
+
+def anchoring_by_annotator(
+    votes: pd.DataFrame, plan: pd.DataFrame, proposals: pd.DataFrame, *, confidence: float = 0.95
+) -> dict[str, Anchoring]:
+    """Compare shown and blind votes of everybody who gave some beside a proposal, by name.
+
+    Parameters
+    ----------
+    votes, plan, proposals : frames of those tables
+    confidence : float
+        Of all intervals together: each has an equal part of the risk.
+    """
+    risk = 1 - check_share("confidence", confidence, inside=True)
+    rows = _beside_proposals(votes, plan, proposals)
+    people = sorted(set(rows["annotator"]))
+    each = 1 - risk / max(len(people), 1)
+    return {name: _anchored(rows[rows["annotator"] == name], each) for name in people}
+
+
+def _beside_proposals(
+    votes: pd.DataFrame, plan: pd.DataFrame, proposals: pd.DataFrame
+) -> pd.DataFrame:
+    """Return label votes with what was proposed when they were planned."""
     given = _given(votes)
     given = given[given["purpose"] == "label"]
-    if annotator is not None:
-        given = given[given["annotator"] == annotator]
-    asked = plan[["item_id", "round", "purpose", "labeler_version"]].drop_duplicates(
-        ["item_id", "round", "purpose"], keep="last"
-    )
+    # Of an item's label votes only those asked for first: who settles a doubt looks blind, and
+    # doubtful items agree less with anybody.
+    asked = plan.loc[plan["purpose"] == "label", ["item_id", "round", "purpose", "labeler_version"]]
+    asked = asked.sort_values("round", kind="stable").drop_duplicates("item_id")
     proposed = proposals.drop_duplicates(["item_id", "labeler_version"], keep="last")
     proposed = proposed[["item_id", "labeler_version", "value"]].dropna()
-    joined = given.merge(asked, on=["item_id", "round", "purpose"]).merge(
+    return given.merge(asked, on=["item_id", "round", "purpose"]).merge(
         proposed, on=["item_id", "labeler_version"], suffixes=("", "_proposed")
     )
-    agree = (joined["value"] == joined["value_proposed"]).to_numpy(dtype=bool)
-    saw = joined["saw_proposal"].to_numpy(dtype=bool)
+
+
+def _anchored(rows: pd.DataFrame, confidence: float) -> Anchoring:
+    agree = (rows["value"] == rows["value_proposed"]).to_numpy(dtype=bool)
+    saw = rows["saw_proposal"].to_numpy(dtype=bool)
     return _compared(
         int(agree[saw].sum()), int(saw.sum()), int(agree[~saw].sum()), int((~saw).sum()), confidence
     )

@@ -119,7 +119,10 @@ def find_collusion(
     # some pairs to have a middle that is not one of the copiers'.
     if len(counts) >= _PAIRS:
         rates = counts["agreeing"] / counts["items"]
-        middle = _weighted_median(rates.to_numpy(), counts["items"].to_numpy())
+        # Pairs weigh alike once they have enough items: two who click at random meet far more
+        # often outside the majority than all others together.
+        weights = np.minimum(counts["items"].to_numpy(), least)
+        middle = _weighted_median(rates.to_numpy(), weights)
         chance = min(max(chance, middle), 0.95)
     tested = counts.loc[counts["items"] >= least].reset_index(drop=True)
     p_value = bdtrc(tested["agreeing"] - 1.0, tested["items"].astype(np.int64), chance)

@@ -91,6 +91,7 @@ def directed_confusions(
     [0, 0, 1, 1]
     """
     check_share("risk", risk, inside=True)
+    annotators, codes, reference = (np.asarray(a) for a in (annotators, codes, reference))
     largest = max(int(np.max(codes, initial=-1)), int(np.max(reference, initial=-1)))
     K = largest + 1 if n_classes is None else n_classes
     said, true = check_codes(codes, K), check_codes(reference, K)

@@ -25,6 +25,9 @@ class AuditPolicy:
         Most audits before a release; one follows another only if labels changed in between.
     annotator_floor : float in [0, 1]
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
+    quick_seconds : float
+        Time in which nobody looks at an item; a quarter of what the others take counts as well. Who
+        mostly answers within it is flagged, unless their answers are shown to be right.
     drift : float in [0, 1)
         Probability that a stream of items that does not change ever gives a drift alarm; 0 does
         not watch.
@@ -40,12 +43,17 @@ class AuditPolicy:
     repeats: int = 2
     rounds: int = 2
     annotator_floor: float = 0.7
+    quick_seconds: float = 1.0
     drift: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("planted", "suspects", "annotator_floor"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0.0 <= self.quick_seconds < float("inf"):
+            raise SettingsError(
+                f"audit.quick_seconds is {self.quick_seconds}, expected 0 seconds or more"
+            )
         if not 0.0 <= self.drift < 1.0:
             raise SettingsError(f"audit.drift is {self.drift}, expected 0 to below 1")
         for name in ("repeats", "rounds"):

@@ -287,18 +287,21 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 @command("labelops annotators", "labelops annotators --json")
 def annotators(session: Session) -> None:
-    """Show how accurate everybody is, and who is flagged.
+    """Show everybody's accuracy, who is flagged, and what is odd.
 
     Accuracies have intervals. People are judged by gold answers where there are any, else by
-    what the others are sure of.
+    what the others are sure of. Remarks take no vote away: one class said for another, hasty or
+    swayed answers, an accuracy that changed, and who copies whom.
     """
     from ..state import load
-    from ..state.facts import annotator_table
+    from ..state.people import annotator_table, remarks
 
     state = load(session.app.workspace)
+    said = remarks(state)
     rows = _records(annotator_table(state))
     for row in rows:
         row["counts"] = row["annotator"] not in state.flagged
+        row["remarks"] = said.get(row["annotator"], ())
     table = [
         [
             safe(r["annotator"]),
@@ -307,12 +310,20 @@ def annotators(session: Session) -> None:
             percent(r["accuracy"]),
             f"{percent(r['low'])} – {percent(r['high'])}",
             "–" if r["seconds"] != r["seconds"] else f"{r['seconds']:.1f}",
-            emphasised("fail", "flagged: ") + safe(r["reason"]) if r["flagged"] else "",
+            _said_counting(r),
         ]
         for r in rows
     ]
     head = ["annotator", "votes", "judged", "accuracy", "95 % interval", "seconds", ""]
-    session.show(rows, columns(table, head, right=[1, 2, 3, 4, 5]) or "Nobody has voted yet.")
+    odd = [[safe(r["annotator"]), m.kind, safe(m.text)] for r in rows for m in r["remarks"]]
+    text = columns(table, head, right=[1, 2, 3, 4, 5]) or "Nobody has voted yet."
+    session.show(rows, "\n\n".join(p for p in (text, _section("Remarks", odd, [])) if p))
+
+
+def _said_counting(row: Mapping[str, Any]) -> str:
+    if row["flagged"]:
+        return emphasised("fail", "flagged: ") + safe(row["reason"])
+    return "" if row["counts"] else emphasised("fail", "flagged before: ") + "votes do not count"
 
 
 @command("labelops certificates")

@@ -15,7 +15,7 @@ from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
 from ..state import NO_VOTES, State, Workspace, last_body, load, say
 from ..state.drift import next_drift_look
-from ..state.facts import annotator_table
+from ..state.people import annotator_table, find_ties
 from ..tables import LABELS, frame_of
 
 __all__ = ["Consolidated", "consolidate", "up_to_date"]
@@ -35,6 +35,8 @@ class Consolidated:
         Annotators whose votes stopped counting just now.
     method, reason : str
         How votes were weighed, and why so.
+    tied : tuple of tuple of str
+        Annotators who were found just now to copy each other: their votes count once.
     alarm : str
         How the random stream has changed, if that was found just now; else empty.
     """
@@ -48,11 +50,16 @@ class Consolidated:
     method: str
     reason: str
     alarm: str = ""
+    tied: tuple[tuple[str, ...], ...] = ()
 
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     """Decide labels from the votes that count, or say that the evidence is not enough."""
     state = load(workspace)
+    # First: who copies whom would pass for two who agree, and speak against the others.
+    tied = _tie_annotators(state, now)
+    if tied:
+        state = load(workspace)
     flagged = _flag_annotators(state, now)
     if flagged:
         state = load(workspace)
@@ -80,6 +87,7 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         method=consensus.method,
         reason=consensus.reason,
         alarm=alarm,
+        tied=tied,
     )
 
 
@@ -107,6 +115,19 @@ def up_to_date(workspace: Workspace, now: datetime) -> State:
         consolidate(workspace, now=now)
         state = load(workspace)
     return state
+
+
+def _tie_annotators(state: State, now: datetime) -> tuple[tuple[str, ...], ...]:
+    """Make one voice of those who copy each other; their first vote on an item counts."""
+    ties = find_ties(state)
+    bodies = [{"annotators": list(tie.annotators), "reason": tie.reason} for tie in ties]
+    names = [" + ".join(tie.annotators) for tie in ties]
+    say(
+        state,
+        [("annotators_tied", name, 0, body) for name, body in zip(names, bodies, strict=True)],
+        now,
+    )
+    return tuple(tie.annotators for tie in ties)
 
 
 def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:

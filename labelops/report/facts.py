@@ -120,7 +120,10 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorRow:
-    """One annotator, judged without their own votes; NaN where nothing judges them."""
+    """One annotator, judged without their own votes; NaN where nothing judges them.
+
+    `remarks` say what is odd, in words, without taking a vote away.
+    """
 
     annotator: str
     votes: int
@@ -131,6 +134,7 @@ class AnnotatorRow:
     seconds: float = math.nan
     flagged: bool = False
     reason: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,11 +323,26 @@ def confusion_of(
     return Confusion(title, rows, columns, tuple(classes), tuple(map(tuple, counts.tolist())))
 
 
-def annotator_rows(judged: pd.DataFrame) -> tuple[AnnotatorRow, ...]:
-    """Turn the frame of `labelops.audit.judge_annotators` into rows, flagged ones first."""
-    names = [f.name for f in dataclasses.fields(AnnotatorRow)]
+def annotator_rows(
+    judged: pd.DataFrame, remarks: Mapping[str, Sequence[str]] | None = None
+) -> tuple[AnnotatorRow, ...]:
+    """Turn the frame of `labelops.audit.judge_annotators` into rows, flagged ones first.
+
+    Parameters
+    ----------
+    judged : frame
+    remarks : mapping of annotator to texts, optional
+        What else is odd about them.
+    """
+    names = [f.name for f in dataclasses.fields(AnnotatorRow) if f.name != "remarks"]
     order = judged.sort_values(["flagged", "annotator"], ascending=[False, True])
-    return tuple(AnnotatorRow(*cells) for cells in order[names].itertuples(index=False, name=None))
+    return tuple(
+        AnnotatorRow(
+            **dict(zip(names, cells, strict=True)),
+            remarks=tuple((remarks or {}).get(str(cells[0]), ())),
+        )
+        for cells in order[names].itertuples(index=False, name=None)
+    )
 
 
 def finding_rows(

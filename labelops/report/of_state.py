@@ -12,7 +12,7 @@ from ..audit import Anchoring, anchoring, finding_status, precision, recall
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
 from ..state import EVIDENCE, State
-from ..state.facts import annotator_table
+from ..state.people import annotator_table, remarks
 from .facts import (
     ClassRow,
     Confusion,
@@ -61,7 +61,10 @@ def report_facts(
         counts=counts_of(state),
         classes=_classes(state),
         confusions=_confusions(state),
-        annotators=annotator_rows(annotator_table(state)),
+        annotators=annotator_rows(
+            annotator_table(state),
+            {name: [r.text for r in said] for name, said in remarks(state).items()},
+        ),
         floor=workspace.policies.audit.annotator_floor,
         anchoring=_anchoring(state),
         findings=finding_rows(

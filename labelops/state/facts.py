@@ -1,4 +1,4 @@
-"""What is known of a label set: people's accuracy and agreement, and the gate's facts."""
+"""What is known of a label set: people's agreement, and the gate's facts."""
 
 from __future__ import annotations
 
@@ -6,57 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
-from ..audit.annotators import judge_annotators
 from ..gate.checks import Facts
 from ..ingest import forbids
 from ..kinds.choice import codes_of
-from ..tables import VOTES, frame_of
-from . import EVIDENCE, State
+from . import State
 from .needs import audit_stalled, budget_spent, work_in_flight
 from .overlap import agreement
 
-__all__ = ["agreement", "annotator_table", "gate_facts"]
-
-
-def annotator_table(state: State) -> pd.DataFrame:
-    """Return every annotator's accuracy with interval, and whether it is too low."""
-    workspace = state.workspace
-    rows = state.votes.loc[state.votes["purpose"].isin((*EVIDENCE, "gold"))]
-    asked = state.current_proposals.loc[
-        state.current_proposals["item_id"].isin(rows["item_id"])
-        & state.current_proposals["value"].notna()
-    ]
-    voices = pd.concat([rows, _as_votes(asked)], ignore_index=True)
-    return judge_annotators(
-        voices,
-        workspace.schema,
-        gold=state.gold,
-        floor=workspace.policies.audit.annotator_floor,
-    )
-
-
-def _as_votes(proposals: pd.DataFrame) -> pd.DataFrame:
-    """Write held-out proposals as votes of the model, for judging people by one more voice."""
-    return frame_of(
-        VOTES,
-        {
-            "vote_id": "proposal:" + proposals["item_id"],
-            "revision": 0,
-            "item_id": proposals["item_id"],
-            "annotator": proposals["labeler"],
-            "value": proposals["value"],
-            "status": "given",
-            "purpose": "label",
-            "round": 1,
-            "saw_proposal": False,
-            "queue": "labeler",
-            "schema_digest": proposals["schema_digest"],
-            "given_at": proposals["proposed_at"],
-        },
-        len(proposals),
-    )
+__all__ = ["agreement", "gate_facts"]
 
 
 def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> Facts:

@@ -141,6 +141,16 @@ class Rows:
         return tuple(sorted(self.latest("annotator_flagged")["subject"]))
 
     @cached_property
+    def tied(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of annotators who copy each other: each group is one voice."""
+        groups: list[set[str]] = []
+        for body in self.latest("annotators_tied")["body"]:
+            group = set(json.loads(body)["annotators"])
+            rest = [g for g in groups if not g & group]
+            groups = [*rest, group.union(*(g for g in groups if g & group))]
+        return tuple(sorted(tuple(sorted(group)) for group in groups))
+
+    @cached_property
     def gold(self) -> dict[str, str]:
         """Item id → the answer its owner knows."""
         rows = self.latest("gold")

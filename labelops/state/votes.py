@@ -30,13 +30,38 @@ class VotesView(Rows):
 
     @cached_property
     def current(self) -> pd.DataFrame:
-        """The votes that count: given, one an annotator, item and purpose, nobody flagged."""
+        """The votes that count: given, one a voice, item and purpose, nobody flagged."""
 
         def made() -> pd.DataFrame:
             rows = current_votes(self.votes, self.workspace.schema)
-            return rows.loc[~rows["annotator"].isin(self.flagged)].reset_index(drop=True)
+            rows = rows.loc[~rows["annotator"].isin(self.flagged)]
+            return self.one_voice(rows, ["item_id", "purpose"]).reset_index(drop=True)
 
-        return self.kept("current", ("items", "votes"), self.flagged, made)
+        return self.kept("current", ("items", "votes"), (self.flagged, self.tied), made)
+
+    def voice_of(self, annotators: pd.Series) -> pd.Series:
+        """Return whose voice each annotator's is: those who copy each other share one."""
+        voice = {name: group[0] for group in self.tied for name in group}
+        return annotators.map(lambda name: voice.get(name, name)) if voice else annotators
+
+    def one_voice(self, rows: pd.DataFrame, per: list[str]) -> pd.DataFrame:
+        """Keep the first vote of those who copy each other: a copy is no second opinion.
+
+        Parameters
+        ----------
+        rows : votes rows
+        per : list of str
+            Columns within which a voice is heard once.
+        """
+        if not self.tied:
+            return rows
+        # Gold is another matter: there everybody's own answer is held against the truth.
+        mine = rows["annotator"].isin([name for group in self.tied for name in group])
+        mine &= rows["purpose"] != "gold"
+        copies = rows.loc[mine].sort_values(["given_at", "vote_id"], kind="stable")
+        copies = copies.assign(voice=self.voice_of(copies["annotator"]))
+        later = copies.index[copies.duplicated([*per, "voice"])]
+        return rows.drop(index=later)
 
     @cached_property
     def evidence(self) -> pd.DataFrame:
@@ -44,6 +69,7 @@ class VotesView(Rows):
         rows = self.current.loc[self.current["purpose"].isin(EVIDENCE)]
         rows = rows.sort_values(["given_at", "vote_id"], kind="stable")
         rows = rows.drop_duplicates(["item_id", "annotator"], keep="last")
+        rows = self.one_voice(rows, ["item_id"])
         # Sums must not depend, in their last bit, on who was quicker.
         return rows.sort_values("vote_id", kind="stable")
 
@@ -64,10 +90,13 @@ class VotesView(Rows):
         it: there the `spare_votes` count too. With fewer people it waits for another.
         """
         rows = self.current.loc[self.current["purpose"] == "audit"]
-        pairs = pd.MultiIndex.from_frame(self.evidence[["item_id", "annotator"]])
-        own = pd.MultiIndex.from_frame(rows[["item_id", "annotator"]]).isin(pairs)
+        pairs = self._items_and_voices(self.evidence)
+        own = self._items_and_voices(rows).isin(pairs)
         made = rows["vote_id"].isin(self._correcting_votes)
         return pd.concat([rows.loc[~own & ~made], self.spare_votes])
+
+    def _items_and_voices(self, rows: pd.DataFrame) -> pd.MultiIndex:
+        return pd.MultiIndex.from_arrays([rows["item_id"], self.voice_of(rows["annotator"])])
 
     @property
     def _correcting_votes(self) -> set[str]:

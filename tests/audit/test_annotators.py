@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
 
 from labelops.audit.annotators import anchoring, judge_annotators
 from labelops.errors import UsageError
+from labelops.measure.eprocess import log_e_value_above
 from labelops.tables import PLAN, PROPOSALS, frame_of
 
 
@@ -35,7 +35,7 @@ def test_worked_example(votes_of: Any, ten: Any) -> None:
     row = judge_annotators(votes_of(triples), ten, gold=gold).iloc[0]
     assert (row["judged"], row["right"], row["votes"]) == (10, 9, 10)
     assert (row["low"], row["high"]) == pytest.approx((0.5550, 0.9975), abs=1e-4)
-    assert row["p_value"] == pytest.approx(binom.cdf(9, 10, 0.8))
+    assert row["log_e"] == pytest.approx(log_e_value_above(1, 10, 0.2))
     assert row["seconds"] == 3.0
     assert not row["flagged"]
 

@@ -10,7 +10,8 @@ import pytest
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate
-from labelops.state.facts import annotator_table, gate_facts
+from labelops.state.facts import gate_facts
+from labelops.state.people import annotator_table
 
 from .world import World, make_world
 

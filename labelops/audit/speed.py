@@ -1,0 +1,165 @@
+"""Speed against quality: who answers faster than one can look, and whose haste costs accuracy.
+
+Two questions with two tests. Most answers of somebody who rushes come quicker than anybody needs
+to look: an e-process, which may be read after every answer. Somebody whose haste costs accuracy
+errs more often in the quicker half of their own answers: Fisher's exact test. Hard items take
+longer and are wrong more often, which speaks against that and not for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import false_discovery_control, hypergeom
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.eprocess import log_e_value_above
+from labelops.measure.evalues import e_benjamini_hochberg
+from labelops.measure.intervals import check_share
+
+__all__ = ["Speed", "judge_speed"]
+
+_QUICK = 1.0
+_PART = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast every annotator answers, and what it costs.
+
+    Attributes
+    ----------
+    timed, quick : (A,) int
+        Answers whose time is known, and those no slower than `cut`.
+    cut : (A,) float
+        Seconds in which nobody looks: a quarter of what the others take, at least `quick`.
+    log_e : (A,) float
+        Evidence that most of the answers are that quick.
+    rushed : (A,) bool
+        Who rushes, over all annotators and looks.
+    fast_accuracy, slow_accuracy : (A,) float
+        Share of right answers in the quicker and the slower half; NaN where nothing judges them.
+    p_values : (A,) float
+        Of "the quicker half is no worse".
+    hasty : (A,) bool
+        Whose quicker half is worse, over all annotators at this look.
+    """
+
+    timed: IntArray
+    quick: IntArray
+    cut: FloatArray
+    log_e: FloatArray
+    rushed: BoolArray
+    fast_accuracy: FloatArray
+    slow_accuracy: FloatArray
+    p_values: FloatArray
+    hasty: BoolArray
+
+
+def judge_speed(
+    annotators: ArrayLike,
+    seconds: ArrayLike,
+    right: ArrayLike,
+    *,
+    n_annotators: int | None = None,
+    quick: float = _QUICK,
+    risk: float = 0.01,
+    look_risk: float | None = None,
+) -> Speed:
+    """Judge annotators by the time they take.
+
+    Parameters
+    ----------
+    annotators : (V,) array-like of int
+        Who voted, from 0.
+    seconds : (V,) array-like of float
+        How long it took; NaN where nobody knows.
+    right : (V,) array-like of float
+        1 where the vote is right, 0 where it is wrong, NaN where nothing judges it.
+    n_annotators : int, optional
+        A; the largest plus one when left out.
+    quick : float
+        Seconds in which nobody looks at an item, whatever the others take; 0 or more.
+    risk : float
+        Tolerated share of false accusations of rushing (e-BH), at all looks together, in (0, 1).
+    look_risk : float, optional
+        Tolerated share of falsely hasty annotators at this look (Benjamini–Hochberg); `risk`
+        when left out.
+
+    Raises
+    ------
+    UsageError
+        Lengths differ or a number is out of range.
+
+    Examples
+    --------
+    >>> who = np.repeat([0, 1, 2], 30)
+    >>> seconds = np.repeat([4.0, 5.0, 0.9], 30)
+    >>> judge_speed(who, seconds, np.full(90, np.nan)).rushed.tolist()
+    [False, False, True]
+    """
+    check_share("risk", risk, inside=True)
+    A = (
+        int(np.max(np.asarray(annotators), initial=-1)) + 1
+        if n_annotators is None
+        else n_annotators
+    )
+    who = check_codes(annotators, A, missing=False)
+    time, truth = (np.asarray(a, dtype=np.float64) for a in (seconds, right))
+    if not who.shape == time.shape == truth.shape:
+        raise UsageError(f"votes: {who.size} annotators, {time.size} seconds, {truth.size} right")
+    if not quick >= 0:
+        raise UsageError(f"quick is {quick}, expected 0 seconds or more")
+    known = ~np.isnan(time)
+    cut = _cuts(who[known], time[known], A, quick)
+    timed = np.bincount(who[known], minlength=A)
+    fast = np.bincount(who[known][time[known] <= cut[who[known]]], minlength=A)
+    log_e = np.asarray(log_e_value_above(fast, timed, 0.5), dtype=np.float64)
+    halves = [_halves(time[who == a], truth[who == a]) for a in range(A)]
+    fast_accuracy, slow_accuracy, p_values = np.array(halves, dtype=np.float64).reshape(A, 3).T
+    at_look = check_share("look_risk", risk if look_risk is None else look_risk, inside=True)
+    hasty = false_discovery_control(p_values) <= at_look if A else np.zeros(0, dtype=np.bool_)
+    return Speed(
+        timed,
+        fast,
+        cut,
+        log_e,
+        e_benjamini_hochberg(log_e, risk),
+        fast_accuracy,
+        slow_accuracy,
+        p_values,
+        np.asarray(hasty, dtype=np.bool_),
+    )
+
+
+def _cuts(who: IntArray, time: FloatArray, A: int, quick: float) -> FloatArray:
+    """Return a quarter of the median of the others' medians, `quick` at least."""
+    medians = np.array(
+        [np.median(time[who == a]) if (who == a).any() else np.nan for a in range(A)]
+    )
+    cut = np.full(A, quick)
+    for a in range(A):
+        others = np.delete(medians, a)
+        others = others[~np.isnan(others)]
+        if others.size:
+            cut[a] = max(quick, _PART * float(np.median(others)))
+    return cut
+
+
+def _halves(time: FloatArray, right: FloatArray) -> tuple[float, float, float]:
+    """Return the accuracy of the quicker and the slower half, and Fisher's p-value."""
+    known = ~np.isnan(time) & ~np.isnan(right)
+    time, right = time[known], right[known]
+    if time.size < 2:
+        return float("nan"), float("nan"), 1.0
+    fast = time <= np.median(time)
+    if fast.all():  # All alike: no half is the quicker one.
+        return float(right.mean()), float(right.mean()), 1.0
+    wrong = right == 0
+    p_value = hypergeom.sf(
+        int((wrong & fast).sum()) - 1, time.size, int(wrong.sum()), int(fast.sum())
+    )
+    return float(right[fast].mean()), float(right[~fast].mean()), min(float(p_value), 1.0)

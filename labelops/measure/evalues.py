@@ -1,0 +1,49 @@
+"""Many e-values at once: which of them count, whatever depends on what."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelops.measure.codes import BoolArray
+from labelops.measure.intervals import check_share
+
+__all__ = ["e_benjamini_hochberg"]
+
+
+def e_benjamini_hochberg(log_e_values: ArrayLike, risk: float) -> BoolArray:
+    """Say which hypotheses are rejected (e-BH); at most `risk` of them falsely, as expected.
+
+    Unlike with p-values this holds however the e-values depend on each other, and whenever one
+    stops to look. If no hypothesis is false and the e-values are e-processes, any is ever
+    rejected with probability at most `risk`: a rejection means that their mean is 1/risk.
+
+    Parameters
+    ----------
+    log_e_values : (A,) array-like of float
+        Logarithms; infinity is a certainty.
+    risk : float in (0, 1)
+
+    References
+    ----------
+    Wang, Ramdas 2022, https://doi.org/10.1111/rssb.12489
+
+    Examples
+    --------
+    >>> e_benjamini_hochberg(np.log([500.0, 90.0, 1.0]), 0.02).tolist()
+    [True, True, False]
+    >>> e_benjamini_hochberg(np.log([90.0, 1.0, 1.0]), 0.02).tolist()
+    [False, False, False]
+    """
+    check_share("risk", risk, inside=True)
+    values = np.asarray(log_e_values, dtype=np.float64)
+    A = values.size
+    order = np.argsort(-values, kind="stable")
+    wanted = math.log(A / risk) - np.log(np.arange(1, A + 1)) if A else values
+    enough = np.flatnonzero(values[order] >= wanted - 1e-12)
+    rejected = np.zeros(A, dtype=np.bool_)
+    if enough.size:
+        rejected[order[: int(enough[-1]) + 1]] = True
+    return rejected

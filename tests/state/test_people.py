@@ -1,0 +1,148 @@
+"""What is said of the people: who is one voice, who rushes, and what that changes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from labelops.journey import consolidate
+from labelops.schema import Schema
+from labelops.state.people import annotator_table, find_ties, remarks
+
+from .world import World, events, make_world
+
+TEN = Schema("digits", tuple("0123456789"))
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(TEN)
+
+
+def fill(world: World, items: int, seed: int = 0, **skill: float) -> np.ndarray:
+    """Let people of these accuracies label items; return the truth."""
+    rng = np.random.default_rng(seed)
+    world.items(*(f"i{n:03}" for n in range(items)))
+    truth = rng.integers(0, 10, items)
+    for n, true in enumerate(truth):
+        said = {
+            who: str(true if rng.random() < good else (true + rng.integers(1, 10)) % 10)
+            for who, good in skill.items()
+        }
+        world.vote(f"i{n:03}", **said)
+    return truth
+
+
+def copiers(world: World, items: int = 40) -> None:
+    """Let five people be right, and dan and eve give one and the same random answer."""
+    rng = np.random.default_rng(1)
+    fill(world, items, ann=0.97, ben=0.97, cid=0.97, fay=0.97, gil=0.97)
+    for n in range(items):
+        click = str(rng.integers(0, 10))
+        world.vote(f"i{n:03}", dan=click, eve=click)
+    world.flush()
+
+
+def test_copiers_become_one_voice(world: World) -> None:
+    """Two who copy each other are tied by an event with its reason, once; their copies go."""
+    copiers(world)
+    (tie,) = find_ties(world.state)
+    assert tie.annotators == ("human:dan", "human:eve")
+    found = consolidate(world.workspace, now=world.tick())
+    assert found.tied == (tie.annotators,)
+    said = json.loads(events(world, "annotators_tied")["body"].iloc[0])
+    assert said["annotators"] == ["human:dan", "human:eve"] and "both differ" in said["reason"]
+    state = world.state
+    assert state.tied == (tie.annotators,)
+    per_item = state.evidence.loc[state.evidence["annotator"].isin(tie.annotators)]
+    assert not per_item["item_id"].duplicated().any()
+    assert consolidate(world.workspace, now=world.tick()).tied == ()
+
+
+def test_copiers_do_not_turn_the_others_into_liars(world: World) -> None:
+    """Two clickers who agree do not judge the honest: only the clicker's voice is flagged."""
+    copiers(world)
+    consolidate(world.workspace, now=world.tick())
+    assert set(world.state.flagged) <= {"human:dan", "human:eve"}
+    assert "human:dan" in world.state.flagged
+
+
+def test_a_copy_is_no_second_look(world: World) -> None:
+    """Whom a labeler is tied to cannot audit the label, and two who are tied are one audit."""
+    world.items("a", "b", "c")
+    world.vote("c", dan="1", eve="1")
+    world.vote("a", ann="1")
+    world.vote("a", "audit", ben="1", cid="1")
+    world.vote("b", "audit", ben="2", ann="2")
+    assert len(world.state.audit_votes) == 4
+    world.say("annotators_tied", "x", annotators=["human:ann", "human:ben"], reason="a test")
+    kept = world.state.audit_votes
+    assert kept["annotator"].tolist() == ["human:cid", "human:ben"]
+
+
+def test_ties_that_share_somebody_are_one(world: World) -> None:
+    """Who copies two copies both: groups grow together, in any order of the events."""
+    world.say("annotators_tied", "1", annotators=["human:a", "human:b"], reason="")
+    world.say("annotators_tied", "2", annotators=["human:c", "human:d"], reason="")
+    assert len(world.state.tied) == 2
+    world.say("annotators_tied", "3", annotators=["human:b", "human:c"], reason="")
+    assert world.state.tied == (("human:a", "human:b", "human:c", "human:d"),)
+
+
+def timed(world: World, who: str, seconds: float) -> None:
+    """Give the unsent votes of somebody a duration."""
+    for row in world.unsent:
+        if row["annotator"] == f"human:{who}":
+            row["seconds"] = seconds
+
+
+def test_a_one_second_clicker_is_flagged_with_a_reason(world: World) -> None:
+    """Everything in one second and nothing that judges it: flagged; right beside gold: not."""
+    fill(world, 40, ann=1.0, bob=1.0)
+    for n in range(40):
+        world.vote(f"i{n:03}", "gold", zoe="1")
+    for n in range(40, 90):
+        world.vote(f"i{n:03}", zoe="1")
+    for who, seconds in (("ann", 5.0), ("bob", 1.0), ("zoe", 1.0)):
+        timed(world, who, seconds)
+    table = annotator_table(world.state).set_index("annotator")
+    assert table["flagged"].to_dict() == {"human:ann": False, "human:bob": False, "human:zoe": True}
+    assert "human:bob" in remarks(world.state), "quick and right: said, but not punished"
+
+
+def test_alone_and_in_one_second(world: World) -> None:
+    """A lone clicker whom nothing judges is flagged for haste, and the reason says so."""
+    fill(world, 40, zoe=0.1)
+    timed(world, "zoe", 1.0)
+    row = annotator_table(world.state).iloc[0]
+    assert row["flagged"] and row["judged"] == 0
+    assert row["reason"] == (
+        "40 of 40 answers within 1.0 seconds; nothing shows that the answers are right"
+    )
+    slow = make_world(TEN)
+    fill(slow, 40, zoe=0.1)
+    timed(slow, "zoe", 3.0)
+    assert not annotator_table(slow.state)["flagged"].any()
+
+
+def test_remarks_say_what_is_odd(world: World) -> None:
+    """Somebody who reads one class as another gets a remark with the numbers; the rest none."""
+    rng = np.random.default_rng(2)
+    truth = fill(world, 300, ann=0.98, ben=0.98, cid=0.98)
+    for n, true in enumerate(truth):
+        said = 7 if true == 1 and rng.random() < 0.6 else true
+        world.vote(f"i{n:03}", eve=str(said))
+    found = remarks(world.state)
+    assert set(found) == {"human:eve"}
+    (remark,) = found["human:eve"]
+    assert remark.kind == "confuses"
+    assert remark.text.startswith("says 7 for 1 in ") and "where others do in 0%" in remark.text
+
+
+def test_nobody_no_remarks(world: World) -> None:
+    """Without votes there is nothing to say."""
+    world.items("a")
+    assert remarks(world.state) == {} and find_ties(world.state) == []
+    assert annotator_table(world.state).empty
