@@ -17,10 +17,10 @@ from scipy import sparse
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.jit import can_compile, in_threads
+from labelops.measure.rows import row_totals
 from labelops.measure.votes import AnyInts, Votes
 
 from ._em_kernels import add_evidence, count_votes, normalise
-from .majority import row_totals
 
 __all__ = ["Shard", "SkillCounts"]
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
+from labelops.measure.rows import count_equal, first_largest, row_totals
 from labelops.measure.votes import AnyInts, Votes, check_ints, check_sizes, check_weights
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "majority_vote",
     "one_coin_posterior",
     "pair_accuracies",
-    "row_totals",
     "vote_counts",
     "vote_shares",
 ]
@@ -115,7 +115,8 @@ def majority(
             there = code >= 0
             who, right = who[there], right[there]
         seen += np.bincount(who, minlength=n_annotators)
-        same += np.bincount(who[right], minlength=n_annotators)
+        # Weights instead of a choice of votes: whole numbers, which floats hold exactly.
+        same += np.bincount(who, weights=right, minlength=n_annotators).astype(np.int64)
     accuracy = np.where(seen > 0, same / np.maximum(seen, 1), np.nan)
     return Majority(counts, labels, tied, votes, accuracy)
 
@@ -165,12 +166,13 @@ def _decide_in_numpy(
     """Do what `_decide` does."""
     votes[:] = row_totals(counts)[:, 0]
     there = votes > 0
-    labels[:] = counts.argmax(axis=1)
-    most = counts[np.arange(len(counts)), labels]
-    tied[:] = there & (np.count_nonzero(counts == most[:, None], axis=1) > 1)
+    labels[:], most = first_largest(counts)
+    np.logical_and(there, count_equal(counts, most) > 1, out=tied)
+    if there.all():
+        counts /= votes[:, None]
+        return
     np.divide(counts, votes[:, None], out=counts, where=there[:, None])
-    if not there.all():
-        labels[~there], counts[~there] = -1, 1 / counts.shape[1]
+    labels[~there], counts[~there] = -1, 1 / counts.shape[1]
 
 
 def vote_counts(
@@ -307,19 +309,6 @@ def majority_vote(counts: FloatArray) -> FloatArray:
     total = row_totals(counts)
     even = np.full_like(counts, 1 / counts.shape[1])
     return np.asarray(np.divide(counts, total, out=even, where=total > 0), dtype=np.float64)
-
-
-def row_totals(table: FloatArray) -> FloatArray:
-    """Add up rows from left to right whatever their length, as a kernel does, (N, 1).
-
-    Examples
-    --------
-    >>> row_totals(np.array([[0.25, 0.5], [1.0, 2.0]])).tolist()
-    [[0.75], [3.0]]
-    """
-    if table.shape[1] < 8:  # from 8 numpy adds in pairs
-        return np.asarray(table.sum(axis=1, keepdims=True))
-    return np.add.accumulate(table, axis=1)[:, -1:]
 
 
 def crowd_accuracy(counts: FloatArray) -> float | None:

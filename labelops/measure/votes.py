@@ -164,11 +164,17 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
                 return array, high + 1
             shifted = array - array.dtype.type(low)
             return shifted.astype(_width(high - low)), high - low + 1
-    codes, ids = pd.factorize(array, sort=True)
+    codes, ids = pd.factorize(array)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise UsageError(f"ids: row {row} is {shown(array[row])}; every vote needs an id")
-    return codes, len(ids)
+    try:
+        order = np.argsort(ids, kind="stable")
+    except TypeError:  # Of several types; pandas puts numbers before strings.
+        return pd.factorize(array, sort=True)[0], len(ids)
+    rank = np.empty(len(ids), dtype=codes.dtype)
+    rank[order] = np.arange(len(ids))
+    return rank[codes], len(ids)
 
 
 def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:

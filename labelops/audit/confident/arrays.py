@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelops.measure.rows import first_largest
+
 __all__ = ["compare", "gather", "survey", "top_margins"]
 
-_FEW = 48  # With fewer columns numpy is faster column by column.
 _TILE = 1 << 20  # Margins held at once.
 
 
@@ -64,7 +65,7 @@ def survey(
     own = np.where(labeled, held, -1)
     others = bits.copy()
     others.reshape(-1)[place] = np.where(labeled, -1, held)
-    at, best = _first_largest(others)
+    at, best = first_largest(others)
     top = np.maximum(own, best)
     doubt[:] = (top > most) | ~(np.abs(_row_sums(probs) - 1) <= slack)
     if bits.min() < 0:
@@ -89,7 +90,7 @@ def _confident(
     some = np.flatnonzero(reached.any(axis=1))  # Few: looking for them costs less than masking all.
     if some.size:
         reached = reached[some]
-        found[some], _ = _first_largest(np.where(reached, bits[some], -1))
+        found[some], _ = first_largest(np.where(reached, bits[some], -1))
         if whole_row:
             several = np.count_nonzero(reached, axis=1) > 1
             found[some[several]] = chosen[some[several]]
@@ -100,20 +101,6 @@ def _row_sums(probs: NDArray[Any]) -> NDArray[Any]:
     # Several times faster than `sum`, whose care with rounding is of no use here.
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.einsum("ij->i", probs))
-
-
-def _first_largest(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give each row's largest number and the first column that holds it."""
-    if table.shape[1] >= _FEW:
-        at = table.argmax(axis=1)
-        return at, table[np.arange(len(table)), at]
-    columns = np.ascontiguousarray(table.T)
-    best = columns.max(axis=0)
-    at = np.zeros(len(table), dtype=np.intp)
-    for k in range(len(columns) - 1, 0, -1):
-        np.copyto(at, k, where=columns[k] == best)
-    np.copyto(at, 0, where=columns[0] == best)
-    return at, best
 
 
 def compare(
