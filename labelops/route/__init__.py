@@ -15,10 +15,13 @@ from .needs import (
     review_needs,
     sample_needs,
 )
-from .plan import RoutePolicy, in_flight, make_plan
+from .plan import RoutePolicy, in_flight, make_plan, money_bound
+from .value import Voters, Worth, prevented_errors, vote_worth
 
 __all__ = [
     "RoutePolicy",
+    "Voters",
+    "Worth",
     "adjudication_needs",
     "doubt_needs",
     "gold_needs",
@@ -26,7 +29,10 @@ __all__ = [
     "label_needs",
     "looks_again",
     "make_plan",
+    "money_bound",
     "overlap_needs",
+    "prevented_errors",
     "review_needs",
     "sample_needs",
+    "vote_worth",
 ]

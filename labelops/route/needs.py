@@ -13,8 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..measure.samples import RandomSample, expect_sample
+from .value import Worth
 
 __all__ = [
+    "CROWD",
+    "EXPERT",
     "NEED_COLUMNS",
     "adjudication_needs",
     "doubt_needs",
@@ -26,8 +29,11 @@ __all__ = [
     "sample_needs",
 ]
 
-NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority")
-"""Columns of a needs frame: `wanted` votes in all; larger `priority` is earlier."""
+NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by")
+"""Columns of a needs frame: `wanted` votes in all; larger `priority` is earlier; `by` whom:
+`CROWD`, `EXPERT`, or empty for anybody."""
+
+CROWD, EXPERT = "crowd", "expert"
 
 # The order in which a budget is spent: the samples that guarantees rest on come first.
 _BASE = {"calibrate": 4.0, "audit": 4.0, "gold": 3.0, "review": 2.0, "label": 1.0}
@@ -46,6 +52,7 @@ def _needs(
     frame["wanted"] = np.asarray(wanted, dtype=np.int64)
     frame["reason"] = reason
     frame["priority"] = _BASE[purpose] + np.clip(np.asarray(value, dtype=np.float64), 0.0, 0.999)
+    frame["by"] = ""
     return frame
 
 
@@ -109,31 +116,36 @@ def adjudication_needs(
     return _needs(ids, purpose, wanted, "a blind vote disagreed; others decide", 0.999)
 
 
-def label_needs(
-    item_ids: npt.ArrayLike, votes: npt.ArrayLike, uncertainty: npt.ArrayLike
-) -> pd.DataFrame:
-    """Ask for a label where there is none: one vote first, two more while it does not suffice.
-
-    A vote that the model contradicts is settled by a majority of three. Both further people
-    are asked at once: one vote more now and then, and no round of waiting for the last few.
+def label_needs(item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth) -> pd.DataFrame:
+    """Ask for a label where there is none: whom and how many, by what their votes are worth.
 
     Parameters
     ----------
     item_ids : (N,) item ids without a decided label
     votes : (N,) int array
         Votes given for the purpose `label`, those of excluded annotators too.
-    uncertainty : (N,) float array in [0, 1]
-        How little the model knows, 1 where it was not asked; the value of a human look.
+    worth : Worth
+        Of a vote on each of them.
 
     Examples
     --------
-    >>> label_needs(["a", "b"], [0, 1], [0.2, 0.9])["wanted"].tolist()
-    [1, 3]
+    >>> from labelops.route.value import Voters, vote_worth
+    >>> worth = vote_worth([[0.5, 0.5], [0.96, 0.04]], [Voters("crowd", 0.9)], [[5], [5]])
+    >>> label_needs(["a", "b"], [1, 1], worth)[["wanted", "by"]].values.tolist()
+    [[2, 'crowd'], [3, 'crowd']]
     """
-    counts = np.asarray(votes, dtype=np.int64)
-    begun = "the votes so far are not enough evidence"
-    reasons = np.where(counts > 0, begun, "no label yet, by uncertainty")
-    return _needs(item_ids, "label", _next_odd(counts), reasons, uncertainty)
+    asked = worth.votes > 0
+    ids = np.asarray(item_ids, dtype=object)[asked]
+    counts = np.asarray(votes, dtype=np.int64)[asked]
+    prevents, more = worth.prevents[asked], worth.votes[asked]
+    reasons = [
+        f"{'no label yet' if not n else 'not enough evidence yet'}; "
+        f"{m} more {'vote prevents' if m == 1 else 'votes prevent'} {p:.2f} wrong labels"
+        for n, m, p in zip(counts, more, prevents, strict=True)
+    ]
+    return _needs(ids, "label", counts + more, reasons, worth.per_cost[asked]).assign(
+        by=worth.action[asked]
+    )
 
 
 def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

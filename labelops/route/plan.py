@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json
-from ..errors import SettingsError
+from ..errors import SettingsError, shown
 from ..tables import PLAN, empty, frame_of
-from .needs import NEED_COLUMNS
+from .needs import CROWD, EXPERT, NEED_COLUMNS
 
-__all__ = ["RoutePolicy", "in_flight", "make_plan"]
+__all__ = ["RoutePolicy", "in_flight", "make_plan", "money_bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ class RoutePolicy:
         Whether the rest is shown with a pre-label at all; only an item's first label vote ever is.
     review_share : float in [0, 1]
         Most items sent back to people as suspicious, as a share of the label set.
+    experts : tuple of str
+        Annotators whose votes cost `expert_cost`, as they are named in votes (`human:…`). They are
+        asked for a label where their vote is worth that, or nobody else is left.
+    vote_cost, expert_cost : float
+        What a vote costs, in any unit of money: of people, and of experts.
+    budget : float
+        Most money spent on votes ever; 0 is no bound.
 
     Raises
     ------
@@ -62,6 +70,10 @@ class RoutePolicy:
     blind_share: float = 0.2
     show_proposals: bool = True
     review_share: float = 0.05
+    experts: tuple[str, ...] = ()
+    vote_cost: float = 1.0
+    expert_cost: float = 5.0
+    budget: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("overlap_share", "blind_share", "review_share"):
@@ -70,9 +82,23 @@ class RoutePolicy:
         for name in ("seed", "training", "votes_per_round", "max_votes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("calibration", "votes_total"):
-            if getattr(self, name) < 0:
+        for name in ("calibration", "votes_total", "budget"):
+            if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("vote_cost", "expert_cost"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected more than 0")
+        for who in self.experts:
+            if not who.startswith("human:"):
+                raise SettingsError(
+                    f"route.experts names {shown(who)}, expected a name like human:ann"
+                )
+
+    def price(self, excluded: Iterable[str]) -> float:
+        """Return what a seat costs at most, whoever may take it does."""
+        if set(self.experts) <= set(excluded):
+            return self.vote_cost
+        return max(self.vote_cost, self.expert_cost)
 
 
 def in_flight(
@@ -148,10 +174,11 @@ def make_plan(
     asked = _asked(wanted, open_rows, votes)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - asked, first=asked == 0)
     wanted = wanted.loc[wanted["ask"] > 0]
-    rows = wanted.loc[_within_budget(wanted["ask"].to_numpy(), open_rows, plan, policy)]
+    wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts))
+    rows = wanted.loc[_within_budget(wanted, open_rows, plan, votes, policy)]
     if rows.empty:
         return empty(PLAN)
-    return _plan_rows(rows, votes, proposals, draws, policy, round_number, schema_digest, now)
+    return _plan_rows(rows, proposals, draws, policy, round_number, schema_digest, now)
 
 
 def _asked(
@@ -168,34 +195,70 @@ def _asked(
 
 
 def _within_budget(
-    ask: npt.NDArray[np.int64], open_rows: pd.DataFrame, plan: pd.DataFrame, policy: RoutePolicy
+    wanted: pd.DataFrame,
+    open_rows: pd.DataFrame,
+    plan: pd.DataFrame,
+    votes: pd.DataFrame,
+    policy: RoutePolicy,
 ) -> npt.NDArray[np.bool_]:
+    ask = wanted["ask"].to_numpy(dtype=np.int64)
     budget = policy.votes_per_round - int(open_rows["open"].sum())
     if policy.votes_total:
         budget = min(budget, policy.votes_total - int(plan["annotators"].sum()))
     fits: npt.NDArray[np.bool_] = np.cumsum(ask) <= budget
+    if policy.budget:
+        prices = np.array([policy.price(barred) for barred in wanted["barred"]])
+        left = policy.budget - money_bound(open_rows, votes, policy)
+        fits &= np.cumsum(ask * prices) <= left + 1e-9
     return fits
 
 
+def money_bound(open_rows: pd.DataFrame, votes: pd.DataFrame, policy: RoutePolicy) -> float:
+    """Return what the votes given cost, and those asked for will cost at most.
+
+    Parameters
+    ----------
+    open_rows : PLAN rows with `open`
+        From `in_flight`.
+    votes : VOTES rows
+        Newest revisions; those skipped or deleted cost nothing.
+    policy : RoutePolicy
+    """
+    given = votes.loc[votes["status"] == "given", "annotator"]
+    dear = int(given.isin(policy.experts).sum())
+    paid = policy.vote_cost * (len(given) - dear) + policy.expert_cost * dear
+    prices = [policy.price(json.loads(barred)) for barred in open_rows["exclude"]]
+    return float(paid + np.dot(prices, open_rows["open"]))
+
+
 def _excluded(
-    ids: npt.NDArray[np.object_], purposes: npt.NDArray[np.object_], votes: pd.DataFrame
-) -> list[str]:
-    """Name who has looked at each item before; gold votes decide nothing and exclude from gold."""
+    rows: pd.DataFrame, votes: pd.DataFrame, experts: Sequence[str]
+) -> npt.NDArray[np.object_]:
+    """Name who may not look: whoever has looked before, and who is not of the kind asked for.
+
+    Gold votes decide nothing, and exclude from gold only.
+    """
     seen = votes.loc[votes["status"] != "deleted"]
     is_gold = seen["purpose"] == "gold"
     by_item = {
-        gold: rows.groupby("item_id")["annotator"].agg(set).to_dict()
-        for gold, rows in ((True, seen.loc[is_gold]), (False, seen.loc[~is_gold]))
+        gold: part.groupby("item_id")["annotator"].agg(set).to_dict()
+        for gold, part in ((True, seen.loc[is_gold]), (False, seen.loc[~is_gold]))
     }
-    return [
-        canonical_json(sorted(by_item[purpose == "gold"].get(item, ())))
-        for item, purpose in zip(ids, purposes, strict=True)
-    ]
+    others = {
+        "": set(),
+        CROWD: set(experts),
+        EXPERT: set(votes["annotator"].unique()) - set(experts),
+    }
+    found = np.empty(len(rows), dtype=object)
+    for n, (item, purpose, by) in enumerate(
+        zip(rows["item_id"], rows["purpose"], rows["by"], strict=True)
+    ):
+        found[n] = sorted(by_item[purpose == "gold"].get(item, set()) | others[by])
+    return found
 
 
 def _plan_rows(
     rows: pd.DataFrame,
-    votes: pd.DataFrame,
     proposals: pd.DataFrame,
     draws: Mapping[str, float],
     policy: RoutePolicy,
@@ -213,7 +276,6 @@ def _plan_rows(
     shown_by = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
     shown &= shown_by["value"].notna().to_numpy()
     blank = np.full(len(ids), None, dtype=object)
-    exclude = _excluded(ids, purposes, votes)
     return frame_of(
         PLAN,
         {
@@ -226,7 +288,7 @@ def _plan_rows(
             "show_proposal": shown,
             "labeler_version": np.where(shown, shown_by["labeler_version"].to_numpy(), blank),
             "value": np.where(shown, shown_by["value"].to_numpy(), blank),
-            "exclude": exclude,
+            "exclude": [canonical_json(barred) for barred in rows["barred"]],
             "schema_digest": schema_digest,
             "planned_at": now,
         },

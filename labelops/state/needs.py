@@ -18,8 +18,10 @@ from ..route.needs import (
     review_needs,
     sample_needs,
 )
+from ..route.plan import money_bound
 from . import State
 from .overlap import overlap_sample
+from .value import label_worth
 
 __all__ = ["all_needs", "audit_stalled", "budget_spent", "label_doubt", "work_in_flight"]
 
@@ -108,13 +110,16 @@ def label_doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def _label_needs(state: State) -> list[pd.DataFrame]:
-    """Ask for labels: first enough to train on, then for whatever acceptance does not cover."""
+    """Ask for labels: first enough to train on, then for whatever acceptance does not cover.
+
+    Asking stops where the calibrated posterior suffices, or the item has its most votes.
+    """
     ids = state.undecided
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~np.isin(ids, state.calibration_sample.ids)]
     ids = ids[_now(state, ids)]
-    return [label_needs(ids, state.given(ids, "label"), _uncertainty(state, ids))]
+    return [label_needs(ids, state.given(ids, "label"), label_worth(state, ids))]
 
 
 def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
@@ -149,11 +154,16 @@ def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.f
 
 def budget_spent(state: State) -> str:
     """Say that no more votes may be asked for, once all that were asked for came; else empty."""
-    total = state.workspace.policies.route.votes_total
-    left = total - int(state.plan["annotators"].sum())
-    if not total or left >= _LEAST_BUDGET or len(state.open_seats):
+    if len(state.open_seats):
         return ""
-    return f"the vote budget is spent: route.votes_total = {total}"
+    policy = state.workspace.policies.route
+    total, left = policy.votes_total, policy.votes_total - int(state.plan["annotators"].sum())
+    if total and left < _LEAST_BUDGET:
+        return f"the vote budget is spent: route.votes_total = {total}"
+    paid = money_bound(state.open_seats, state.votes, policy)
+    if policy.budget and policy.budget - paid < _LEAST_BUDGET * policy.price(()):
+        return f"the budget is spent: {paid:g} of route.budget = {policy.budget:g}"
+    return ""
 
 
 def audit_stalled(state: State) -> str:
@@ -162,10 +172,10 @@ def audit_stalled(state: State) -> str:
         return ""
     waiting = state.audit.planned.ids[state.audit.unseen | state.audit.pending]
     looked = state.lookers.reindex(waiting, fill_value=0).to_numpy()
-    stuck = int((looked >= len(state.people)).sum())
-    if not stuck or not state.people:
+    stuck = int((looked >= len(state.team)).sum())
+    if not stuck or not state.team:
         return budget_spent(state)
-    return f"{stuck} of them wait for another person: all {len(state.people)} have looked"
+    return f"{stuck} of them wait for another person: all {len(state.team)} have looked"
 
 
 def work_in_flight(state: State) -> str:

@@ -129,13 +129,19 @@ class VotesView(Rows):
         return tuple(sorted(found))
 
     @cached_property
+    def team(self) -> tuple[str, ...]:
+        """Everybody who can be asked: people, and the experts named in the settings."""
+        experts = set(self.workspace.policies.route.experts) - set(self.flagged)
+        return tuple(sorted({*self.people, *experts}))
+
+    @cached_property
     def seen_by_all(self) -> npt.NDArray[np.object_]:
         """Items that everybody, three people at least, has looked at: nobody is left to ask.
 
         With fewer people an item waits for another one to join.
         """
         looked = self.lookers
-        enough = looked >= max(len(self.people), 3)
+        enough = looked >= max(len(self.team), 3)
         found: npt.NDArray[np.object_] = looked.index[enough].to_numpy(dtype=object)
         return found
 
@@ -145,7 +151,7 @@ class VotesView(Rows):
         rows = self.votes.loc[
             (self.votes["status"] != "deleted") & (self.votes["purpose"] != "gold")
         ]
-        rows = rows.loc[rows["annotator"].isin(self.people)]
+        rows = rows.loc[rows["annotator"].isin(self.team)]
         return rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
 
     @cached_property

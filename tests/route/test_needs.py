@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from labelops.measure.samples import draw_sample
 from labelops.route import (
+    Voters,
+    Worth,
     adjudication_needs,
     gold_needs,
     label_needs,
     review_needs,
     sample_needs,
+    vote_worth,
 )
-from labelops.route.needs import NEED_COLUMNS
+from labelops.route.needs import CROWD, NEED_COLUMNS
 
 IDS = [f"i{i}" for i in range(40)]
+
+
+def _label(ids: Sequence[str], given: Sequence[int], value: npt.ArrayLike) -> pd.DataFrame:
+    """Ask for labels as if a vote were worth `value`: up to the next odd number of votes."""
+    counts, worth = np.asarray(given, dtype=np.int64), np.asarray(value, dtype=np.float64)
+    action = np.full(len(counts), CROWD, dtype=object)
+    return label_needs(ids, counts, Worth(action, 1 + counts % 2, worth, worth))
 
 
 def test_sample_needs() -> None:
@@ -27,16 +43,18 @@ def test_sample_needs() -> None:
 
 
 def test_label_needs() -> None:
-    """Nobody yet: one; asked and not settled: up to the next odd number; surest last."""
-    needs = label_needs(IDS[:4], [0, 0, 1, 3], [0.1, 0.2, 0.9, 1.0])
+    """So many more as the worth says, by what each is worth; whoever is left alone is not asked."""
+    needs = _label(IDS[:4], [0, 0, 1, 3], [0.1, 0.2, 0.9, 1.0])
     assert needs["wanted"].tolist() == [1, 1, 3, 5]
-    assert needs["reason"].tolist() == [
-        "no label yet, by uncertainty",
-        "no label yet, by uncertainty",
-        "the votes so far are not enough evidence",
-        "the votes so far are not enough evidence",
+    assert needs["reason"].tolist()[1:3] == [
+        "no label yet; 1 more vote prevents 0.20 wrong labels",
+        "not enough evidence yet; 2 more votes prevent 0.90 wrong labels",
     ]
     assert needs["priority"].rank().tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert set(needs["by"]) == {CROWD}
+    kinds = [Voters("crowd", 0.8)]
+    worth = vote_worth([[0.5, 0.5]] * 3, kinds, [[0], [1], [1]], sure=[False, True, False])
+    assert label_needs(IDS[:3], [0, 0, 0], worth)["item_id"].tolist() == ["i2"]
 
 
 def test_adjudication_review_and_gold() -> None:
@@ -50,7 +68,7 @@ def test_adjudication_review_and_gold() -> None:
 
 def test_guarantees_are_paid_first() -> None:
     """No uncertainty, however large, outranks a random sample, gold, or a review."""
-    label = label_needs(["a"], [0], [1.0])["priority"].iloc[0]
+    label = _label(["a"], [0], [1.0])["priority"].iloc[0]
     review = review_needs(["a"], [0.999], [0])["priority"].iloc[0]
     most = review_needs(["a"], [0.0], [0])["priority"].iloc[0]
     gold = gold_needs(["a"], 1)["priority"].iloc[0]
@@ -63,7 +81,7 @@ def test_no_items() -> None:
     """Nothing to ask is an empty frame with its columns."""
     for needs in (
         sample_needs(draw_sample(b"k", "audit/1", []), [], [], "audit"),
-        label_needs([], [], []),
+        _label([], [], []),
         review_needs([], [], []),
         adjudication_needs([], [], [], "audit"),
     ):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -16,12 +17,15 @@ from labelops.errors import SettingsError
 from labelops.measure.samples import RandomSample, draw_sample
 from labelops.route import (
     RoutePolicy,
+    Worth,
     in_flight,
     label_needs,
     make_plan,
+    money_bound,
     overlap_needs,
     sample_needs,
 )
+from labelops.route.needs import CROWD, EXPERT
 from labelops.tables import PLAN, PROPOSALS, VOTES, check, empty, frame_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,12 +101,17 @@ def _plan(
     )
 
 
+def _asked(ids: Sequence[str], given: Sequence[int], value: npt.ArrayLike) -> pd.DataFrame:
+    """Ask for labels as if a vote were worth `value`: up to the next odd number of votes."""
+    counts, worth = np.asarray(given, dtype=np.int64), np.asarray(value, dtype=np.float64)
+    action = np.full(len(counts), CROWD, dtype=object)
+    return label_needs(ids, counts, Worth(action, 1 + counts % 2, worth, worth))
+
+
 def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
-    return (
-        label_needs(IDS[:n], [given_votes] * n, np.linspace(0, 1, n))
-        if not twice
-        else overlap_needs(_drawn(*IDS[:n]), [True] * n, "label")
-    )
+    if twice:
+        return overlap_needs(_drawn(*IDS[:n]), [True] * n, "label")
+    return _asked(IDS[:n], [given_votes] * n, np.linspace(0, 1, n))
 
 
 WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=10)
@@ -113,7 +122,7 @@ WANTED = st.lists(st.tuples(st.sampled_from(IDS), st.integers(1, 4)), max_size=1
 @given(WANTED, st.integers(1, 12), st.integers(0, 12))
 def test_budget_and_idempotence(wanted: list[tuple[str, int]], each: int, total: int) -> None:
     """Never more votes than either budget, and the same state asks for nothing more."""
-    needs = label_needs([i for i, _ in wanted], [w - 1 for _, w in wanted], [0.5] * len(wanted))
+    needs = _asked([i for i, _ in wanted], [w - 1 for _, w in wanted], [0.5] * len(wanted))
     policy = RoutePolicy(votes_per_round=each, votes_total=total)
     rows = _plan([needs], policy=policy)
     asked = int(rows["annotators"].sum())
@@ -144,7 +153,7 @@ def test_worked_example() -> None:
     plan = _plan([overlap_needs(_drawn("i0"), [True], "label")])
     assert plan["annotators"].tolist() == [2]
     votes = _votes([("i0", "human:a", "label", "given", 1)])
-    rows = _plan([label_needs(["i0"], [2], [0.5])], plan, votes, round_number=2)
+    rows = _plan([_asked(["i0"], [2], [0.5])], plan, votes, round_number=2)
     assert rows[["item_id", "round", "annotators"]].values.tolist() == [["i0", 2, 1]]
     assert json.loads(rows["exclude"].iloc[0]) == ["human:a"]
 
@@ -176,7 +185,7 @@ def test_who_skipped_is_not_asked_again() -> None:
             ("i0", "human:c", "label", "deleted", 1),
         ]
     )
-    rows = _plan([label_needs(["i0"], [1], [0.5])], votes=votes)
+    rows = _plan([_asked(["i0"], [1], [0.5])], votes=votes)
     assert json.loads(rows["exclude"].iloc[0]) == ["human:a", "human:b"]
 
 
@@ -194,7 +203,7 @@ def test_what_is_shown() -> None:
 def test_only_the_first_vote_is_shown_a_proposal() -> None:
     """Whoever settles a doubt looks blind: two more votes on i0, the first one on i1."""
     votes = _votes([("i0", "human:a", "label", "given", 1)])
-    needs = [label_needs(["i0", "i1"], [1, 0], [0.5, 0.5])]
+    needs = [_asked(["i0", "i1"], [1, 0], [0.5, 0.5])]
     policy = RoutePolicy(blind_share=0.0)
     rows = _plan(needs, votes=votes, proposals=_proposals(IDS), policy=policy)
     assert rows.set_index("item_id")["show_proposal"].to_dict() == {"i0": False, "i1": True}
@@ -230,3 +239,50 @@ def test_bad_policy(name: str, bad: float) -> None:
     """A number out of range is named with its section."""
     with pytest.raises(SettingsError, match=f"route.{name}"):
         RoutePolicy(**{name: bad})  # type: ignore[arg-type]
+
+
+EVE = "human:eve"
+
+
+def _priced(**more: float) -> RoutePolicy:
+    return RoutePolicy(experts=(EVE,), expert_cost=5.0, **more)  # type: ignore[arg-type]
+
+
+def test_an_expert_is_asked_alone_and_people_without_them() -> None:
+    """A seat for an expert excludes everybody known but experts; one for people, the experts."""
+    votes = _votes([("i5", who, "label", "given", 1) for who in ("human:ann", EVE)])
+    needs = [_asked(IDS[:1], [0], [0.5]), _asked(IDS[1:2], [0], [0.4]).assign(by=EXPERT)]
+    needs.append(sample_needs(_drawn("i2"), [0], [True], "calibrate"))
+    rows = _plan(needs, votes=votes, policy=_priced()).set_index("item_id")["exclude"]
+    assert rows.to_dict() == {"i0": f'["{EVE}"]', "i1": '["human:ann"]', "i2": "[]"}
+
+
+def test_the_price_of_a_seat_is_the_dearest_who_may_take_it() -> None:
+    """Of 12: one random look that an expert may take at 5, five votes of people at 1, no more."""
+    needs = [_asked(IDS, [0] * 12, [0.5] * 12), sample_needs(_drawn("i2"), [0], [True], "audit")]
+    rows = _plan(needs, policy=_priced(budget=10.0))
+    assert rows["purpose"].tolist() == ["audit", *["label"] * 5]
+    free = _plan(needs, policy=RoutePolicy(budget=10.0))
+    assert len(free) == 10, "without experts every vote costs 1"
+
+
+def test_money_is_never_overspent() -> None:
+    """Round after round, whoever takes the seats, what is given and asked for is paid for."""
+    rng, policy = np.random.default_rng(3), _priced(budget=40.0, votes_per_round=9)
+    plan, votes = NO_PLAN, NO_VOTES
+    taken: list[tuple[str, str, str, str, int]] = []
+    for number in range(1, 12):
+        kinds = rng.choice([CROWD, EXPERT, ""], 12)
+        needs = _label(12, number - 1).assign(by=kinds)
+        new = _plan([needs], plan, votes, policy=policy, round_number=number)
+        plan = pd.concat([plan, new], ignore_index=True)
+        for row in plan.itertuples():
+            here = {w for i, w, _, _, r in taken if (i, r) == (row.item_id, row.round)}
+            barred = {*json.loads(row.exclude), *here}
+            open_to = [w for w in (EVE, *(f"human:{k}" for k in range(6))) if w not in barred]
+            more = int(rng.integers(0, row.annotators - len(here) + 1))
+            who = rng.permutation(open_to)[:more]
+            taken += [(row.item_id, str(w), "label", "given", int(row.round)) for w in who]
+        votes = _votes(taken)
+        assert money_bound(in_flight(plan, votes), votes, policy) <= 40.0
+    assert money_bound(in_flight(plan, votes), votes, policy) > 30.0, "and it is spent"
