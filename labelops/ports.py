@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .errors import SettingsError
 from .schema import Schema
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "Compacting",
     "Detected",
     "Detector",
+    "Estimate",
     "Hands",
     "Labeler",
+    "Metered",
     "NeighbourSearch",
     "Objects",
     "Offer",
@@ -35,6 +38,7 @@ __all__ = [
     "Sent",
     "Source",
     "Tables",
+    "Usage",
 ]
 
 
@@ -113,6 +117,98 @@ class Labeler(Protocol):
         EndError
             If the labeler is away, slow, or answers something else than asked.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a labeler's answers cost, all runs together.
+
+    Parameters
+    ----------
+    subject : str
+        What they are the answers to: a digest of model, prompt and parameters.
+    model : str
+        Its name.
+    answers : int
+        Answers paid for; each question is paid for once.
+    input_tokens, output_tokens : int
+        Tokens asked and answered.
+    estimated : int
+        Answers whose tokens the server did not say; they are counted by estimate.
+    cost : float or None
+        At the prices in the settings; None without prices.
+    """
+
+    subject: str
+    model: str
+    answers: int
+    input_tokens: int
+    output_tokens: int
+    estimated: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking about items will cost, rather too much than too little.
+
+    Parameters
+    ----------
+    items, answered : int
+        Items, and those whose answers are there already and cost nothing.
+    input_tokens, output_tokens : int
+        Tokens of the rest.
+    cost : float or None
+        At the prices in the settings; None without prices.
+    spent : float or None
+        What was spent before on the same model and prompt.
+    most : float
+        Most that may be spent in all; 0 is no bound.
+    """
+
+    items: int
+    answered: int
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+    spent: float | None
+    most: float
+
+    def refuse_beyond(self) -> None:
+        """Return if it may be spent.
+
+        Raises
+        ------
+        SettingsError
+            If it would go beyond the bound.
+
+        Examples
+        --------
+        >>> Estimate(100, 0, 9_000, 900, 2.5, 0.0, 1.0).refuse_beyond()
+        Traceback (most recent call last):
+        labelops.errors.SettingsError: 100 more answers cost about 2.50, 0.00 are spent, and \
+chat.max_cost is 1.00; raise it, or label fewer items
+        """
+        total = (self.cost or 0.0) + (self.spent or 0.0)
+        if self.most and self.items > self.answered and total > self.most:
+            raise SettingsError(
+                f"{self.items - self.answered} more answers cost about {self.cost or 0.0:.2f}, "
+                f"{self.spent or 0.0:.2f} are spent, and chat.max_cost is {self.most:.2f}; raise "
+                "it, or label fewer items"
+            )
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A labeler whose answers cost something each."""
+
+    def estimate(self, items: pd.DataFrame, schema: Schema) -> Estimate:
+        """Say what asking about items will cost; asks nobody."""
+        ...
+
+    def usage(self, schema: Schema) -> Usage:
+        """Say what all answers so far have cost, in this process and in earlier ones."""
         ...
 
 

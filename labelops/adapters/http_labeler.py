@@ -14,11 +14,9 @@ hold, and how probabilities for every class are given, is in `ml_backend_answers
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
 import httpx
@@ -37,6 +35,7 @@ from ..errors import (
 )
 from ..kinds.choice import canonical
 from ..schema import MEDIA, Schema
+from ._address import checked_host, is_loopback
 from .ml_backend_answers import Answer, results_of, versions_of
 
 __all__ = ["HttpLabeler"]
@@ -102,7 +101,7 @@ and changed on the way; use https, or set insecure = true
         load: Callable[[str], bytes] | None = None,
         max_bytes: int = 16 * 2**20,
     ) -> None:
-        self._host = _checked_host(url, insecure)
+        self._host = checked_host(url, insecure=insecure)
         if media not in MEDIA or (media == "image" and load is None):
             raise SettingsError("media is 'text', or 'image' together with `load`")
         if not timeout > 0 or batch < 1 or max_bytes < 1:
@@ -121,7 +120,7 @@ and changed on the way; use https, or set insecure = true
             auth=auth,
             timeout=timeout,
             follow_redirects=False,
-            trust_env=not _is_loopback(self._host),
+            trust_env=not is_loopback(self._host),
             headers={"Accept-Encoding": "identity"}
             | ({"Authorization": f"Bearer {token}"} if token else {}),
         )
@@ -322,30 +321,3 @@ and changed on the way; use https, or set insecure = true
     def _says(self, items: int, problem: str, remedy: str) -> str:
         about = f", asked about {items} items" if items else ""
         return f"labeler {self.name!r} at {self._host}{about}: {problem}; {remedy}"
-
-
-def _checked_host(url: str, insecure: bool) -> str:
-    try:
-        httpx.URL(url)
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except (ValueError, httpx.InvalidURL) as error:
-        raise SettingsError(f"labeler url {shown(url)}: {error}") from None
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        raise SettingsError(f"labeler url {shown(url)}: expected https://host[:port][/path]")
-    if parts.username is not None or parts.password is not None:
-        raise SettingsError("labeler url: leave user and password out of it; they go into `auth`")
-    if parts.scheme == "http" and not insecure and not _is_loopback(host):
-        raise SettingsError(
-            f"labeler url: plain http to {shown(host)} could be read and changed on the way; "
-            "use https, or set insecure = true"
-        )
-    return host if port is None else f"{host}:{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

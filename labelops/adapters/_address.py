@@ -1,0 +1,65 @@
+"""Where a labeler's server is: https, or http on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import httpx
+
+from ..errors import SettingsError, shown
+
+__all__ = ["checked_host", "is_loopback"]
+
+
+def checked_host(url: str, *, insecure: bool = False) -> str:
+    """Return the host, with its port where one is named.
+
+    Parameters
+    ----------
+    url : str
+        https, or http on this machine; anything else needs `insecure`.
+    insecure : bool
+        Allow http to another machine.
+
+    Raises
+    ------
+    SettingsError
+        If the URL is not one of these, or holds a user or password.
+
+    Examples
+    --------
+    >>> checked_host("http://127.0.0.1:8080/v1")
+    '127.0.0.1:8080'
+    """
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except (ValueError, httpx.InvalidURL) as error:
+        raise SettingsError(f"labeler url {shown(url)}: {error}") from None
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        raise SettingsError(f"labeler url {shown(url)}: expected https://host[:port][/path]")
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError("labeler url: leave user and password out of it; they go into `auth`")
+    if parts.scheme == "http" and not insecure and not is_loopback(host):
+        raise SettingsError(
+            f"labeler url: plain http to {shown(host)} could be read and changed on the way; "
+            "use https, or set insecure = true"
+        )
+    return host if port is None else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, with or without port, is this machine.
+
+    Examples
+    --------
+    >>> is_loopback("localhost"), is_loopback("models.example.org:443")
+    (True, False)
+    """
+    name = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

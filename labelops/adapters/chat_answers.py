@@ -1,0 +1,249 @@
+"""What a chat completion says: a class or nothing, what each class is worth, what it cost.
+
+An answer is read strictly: exactly one choice, and in it exactly one class. Whatever else a
+model says (another word, two labels, a refusal, half an answer) is an abstention, never the
+nearest class. Probabilities come from the tokens the model could have said instead; where
+they are not all there, they are absent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import EndProtocolError, shown
+from ..schema import Schema
+
+__all__ = ["Said", "class_shares", "read_answer", "tokens_of"]
+
+_LEAST = 0.5
+"""Share of the model's belief that must be about classes; with less it was asked something else."""
+
+_SLACK = 1e-2
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one answer says.
+
+    Parameters
+    ----------
+    choice : str or None
+        The class; None: it abstained, or said something else.
+    probs : (K,) array or None
+        In the schema's class order, summing to 1; None: not given, or not whole.
+    model : str or None
+        Which model the server says it was.
+    """
+
+    choice: str | None
+    probs: npt.NDArray[np.float64] | None
+    model: str | None
+
+
+def read_answer(raw: object, schema: Schema, answer: str) -> Said:
+    """Read a chat completion.
+
+    Parameters
+    ----------
+    raw : object
+        The parsed JSON of the response.
+    schema : Schema
+    answer : str
+        One of `chat_request.ANSWERS`.
+
+    Raises
+    ------
+    EndProtocolError
+        If it is no chat completion with exactly one choice.
+
+    Examples
+    --------
+    >>> raw = {"choices": [{"message": {"content": '{"label": "dog"}'}}], "model": "m"}
+    >>> read_answer(raw, Schema("pets", ("cat", "dog")), "json_schema").choice
+    'dog'
+    """
+    choice = _only_choice(raw)
+    message = choice.get("message")
+    if not isinstance(message, Mapping):
+        raise EndProtocolError(f"the answer's choice {shown(choice)} holds no message")
+    content, model = message.get("content"), raw.get("model") if isinstance(raw, Mapping) else None
+    named, probs = None, None
+    if isinstance(content, str) and not message.get("refusal"):
+        named = _named(content, schema, answer)
+    if isinstance(content, str) and named is not None:
+        probs = class_shares(_tokens(choice), content, schema, answer)
+    return Said(named, probs, model if isinstance(model, str) and model else None)
+
+
+def tokens_of(raw: Mapping[str, object]) -> tuple[int | None, int | None]:
+    """Return how many tokens question and answer had; None where the server did not say.
+
+    Examples
+    --------
+    >>> tokens_of({"usage": {"prompt_tokens": 90, "completion_tokens": 7}}), tokens_of({})
+    ((90, 7), (None, None))
+    """
+    usage = raw.get("usage")
+    said = usage if isinstance(usage, Mapping) else {}
+    return _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
+
+
+def _only_choice(raw: object) -> Mapping[str, object]:
+    choices = raw.get("choices") if isinstance(raw, Mapping) else None
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], Mapping):
+        found = f"{len(choices)} choices" if isinstance(choices, list) else shown(raw)
+        raise EndProtocolError(f"the answer is {found}, expected a chat completion with one choice")
+    return choices[0]
+
+
+def _count(raw: object) -> int | None:
+    return raw if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0 else None
+
+
+def _named(content: str, schema: Schema, answer: str) -> str | None:
+    said: object = content.strip()
+    if answer == "json_schema":
+        try:
+            pairs = json.loads(content, object_pairs_hook=list)
+        except (ValueError, RecursionError):
+            return None
+        # Pairs, so that a key said twice is seen.
+        if not isinstance(pairs, list) or len(pairs) != 1 or not isinstance(pairs[0], tuple):
+            return None
+        key, said = pairs[0]
+        if key != "label":
+            return None
+    return said if isinstance(said, str) and said in schema.classes else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token that was said, and what could have been: (bytes, log probability) each."""
+
+    text: bytes
+    logp: float
+    others: tuple[tuple[bytes, float], ...]
+
+
+def _tokens(choice: Mapping[str, object]) -> Sequence[_Token] | None:
+    """Return the answer's tokens, or None if any of it is missing or malformed."""
+    holder = choice.get("logprobs")
+    content = holder.get("content") if isinstance(holder, Mapping) else None
+    if not isinstance(content, list) or not content:
+        return None
+    found = []
+    for raw in content:
+        said = _one(raw)
+        top = raw.get("top_logprobs") if isinstance(raw, Mapping) else None
+        if said is None or not isinstance(top, list):
+            return None
+        others = [_one(other) for other in top]
+        if any(other is None for other in others):
+            return None
+        listed = tuple(other for other in others if other is not None and other[0] != said[0])
+        found.append(_Token(*said, listed))
+    return found
+
+
+def _one(raw: object) -> tuple[bytes, float] | None:
+    if not isinstance(raw, Mapping):
+        return None
+    text, logp, octets = raw.get("token"), raw.get("logprob"), raw.get("bytes")
+    if isinstance(logp, bool) or not isinstance(logp, int | float) or not logp <= 1e-6:
+        return None
+    if isinstance(octets, list):
+        # A token may end in the middle of a character.
+        if not all(type(o) is int and 0 <= o < 256 for o in octets):
+            return None
+        return bytes(octets), float(logp)
+    return (text.encode("utf-8", "replace"), float(logp)) if isinstance(text, str) else None
+
+
+def class_shares(
+    tokens: Sequence[_Token] | None, content: str, schema: Schema, answer: str
+) -> npt.NDArray[np.float64] | None:
+    """Return each class's share of the model's belief; None where that cannot be told.
+
+    Along the answer that was given, every token that could have come instead leads to one class
+    (or to several, which share it, or to none). Classes that were not among the listed tokens
+    get what is left at most, and no more than the least likely token that was listed. Belief in
+    "cannot tell" is spread over all classes.
+    """
+    if tokens is None or b"".join(t.text for t in tokens) != content.encode():
+        return None
+    texts = _texts(content, schema, answer)
+    if texts is None:
+        return None
+    masses, bounds = _walk(tokens, *texts)
+    total = float(masses.sum())
+    # Not a number: at some token no alternative was listed, so what it would be is not known.
+    if not _LEAST <= total <= 1 + _SLACK:
+        return None
+    classes = len(schema.classes)
+    shares, unsure = masses[:classes].copy(), float(masses[classes:].sum())
+    unlisted = shares == 0
+    if unlisted.any():
+        left = max(1.0 - total, 0.0) / int(unlisted.sum())
+        shares[unlisted] = np.minimum(left, bounds[:classes][unlisted])
+    shares += unsure / classes
+    return np.asarray(shares / shares.sum())
+
+
+def _texts(content: str, schema: Schema, answer: str) -> tuple[int, list[bytes]] | None:
+    """Return where the answer's value begins, and what the content begins with for each class.
+
+    The last one is that of "cannot tell".
+    """
+    if answer == "text":
+        names = [c.encode() for c in (*schema.classes, "-")]
+        # Where the end of one name is the middle of another, the end is not among the tokens.
+        if any(a != b and b.startswith(a) for a in names for b in names):
+            return None
+        start = len(content.encode()) - len(content.lstrip().encode())
+        head = content.encode()[:start]
+        return start, [head + name for name in names]
+    before, colon, rest = content.partition(":")
+    start = len((before + colon).encode()) + len(rest.encode()) - len(rest.lstrip().encode())
+    head = content.encode()[:start]
+    values = [json.dumps(c, ensure_ascii=False).encode() for c in schema.classes]
+    return start, [head + value for value in (*values, b"null")]
+
+
+def _walk(
+    tokens: Sequence[_Token], start: int, wanted: Sequence[bytes]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the mass of each wanted text, and at most how much more it can have.
+
+    The latter is the least likely token that was listed where the text leaves the one said.
+    """
+    masses, bounds = np.zeros(len(wanted)), np.zeros(len(wanted))
+    before, logp = b"", 0.0
+    for token in tokens:
+        after = before + token.text
+        left = [
+            n for n, w in enumerate(wanted) if w.startswith(before) and not _leads(after, w, start)
+        ]
+        if len(after) > start and left:
+            listed = [math.exp(logp + other_logp) for _, other_logp in token.others]
+            bounds[left] = min(listed, default=math.nan)
+            masses[left] += 0.0 * bounds[left]
+            for (other, _), chance in zip(token.others, listed, strict=True):
+                hits = [n for n in left if _leads(before + other, wanted[n], start)]
+                masses[hits] += chance / max(len(hits), 1)
+        # Until the value begins, another token is another way to write the same.
+        logp += token.logp if len(after) > start else 0.0
+        before = after
+    said = [n for n, w in enumerate(wanted) if before.startswith(w)]
+    masses[said] += math.exp(logp) if len(said) == 1 else math.nan
+    return masses, bounds
+
+
+def _leads(text: bytes, wanted: bytes, start: int) -> bool:
+    """Say whether going on from a text can only end in the wanted one."""
+    return len(text) > start and (wanted.startswith(text) or text.startswith(wanted))
