@@ -22,6 +22,7 @@ from labelops.gate.policy import GatePolicy
 from labelops.route.plan import RoutePolicy
 from labelops.schema import KINDS, MEDIA, QUESTION
 from labelops.settings import (
+    ChatSettings,
     LabelerSettings,
     QueueSettings,
     RuleSettings,
@@ -73,6 +74,7 @@ _SECTIONS: dict[str, tuple[str, type]] = {
     "consolidate": ("When votes are enough evidence for a label.", ConsolidatePolicy),
     "audit": ("How labels are searched for errors.", AuditPolicy),
     "labeler": ("What proposes labels.", LabelerSettings),
+    "chat": ("A language model as labeler.", ChatSettings),
     "rule.NAME": ("Labeling functions, which vote beside people.", RuleSettings),
     "queue": ("Where people label.", QueueSettings),
     "split": ("Shares of leakage groups on each side of the training frame.", SplitSettings),
@@ -82,6 +84,7 @@ _SECTIONS: dict[str, tuple[str, type]] = {
 _ENVIRONMENT = (
     ("LABEL_STUDIO_URL", "Address of your Label Studio; goes before `[queue] url`."),
     ("LABEL_STUDIO_API_KEY", "An access token of a user there. Never in a file."),
+    ("OPENAI_API_KEY", "The key of a chat model; `labeler.token_env` names another variable."),
     ("LABELOPS_KEY", "Keys item digests and random draws. Without it the workspace makes its own."),
     ("LABELOPS_WORKSPACE", "Goes before `workspace`."),
     ("LABELOPS_LABEL_STUDIO_ENV", "An environment that has Label Studio, for `demo` and tests."),
@@ -111,7 +114,7 @@ def _rows(cls: type) -> Iterator[tuple[str, str, str, str]]:
     for names, kind, text in _parameters(cls.__doc__ or ""):
         said |= dict.fromkeys(names.split(", "), (kind, " ".join(text.split())))
     for field in fields(cls):
-        if cls is SourceSettings and field.name == "name":
+        if cls in (SourceSettings, RuleSettings) and field.name == "name":
             continue
         kind, meaning = said[field.name]
         yield field.name, kind, _default(field), meaning

@@ -30,7 +30,7 @@ from .errors import NotFoundError, SettingsError
 from .gate.checks import evaluate
 from .gate.verdict import Verdict
 from .ingest import Ingested, Rights
-from .ports import Detector, Labeler, Objects, Queue, Sent
+from .ports import Detector, Estimate, Labeler, Metered, Objects, Queue, Sent
 from .release import (
     Diff,
     Explanation,
@@ -196,13 +196,54 @@ class App:
                 token=self.settings.labeler_token.reveal() or None,
                 load=self.read_payload,
             )
+        if settings.type == "chat":
+            return self._chat_labeler()
         if settings.type == "rules":
             from .adapters.rule_labeler import RuleLabeler
 
             return RuleLabeler({name.partition(":")[2] or name: name for name in settings.rules})
         raise SettingsError(
-            f"labeler.type is {settings.type!r}, expected 'sklearn', 'http', 'rules' or 'none'"
+            f"labeler.type is {settings.type!r}, expected 'sklearn', 'http', 'chat', "
+            "'rules' or 'none'"
         )
+
+    def _chat_labeler(self) -> Labeler:
+        from .adapters._pace import Pace
+        from .adapters.chat_cache import Prices
+        from .adapters.chat_client import ChatClient
+        from .adapters.chat_labeler import ChatLabeler
+        from .adapters.chat_request import PROMPT
+
+        settings, chat = self.settings, self.settings.chat
+        client = ChatClient(
+            settings.labeler.url,
+            settings.labeler_token.reveal(),
+            timeout=settings.labeler.timeout,
+            attempts=chat.attempts,
+            pace=Pace(chat.requests_per_minute, chat.tokens_per_minute),
+        )
+        return ChatLabeler(
+            client,
+            chat.model,
+            objects=self.objects,
+            prompt=self._text(chat.prompt, "chat.prompt") if chat.prompt else PROMPT,
+            answer=chat.answer,
+            params=settings.labeler.params,
+            top_logprobs=chat.top_logprobs,
+            served_as=chat.served_as,
+            media=settings.schema.media,
+            load=self.read_payload,
+            prices=Prices(chat.input_price, chat.output_price, chat.max_cost),
+            concurrency=chat.concurrency,
+        )
+
+    def _text(self, name: str, setting: str) -> str:
+        """Read a text file of the project."""
+        path = self.settings.root / name
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{setting}: {path} cannot be read as UTF-8 ({error})") from None
 
     @cached_property
     def rules(self) -> tuple[Labeler, ...]:
@@ -303,6 +344,13 @@ class App:
             return journey.Autolabeled(None, 0, 0, 0, reason, rule_votes=ruled.votes)
         found = journey.autolabel(self.workspace, labeler, now=self.clock())
         return dataclasses.replace(found, rule_votes=ruled.votes)
+
+    def estimate(self) -> Estimate | None:
+        """Say what the labeler's answers about all items will cost; None if they cost nothing."""
+        labeler: object = self.labeler
+        if isinstance(labeler, Metered):
+            return labeler.estimate(load(self.workspace).items, self.settings.schema)
+        return None
 
     def route(self) -> journey.Routed:
         """Plan who should look at what next."""

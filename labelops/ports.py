@@ -187,14 +187,14 @@ class Estimate:
         --------
         >>> Estimate(100, 0, 9_000, 900, 2.5, 0.0, 1.0).refuse_beyond()
         Traceback (most recent call last):
-        labelops.errors.SettingsError: 100 more answers cost about 2.50, 0.00 are spent, and \
-chat.max_cost is 1.00; raise it, or label fewer items
+        labelops.errors.SettingsError: 100 more answers cost about 2.5000, 0.0000 are spent, and \
+chat.max_cost is 1.0000; raise it, or label fewer items
         """
         total = (self.cost or 0.0) + (self.spent or 0.0)
         if self.most and self.items > self.answered and total > self.most:
             raise SettingsError(
-                f"{self.items - self.answered} more answers cost about {self.cost or 0.0:.2f}, "
-                f"{self.spent or 0.0:.2f} are spent, and chat.max_cost is {self.most:.2f}; raise "
+                f"{self.items - self.answered} more answers cost about {self.cost or 0.0:,.4f}, "
+                f"{self.spent or 0.0:,.4f} are spent, and chat.max_cost is {self.most:,.4f}; raise "
                 "it, or label fewer items"
             )
 

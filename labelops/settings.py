@@ -26,6 +26,7 @@ from .route.plan import RoutePolicy
 from .schema import Schema
 
 __all__ = [
+    "ChatSettings",
     "LabelerSettings",
     "QueueSettings",
     "RuleSettings",
@@ -117,19 +118,20 @@ class LabelerSettings:
 
     Parameters
     ----------
-    type : {"sklearn", "http", "rules", "none"}
-        Which labeler end.
+    type : {"sklearn", "http", "chat", "rules", "none"}
+        Which labeler end; `chat` has a section of its own, `[chat]`.
     estimator : str
         Dotted name of a scikit-learn classifier; empty: the default for the media.
     params : table
-        Its keyword arguments.
+        Its keyword arguments; for `chat`, more keys of the request.
     url : str
-        Address of a server of the ML-backend protocol.
+        Address of a server of the ML-backend protocol; for `chat`, the root of a server of the
+        OpenAI chat protocol, such as https://api.openai.com/v1.
     timeout : float
         Seconds to wait for one answer.
     token_env : str
         Name of the environment variable that holds the server's token, sent as
-        `Authorization: Bearer …`; empty: none is sent.
+        `Authorization: Bearer …`; empty: none is sent, and for `chat` OPENAI_API_KEY.
     rules : tuple of str
         Python functions as `module:function`.
     """
@@ -141,6 +143,51 @@ class LabelerSettings:
     timeout: float = 30.0
     token_env: str = ""
     rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """`[chat]`: a language model as labeler, where `[labeler] type` is `chat`.
+
+    Parameters
+    ----------
+    model : str
+        Which model the server should use; with its date, where the provider moves names on.
+    prompt : str
+        File with the prompt, relative to labelops.toml; empty: the one that ships. It must hold
+        {classes}, and may hold {question} and {form}. A changed prompt is another labeler.
+    answer : {"json_schema", "text"}
+        How answers are bound to the classes: by a JSON schema that the server enforces, or by
+        the prompt, for servers that know no `response_format`.
+    top_logprobs : int
+        Alternatives asked for at each token, 0 to 20: from them come confidence and
+        probabilities. 0 asks for none, and then no proposal can be accepted as a label.
+    served_as : str
+        What the server calls the model in its answers; empty: its name, dated or not.
+    concurrency : int
+        Questions asked at a time.
+    requests_per_minute, tokens_per_minute : float
+        Most to send; 0 is no bound.
+    attempts : int
+        How often a question is asked at most, where the server is busy, away or slow.
+    input_price, output_price : float
+        Price of a million tokens asked and answered, in any currency.
+    max_cost : float
+        Most that may be spent on one model and prompt, in the same currency; 0 is no bound.
+    """
+
+    model: str = ""
+    prompt: str = ""
+    answer: str = "json_schema"
+    top_logprobs: int = 20
+    served_as: str = ""
+    concurrency: int = 4
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
+    attempts: int = 5
+    input_price: float = 0.0
+    output_price: float = 0.0
+    max_cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +309,7 @@ class Settings:
     labeler_token : Secret
         From the variable that `labeler.token_env` names.
     rules : tuple of RuleSettings
+    chat : ChatSettings
     """
 
     root: Path
@@ -281,10 +329,12 @@ class Settings:
     key: Secret
     labeler_token: Secret = field(default_factory=lambda: Secret(""))
     rules: tuple[RuleSettings, ...] = ()
+    chat: ChatSettings = field(default_factory=ChatSettings)
 
 
 _SECTIONS = (
     "labeler",
+    "chat",
     "accept",
     "route",
     "consolidate",
@@ -346,6 +396,7 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
 
     queue = section(QueueSettings, "queue")
     labeler = section(LabelerSettings, "labeler")
+    token = labeler.token_env or ("OPENAI_API_KEY" if labeler.type == "chat" else "")
     schema = _schema(raw.get("schema"))
     return Settings(
         root=root,
@@ -366,7 +417,8 @@ def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> 
         schedule=section(ScheduleSettings, "schedule"),
         label_studio_key=Secret(env.get("LABEL_STUDIO_API_KEY", "")),
         key=Secret(env.get("LABELOPS_KEY", "")),
-        labeler_token=Secret(env.get(labeler.token_env, "") if labeler.token_env else ""),
+        labeler_token=Secret(env.get(token, "") if token else ""),
+        chat=section(ChatSettings, "chat"),
     )
 
 

@@ -419,7 +419,7 @@ def test_init_shows_every_default(tmp_path: Path) -> None:
         if '"old name"' not in line
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    for section in ("gate", "accept", "route", "consolidate", "audit", "labeler", "queue"):
+    for section in ("gate", "accept", "route", "consolidate", "audit", "labeler", "chat", "queue"):
         assert getattr(read_settings(path, {}), section) == getattr(as_written, section)
 
 

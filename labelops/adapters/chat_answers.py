@@ -26,6 +26,9 @@ _LEAST = 0.5
 
 _SLACK = 1e-2
 
+_LEAST_SHARE = 1e-6
+"""No class is impossible because a server rounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -124,11 +127,15 @@ def _named(content: str, schema: Schema, answer: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token that was said, and what could have been: (bytes, log probability) each."""
+    """A token that was said, and what could have been: (bytes, log probability) each.
+
+    `listed` says whether the server listed any of them, if only the one that was said.
+    """
 
     text: bytes
     logp: float
     others: tuple[tuple[bytes, float], ...]
+    listed: bool
 
 
 def _tokens(choice: Mapping[str, object]) -> Sequence[_Token] | None:
@@ -146,8 +153,8 @@ def _tokens(choice: Mapping[str, object]) -> Sequence[_Token] | None:
         others = [_one(other) for other in top]
         if any(other is None for other in others):
             return None
-        listed = tuple(other for other in others if other is not None and other[0] != said[0])
-        found.append(_Token(*said, listed))
+        rivals = tuple(other for other in others if other is not None and other[0] != said[0])
+        found.append(_Token(*said, rivals, listed=bool(top)))
     return found
 
 
@@ -171,19 +178,19 @@ def class_shares(
     """Return each class's share of the model's belief; None where that cannot be told.
 
     Along the answer that was given, every token that could have come instead leads to one class
-    (or to several, which share it, or to none). Classes that were not among the listed tokens
-    get what is left at most, and no more than the least likely token that was listed. Belief in
-    "cannot tell" is spread over all classes.
+    (or to several, which share it; or to none, and is left out, but not if that is most of it).
+    Classes that were not among the listed tokens get what is left at most, and no more than the
+    least likely token that was listed. Belief in "cannot tell" is spread over all classes.
     """
     if tokens is None or b"".join(t.text for t in tokens) != content.encode():
         return None
     texts = _texts(content, schema, answer)
     if texts is None:
         return None
-    masses, bounds = _walk(tokens, *texts)
+    masses, bounds, within = _walk(tokens, *texts)
     total = float(masses.sum())
-    # Not a number: at some token no alternative was listed, so what it would be is not known.
-    if not _LEAST <= total <= 1 + _SLACK:
+    # Not a number: at some token nothing was listed, so what else it could be is not known.
+    if not (_LEAST <= total <= 1 + _SLACK and within >= _LEAST):
         return None
     classes = len(schema.classes)
     shares, unsure = masses[:classes].copy(), float(masses[classes:].sum())
@@ -191,7 +198,7 @@ def class_shares(
     if unlisted.any():
         left = max(1.0 - total, 0.0) / int(unlisted.sum())
         shares[unlisted] = np.minimum(left, bounds[:classes][unlisted])
-    shares += unsure / classes
+    shares = np.maximum(shares + unsure / classes, _LEAST_SHARE)
     return np.asarray(shares / shares.sum())
 
 
@@ -217,33 +224,42 @@ def _texts(content: str, schema: Schema, answer: str) -> tuple[int, list[bytes]]
 
 def _walk(
     tokens: Sequence[_Token], start: int, wanted: Sequence[bytes]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the mass of each wanted text, and at most how much more it can have.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+    """Return the mass of each wanted text, how much more it can have at most, and what led there.
 
-    The latter is the least likely token that was listed where the text leaves the one said.
+    What a text can have beside its mass is what no listed token has where it leaves the text
+    said, and no more than the least likely of these. Tokens that lead to no wanted text (another
+    way to write the same, or no class at all) are left out, and the rest is all there is; the
+    share that was not left out is the last number.
     """
     masses, bounds = np.zeros(len(wanted)), np.zeros(len(wanted))
-    before, logp = b"", 0.0
+    before, path, within = b"", 1.0, 1.0
     for token in tokens:
-        after = before + token.text
-        left = [
-            n for n, w in enumerate(wanted) if w.startswith(before) and not _leads(after, w, start)
-        ]
+        after, said = before + token.text, math.exp(token.logp)
+        going = [n for n, w in enumerate(wanted) if _leads(before, w, 0)]
+        left = [n for n in going if not _leads(after, wanted[n], start)]
         if len(after) > start and left:
-            listed = [math.exp(logp + other_logp) for _, other_logp in token.others]
-            bounds[left] = min(listed, default=math.nan)
-            masses[left] += 0.0 * bounds[left]
-            for (other, _), chance in zip(token.others, listed, strict=True):
-                hits = [n for n in left if _leads(before + other, wanted[n], start)]
-                masses[hits] += chance / max(len(hits), 1)
+            chances = [math.exp(logp) for _, logp in token.others]
+            hits = [
+                [n for n in left if _leads(before + other, wanted[n], start)]
+                for other, _ in token.others
+            ]
+            kept = 1.0 - sum(c for c, h in zip(chances, hits, strict=True) if not h)
+            within *= kept
+            path /= max(kept, _LEAST_SHARE)
+            rest = path * (1.0 - said - sum(chances))
+            bounds[left] = max(min([*(path * c for c in chances), rest]), 0.0)
+            masses[left] += 0.0 if token.listed else math.nan
+            for chance, leads_to in zip(chances, hits, strict=True):
+                masses[leads_to] += path * chance / max(len(leads_to), 1)
         # Until the value begins, another token is another way to write the same.
-        logp += token.logp if len(after) > start else 0.0
+        path *= said if len(after) > start else 1.0
         before = after
-    said = [n for n, w in enumerate(wanted) if before.startswith(w)]
-    masses[said] += math.exp(logp) if len(said) == 1 else math.nan
-    return masses, bounds
+    named = [n for n, w in enumerate(wanted) if before.startswith(w)]
+    masses[named] += path if len(named) == 1 else math.nan
+    return masses, bounds, within
 
 
 def _leads(text: bytes, wanted: bytes, start: int) -> bool:
-    """Say whether going on from a text can only end in the wanted one."""
-    return len(text) > start and (wanted.startswith(text) or text.startswith(wanted))
+    """Say whether going on from a text can end in the wanted one."""
+    return len(text) >= start and (wanted.startswith(text) or text.startswith(wanted))

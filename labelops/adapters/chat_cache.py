@@ -89,8 +89,8 @@ class Ledger:
     >>> ledger.reserve(0.4)
     >>> ledger.reserve(0.4)
     Traceback (most recent call last):
-    labelops.errors.SettingsError: 1.50 are spent and 0.40 asked for, chat.max_cost is 2.00: raise \
-it to go on; what was answered is kept
+    labelops.errors.SettingsError: 1.5000 are spent and 0.4000 asked for, chat.max_cost is 2.0000: \
+raise it to go on; what was answered is kept
     """
 
     def __init__(self, prices: Prices, spent: float) -> None:
@@ -109,8 +109,8 @@ it to go on; what was answered is kept
         with self._lock:
             if most and self._spent + self._asked + cost > most:
                 raise SettingsError(
-                    f"{self._spent:.2f} are spent and {self._asked:.2f} asked for, chat.max_cost "
-                    f"is {most:.2f}: raise it to go on; what was answered is kept"
+                    f"{self._spent:,.4f} are spent and {self._asked:,.4f} asked for, chat.max_cost "
+                    f"is {most:,.4f}: raise it to go on; what was answered is kept"
                 )
             self._asked += cost
 

@@ -258,7 +258,7 @@ def _cause(error: BaseException) -> str:
 def _backoff(key: str, attempt: int) -> float:
     """Return seconds to wait: twice as long each time, not the same for all questions."""
     spread = 0.5 + int(key[:4], 16) / 2**17
-    return min(_FIRST_WAIT * 2**attempt, _MOST_WAIT) * spread
+    return min(_FIRST_WAIT * 2.0**attempt, _MOST_WAIT) * spread
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

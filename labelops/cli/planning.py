@@ -1,10 +1,11 @@
-"""What a certificate will cost, before anybody looks at anything; needs no label set."""
+"""What a certificate or a labeler will cost, before anybody looks at or answers anything."""
 
 from __future__ import annotations
 
 import click
 
 from .base import Session, command
+from .costs import plan_labeler
 from .words import columns, counted
 
 __all__ = ["plan"]
@@ -16,9 +17,10 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
 @command(
     "labelops plan audit --error 0.02 --confidence 0.95",
     "labelops plan audit --error 0.01 --items 5000 --true 0.002",
+    "labelops plan labeler",
     name="plan",
 )
-@click.argument("what", type=click.Choice(["audit"]), metavar="audit")
+@click.argument("what", type=click.Choice(["audit", "labeler"]), metavar="audit|labeler")
 @click.option(
     "--error",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -61,7 +63,10 @@ def plan(
     shares: tuple[float, ...],
     budget: int,
 ) -> None:
-    """Say how many random audits certify an error bound.
+    """Say what a certificate or a labeler will cost.
+
+    Of `labeler` only the label set is asked: what the answers of its chat model about all items
+    will cost, as [chat] prices them, and what was spent. The rest is about `audit`.
 
     How many depends on the true error, which nobody knows: so for several.
 
@@ -69,6 +74,9 @@ def plan(
     nearer the true error is to the bound, the longer it takes; beyond the bound a certificate
     would be wrong, and its chance stays below one minus the confidence.
     """
+    if what == "labeler":
+        plan_labeler(session)
+        return
     from ..measure.planning import audit_plan, looks_to_certify
 
     asked = shares or tuple(round(error * share, 6) for share in _SHARES)

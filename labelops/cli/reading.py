@@ -42,6 +42,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         ["People", counted(found.annotators), _said_flagged(found.flagged)],
         ["Releases", counted(len(found.releases)), _said_releases(found)],
     ]
+    if found.usage:
+        rows.append(["Paid", counted(sum(u.answers for u in found.usage)), _said_usage(found)])
     candidate = found.candidate
     about = (
         "as the labels stand; none are frozen for a release"
@@ -67,6 +69,16 @@ def _said_labels(found: Standing) -> str:
     parts.append(f"{counted(found.accepted)} accepted from the model")
     if found.undecided:
         parts.append(f"{counted(found.undecided, 'item')} without")
+    return " · ".join(parts)
+
+
+def _said_usage(found: Standing) -> str:
+    """Say what the labeler's answers have cost, a model and prompt each."""
+    parts = []
+    for used in found.usage:
+        cost = "" if used.cost is None else f", {used.cost:,.4f} spent"
+        tokens = f"{counted(used.input_tokens)} + {counted(used.output_tokens)} tokens"
+        parts.append(f"answers of {safe(used.model)}: {tokens}{cost}")
     return " · ".join(parts)
 
 

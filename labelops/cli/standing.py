@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..gate.verdict import PASS, Verdict
+from ..ports import Usage
 from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
@@ -41,6 +42,8 @@ class Standing:
     labeler_version : str or None
     acceptance : mapping or None
         The standing hypothesis as JSON.
+    usage : tuple of Usage
+        What the labeler's answers have cost, one entry a model and prompt.
     candidate : mapping or None
         The candidate under audit as JSON.
     verdict : mapping
@@ -72,6 +75,7 @@ class Standing:
     flagged: tuple[str, ...]
     labeler_version: str | None
     acceptance: object | None
+    usage: tuple[Usage, ...]
     candidate: object | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
@@ -112,6 +116,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         flagged=state.flagged,
         labeler_version=state.labeler_version,
         acceptance=state.standing,
+        usage=state.usage,
         candidate=state.candidate,
         verdict=verdict.to_json(),
         releases=releases,

@@ -135,6 +135,7 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
     from ..gate.policy import GatePolicy
     from ..route.plan import RoutePolicy
     from ..settings import (
+        ChatSettings,
         LabelerSettings,
         QueueSettings,
         ScheduleSettings,
@@ -149,6 +150,7 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
         "consolidate": ConsolidatePolicy,
         "audit": AuditPolicy,
         "labeler": LabelerSettings,
+        "chat": ChatSettings,
         "queue": QueueSettings,
         "split": SplitSettings,
         "schedule": ScheduleSettings,
@@ -183,7 +185,8 @@ def _top(name: str, classes: Sequence[str], guess: Guess) -> list[str]:
     return [
         "# A label set of labelops. Lines that start with `# name =` show a default; remove the",
         "# mark to change it. LABELOPS_SECTION_NAME in the environment goes before this file,",
-        "# and secrets come from the environment only: LABEL_STUDIO_API_KEY, LABELOPS_KEY.",
+        "# and secrets come from the environment only: LABEL_STUDIO_API_KEY,",
+        "# OPENAI_API_KEY, LABELOPS_KEY.",
         "",
         "# Folder (or s3://bucket/prefix) where everything is kept.",
         'workspace = "workspace"',

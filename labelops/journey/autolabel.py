@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +19,7 @@ from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import TrainingSet, expect_sample, training_set
-from ..ports import Labeler
+from ..ports import Labeler, Metered
 from ..state import State, Workspace, load, say
 from ..state.drift import stream_items
 from ..state.votes import majority_codes
@@ -108,15 +111,18 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         return 0
     by_id = state.items.set_index("item_id", drop=False)
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
-    version = labeler.fit(
-        fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
-    )
+    if isinstance(labeler, Metered):
+        labeler.estimate(state.items, schema).refuse_beyond()
+    with _metered(state, labeler, now):
+        version = labeler.fit(
+            fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
+        )
     known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
     lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
     if len(lacking):
-        answers = check_answers(
-            labeler.propose(lacking, schema), lacking, schema, trained=set(rows.ids)
-        )
+        with _metered(state, labeler, now):
+            found = labeler.propose(lacking, schema)
+        answers = check_answers(found, lacking, schema, trained=set(rows.ids))
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
     if version not in set(state.fits["subject"]):
@@ -127,6 +133,18 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         event = {"items": len(rows), "labeler": labeler.name, "object": name}
         say(state, [("fit", version, len(state.fits), event)], now)
     return len(lacking)
+
+
+@contextmanager
+def _metered(state: State, labeler: Labeler, now: datetime) -> Iterator[None]:
+    """Say what asking has cost so far, also where it failed half-way."""
+    try:
+        yield
+    finally:
+        if isinstance(labeler, Metered):
+            usage = labeler.usage(state.workspace.schema)
+            event = ("usage", usage.subject, usage.answers, dataclasses.asdict(usage))
+            say(load(state.workspace), [event], now)
 
 
 def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..audit import Anchoring, anchoring, finding_status, precision, recall
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
+from ..ports import Usage
 from ..state import EVIDENCE, State
 from ..state.people import annotator_table, remarks
 from .facts import (
@@ -200,8 +201,19 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
         if found.by_class:
             detail += f". Its calibration items by class: {found.classes_in_words}"
         rows.append(LineageRow("hypothesis", str(found.number), detail))
+    rows += [
+        LineageRow("labeler cost", used.subject[:12], _said_usage(used)) for used in state.usage
+    ]
     queues = sorted({*state.votes["queue"], *state.voices["queue"]})
     return (*rows, *(LineageRow("queue", queue) for queue in queues))
+
+
+def _said_usage(used: Usage) -> str:
+    cost = "" if used.cost is None else f", {used.cost:,.4f} at the prices set"
+    return (
+        f"{used.answers} answers of {used.model}, {used.input_tokens} tokens asked and "
+        f"{used.output_tokens} answered{cost}"
+    )
 
 
 def _said(body: str, *names: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from ..autolabel.hypotheses import Hypothesis, accepted_items, best, pool_digest, read_hypotheses
 from ..measure.adjudication import Adjudication
 from ..measure.samples import RandomSample
+from ..ports import Usage
 from ..tables import probs_matrix
 from .votes import VotesView
 
@@ -30,6 +31,11 @@ class ProposalsView(VotesView):
     def fits(self) -> pd.DataFrame:
         """Every fit of a labeler in order: subject = version; body = {labeler, items, object}."""
         return self.latest("fit").sort_values("revision", kind="stable").reset_index(drop=True)
+
+    @property
+    def usage(self) -> tuple[Usage, ...]:
+        """What labelers' answers have cost, one entry a model and prompt, by digest."""
+        return tuple(Usage(**json.loads(body)) for body in self.latest("usage")["body"])
 
     @property
     def labeler_version(self) -> str | None:

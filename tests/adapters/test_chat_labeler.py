@@ -34,7 +34,7 @@ PETS = Schema("pets", ("cat", "dog", "bird"))
 KEY = "sk-this-is-secret"
 Start = Callable[..., str]
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = pytest.mark.server
 
 
 class MemoryObjects:

@@ -1,0 +1,170 @@
+"""A label set with a chat model: killed on the way, priced, bounded, and never its own auditor."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelops.adapters.local_queue import LocalQueue
+from labelops.app import open_app
+from labelops.cli import main
+from labelops.digest import canonical_json
+from labelops.schema import Schema
+from labelops.state import load
+from labelops.testing.annotators import skilled, work
+
+pytestmark = pytest.mark.server
+
+CLASSES = ("billing", "delivery", "recipe")
+ITEMS = 90
+SETTINGS = """
+[schema]
+name = "mails"
+classes = ["billing", "delivery", "recipe"]
+[source.mails]
+path = "mails.csv"
+key = "id"
+text = "text"
+licence = "CC0-1.0"
+purposes = ["training"]
+[labeler]
+type = "chat"
+url = "{url}"
+timeout = 20.0
+[chat]
+model = "small"
+prompt = "prompt.txt"
+concurrency = 2
+input_price = 0.5
+output_price = 2.0
+{more}
+[rule.money]
+label = "billing"
+words = ["billing"]
+[route]
+seed = 20
+training = 30
+calibration = 22
+"""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Start a chat server in another process."""
+    command = [sys.executable, "-m", "labelops.testing.chat_server"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+def truth() -> dict[str, str]:
+    rng = random.Random(3)
+    return {f"mail-{n:03}": rng.choice(CLASSES) for n in range(ITEMS)}
+
+
+def project(folder: Path, url: str, more: str = "") -> Path:
+    """Write a label set whose first votes are in."""
+    rows = "".join(f"{i},about {name} number {i}\n" for i, name in truth().items())
+    (folder / "mails.csv").write_text("id,text\n" + rows, encoding="utf-8")
+    (folder / "prompt.txt").write_text("One of:\n{classes}\n{form}\n", encoding="utf-8")
+    config = folder / "labelops.toml"
+    config.write_text(SETTINGS.format(url=url, more=more), encoding="utf-8")
+    assert run(config, "run", "send") == 0
+    people = [skilled(f"human:{n}", Schema("mails", CLASSES), 0.98) for n in ("ann", "ben", "cy")]
+    answers = {i: canonical_json(name) for i, name in truth().items()}
+    work(LocalQueue(folder / "workspace" / "queue"), people, answers)
+    assert run(config, "run", "receive") == 0
+    return config
+
+
+def run(config: Path, *arguments: str) -> int:
+    return main(["-q", "--config", str(config), *arguments])
+
+
+def counts(url: str) -> dict[str, dict[str, int]]:
+    with urllib.request.urlopen(url.removesuffix("/v1")) as answer:
+        found: dict[str, dict[str, int]] = json.loads(answer.read())
+    return found
+
+
+def said(capsys: pytest.CaptureFixture[str], config: Path, *arguments: str) -> Any:
+    capsys.readouterr()
+    assert run(config, *arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_killed_in_the_middle(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A killed run's answers are kept: the next asks only what is missing, and knows the cost."""
+    config = project(tmp_path, url)
+    assert counts(url)["asked"] == {}
+    before = said(capsys, config, "plan", "labeler")
+    assert (before["items"], before["answered"], before["spent"]) == (ITEMS, 0, 0.0)
+    command = [sys.executable, "-m", "labelops", "-q", "--config", str(config), "autolabel"]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    victim = subprocess.Popen(command, env=environment)
+    while len(counts(url)["answered"]) < 10:
+        assert victim.poll() is None
+        time.sleep(0.005)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(10)
+    half = counts(url)["answered"]
+    assert 10 <= len(half) < ITEMS
+    assert run(config, "autolabel") == 0
+    after = counts(url)
+    assert len(after["answered"]) == ITEMS
+    # What was under way at the kill, at most one a thread, was answered to nobody.
+    assert sum(after["answered"].values()) <= ITEMS + 2
+    assert run(config, "autolabel") == 0
+    assert counts(url) == after
+
+    (usage,) = said(capsys, config, "status")["usage"]
+    assert (usage["model"], usage["answers"], usage["estimated"]) == ("small", ITEMS, 0)
+    assert 0.2 * before["cost"] < usage["cost"] < before["cost"]
+    assert said(capsys, config, "plan", "labeler")["answered"] == ITEMS
+    lineage = said(capsys, config, "report")["lineage"]
+    assert any("answers of small" in json.dumps(row) for row in lineage)
+    state = load(open_app(config).workspace)
+    assert set(state.current_proposals["labeler"]) == {"model:small"}
+    assert state.current_proposals["confidence"].between(0.5, 1).all()
+
+
+def test_the_bound_holds(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the estimate is beyond max_cost nothing is asked, and the command says so."""
+    config = project(tmp_path, url, more="max_cost = 0.001")
+    assert run(config, "autolabel") == 2
+    assert "chat.max_cost is 0.0010" in capsys.readouterr().err
+    assert counts(url)["asked"] == {}
+
+
+def test_the_proposer_audits_nothing(url: str, tmp_path: Path) -> None:
+    """All the way to a certificate, every audit and calibration vote is a person's."""
+    config = project(tmp_path, url, more='served_as = "small"')
+    schema, names = Schema("mails", CLASSES), ("ann", "ben", "cy", "di")
+    people = [skilled(f"human:{name}", schema, 0.98) for name in names]
+    answers = {i: canonical_json(name) for i, name in truth().items()}
+    for _ in range(6):
+        assert run(config, "run", "send") == 0
+        work(LocalQueue(tmp_path / "workspace" / "queue"), people, answers)
+        assert run(config, "run", "receive") == 0
+    votes = open_app(config).workspace.tables.read("votes")
+    machine = votes["annotator"].str.startswith(("rule:", "model:"))
+    assert set(votes.loc[machine, "annotator"]) == {"rule:money"}
+    assert set(votes.loc[machine, "purpose"]) == {"label"}
+    state = load(open_app(config).workspace)
+    assert state.audit is not None and state.audit.certificate.n > 0
+    assert state.audit_votes["annotator"].str.startswith("human:").all()
+    assert len(state.heard) and set(state.current_proposals["labeler"]) == {"model:small"}
