@@ -1,33 +1,79 @@
 """Attempts to accept a model's labels, kept as events: each is a hypothesis with its own risk.
 
-One labeler version tried on one pool of items is one hypothesis. The j-th gets the risk
-6δ/(π²j²), which sums to δ over all that will ever be tried, so re-running the pipeline for
-a year with ever new models stays within δ. A hypothesis once tested is never tested again:
-its calibration votes cannot be asked twice for a luckier answer.
+With a fixed test one labeler version tried on one pool of items is one hypothesis, tested once.
+With an e-process one labeler version is one hypothesis: it is looked at again whenever items
+and votes came in, and its cut-off moves with the evidence at no further risk. The j-th
+hypothesis gets the risk 6δ/(π²j²), which sums to δ over all that will ever be tried, so
+re-running the pipeline for a year with ever new models stays within δ. Each look is written
+down, and so is why a hypothesis was closed; no cut-off moves silently.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
-from ..measure.eprocess import hypothesis_risk
 from ..measure.intervals import binomial_upper
-from ..measure.samples import RandomSample, expect_sample
-from .acceptance import joint_threshold, selective_threshold
-from .policy import AcceptancePolicy
+from .policy import FIXED, AcceptancePolicy
 
-__all__ = ["Hypothesis", "accepted_items", "best", "pool_digest", "read_hypotheses", "try_labeler"]
+__all__ = [
+    "AUDIT",
+    "DRIFT",
+    "SCHEMA",
+    "SETTINGS",
+    "SPOT",
+    "VOTES",
+    "ClassCount",
+    "Hypothesis",
+    "accepted_items",
+    "best",
+    "close",
+    "pool_digest",
+    "read_hypotheses",
+    "standing",
+]
+
+VOTES, SETTINGS, SCHEMA, DRIFT, SPOT, AUDIT = (
+    "votes",
+    "settings",
+    "schema",
+    "drift",
+    "spot audit",
+    "release audit",
+)
+"""Causes of closing."""
+
+_REFUTED = (SPOT, AUDIT, "")
+"""Causes that speak against the labeler version itself; "" is of before causes were kept."""
+
+
+class ClassCount(NamedTuple):
+    """The calibration items of one proposed class, and what is accepted of it.
+
+    Where nothing is accepted at all, `n` and `errors` are those at any confidence.
+    """
+
+    value: str
+    n: int
+    errors: int
+    accepted: int = 0
+    threshold: float | None = None
+
+    @property
+    def at_most(self) -> float:
+        """The share of errors that 95 % confidence allows for, taken for itself."""
+        return binomial_upper(self.errors, self.n, 0.05) if self.n else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One attempt to accept a labeler version's proposals.
+    """One attempt to accept a labeler version's proposals, as of its last look.
 
     Parameters
     ----------
@@ -35,28 +81,50 @@ class Hypothesis:
         j, from 1.
     labeler_version : str
     pool : str
-        Digest of the ids of the items it speaks of.
+        Digest of the ids of the items there were.
     pool_size, sample : int
-        Items in the pool and in its random calibration sample.
+        Items it speaks of, and calibration items that were looked at.
     rule : str
         The acceptance rule.
     error, risk : float
         ε and this hypothesis's share of δ.
     threshold : float or None
-        Confidence from which proposals are accepted; None accepts nothing.
+        Confidence from which proposals are accepted, the loosest of all classes; None accepts
+        nothing.
     accepted, errors, critical : int
         Items accepted; wrong calibration items among them; how many were tolerable.
     reason : str
         In words.
     closed : str
-        Why it no longer accepts anything; empty while it stands.
+        Why it accepts no more; empty while it stands.
     tested : str
         Digest of the ids of the items that had a proposal when it was tested: only those may be
         accepted, since an answer that came later was not tested.
-    by_class : tuple of (value, n, errors)
-        Of the calibration items that would be accepted: how many have this class proposed, and
-        how many of those are wrong. The bound is for all classes together; one that is much
-        worse shows here only.
+    by_class : tuple of ClassCount
+        The calibration items by proposed class. A bound for all classes together says nothing
+        of one that is much worse: that shows here only.
+    test : str
+        `fixed` or `e-process`.
+    looks : int
+        How often it was tested.
+    votes : int
+        Calibration votes it rests on.
+    schema : str
+        Digest of the schema it was tested under.
+    classes : tuple of str
+        Values with a cut-off of their own; empty when one cut-off is for all.
+    cutoffs : tuple of tuple of float
+        Cut-offs chosen before the first look, for each of `classes` or once for all.
+    thresholds : tuple of (value, threshold)
+        The cut-offs of the accepted ones of `classes`.
+    cause : str
+        Of closing, in one word: votes, settings, schema, drift, spot audit, release audit.
+    looked_at : str
+        When it was tested last, as ISO 8601.
+    since, until : str
+        It speaks of items that arrived after `since` and, once closed, still accepts those that
+        arrived up to `until`; ISO 8601. An empty `since` is from the first, an empty `until`
+        of a closed one is nothing.
     """
 
     number: int
@@ -74,7 +142,18 @@ class Hypothesis:
     reason: str
     closed: str = ""
     tested: str = ""
-    by_class: tuple[tuple[str, int, int], ...] = ()
+    by_class: tuple[ClassCount, ...] = ()
+    test: str = FIXED
+    looks: int = 1
+    votes: int = 0
+    schema: str = ""
+    classes: tuple[str, ...] = ()
+    cutoffs: tuple[tuple[float, ...], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    cause: str = ""
+    looked_at: str = ""
+    since: str = ""
+    until: str = ""
 
     @property
     def key(self) -> str:
@@ -82,13 +161,33 @@ class Hypothesis:
         return f"{self.labeler_version}/{self.pool}"
 
     @property
+    def accepts_some(self) -> bool:
+        """Whether any label may rest on it now."""
+        return self.threshold is not None and self.accepted > 0 and (not self.closed or self.kept)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is closed, but not for what arrived before the trouble began."""
+        return bool(self.closed and self.until)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether its closing speaks against the labeler version itself."""
+        return bool(self.closed) and self.cause in _REFUTED
+
+    @property
     def classes_in_words(self) -> str:
         """Return each class's errors with what 95% confidence allows for it; empty if unknown."""
         return "; ".join(
-            f"{json.loads(value)}: {errors} of {n} wrong, "
-            f"at most {binomial_upper(errors, n, 0.05):.1%}"
-            for value, n, errors in self.by_class
+            f"{json.loads(c.value)}: {c.errors} of {c.n} wrong, at most {c.at_most:.1%}"
+            for c in self.by_class
+            if c.n
         )
+
+    def promises(self, policy: AcceptancePolicy) -> bool:
+        """Say whether it promises what the policy asks for, by whatever test."""
+        same = self.rule == policy.rule and bool(self.classes) == policy.per_class
+        return same and self.error <= policy.error
 
     def to_body(self) -> str:
         """Return the hypothesis as the body of an event."""
@@ -109,85 +208,51 @@ def pool_digest(item_ids: npt.ArrayLike) -> str:
 
 def read_hypotheses(bodies: pd.Series) -> list[Hypothesis]:
     """Read hypotheses from the bodies of their newest events, by number."""
-    raw = [json.loads(body) for body in bodies]
-    found = [
-        Hypothesis(**{**one, "by_class": tuple(map(tuple, one.get("by_class", ())))}) for one in raw
-    ]
+    found = []
+    for body in bodies:
+        raw = {name: _tuples(value) for name, value in json.loads(body).items()}
+        rows = tuple(ClassCount(*row) for row in raw.get("by_class", ()))
+        found.append(Hypothesis(**{**raw, "by_class": rows}))
     return sorted(found, key=lambda h: h.number)
 
 
-def try_labeler(
-    pool: pd.DataFrame,
-    calibration: RandomSample,
-    wrong: npt.ArrayLike,
-    earlier: list[Hypothesis],
-    policy: AcceptancePolicy,
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def close(
+    hypothesis: Hypothesis, cause: str, why: str, *, until: str = "", kept: int = 0
 ) -> Hypothesis:
-    """Test one labeler version on one pool.
+    """Close a hypothesis; what arrived up to `until`, `kept` items, stays accepted under it.
 
-    Parameters
-    ----------
-    pool : frame
-        One row an item of the whole label set: item_id, confidence (NaN: none), and
-        labeler_version (one and the same).
-    calibration : RandomSample
-        Of n items of the pool.
-    wrong : (n,) bool array
-        True where people found the proposal wrong.
-    earlier : list of Hypothesis
-        All tried before; they set this one's number and risk.
-    policy : AcceptancePolicy
+    Examples
+    --------
+    >>> h = Hypothesis(1, "v1", "p", 9, 3, "joint", 0.1, 0.05, 0.5, 6, 0, 1, "passed")
+    >>> closed = close(h, "schema", "a class was added")
+    >>> closed.accepts_some, closed.closed
+    (False, 'a class was added')
     """
-    sample = expect_sample(calibration, RandomSample).ids
-    number = len(earlier) + 1
-    risk = hypothesis_risk(number, policy.risk)
-    scores = pool.set_index("item_id")["confidence"]
-    errors = np.asarray(wrong, dtype=bool)
-    pool_scores, sample_scores = scores.to_numpy(), scores.reindex(sample).to_numpy()
-    if policy.rule == "selective":
-        found = selective_threshold(
-            pool_scores, sample_scores, errors, error=policy.error, risk=risk
-        )
-    else:
-        found = joint_threshold(
-            pool_scores, sample_scores, errors, error=policy.error, risk=risk, pool_size=len(pool)
-        )
-    return Hypothesis(
-        number=number,
-        labeler_version=str(pool["labeler_version"].iloc[0]),
-        pool=pool_digest(pool["item_id"]),
-        pool_size=len(pool),
-        sample=len(sample),
-        rule=policy.rule,
-        error=policy.error,
-        risk=risk,
-        threshold=found.threshold,
-        accepted=found.accepted,
-        errors=found.errors,
-        critical=found.critical,
-        reason=found.reason,
-        tested=pool_digest(pool.loc[pool["confidence"].notna(), "item_id"]),
-        by_class=_by_class(pool, sample, errors, found.threshold),
-    )
-
-
-def _by_class(
-    pool: pd.DataFrame, sample: npt.NDArray[np.object_], wrong: npt.NDArray[np.bool_], cut: object
-) -> tuple[tuple[str, int, int], ...]:
-    """Count the sample's accepted items, and the wrong ones among them, by proposed class."""
-    if cut is None or "value" not in pool.columns:
-        return ()
-    rows = pool.set_index("item_id").reindex(sample)
-    inside = (rows["confidence"] >= cut).to_numpy() & rows["value"].notna().to_numpy()
-    counts = pd.DataFrame({"value": rows["value"].to_numpy()[inside], "wrong": wrong[inside]})
-    found = counts.groupby("value")["wrong"].agg(["size", "sum"]).sort_index()
-    return tuple((str(v), int(n), int(k)) for v, n, k in found.itertuples())
+    return replace(hypothesis, cause=cause, closed=why, until=until, accepted=kept)
 
 
 def best(hypotheses: list[Hypothesis]) -> Hypothesis | None:
-    """Return the standing hypothesis that accepts most; all of them hold together with 1 − δ."""
-    standing = [h for h in hypotheses if not h.closed and h.threshold is not None and h.accepted]
-    return max(standing, key=lambda h: (h.accepted, h.number), default=None)
+    """Return the open hypothesis that accepts most; all of them hold together with 1 − δ."""
+    open_ = [h for h in hypotheses if h.accepts_some and not h.closed]
+    return max(open_, key=lambda h: (h.accepted, h.number), default=None)
+
+
+def standing(hypotheses: list[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """Return those under which labels are accepted: the best open one, and what others kept.
+
+    A closed one counts only for items that arrived before those the open one speaks of, so
+    that no two bounds are spent on the same items.
+    """
+    open_ = best(hypotheses)
+    kept = [h for h in hypotheses if h.accepts_some and h.kept]
+    if open_ is not None:
+        kept = [h for h in kept if h.until <= open_.since]
+    before = max(kept, key=lambda h: (h.accepted, h.number), default=None)
+    return tuple(h for h in (open_, before) if h is not None)
 
 
 def accepted_items(
@@ -210,5 +275,8 @@ def accepted_items(
         return proposals.iloc[:0]
     rows = proposals.loc[proposals["labeler_version"] == hypothesis.labeler_version]
     inside = rows["item_id"].isin(np.asarray(pool_ids, dtype=object))
-    # NaN >= t is False: a missing confidence is never accepted.
-    return rows.loc[inside & (rows["confidence"] >= hypothesis.threshold) & rows["value"].notna()]
+    cut: pd.Series | float = hypothesis.threshold
+    if hypothesis.classes:
+        cut = rows["value"].map(dict(hypothesis.thresholds)).astype(np.float64)
+    # NaN >= t is False: a missing confidence is never accepted, nor a class without a cut-off.
+    return rows.loc[inside & (rows["confidence"] >= cut) & rows["value"].notna()]

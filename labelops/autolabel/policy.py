@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-__all__ = ["AcceptancePolicy"]
+__all__ = ["ANYTIME", "FIXED", "AcceptancePolicy"]
 
 RULES = ("joint", "selective", "never")
+FIXED, ANYTIME = TESTS = ("fixed", "e-process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +21,48 @@ class AcceptancePolicy:
     rule : {"joint", "selective", "never"}
         `joint` bounds wrong accepted labels as a share of the whole set, `selective` as a
         share of the accepted ones; `never` leaves every label to people.
+    test : {"e-process", "fixed"}
+        `e-process` may be looked at again whenever items and votes come in, at no further
+        risk, and speaks of the stream that items come from. `fixed` is one look at the set
+        there is now, and a new hypothesis whenever the set grows.
+    per_class : bool
+        With the rule `selective`: each class has its own cut-off, tested at an equal share of
+        the risk, so that the promise holds within every class. Takes a larger calibration
+        sample: each class needs as many looks as all need together without it.
     error : float in (0, 1)
         ε, the share tolerated.
     risk : float in (0, 1)
-        δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²).
+        δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
+        false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.
     growth : float > 1
         A labeler is fitted anew when its training votes grew by this factor.
+    spot_share : float in [0, 1]
+        Share of the accepted items that people look at, for good and drawn at random; 0 none.
 
     Raises
     ------
     SettingsError
-        If a value is out of its range.
+        If a value is out of its range, or `per_class` is asked of another rule.
     """
 
     rule: str = "joint"
+    test: str = ANYTIME
+    per_class: bool = False
     error: float = 0.02
     risk: float = 0.05
     growth: float = 2.0
+    spot_share: float = 0.02
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise SettingsError(f"accept.rule is {self.rule!r}, expected one of {', '.join(RULES)}")
+        for name, known in (("rule", RULES), ("test", TESTS)):
+            if getattr(self, name) not in known:
+                raise SettingsError(
+                    f"accept.{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}"
+                )
+        if self.per_class and self.rule != "selective":
+            raise SettingsError(
+                f"accept.per_class is on and accept.rule is {self.rule!r}; set rule to 'selective'"
+            )
         for name in ("error", "risk"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise SettingsError(
@@ -48,3 +70,5 @@ class AcceptancePolicy:
                 )
         if not self.growth > 1.0:
             raise SettingsError(f"accept.growth is {self.growth}, expected more than 1")
+        if not 0.0 <= self.spot_share <= 1.0:
+            raise SettingsError(f"accept.spot_share is {self.spot_share}, expected 0 to 1")

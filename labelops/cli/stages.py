@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,11 +50,18 @@ def _said_labeler(found: Autolabeled) -> str:
     if found.labeler_version is None:
         have = f" (so far: {counted(found.trained_on)})" if found.trained_on else ""
         return f"Nothing proposed: {safe(found.reason)}{have}."
-    return (
+    lines = [
         f"Labeler {short(found.labeler_version)} learned from "
-        f"{counted(found.trained_on, 'item')} and proposed for {counted(found.proposed)} more.\n"
-        f"{counted(found.accepted)} proposals stand as labels: {safe(found.reason)}."
-    )
+        f"{counted(found.trained_on, 'item')} and proposed for {counted(found.proposed)} more.",
+        f"{counted(found.accepted)} proposals stand as labels: {safe(found.reason)}.",
+        *_said_closed(found.closed),
+    ]
+    return "\n".join(lines)
+
+
+def _said_closed(reasons: Sequence[str]) -> list[str]:
+    """Say what was closed; its labels go back to people."""
+    return [f"Acceptance closed, {safe(reason)}." for reason in reasons]
 
 
 def _said_routed(found: Routed) -> str:
@@ -100,6 +107,7 @@ def _said_consolidated(found: Consolidated) -> str:
     ]
     if found.alarm:
         lines.append(f"Drift: {safe(found.alarm)}.")
+    lines += _said_closed(found.closed)
     return "\n".join(lines)
 
 

@@ -115,7 +115,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         annotators=len(state.people),
         flagged=state.flagged,
         labeler_version=state.labeler_version,
-        acceptance=state.standing,
+        acceptance=next(iter(state.standing), None),
         usage=state.usage,
         candidate=state.candidate,
         verdict=verdict.to_json(),

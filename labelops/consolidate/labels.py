@@ -227,7 +227,6 @@ def _evidence(
 def label_rows(
     consensus: Consensus,
     accepted: pd.DataFrame,
-    hypothesis: int | None,
     schema: Schema,
     *,
     revision: int,
@@ -242,9 +241,7 @@ def label_rows(
     ----------
     consensus : Consensus
     accepted : PROPOSALS rows
-        Proposals that the standing hypothesis accepts.
-    hypothesis : int or None
-        Its number.
+        Proposals that standing hypotheses accept, with the number of the `hypothesis`.
     schema : Schema
     revision, now
         Of the new rows.
@@ -270,7 +267,7 @@ def label_rows(
         [by_people, by_model, consensus.votes > 0],
         [
             f"{consensus.method}: {consensus.reason}",
-            f"proposal accepted under hypothesis {hypothesis}",
+            "proposal accepted under hypothesis " + _numbers(rows).astype(str).astype(object),
             "the votes so far are not enough evidence",
         ],
         default="nobody has looked and no proposal is accepted",
@@ -288,7 +285,7 @@ def label_rows(
             "probs": cells,
             "method": method,
             "reason": reason,
-            "evidence": _evidence_texts(consensus.evidence, by_model, rows, hypothesis),
+            "evidence": _evidence_texts(consensus.evidence, by_model, rows),
             "schema_digest": schema.digest,
             "decided_at": now,
         },
@@ -300,17 +297,24 @@ def _evidence_texts(
     votes: npt.NDArray[np.object_],
     by_model: npt.NDArray[np.bool_],
     rows: pd.DataFrame,
-    hypothesis: int | None,
 ) -> npt.NDArray[np.object_]:
-    versions = rows["labeler_version"].to_numpy(dtype=object)
+    versions, numbers = rows["labeler_version"].to_numpy(dtype=object), _numbers(rows)
     texts: npt.NDArray[np.object_] = np.full(len(votes), canonical_json({"votes": []}), object)
-    for version in pd.unique(versions[by_model]):
-        accepted = {"hypothesis": hypothesis, "labeler_version": version, "votes": []}
-        texts[by_model & (versions == version)] = canonical_json(accepted)
+    for number in np.unique(numbers[by_model]):
+        # A hypothesis is about one version.
+        mine = by_model & (numbers == number)
+        version = versions[mine][0]
+        accepted = {"hypothesis": int(number), "labeler_version": version, "votes": []}
+        texts[mine] = canonical_json(accepted)
     voted = np.fromiter(map(bool, votes), dtype=bool, count=len(votes))
     for place in np.flatnonzero(voted & ~by_model):
         texts[place] = canonical_json({"votes": list(votes[place])})
     return texts
+
+
+def _numbers(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    numbers: npt.NDArray[np.int64] = rows["hypothesis"].fillna(0).to_numpy(dtype=np.int64)
+    return numbers
 
 
 def changed_labels(new: pd.DataFrame, old: pd.DataFrame, frozen: npt.ArrayLike) -> pd.DataFrame:

@@ -6,23 +6,25 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from ..autolabel.hypotheses import try_labeler
 from ..autolabel.proposals import check_answers, proposals_frame
+from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
-from ..measure.samples import TrainingSet, expect_sample, training_set
+from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
 from ..ports import Labeler, Metered
 from ..state import State, Workspace, load, say
 from ..state.drift import stream_items
 from ..state.votes import majority_codes
+from ..state.watch import stream_start
+from .acceptance import close_void
 from .consolidate import up_to_date
 
 __all__ = ["Autolabeled", "autolabel"]
@@ -44,6 +46,8 @@ class Autolabeled:
         In words.
     rule_votes : int
         Votes that rules gave just now.
+    closed : tuple of str
+        Why acceptances were closed just now; what they had accepted goes back to people.
     """
 
     labeler_version: str | None
@@ -52,6 +56,7 @@ class Autolabeled:
     accepted: int
     reason: str
     rule_votes: int = 0
+    closed: tuple[str, ...] = ()
 
 
 def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
@@ -64,9 +69,12 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
     proposed = _propose(state, labeler, rows, is_new, now)
+    closed = close_void(load(workspace), now)
     reason = _try_to_accept(load(workspace), len(rows), now)
     state = load(workspace)
-    return Autolabeled(state.labeler_version, len(rows), proposed, len(state.accepted), reason)
+    accepted = len(state.accepted)
+    version = state.labeler_version
+    return Autolabeled(version, len(rows), proposed, accepted, reason, closed=closed)
 
 
 def _training_rows(state: State) -> TrainingSet:
@@ -80,9 +88,9 @@ def _training_rows(state: State) -> TrainingSet:
     both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
     # Drift compares what the model says of the stream then and now: it learns from none of it,
     # though a growing set draws a sample that leaves some of the earlier items out.
-    stream = [*state.calibration_sample.ids, *stream_items(state)["item_id"]]
+    stream = [*state.calibration_stream.ids, *stream_items(state)["item_id"]]
     kept = both.loc[~both.index.isin(stream)].sort_index()
-    return training_set(kept.index, kept, apart_from=[state.calibration_sample])
+    return training_set(kept.index, kept, apart_from=[state.calibration_stream])
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
@@ -96,7 +104,7 @@ def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
     known = json.loads(state.workspace.objects.get(last["object"]))
     # As values: codes of an earlier schema would mean other classes now.
     codes = codes_of(known["values"], state.workspace.schema)
-    ids, sample = np.asarray(known["items"], dtype=object), state.calibration_sample
+    ids, sample = np.asarray(known["items"], dtype=object), state.calibration_stream
     # The sample of a grown set may hold what was learned from before: that is unlearned.
     apart = ~np.isin(ids, sample.ids)
     # An item revised since has no vote on what it says now.
@@ -148,25 +156,50 @@ def _metered(state: State, labeler: Labeler, now: datetime) -> Iterator[None]:
 
 
 def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
-    """Test the current version on the calibration sample, once, when people have settled it."""
+    """Look at the current version on the calibration sample, when people have settled it."""
     policy, workspace = state.workspace.policies, state.workspace
-    sample = state.calibration_sample
-    if policy.accept.rule == "never" or not len(sample):
+    if policy.accept.rule == "never" or not len(state.calibration_stream):
         return "acceptance is switched off"
     if trained_on < state.training_enough:
         return f"{trained_on} items are too few to try acceptance"
     if state.acceptance_tried:
         return "this labeler version was tried on these items already"
+    before = state.resumable
+    since = stream_start(state) if before is None else before.since
+    pool, sample = _spoken_of(state, since)
+    looks = state.judged(sample.ids, state.labeler_version)
+    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
+    if waiting:
+        return f"{waiting} items of the calibration sample wait for people"
+    wrong = looks.status == WRONG
+    if before is None:
+        values = tuple(map(canonical_json, workspace.schema.classes))
+        found = try_labeler(pool, sample, wrong, state.hypotheses, policy.accept, values)
+    else:
+        found = look_again(before, pool, sample, wrong)
+    found = replace(
+        found,
+        pool=state.pool,
+        votes=int(looks.votes.sum()),
+        schema=workspace.schema.digest,
+        looked_at=now.isoformat(),
+        since=since,
+    )
+    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
+    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
+    say(state, [state.hypothesis_event(found)], now)
+    return found.reason
+
+
+def _spoken_of(state: State, since: str) -> tuple[pd.DataFrame, RandomSample]:
+    """Return all items that arrived after a time with their proposals, and the sample of them."""
     pool = state.current_proposals
     if len(pool) < len(state.items):
         pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
         pool["labeler_version"] = state.labeler_version
-    looks = state.calibration_looks
-    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
-    if waiting:
-        return f"{waiting} items of the calibration sample wait for people"
-    found = try_labeler(pool, sample, looks.status == WRONG, state.hypotheses, policy.accept)
-    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
-    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
-    say(state, [("hypothesis", str(found.number), 0, found.to_body())], now)
-    return found.reason
+    sample = state.calibration_stream
+    if since:
+        late = state.arrived > pd.Timestamp(since)
+        pool = pool.loc[late.reindex(pool["item_id"]).to_numpy()]
+        sample = sample.part(late.reindex(sample.ids).to_numpy())
+    return pool, sample

@@ -17,6 +17,7 @@ from ..state import NO_VOTES, State, Workspace, last_body, load, say
 from ..state.drift import next_drift_look
 from ..state.people import annotator_table, find_ties
 from ..tables import LABELS, frame_of
+from .acceptance import close_void
 
 __all__ = ["Consolidated", "consolidate", "up_to_date"]
 
@@ -33,6 +34,8 @@ class Consolidated:
         Labels that an audit found wrong and people corrected, just now.
     flagged : tuple of str
         Annotators whose votes stopped counting just now.
+    closed : tuple of str
+        Why acceptances were closed just now; what they had accepted goes back to people.
     method, reason : str
         How votes were weighed, and why so.
     tied : tuple of tuple of str
@@ -47,6 +50,7 @@ class Consolidated:
     accepted: int
     corrected: int
     flagged: tuple[str, ...]
+    closed: tuple[str, ...]
     method: str
     reason: str
     alarm: str = ""
@@ -63,6 +67,9 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     flagged = _flag_annotators(state, now)
     if flagged:
         state = load(workspace)
+    alarm = _watch_drift(state, now)
+    closed = close_void(load(workspace), now)
+    state = load(workspace)
     revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
     consensus, rows = state.decided
     rows = rows.assign(revision=revision, decided_at=pd.Timestamp(now))
@@ -74,8 +81,7 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     number, before = _last_consolidated(state)
     if state.votes_digest != before:
         say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
-    state = load(workspace)
-    after, alarm = state.labels, _watch_drift(state, now)
+    after = load(workspace).labels
     decided = after["value"].notna()
     return Consolidated(
         changed=len(changed),
@@ -84,6 +90,7 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         accepted=int((after["method"] == "accepted").sum()),
         corrected=len(corrected),
         flagged=flagged,
+        closed=closed,
         method=consensus.method,
         reason=consensus.reason,
         alarm=alarm,

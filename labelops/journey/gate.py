@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..autolabel.hypotheses import AUDIT, close
 from ..gate.candidate import Candidate
 from ..gate.checks import Facts, evaluate
 from ..gate.verdict import FAIL, Verdict
@@ -119,11 +120,9 @@ def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
     )
     events = [("candidate", str(candidate.number), 1, closed.to_body())]
     for hypothesis in state.hypotheses:
-        if not hypothesis.closed:
-            ended = dataclasses.replace(
-                hypothesis, closed=f"the audit of candidate {candidate.number} failed"
-            )
-            events.append(("hypothesis", str(hypothesis.number), 1, ended.to_body()))
+        if not hypothesis.closed or hypothesis.kept:
+            ended = close(hypothesis, AUDIT, f"the audit of candidate {candidate.number} failed")
+            events.append(state.hypothesis_event(ended))
     say(state, events, now)
 
 

@@ -10,7 +10,7 @@ calibration, an agreement or the needs of an audit takes a `RandomSample` only; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import InitVar, dataclass
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ __all__ = [
     "RandomSample",
     "TrainingSet",
     "choose_active",
+    "draw_growing",
     "draw_sample",
     "expect_sample",
     "training_set",
@@ -75,6 +76,11 @@ class RandomSample:
     def first(self, size: int) -> RandomSample:
         """Return the sample that is drawn if only `size` items are wanted."""
         return RandomSample(self.ids[: max(size, 0)], self.total, self.stream, _SEAL)
+
+    def part(self, inside: npt.ArrayLike) -> RandomSample:
+        """Return the sample of a part of the items, which no look had a say in: (n,) bool."""
+        kept = self.ids[np.asarray(inside, dtype=bool)]
+        return RandomSample(kept, self.total, self.stream, _SEAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +156,53 @@ def draw_sample(
     draws = uniforms(key, stream, (str(i) for i in ids))
     order = np.lexsort((ids.astype(str), draws))
     chosen = ids[order[: None if size is None else max(size, 0)]]
+    return RandomSample(chosen, len(ids), stream, _SEAL)
+
+
+def draw_growing(
+    key: bytes,
+    stream: str,
+    item_ids: npt.ArrayLike,
+    arrived: npt.ArrayLike,
+    size: Callable[[int], int],
+) -> RandomSample:
+    """Draw anew whenever items arrive, and keep all that was ever drawn, in the order it was.
+
+    What was drawn stays where it is, whatever arrives: an e-process reads on from its last look.
+    Who is drawn depends on random numbers and arrival alone, never on what a look showed.
+
+    Parameters
+    ----------
+    key, stream, item_ids
+        As for `draw_sample`.
+    arrived : (N,) array-like that sorts
+        When each item arrived; those of equal time arrived together.
+    size : callable
+        How many of so many items there are; never falling.
+
+    Examples
+    --------
+    >>> draw_sample(b"k", "audit/1", ["a", "b", "c"], 1).ids.tolist()
+    ['a']
+    >>> draw_growing(b"k", "audit/1", ["a", "b", "c"], [2, 1, 1], lambda n: 1).ids.tolist()
+    ['c', 'a']
+    """
+    ids, when = np.asarray(item_ids, dtype=object), np.asarray(arrived)
+    draws = uniforms(key, stream, (str(i) for i in ids))
+    order = np.lexsort((ids.astype(str), draws))
+    # Ranks in the draw, batch by batch; within a batch they rise.
+    _, batch = np.unique(when[order], return_inverse=True)
+    by_batch = np.split(np.argsort(batch, kind="stable"), np.cumsum(np.bincount(batch))[:-1])
+    kept: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+    total, largest = 0, size(len(ids))
+    drawn: dict[int, None] = {}
+    for ranks in by_batch:
+        total += len(ranks)
+        kept = np.concatenate([kept, ranks])
+        # No sample is larger than the last one: beyond it nothing can ever be drawn.
+        kept = np.sort(kept)[: max(largest, 0)]
+        drawn.update(dict.fromkeys(kept[: max(size(total), 0)].tolist()))
+    chosen = ids[order[np.fromiter(drawn, np.int64, len(drawn))]]
     return RandomSample(chosen, len(ids), stream, _SEAL)
 
 

@@ -45,12 +45,15 @@ class Alarm:
     at : timestamp
     reason : str
         In words.
+    good_until : str
+        Arrival, as ISO 8601, up to which there was no evidence of a change.
     """
 
     number: int
     run: int
     at: pd.Timestamp
     reason: str
+    good_until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ def drift_watch(state: State) -> DriftWatch:
     alarms: list[Alarm] = []
     for run, (at, look) in enumerate(looks):
         if look["alarm"]:
-            alarms.append(Alarm(len(alarms) + 1, run, at, str(look["alarm"])))
+            begun = alarms[-1].run if alarms else 0
+            good = _good_until([look for _, look in looks[begun:run]])
+            alarms.append(Alarm(len(alarms) + 1, run, at, str(look["alarm"]), good))
     now: Look = {"e_value": 1.0, "families": {}}
     if looks and not looks[-1][1]["alarm"]:
         now = looks[-1][1]
@@ -100,6 +105,15 @@ def drift_watch(state: State) -> DriftWatch:
         risk=risk,
         alarms=tuple(alarms),
     )
+
+
+def _good_until(watch: list[Look]) -> str:
+    """Return when the last look ended that saw no evidence of a change.
+
+    The first look of a watch is its reference, and no evidence of anything.
+    """
+    clean = [watch[0], *(look for look in watch[1:] if float(look["e_value"]) <= 1.0)]
+    return str(clean[-1]["until"])
 
 
 def stream_items(state: State) -> pd.DataFrame:

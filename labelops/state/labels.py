@@ -123,18 +123,11 @@ class State(ProposalsView):
     def decided(self) -> tuple[Consensus, pd.DataFrame]:
         """What the votes that count say now, and a label row for each item (not yet stamped)."""
         rules = tuple(sorted(self.rule_versions.items()))
-        rest = (
-            self.flagged,
-            self.tied,
-            self.labeler_version,
-            rules,
-            self.standing,
-            str(self._tested_at),
-        )
+        rest = (self.flagged, self.tied, self.labeler_version, rules, self.standing)
         return self.kept("decided", ("items", "votes", "proposals"), rest, self._decide)
 
     def _decide(self) -> tuple[Consensus, pd.DataFrame]:
-        workspace, standing = self.workspace, self.standing
+        workspace = self.workspace
         policy = workspace.policies.consolidate
         voices = None
         if len(self.heard):
@@ -143,9 +136,8 @@ class State(ProposalsView):
         consensus = consolidate_votes(
             self.item_ids, self.evidence, workspace.schema, policy, self.probs, voices
         )
-        number = None if standing is None else standing.number
         never = datetime.min.replace(tzinfo=UTC)
-        rows = label_rows(consensus, self.accepted, number, workspace.schema, revision=0, now=never)
+        rows = label_rows(consensus, self.accepted, workspace.schema, revision=0, now=never)
         return consensus, rows
 
     @cached_property

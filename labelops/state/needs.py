@@ -22,6 +22,7 @@ from ..route.plan import money_bound
 from . import State
 from .overlap import overlap_sample
 from .value import label_worth
+from .watch import spot_audit
 
 __all__ = ["all_needs", "audit_stalled", "budget_spent", "label_doubt", "work_in_flight"]
 
@@ -31,9 +32,11 @@ _LEAST_BUDGET = 3
 
 def all_needs(state: State) -> list[pd.DataFrame]:
     """Return every reason to ask people, as needs frames."""
-    needs = [*_calibration_needs(state), *_review_needs(state), *_label_needs(state)]
-    needs += [*_doubt_needs(state), *_overlap_needs(state)]
-    return [*needs, *_audit_needs(state), *_gold_needs(state)]
+    needs = [*_calibration_needs(state), *_label_needs(state)]
+    # Whoever audits an item must not be about to review it: one of the two waits.
+    needs += [_apart(state, rows, "audit") for rows in _review_needs(state)]
+    needs += [*_doubt_needs(state), *_overlap_needs(state), *_audit_needs(state)]
+    return [*needs, *_spot_needs(state), *_gold_needs(state)]
 
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:
@@ -45,7 +48,7 @@ def _overlap_needs(state: State) -> list[pd.DataFrame]:
 
 
 def _calibration_needs(state: State) -> list[pd.DataFrame]:
-    sample, looks = state.calibration_sample, state.calibration_looks
+    sample, looks = state.calibration_stream, state.calibration_looks
     given = state.given(sample.ids, "calibrate")
     unseen = looks.status == NO_VOTE
     needs = [sample_needs(sample, given, unseen, "calibrate")]
@@ -64,6 +67,29 @@ def _audit_needs(state: State) -> list[pd.DataFrame]:
         sample_needs(audit.planned, given, audit.unseen, "audit"),
         adjudication_needs(audit.planned.ids, given, audit.pending, "audit"),
     ]
+
+
+def _spot_needs(state: State) -> list[pd.DataFrame]:
+    """Ask for a blind look at a random share of what the model was trusted with, for good."""
+    needs = []
+    for hypothesis in state.standing:
+        if not hypothesis.closed:
+            spot = spot_audit(state, hypothesis)
+            ids, given = spot.asked.ids, state.given(spot.asked.ids, "audit")
+            unseen, pending = spot.looks.status == NO_VOTE, spot.looks.status == PENDING
+            needs.append(sample_needs(spot.asked, given, unseen, "audit"))
+            needs.append(adjudication_needs(ids, given, pending, "audit"))
+    under_review = state.suspicions["item_id"]
+    return [
+        _apart(state, rows.loc[~rows["item_id"].isin(under_review)], "review", "label")
+        for rows in needs
+    ]
+
+
+def _apart(state: State, rows: pd.DataFrame, *purposes: str) -> pd.DataFrame:
+    """Leave out needs of items that others are asked about for these purposes now."""
+    seats = state.open_seats
+    return rows.loc[~rows["item_id"].isin(seats.loc[seats["purpose"].isin(purposes), "item_id"])]
 
 
 def _gold_needs(state: State) -> list[pd.DataFrame]:
@@ -117,7 +143,7 @@ def _label_needs(state: State) -> list[pd.DataFrame]:
     ids = state.undecided
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
-    ids = ids[seen | ~np.isin(ids, state.calibration_sample.ids)]
+    ids = ids[seen | ~np.isin(ids, state.calibration_stream.ids)]
     ids = ids[_now(state, ids)]
     return [label_needs(ids, state.given(ids, "label"), label_worth(state, ids))]
 
@@ -136,11 +162,11 @@ def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     first = state.labeler_version is None
     target = min(policy.route.seed, state.training_target) if first else state.training_target
     # Nothing of the calibration sample is learned from, so none of it is chosen for that.
-    fresh = ids[~begun & ~np.isin(ids, state.calibration_sample.ids)]
+    fresh = ids[~begun & ~np.isin(ids, state.calibration_stream.ids)]
     if first:
         chosen = state.workspace.sample("seed", fresh, target - learned).ids
     else:
-        value, apart = _uncertainty(state, fresh), [state.calibration_sample]
+        value, apart = _uncertainty(state, fresh), [state.calibration_stream]
         chosen = choose_active(fresh, value, target - learned, apart_from=apart).ids
     now: npt.NDArray[np.bool_] = begun | np.isin(ids, chosen)
     return now

@@ -9,8 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..autolabel.hypotheses import Hypothesis, accepted_items, best, pool_digest, read_hypotheses
-from ..measure.adjudication import Adjudication
+from ..autolabel.hypotheses import (
+    VOTES,
+    Hypothesis,
+    accepted_items,
+    pool_digest,
+    read_hypotheses,
+    standing,
+)
+from ..autolabel.policy import FIXED
+from ..gate.candidate import ADJUDICATED
+from ..measure.adjudication import WRONG, Adjudication
 from ..measure.samples import RandomSample
 from ..ports import Usage
 from ..tables import probs_matrix
@@ -62,29 +71,68 @@ class ProposalsView(VotesView):
 
     @cached_property
     def accepted(self) -> pd.DataFrame:
-        """Proposals accepted under the standing hypothesis."""
-        standing = best(self.hypotheses)
-        pool = (
-            []
-            if standing is None
-            else json.loads(self.workspace.objects.get(f"pools/{standing.tested}.json"))
-        )
+        """Proposals accepted under the standing hypotheses, with the number of the `hypothesis`."""
+        parts = [self.accepted_by(h).assign(hypothesis=h.number) for h in self.standing]
+        if not parts:
+            return self.proposals.iloc[:0].assign(hypothesis=pd.Series(dtype=np.int64))
+        rows = pd.concat(parts).drop_duplicates("item_id")
+        return rows.loc[~rows["item_id"].isin(self._found_wrong(rows))]
+
+    def _found_wrong(self, rows: pd.DataFrame) -> npt.NDArray[np.object_]:
+        """Return the items whose proposal blind auditors refuted, and nobody has corrected yet."""
+        corrected = self.labels.loc[self.labels["method"] == ADJUDICATED, "item_id"]
+        seen = rows.loc[rows["item_id"].isin(self.outside_audits["item_id"])]
+        seen = seen.loc[~seen["item_id"].isin(corrected)]
+        ids = seen["item_id"].to_numpy(dtype=object)
+        looks = self.looks(ids, seen["value"], self.outside_audits)
+        wrong: npt.NDArray[np.object_] = ids[(looks.status == WRONG) & (looks.votes >= 2)]
+        return wrong
+
+    def accepted_by(self, hypothesis: Hypothesis) -> pd.DataFrame:
+        """Return the proposals that one hypothesis accepts."""
         # Content that came after the test was not tested.
-        revised = self.revised.index[self.revised > self._tested_at]
+        revised = self.revised.index[self.revised > self.looked_at(hypothesis)]
         rows = self.proposals.loc[~self.proposals["item_id"].isin(revised)]
-        return accepted_items(standing, rows, pool)
+        rows = rows.loc[self.spoken_of(hypothesis, rows["item_id"])]
+        return accepted_items(hypothesis, rows, self.tested_items(hypothesis))
+
+    def tested_items(self, hypothesis: Hypothesis) -> list[str]:
+        """Return the items that had a proposal when a hypothesis was looked at last."""
+        ids: list[str] = json.loads(self.workspace.objects.get(f"pools/{hypothesis.tested}.json"))
+        return ids
+
+    def spoken_of(self, hypothesis: Hypothesis, item_ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Say which items arrived in the time that a hypothesis speaks of."""
+        when = self.arrived.reindex(np.asarray(item_ids, dtype=object))
+        inside = np.ones(len(when), dtype=np.bool_)
+        if hypothesis.since:
+            inside &= (when > pd.Timestamp(hypothesis.since)).to_numpy()
+        if hypothesis.until:
+            inside &= (when <= pd.Timestamp(hypothesis.until)).to_numpy()
+        return inside
+
+    @cached_property
+    def arrived(self) -> pd.Series:
+        """When each item arrived, by item id."""
+        return self.items.set_index("item_id")["ingested_at"]
+
+    def looked_at(self, hypothesis: Hypothesis) -> pd.Timestamp:
+        """When a hypothesis was tested last."""
+        if hypothesis.looked_at:
+            return pd.Timestamp(hypothesis.looked_at)
+        rows = self.events.loc[self.events["kind"] == "hypothesis"]
+        return rows.loc[rows["subject"] == str(hypothesis.number), "at"].min()
 
     @property
-    def _tested_at(self) -> pd.Timestamp:
-        """When the standing hypothesis was tested."""
-        number = "" if self.standing is None else str(self.standing.number)
-        rows = self.latest("hypothesis")
-        return rows.loc[rows["subject"] == number, "at"].max()
+    def standing(self) -> tuple[Hypothesis, ...]:
+        """The hypotheses under which proposals are accepted now: no item under two of them."""
+        return standing(self.hypotheses)
 
-    @property
-    def standing(self) -> Hypothesis | None:
-        """The hypothesis under which proposals are accepted now."""
-        return best(self.hypotheses)
+    def hypothesis_event(self, hypothesis: Hypothesis) -> tuple[str, str, int, str]:
+        """Return the event that says how a hypothesis stands now: one revision more."""
+        rows = self.latest("hypothesis").set_index("subject")["revision"]
+        number = str(hypothesis.number)
+        return "hypothesis", number, int(rows.get(number, -1)) + 1, hypothesis.to_body()
 
     @cached_property
     def calibration_sample(self) -> RandomSample:
@@ -93,12 +141,32 @@ class ProposalsView(VotesView):
         return self.workspace.sample("calibrate", self.item_ids, size)
 
     @cached_property
+    def calibration_stream(self) -> RandomSample:
+        """What acceptance is tested on, in the order of the draw; never learned from.
+
+        A fixed test reads the calibration sample. An e-process reads all that was ever drawn
+        into it, so that it reads on where it was when items arrive.
+        """
+        policies = self.workspace.policies
+        if policies.accept.test == FIXED:
+            return self.calibration_sample
+        arrived = self.items["ingested_at"].to_numpy()
+        most = policies.route.calibration
+        return self.workspace.growing_sample(
+            "calibrate", self.item_ids, arrived, lambda n: min(most, n // 4)
+        )
+
+    @cached_property
     def calibration_looks(self) -> Adjudication:
-        """The current proposals of the calibration sample, judged by blind votes."""
-        values = self.current_proposals.set_index("item_id")["value"]
-        values = values.reindex(self.calibration_sample.ids)
+        """The current proposals of the calibration stream, judged by blind votes."""
+        return self.judged(self.calibration_stream.ids, self.labeler_version)
+
+    def judged(self, item_ids: npt.NDArray[np.object_], version: str | None) -> Adjudication:
+        """Judge a labeler version's proposals by blind calibration votes."""
+        rows = self.proposals.loc[self.proposals["labeler_version"] == version]
+        values = rows.set_index("item_id")["value"].reindex(item_ids)
         votes = self.current.loc[self.current["purpose"] == "calibrate"]
-        return self.looks(self.calibration_sample.ids, values.where(values.notna(), None), votes)
+        return self.looks(item_ids, values.where(values.notna(), None), votes)
 
     @cached_property
     def pool(self) -> str:
@@ -107,14 +175,34 @@ class ProposalsView(VotesView):
 
     @property
     def acceptance_tried(self) -> bool:
-        """Whether the version fitted last was tried on the items there are now."""
+        """Whether the version fitted last was tried on the items there are now.
+
+        What was closed for want of votes may be looked at again, and what was closed for other
+        settings, another schema or drift is another question now. A version that people found
+        wrong is not tried again: another one has to be fitted.
+        """
         key = f"{self.labeler_version}/{self.pool}"
-        return any(h.key == key for h in self.hypotheses)
+        return any(
+            (h.key == key and not h.closed)
+            or (h.refuted and h.labeler_version == self.labeler_version)
+            for h in self.hypotheses
+        )
+
+    @property
+    def resumable(self) -> Hypothesis | None:
+        """The hypothesis about the version fitted last that may be looked at again, if any."""
+        policy, key = self.workspace.policies.accept, f"{self.labeler_version}/{self.pool}"
+        for h in reversed(self.hypotheses):
+            mine = h.labeler_version == self.labeler_version and h.test == policy.test
+            open_ = (not h.closed or h.cause == VOTES) and h.promises(policy)
+            if mine and open_ and (h.test != FIXED or h.key == key):
+                return h
+        return None
 
     @property
     def training_target(self) -> int:
         """Items that people are asked to label before acceptance is tried."""
-        rest = len(self.item_ids) - len(self.calibration_sample)
+        rest = len(self.item_ids) - len(self.calibration_stream)
         return min(self.workspace.policies.route.training, max(rest // 2, 1))
 
     @property

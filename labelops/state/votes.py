@@ -89,11 +89,16 @@ class VotesView(Rows):
         An item that everybody has looked at, three people at least, has nobody left to audit
         it: there the `spare_votes` count too. With fewer people it waits for another.
         """
+        rows = self.outside_audits
+        made = rows["vote_id"].isin(self._correcting_votes)
+        return pd.concat([rows.loc[~made], self.spare_votes])
+
+    @cached_property
+    def outside_audits(self) -> pd.DataFrame:
+        """Blind audit votes by people who did not label the item."""
         rows = self.current.loc[self.current["purpose"] == "audit"]
         pairs = self._items_and_voices(self.evidence)
-        own = self._items_and_voices(rows).isin(pairs)
-        made = rows["vote_id"].isin(self._correcting_votes)
-        return pd.concat([rows.loc[~own & ~made], self.spare_votes])
+        return rows.loc[~self._items_and_voices(rows).isin(pairs)]
 
     def _items_and_voices(self, rows: pd.DataFrame) -> pd.MultiIndex:
         return pd.MultiIndex.from_arrays([rows["item_id"], self.voice_of(rows["annotator"])])

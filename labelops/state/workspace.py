@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..autolabel.policy import AcceptancePolicy
 from ..consolidate.policy import ConsolidatePolicy
 from ..digest import uniforms
 from ..gate.policy import GatePolicy
-from ..measure.samples import RandomSample, draw_sample
+from ..measure.samples import RandomSample, draw_growing, draw_sample
 from ..ports import Objects, Tables
 from ..route.plan import RoutePolicy
 from ..schema import Schema
@@ -61,3 +62,13 @@ class Workspace:
     def sample(self, stream: str, item_ids: npt.ArrayLike, size: int | None = None) -> RandomSample:
         """Draw items by their permanent random numbers in a stream; all of them without a size."""
         return draw_sample(self.key, stream, item_ids, size)
+
+    def growing_sample(
+        self,
+        stream: str,
+        item_ids: npt.ArrayLike,
+        arrived: npt.ArrayLike,
+        size: Callable[[int], int],
+    ) -> RandomSample:
+        """Draw items anew at each arrival, and keep all that were ever drawn, in that order."""
+        return draw_growing(self.key, stream, item_ids, arrived, size)

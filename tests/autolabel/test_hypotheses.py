@@ -15,9 +15,9 @@ from labelops.autolabel.hypotheses import (
     best,
     pool_digest,
     read_hypotheses,
-    try_labeler,
 )
 from labelops.autolabel.policy import AcceptancePolicy
+from labelops.autolabel.trial import try_labeler
 from labelops.errors import SettingsError
 from labelops.measure.samples import draw_sample
 
@@ -135,7 +135,7 @@ def test_a_bad_class_shows_by_class() -> None:
     sample = draw_sample(b"k", "calibrate", ids)
     wrong = np.isin(sample.ids, ids[380:384])
     found = try_labeler(pool, sample, wrong, [], AcceptancePolicy(error=0.05, rule="selective"))
-    assert found.by_class == (('"cat"', 380, 0), ('"owl"', 20, 4))
+    assert found.by_class == (('"cat"', 380, 0, 380, 0.9), ('"owl"', 20, 4, 20, 0.9))
     # Clopper–Pearson, 4 of 20 at one-sided 95%: 0.4010 (R: binom.test(4, 20, alt = "l")).
     assert "owl: 4 of 20 wrong, at most 40.1%" in found.classes_in_words
     assert read_hypotheses(pd.Series([found.to_body()])) == [found]

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelops.autolabel.hypotheses import try_labeler
 from labelops.autolabel.policy import AcceptancePolicy
+from labelops.autolabel.trial import try_labeler
 from labelops.errors import UsageError
 from labelops.gate.candidate import audit_state
 from labelops.gate.policy import GatePolicy
@@ -25,6 +25,7 @@ from labelops.measure.samples import (
     RandomSample,
     TrainingSet,
     choose_active,
+    draw_growing,
     draw_sample,
     training_set,
 )
@@ -54,6 +55,29 @@ def test_earlier_looks_count_in_a_grown_set(before: set[str], more: set[str], si
     first = draw_sample(b"k", "a", sorted(before), size)
     later = draw_sample(b"k", "a", sorted(before | more), size)
     assert set(later.ids) & before <= set(first.ids)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(0, 20))
+def test_what_was_drawn_stays_in_its_place(arrived: list[int], most: int) -> None:
+    """A sample drawn again when items arrive begins with the earlier one, and is drawn each time.
+
+    By the definition: whatever was among the first of the items there were at some arrival.
+    """
+    ids = IDS[: len(arrived)]
+
+    def size(n: int) -> int:
+        return min(most, n // 2)
+
+    found = draw_growing(b"k", "a", ids, arrived, size).ids.tolist()
+    expected: list[str] = []
+    for now in sorted(set(arrived)):
+        there = [i for i, when in zip(ids, arrived, strict=True) if when <= now]
+        now_drawn = draw_sample(b"k", "a", there, size(len(there))).ids.tolist()
+        expected += [i for i in now_drawn if i not in expected]
+        early = [when for when in arrived if when <= now]
+        assert draw_growing(b"k", "a", there, early, size).ids.tolist() == expected
+    assert found == expected
 
 
 def test_a_draw_is_fair() -> None:

@@ -52,7 +52,7 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     world.propose({"a": ("cat", 0.9)})
     body = json.loads(replace(stand(world, "a"), closed="the audit failed").to_body())
     world.say("hypothesis", "1", 1, **body)
-    assert world.state.accepted.empty and world.state.standing is None
+    assert world.state.accepted.empty and world.state.standing == ()
 
 
 def test_training_rows_survive_another_class_order() -> None:

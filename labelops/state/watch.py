@@ -1,0 +1,229 @@
+"""What voids an acceptance: each check gives hypotheses that have to be closed, and why.
+
+What a hypothesis promised rests on its calibration votes, on the schema and settings it was tested
+under, and, for an e-process, on a stream of items that goes on as it was. A random share of what
+it accepted is looked at for good, blind, with an e-process for "more is wrong than promised".
+The checks only read; closing is an event (`journey.acceptance`).
+
+Evidence that grows from look to look began somewhere: the last look at which there was none is
+the last good one. What arrived up to then stays accepted, what came since goes back to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..autolabel.hypotheses import DRIFT, SCHEMA, SETTINGS, SPOT, VOTES, Hypothesis, close
+from ..autolabel.policy import FIXED
+from ..autolabel.trial import still_passes
+from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
+from ..measure.eprocess import log_e_value_above, log_wanted
+from ..measure.samples import RandomSample
+from . import State
+from .drift import Alarm, drift_watch
+
+__all__ = ["SpotAudit", "closings", "spot_audit", "stream_start"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpotAudit:
+    """The permanent random looks at what a hypothesis accepted.
+
+    Parameters
+    ----------
+    asked : RandomSample
+        Accepted items drawn to be looked at.
+    looks : Adjudication
+        What blind votes say of the proposals of `asked`.
+    e_value : float
+        Evidence that more is wrong than promised, the largest so far; 1 is none.
+    alarm : bool
+        Whether it suffices.
+    good_until : str
+        Arrival of the last items before which there was no evidence, as ISO 8601; "" for none.
+    """
+
+    asked: RandomSample
+    looks: Adjudication
+    e_value: float
+    alarm: bool
+    good_until: str
+
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """Which of `asked` people found wrong; that nobody is left to look is no finding."""
+        found: npt.NDArray[np.bool_] = (self.looks.status == WRONG) & (self.looks.votes >= 2)
+        return found
+
+    @property
+    def settled(self) -> int:
+        """How many of them were looked at and settled."""
+        seen = ~np.isin(self.looks.status, (NO_VOTE, PENDING)) & (self.looks.votes > 0)
+        return int(seen.sum())
+
+
+def closings(state: State) -> list[Hypothesis]:
+    """Return the hypotheses that have to be closed now, as closed ones."""
+    found = []
+    for h in state.hypotheses:
+        if h.closed and not h.kept:
+            continue
+        reason = next(_reasons(state, h), None)
+        if reason is not None:
+            cause, why, until = reason
+            kept = _kept(state, h, until)
+            found.append(close(h, cause, why, until=until if kept else "", kept=kept))
+    # What a closed one had kept stays as it is unless a new cause takes that away too.
+    return found
+
+
+def _kept(state: State, h: Hypothesis, until: str) -> int:
+    if not until:
+        return 0
+    return len(state.accepted_by(close(h, "", "x", until=until, kept=h.accepted)))
+
+
+def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
+    """Give reasons to close, the most general first: cause, words, what stays accepted."""
+    policy, schema = state.workspace.policies.accept, state.workspace.schema
+    if h.schema and h.schema != schema.digest:
+        yield SCHEMA, "the schema changed: it was tested with other classes or another question", ""
+    if not h.promises(policy):
+        yield SETTINGS, f"the settings ask for another promise now: {_asked(state)}", ""
+    if not h.accepts_some:
+        return
+    if why := _votes_lost(state, h):
+        yield VOTES, why, ""
+    if h.closed:
+        return
+    spot = spot_audit(state, h)
+    if spot.alarm:
+        why = f"{int(spot.wrong.sum())} of {spot.settled} random looks at accepted items are wrong"
+        yield SPOT, f"{why}: more than was promised", spot.good_until
+    if (alarm := _drifted(state, h)) is not None:
+        yield DRIFT, f"the stream it was tested on has changed: {alarm.reason}", alarm.good_until
+
+
+def _asked(state: State) -> str:
+    policy = state.workspace.policies.accept
+    each = " in each class" if policy.per_class else ""
+    return f"rule {policy.rule}{each}, error {policy.error:g}"
+
+
+# --- calibration votes ------------------------------------------------------------------------
+
+
+def _votes_lost(state: State, h: Hypothesis) -> str:
+    """Say what is missing of the votes a hypothesis rests on, if it would not pass without."""
+    if h.test == FIXED:
+        tested = state.tested_items(h)
+        sample = state.workspace.sample("calibrate", tested, h.sample).ids
+    else:
+        sample = state.calibration_stream.ids[state.spoken_of(h, state.calibration_stream.ids)]
+        sample = sample[: h.sample]
+    looks = state.judged(sample, h.labeler_version)
+    # A doubt counts as wrong until it is settled: to leave it out would leave out errors.
+    there, doubtful = looks.status != NO_VOTE, looks.status == PENDING
+    wrong = (looks.status == WRONG) | doubtful
+    if there.all() and not doubtful.any() and int(wrong.sum()) == _errors(h):
+        return ""
+    rows = state.proposals.loc[state.proposals["labeler_version"] == h.labeler_version]
+    if rows.empty or still_passes(h, rows, sample[there], wrong[there]):
+        return ""
+    left = int(there.sum()) - int(doubtful.sum())
+    if left < h.sample:
+        return (
+            f"too few calibration votes: {left} of the {h.sample} items it rests on still have "
+            "votes that count and settle them"
+        )
+    return "calibration votes were changed, and do not show any more what it promised"
+
+
+def _errors(h: Hypothesis) -> int:
+    return -1 if not h.by_class else sum(c.errors for c in h.by_class)
+
+
+# --- random looks -----------------------------------------------------------------------------
+
+
+def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
+    """Judge the random looks at what a hypothesis accepted.
+
+    The rule `selective` bounds the share of the accepted: only these are counted. `joint` bounds
+    wrong accepted ones as a share of all: what was drawn and not accepted counts as clean, and
+    needs no look. A look that is not settled counts as clean: an alarm never rests on a doubt.
+    """
+    policy, key = state.workspace.policies.accept, "spot"
+    ids = np.asarray(state.tested_items(h), dtype=object)
+    drawn = state.workspace.sample(key, ids[state.spoken_of(h, ids)])
+    drawn = drawn.part(state.workspace.draws(key, drawn.ids) < policy.spot_share)
+    accepted = state.accepted_by(h).set_index("item_id")["value"]
+    stood = np.isin(drawn.ids, accepted.index) & ~np.isin(drawn.ids, _labeled_first(state))
+    asked = drawn.part(stood)
+    looks = state.looks(asked.ids, accepted.reindex(asked.ids), state.outside_audits)
+    found = SpotAudit(asked, looks, 1.0, False, "")
+    counted = asked.ids if h.rule == "selective" else drawn.ids
+    wrong = np.isin(counted, asked.ids[found.wrong])
+    return _weigh(found, wrong, state.arrived.reindex(counted), h.error, policy.risk)
+
+
+def _weigh(
+    found: SpotAudit,
+    wrong: npt.NDArray[np.bool_],
+    arrived: pd.Series,
+    error: float,
+    risk: float,
+) -> SpotAudit:
+    """Read the looks in order of arrival, in which new ones only ever come last."""
+    if not len(wrong):
+        return found
+    order = np.argsort(arrived.to_numpy(), kind="stable")
+    evidence = log_e_value_above(
+        np.cumsum(wrong[order]), np.arange(1, len(wrong) + 1), min(error, 1.0)
+    )
+    reached = np.flatnonzero(evidence >= log_wanted(risk))
+    times = arrived.to_numpy()[order]
+    good = ""
+    if len(reached):
+        ends = np.append(times[1:] != times[:-1], True) & (np.arange(len(times)) < reached[0])
+        clean = np.flatnonzero(ends & (evidence <= 0))
+        good = pd.Timestamp(arrived.iloc[order[clean[-1]]]).isoformat() if len(clean) else ""
+    largest = float(np.exp(min(max(evidence.max(), 0.0), 700.0)))
+    return SpotAudit(found.asked, found.looks, largest, bool(len(reached)), good)
+
+
+def _labeled_first(state: State) -> npt.NDArray[np.object_]:
+    """Return items that people labeled before anybody audited them: no label of the model's."""
+    rows = state.current.loc[state.current["purpose"].isin(("label", "calibrate"))]
+    labeled = rows.groupby("item_id")["given_at"].min()
+    audited = state.outside_audits.groupby("item_id")["given_at"].min().reindex(labeled.index)
+    ids: npt.NDArray[np.object_] = labeled.index[~(audited < labeled)].to_numpy(dtype=object)
+    return ids
+
+
+# --- drift ------------------------------------------------------------------------------------
+
+
+def stream_start(state: State) -> str:
+    """Return the arrival after which the stream is not known to have changed; "" if it never has.
+
+    A fixed test speaks of the set there is, wherever that came from.
+    """
+    if state.workspace.policies.accept.test == FIXED:
+        return ""
+    return max((alarm.good_until for alarm in drift_watch(state).alarms), default="")
+
+
+def _drifted(state: State, h: Hypothesis) -> Alarm | None:
+    """Return the alarm that ended the stream a hypothesis speaks of, if there was one.
+
+    An e-process goes on reading the same stream, so the stream has to be the same.
+    """
+    alarms = () if h.test == FIXED else drift_watch(state).alarms
+    after = [a for a in alarms if a.good_until > h.since]
+    return after[0] if after else None

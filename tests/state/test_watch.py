@@ -1,0 +1,364 @@
+"""Acceptance that is looked at again, and that closes by itself when what it rests on is gone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.journey import consolidate
+from labelops.journey.acceptance import close_void
+from labelops.journey.autolabel import _try_to_accept
+from labelops.journey.consolidate import Consolidated
+from labelops.measure.adjudication import Adjudication
+from labelops.measure.samples import draw_sample
+from labelops.schema import Schema
+from labelops.state.needs import all_needs
+from labelops.state.watch import SpotAudit, _weigh, spot_audit
+
+from .world import PETS, World, events, make_world
+
+POLICY = AcceptancePolicy(error=0.2, spot_share=1.0)
+
+
+def _look(world: World) -> str:
+    return _try_to_accept(world.state, 1000, world.tick())
+
+
+def _calibrate(world: World, who: str = "ann", said: str = "cat") -> None:
+    """Let somebody answer what the calibration stream still lacks."""
+    state = world.state
+    for item in state.calibration_stream.ids[state.calibration_looks.status == 0]:
+        world.vote(item, "calibrate", **{who: said})
+
+
+def _arrive(world: World, batch: str, sure: np.ndarray, said: str = "cat") -> list[str]:
+    """Let items come, and the same labeler propose for them."""
+    ids = [f"{batch}{n:03d}" for n in range(len(sure))]
+    world.items(*ids)
+    known = world.state.labeler_version is not None
+    values = {i: (said, float(s)) for i, s in zip(ids, sure, strict=True)}
+    world.propose(values, fit=not known)
+    return ids
+
+
+def _accepting(policy: AcceptancePolicy = POLICY) -> World:
+    """Make a label set in which a model is accepted: 240 items, 60 calibration looks."""
+    world = make_world(accept=policy, calibration=60)
+    _arrive(world, "a", np.random.default_rng(1).uniform(0.6, 1.0, 240))
+    _calibrate(world)
+    _look(world)
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    assert len(world.state.accepted) == 240
+    return world
+
+
+def _closed(world: World) -> tuple[str, ...]:
+    return close_void(world.state, world.tick())
+
+
+def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
+    """New items and votes cost no risk; new items are accepted at the look, not before."""
+    world = _accepting()
+    first = world.state.hypotheses[0]
+    late = _arrive(world, "b", np.random.default_rng(2).uniform(0.6, 1.0, 120))
+    assert not world.state.accepted["item_id"].isin(late).any()
+    assert "wait for people" in _look(world)
+    _calibrate(world)
+    _look(world)
+    (found,) = world.state.hypotheses
+    assert (found.number, found.looks, found.risk) == (1, 2, first.risk)
+    assert found.sample > first.sample and found.pool_size == 360
+    assert found.votes == found.sample
+    assert world.state.accepted["item_id"].isin(late).any()
+    assert "tried on these items already" in _look(world), "nothing new, nothing said"
+    assert len(events(world, "hypothesis")) == 2
+
+
+def test_a_fixed_test_takes_a_new_hypothesis_for_a_grown_set() -> None:
+    """One look for one set: the second is tested at a smaller risk."""
+    world = _accepting(AcceptancePolicy(error=0.2, test="fixed"))
+    _arrive(world, "b", np.full(120, 0.9))
+    _calibrate(world)
+    _look(world)
+    one, two = world.state.hypotheses
+    assert (one.looks, two.looks) == (1, 1) and two.risk < one.risk
+
+
+def test_a_retrained_labeler_opens_a_new_hypothesis() -> None:
+    """Another version is another question, with its own share of the risk."""
+    world = _accepting()
+    world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2")
+    _look(world)
+    one, two = world.state.hypotheses
+    assert (one.labeler_version, two.labeler_version) == ("m1", "m2")
+    assert two.number == 2 and two.risk < one.risk
+
+
+def test_errors_that_come_later_make_the_cut_off_stricter_and_are_written_down() -> None:
+    """A look that finds many errors among the less sure moves the cut-off, by an event."""
+    world = _accepting()
+    before = world.state.hypotheses[0].threshold
+    _arrive(world, "b", np.random.default_rng(3).uniform(0.6, 1.0, 600))
+    unsure = set(world.state.proposals.loc[world.state.proposals["confidence"] < 0.8, "item_id"])
+    state = world.state
+    for item in state.calibration_stream.ids[state.calibration_looks.status == 0]:
+        said = "dog" if item in unsure else "cat"
+        world.vote(item, "calibrate", ann=said, ben=said)
+    _look(world)
+    (found,) = world.state.hypotheses
+    assert before is not None and found.looks == 2
+    assert found.errors <= found.sample and len(events(world, "hypothesis")) == 2
+
+
+@pytest.mark.parametrize("test", ["fixed", "e-process"])
+def test_too_few_calibration_votes_close_it_until_they_are_there_again(test: str) -> None:
+    """A flagged annotator's votes are gone, so is what they showed; new votes restore it."""
+    world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.0, test=test))
+    assert _closed(world) == ()
+    world.say("annotator_flagged", "human:ann", 0, reason="a test")
+    world.flush()
+    done = consolidate(world.workspace, now=world.tick())
+    assert done.closed and "too few calibration votes: 0 of the 60 items" in done.closed[0]
+    assert world.state.accepted.empty and done.accepted == 0 and done.undecided == 240
+    assert _closed(world) == (), "it is said once"
+    assert "60 items of the calibration sample wait" in _look(world)
+    _calibrate(world, "ben")
+    _look(world)
+    (found,) = world.state.hypotheses
+    assert (found.number, found.closed, found.cause, found.looks) == (1, "", "", 2)
+    assert len(world.state.accepted) == 240
+
+
+def test_a_few_lost_votes_do_not_close_it() -> None:
+    """As long as the rest still shows what was promised, it stands."""
+    world = make_world(accept=POLICY, calibration=60)
+    _arrive(world, "a", np.full(240, 0.9))
+    ids = world.state.calibration_stream.ids
+    for n, item in enumerate(ids):
+        world.vote(item, "calibrate", **{"bot" if n < 6 else "ann": "cat"})
+    _look(world)
+    world.say("annotator_flagged", "human:bot", 0, reason="a test")
+    assert _closed(world) == () and len(world.state.accepted) == 240
+
+
+def test_contradicting_calibration_votes_close_it() -> None:
+    """Looks that fall into doubt count as wrong until people settle them."""
+    world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.0))
+    for item in world.state.calibration_stream.ids[:40]:
+        world.vote(item, "calibrate", ben="dog")
+    (why,) = _closed(world)
+    assert "too few calibration votes: 20 of the 60" in why
+    assert "wait for people" in _look(world)
+
+
+def test_another_schema_closes_it() -> None:
+    """Classes that were not there when it was tested were not part of the question."""
+    world = _accepting()
+    later = make_world(Schema("pets", ("ant", *PETS.classes)), accept=POLICY, like=world)
+    (why,) = close_void(later.state, later.tick())
+    assert "the schema changed" in why
+    (h,) = later.state.hypotheses
+    assert h.cause == "schema" and later.state.accepted.empty and not later.state.acceptance_tried
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        AcceptancePolicy(error=0.1),
+        AcceptancePolicy(error=0.2, rule="selective"),
+        AcceptancePolicy(error=0.2, rule="never"),
+    ],
+)
+def test_other_settings_close_it(policy: AcceptancePolicy) -> None:
+    """A stricter bound, another rule or none at all is not what was shown."""
+    world = _accepting()
+    later = make_world(accept=policy, like=world)
+    (why,) = close_void(later.state, later.tick())
+    assert "the settings ask for another promise now" in why and later.state.accepted.empty
+
+
+def test_a_looser_bound_is_kept_all_the_more() -> None:
+    """Who asks for less than was shown loses nothing, whatever the test."""
+    world = _accepting()
+    later = make_world(accept=AcceptancePolicy(error=0.3, test="fixed"), like=world)
+    assert close_void(later.state, later.tick()) == () and len(later.state.accepted) == 240
+
+
+# --- random looks -----------------------------------------------------------------------------
+
+
+def test_random_looks_are_asked_for_at_accepted_items_only() -> None:
+    """They are blind audit looks, a share of what stands without a vote, always the same."""
+    world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.25))
+    spot = spot_audit(world.state, world.state.hypotheses[0])
+    wanted = pd.concat(all_needs(world.state))
+    wanted = wanted.loc[wanted["purpose"] == "audit"]
+    assert set(wanted["item_id"]) == set(spot.asked.ids) and 20 < len(wanted) < 80
+    assert not set(spot.asked.ids) & set(world.state.calibration_stream.ids)
+    _arrive(world, "b", np.full(120, 0.9))
+    _calibrate(world)
+    _look(world)
+    grown = spot_audit(world.state, world.state.hypotheses[0]).asked.ids
+    assert set(spot.asked.ids) - set(world.state.calibration_stream.ids) <= set(grown)
+
+
+def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
+    """More wrong than was promised closes it for this version; a set that never grew goes back."""
+    world = _accepting()
+    h = world.state.hypotheses[0]
+    asked = spot_audit(world.state, h).asked.ids
+    for item in asked[:100]:
+        world.vote(item, "audit", eve="dog", fay="dog")
+    spot = spot_audit(world.state, h)
+    assert spot.alarm and spot.settled == 100 and spot.e_value > 20
+    world.flush()
+    done = consolidate(world.workspace, now=world.tick())
+    assert "100 of 100 random looks at accepted items are wrong" in done.closed[0]
+    assert done.accepted == 0 and world.state.accepted.empty
+    assert world.state.acceptance_tried, "this version is not tried again"
+    assert len(world.state.undecided) >= 180 - 100
+
+
+def test_clean_random_looks_leave_it_open() -> None:
+    """Looks that confirm are no evidence, and one error is none either; its label goes back."""
+    world = _accepting()
+    asked = spot_audit(world.state, world.state.hypotheses[0]).asked.ids
+    for item in asked[1:]:
+        world.vote(item, "audit", eve="cat")
+    world.vote(asked[0], "audit", eve="dog", fay="dog")
+    assert _closed(world) == ()
+    assert asked[0] not in set(world.state.accepted["item_id"])
+    spot = spot_audit(world.state, world.state.hypotheses[0])
+    assert spot.wrong.sum() == 1, "an error stays one, whoever labels the item then"
+    world.vote(asked[0], gus="dog")
+    assert spot_audit(world.state, world.state.hypotheses[0]).wrong.sum() == 1
+
+
+def test_a_label_voter_does_not_look_at_random() -> None:
+    """Who labeled an item does not judge it; one audit vote alone settles no error."""
+    world = _accepting()
+    asked = spot_audit(world.state, world.state.hypotheses[0]).asked.ids
+    for item in asked[:90]:
+        world.vote(item, "audit", eve="dog")
+    assert not spot_audit(world.state, world.state.hypotheses[0]).wrong.any()
+    assert _closed(world) == ()
+
+
+def test_what_came_before_the_last_good_look_stays() -> None:
+    """Two hundred good items, then bad ones: only those that came since go back to people."""
+    world = _accepting()
+    late = _arrive(world, "b", np.random.default_rng(4).uniform(0.6, 1.0, 240))
+    _calibrate(world)
+    _look(world)
+    h = world.state.hypotheses[0]
+    for item in spot_audit(world.state, h).asked.ids:
+        people = dict.fromkeys(("eve", "fay"), "dog" if item in late else "cat")
+        world.vote(item, "audit", **people)
+    (why,) = _closed(world)
+    assert "random looks at accepted items are wrong" in why
+    kept = world.state.accepted
+    assert len(kept) == 240 and not kept["item_id"].isin(late).any()
+    (closed,) = world.state.hypotheses
+    assert closed.kept and closed.accepted == 240
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    labels = world.state.labels.set_index("item_id")["value"]
+    assert labels.reindex(late).isna().sum() >= 150
+
+
+def _alarm_share(share: float, error: float, looks: int, repetitions: int, *, naive: bool) -> float:
+    """How often random looks raise the alarm, over all looks of a stream."""
+    rng = np.random.default_rng(5)
+    empty = draw_sample(b"k", "spot", [])
+    none = SpotAudit(empty, Adjudication(*[np.zeros(0, np.int64)] * 3), 1.0, False, "")
+    arrived = pd.Series(pd.date_range("2026-01-01", periods=looks, tz="UTC"))
+    hits = 0
+    for _ in range(repetitions):
+        wrong = rng.random(looks) < share
+        if naive:
+            rates = np.cumsum(wrong) / np.arange(1, looks + 1)
+            hits += bool((rates[20:] > error).any())
+        else:
+            hits += _weigh(none, wrong, arrived, error, 0.05).alarm
+    return hits / repetitions
+
+
+def test_size_and_power_of_random_looks() -> None:
+    """At the bound hardly an alarm; twice the bound is found; an observed rate is no test."""
+    assert _alarm_share(0.05, 0.05, 600, 80, naive=False) <= 0.09
+    assert _alarm_share(0.10, 0.05, 600, 30, naive=False) >= 0.9
+    assert _alarm_share(0.05, 0.05, 600, 30, naive=True) >= 0.6
+
+
+@pytest.mark.slow
+def test_size_of_random_looks_in_a_thousand_streams() -> None:
+    """Over 2,000 looks at exactly the bound at most 6.4 % of 1,000 streams raise an alarm."""
+    assert _alarm_share(0.05, 0.05, 2000, 1000, naive=False) <= 0.064
+
+
+# --- drift ------------------------------------------------------------------------------------
+
+
+def test_a_changed_stream_closes_it_for_what_came_since() -> None:
+    """A labeler less sure than it was is on other items: what came before stays accepted."""
+    world = _accepting()
+    rng = np.random.default_rng(6)
+    _settle(world)
+    early = _arrive(world, "b", rng.uniform(0.6, 1.0, 120))
+    assert _settle(world).closed == ()
+    assert world.state.accepted["item_id"].isin(early).any()
+    late = _arrive(world, "c", rng.uniform(0.35, 0.5, 900))
+    done = _settle(world)
+    assert "the stream it was tested on has changed" in done.closed[0]
+    kept = world.state.accepted
+    assert len(kept) >= 240 and not kept["item_id"].isin(late).any()
+    _look(world)
+    first, second = world.state.hypotheses
+    assert (first.cause, second.number, second.looks) == ("drift", 2, 1)
+    assert second.since == first.until and second.pool_size == 900
+    assert first in world.state.standing, "what was good stays"
+    assert _closed(world) == (), "the new one is of the new stream"
+
+
+def _settle(world: World) -> Consolidated:
+    """Let people answer for the calibration stream, decide, and look again."""
+    _calibrate(world)
+    world.flush()
+    done = consolidate(world.workspace, now=world.tick())
+    if not done.closed:
+        _look(world)
+    return done
+
+
+def test_no_drift_no_alarm() -> None:
+    """Five more batches like the first close nothing, and cost no risk."""
+    world = _accepting()
+    rng = np.random.default_rng(7)
+    for n in range(5):
+        _arrive(world, f"b{n}", rng.uniform(0.6, 1.0, 40))
+        assert _settle(world).closed == ()
+    (found,) = world.state.hypotheses
+    assert found.looks == 6 and found.pool_size == 440
+
+
+def test_scores_without_variance() -> None:
+    """One score for everything is no drift, and one cut-off for everything."""
+    world = make_world(accept=POLICY, calibration=60)
+    _arrive(world, "a", np.full(240, 0.9))
+    _calibrate(world)
+    _look(world)
+    _arrive(world, "b", np.full(300, 0.9))
+    assert _closed(world) == () and len(world.state.accepted) == 240
+
+
+def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
+    """Items without an answer are left to people."""
+    world = _accepting()
+    world.items("x1", "x2")
+    assert _closed(world) == ()
+    _calibrate(world)
+    _look(world)
+    assert not world.state.accepted["item_id"].isin(["x1", "x2"]).any()
