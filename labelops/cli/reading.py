@@ -16,6 +16,8 @@ from .words import columns, counted, cut, emphasised, percent, safe, short
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..gate.candidate import Candidate
+    from ..gate.certificate import Certificate
     from ..release import Explanation
     from ..schema import Schema
     from ..state.drift import DriftWatch
@@ -380,6 +382,7 @@ def certificates(session: Session) -> None:
             str(c.number),
             counted(c.items),
             short(c.digest),
+            c.audit,
             emphasised(_word(c.closed), safe(c.closed or "under audit")),
         ]
         for c in state.candidates
@@ -389,19 +392,30 @@ def certificates(session: Session) -> None:
         _section("Attempts to accept", tried, head, right=[0, 2, 3, 4, 5, 6, 7])
         or "No attempt was made yet to accept a model's labels.",
         f"δ spent on acceptance: {spent:.4f} of {policies.accept.risk:.4g}.",
-        _section("Release candidates", frozen, ["", "labels", "digest", ""], right=[0, 1])
+        _section("Release candidates", frozen, ["", "labels", "digest", "audit", ""], right=[0, 1])
         or "No release candidate was frozen yet.",
     ]
     alarms = [[str(a.number), f"{a.at:%Y-%m-%d %H:%M}", safe(a.reason)] for a in watch.alarms]
     text.append(_section("Drift alarms", alarms, ["", "given", "why"], right=[0]))
     if not alarms:
         text.append(_said_drift(watch))
-    if certificate is not None:
-        text.append(
-            f"Random audit of the open candidate: {counted(certificate.errors, 'error')} in "
-            f"{counted(certificate.n, 'look')}; {safe(certificate.reason)}"
-        )
+    if certificate is not None and state.candidate is not None:
+        text.append(_said_audit(state.candidate, certificate))
     session.show(facts, "\n\n".join(part for part in text if part))
+
+
+def _said_audit(candidate: Candidate, found: Certificate) -> str:
+    """Say what the open candidate's audit has shown, and by which intervals."""
+    why = f" ({safe(candidate.why)})" if candidate.why else ""
+    whole, one = found.anytime, found.interval
+    lines = [
+        f"Audit of the open candidate, {found.audit}{why}:",
+        safe(found.reason),
+        f"estimate {found.estimate:.4f}; at confidence {1 - found.risk:g}, for all looks at once "
+        f"{whole.low:.4f} to {whole.high:.4f}"
+        + (f"; Clopper–Pearson, for one look {one.low:.4f} to {one.high:.4f}" if one else ""),
+    ]
+    return "\n  ".join(lines)
 
 
 def _word(closed: str) -> str:

@@ -8,6 +8,12 @@ order is read: correcting what one happened to look at says nothing of the rest.
 that failed ends the order; the next one is read in a new order, in which corrected labels are
 labels like any other.
 
+Where many labels are expected to be wrong, they are drawn by their doubt instead (see
+`choose_audit`). The doubts are fixed with the candidate, before a random number of its order is
+used. Such an order is that candidate's alone: no earlier look is carried into it by its place, and
+none out of it. Votes on an item count again, whatever order comes to it: its label is right or
+wrong whether or not somebody has looked.
+
 Whoever may try again until it works passes in the end. So the attempts between two releases
 share the risk: the j-th is tested at `attempt_risk(j, risk)`, and the chance that any of them
 passes wrongly stays below the risk that the policy states for a release.
@@ -26,9 +32,11 @@ import pandas as pd
 from ..digest import canonical_json, digest_bytes
 from ..errors import UsageError
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
-from ..measure.samples import RandomSample, expect_sample
+from ..measure.samples import RandomSample, WeightedSample, expect_drawn
+from ..measure.weighted import audit_chances
 from .certificate import Certificate, certify
-from .policy import GatePolicy
+from .policy import UNIFORM, WEIGHTED, GatePolicy
+from .weighted_audit import certify_weighted
 
 __all__ = [
     "ADJUDICATED",
@@ -37,12 +45,16 @@ __all__ = [
     "attempt_of",
     "attempt_risk",
     "audit_state",
+    "choose_audit",
     "labels_digest",
     "read_candidates",
 ]
 
 ADJUDICATED = "adjudicated"
 """The method of a label that an audit found wrong and people corrected."""
+
+_TELLING = 0.8
+"""Draws by doubt must vary at most so much as even ones do, or they cost more than they save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,12 @@ class Candidate:
         `released …`, `failed: …` or `withdrawn: …`; empty while it is open.
     looks_again : int
         How many of the least certain labels are to be looked at again since it failed.
+    audit : {"uniform", "weighted"}
+        How the audit draws them.
+    doubts : str
+        The object that holds the doubts of a weighted audit, fixed with the candidate.
+    why : str
+        Why the audit draws so, in words.
     """
 
     number: int
@@ -75,6 +93,16 @@ class Candidate:
     digest: str
     closed: str = ""
     looks_again: int = 0
+    audit: str = UNIFORM
+    doubts: str = ""
+    why: str = ""
+
+    @property
+    def order(self) -> str:
+        """The stream of random numbers that its audit is drawn by."""
+        # A weighted order is of no use to another candidate, whose doubts are others.
+        own = f"audit/{WEIGHTED}/{self.number}"
+        return own if self.audit == WEIGHTED else f"audit/{self.stream}"
 
     def to_body(self) -> str:
         """Return the candidate as the body of an event."""
@@ -108,10 +136,53 @@ def attempt_risk(attempt: int, risk: float) -> float:
 
 
 def attempt_of(candidate: Candidate, candidates: Sequence[Candidate]) -> int:
-    """Count a candidate among those since the last release before it: failed ones and itself."""
+    """Count a candidate among those since the last release before it: failed ones and itself.
+
+    One with an order of its own was an attempt however it ended; on the common order those that
+    follow one another go on with the same audit.
+    """
     earlier = [c for c in candidates if c.number < candidate.number]
     released = max((c.number for c in earlier if c.closed.startswith("released")), default=0)
-    return 1 + sum(c.number > released and c.closed.startswith("failed") for c in earlier)
+    return 1 + sum(
+        c.number > released and (c.closed.startswith("failed") or c.audit == WEIGHTED)
+        for c in earlier
+    )
+
+
+def choose_audit(
+    doubt: npt.ArrayLike, policy: GatePolicy, *, carried: bool = False
+) -> tuple[str, str]:
+    """Say how the audit of a candidate is to draw its labels, and why, before anybody looked.
+
+    Parameters
+    ----------
+    doubt : (N,) float array in [0, 1]
+        One less each label's posterior: their mean is the share expected to be wrong.
+    policy : GatePolicy
+    carried : bool
+        Whether looks at earlier candidates count on in the common, uniform order.
+
+    Examples
+    --------
+    >>> choose_audit([0.0] * 95 + [0.4] * 5, GatePolicy(error=0.02))
+    ('weighted', '2 % are expected to be wrong, above half the bound')
+    >>> choose_audit([0.005] * 100, GatePolicy(error=0.02))[0]
+    'uniform'
+    """
+    if policy.audit != "auto":
+        return policy.audit, f"[gate] audit is {policy.audit}"
+    if carried:
+        return UNIFORM, "looks at earlier candidates count on in its order"
+    worth = np.asarray(doubt, dtype=np.float64)
+    expected = float(worth.mean()) if worth.size else 0.0
+    said = f"{100 * expected:.2g} % are expected to be wrong"
+    if expected <= policy.error / 2:
+        return UNIFORM, f"{said}, no more than half the bound"
+    chances = audit_chances(worth)
+    spread = float((worth / chances).mean()) / (expected * worth.size)
+    if spread > _TELLING:
+        return UNIFORM, f"{said}, but the doubts are too alike to tell where"
+    return WEIGHTED, f"{said}, above half the bound"
 
 
 def labels_digest(labels: pd.DataFrame) -> str:
@@ -129,7 +200,7 @@ class AuditState:
     ----------
     certificate : Certificate
         From the looks settled so far, in audit order.
-    planned : RandomSample
+    planned : RandomSample or WeightedSample
         The n looks needed so far, in audit order: settled ones and those to come.
     unseen, pending : (n,) bool arrays
         Planned looks without a vote that counts, and those where people disagree so far.
@@ -142,7 +213,7 @@ class AuditState:
     """
 
     certificate: Certificate
-    planned: RandomSample
+    planned: RandomSample | WeightedSample
     unseen: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
     wrong: npt.NDArray[np.bool_]
@@ -151,7 +222,7 @@ class AuditState:
 
 
 def audit_state(
-    order: RandomSample,
+    order: RandomSample | WeightedSample,
     adjudicated: npt.ArrayLike,
     looks: Adjudication,
     policy: GatePolicy,
@@ -163,7 +234,7 @@ def audit_state(
 
     Parameters
     ----------
-    order : RandomSample
+    order : RandomSample or WeightedSample
         All N labels of the candidate, in audit order.
     adjudicated : (N,) bool array
         True where an earlier look in this order found the label wrong and it was corrected.
@@ -176,7 +247,7 @@ def audit_state(
     unaided : (N,) bool array
         True where nobody is left to look who had no part in the label.
     """
-    ids = expect_sample(order, RandomSample).ids
+    ids = expect_drawn(order).ids
     fixed = np.asarray(adjudicated, dtype=bool)
     wrong = fixed | (looks.status == WRONG)
     unseen = ~fixed & (looks.status == NO_VOTE)
@@ -186,7 +257,11 @@ def audit_state(
     # leave out errors.
     settled = int(open_looks[0]) if len(open_looks) else len(ids)
     risk = attempt_risk(attempt, policy.risk)
-    certificate = certify(wrong[:settled], policy.error, risk, population=len(ids))
+    certificate = (
+        certify_weighted(wrong[:settled], order.chances, policy.error, risk)
+        if isinstance(order, WeightedSample)
+        else certify(wrong[:settled], policy.error, risk, population=len(ids))
+    )
     size = _planned(certificate, wrong, settled, len(ids))
     return AuditState(
         certificate,

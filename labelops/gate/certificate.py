@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,15 +16,20 @@ from labelops.measure.eprocess import (
     certified_bound,
     check_outcomes,
     clean_looks_needed,
+    confidence_sequence,
     exceeded_at,
     log_e_value,
+    log_e_value_above,
     log_wanted,
     running_maximum,
 )
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval, check_share, clopper_pearson
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "capped_exp", "certify", "first_count", "verdict_reason"]
+
+
+_ANYWHERE = Interval(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,19 @@ class Certificate:
         The evidence, at its largest over all looks; 1/risk suffices. Capped at the largest float.
     needed : int or None
         More clean audits until it passes; 0 once it has, None when none can help.
-    interval : Interval
-        Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone.
+    interval : Interval or None
+        Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone; None
+        for a weighted audit, of which it does not hold.
     reason : str
         The verdict in one sentence.
+    anytime : Interval
+        Two-sided interval at confidence 1 - risk that covers the share at all looks at once: what
+        neither e-process rejects, each at half the risk.
+    estimate : float
+        The share of wrong labels as the audit saw it; for a weighted one every find counts by the
+        inverse of its chance.
+    audit : {'uniform', 'weighted'}
+        How the audited labels were drawn.
     """
 
     status: Literal["pass", "fail", "inconclusive"]
@@ -61,8 +76,11 @@ class Certificate:
     population: int | None
     e_value: float
     needed: int | None
-    interval: Interval
+    interval: Interval | None
     reason: str
+    anytime: Interval = _ANYWHERE
+    estimate: float = 0.0
+    audit: Literal["uniform", "weighted"] = "uniform"
 
 
 def certify(
@@ -124,10 +142,12 @@ def certify(
         errors=errors,
         n=n,
         population=population,
-        e_value=math.exp(min(evidence, math.log(np.finfo(np.float64).max))),
+        e_value=capped_exp(evidence),
         needed=needed,
         interval=clopper_pearson(errors, n, 1 - risk),
-        reason=_reason(status, errors, n, bound, risk, needed),
+        reason=verdict_reason(status, errors, n, bound, risk, needed),
+        anytime=_anytime(errors, n, risk, population),
+        estimate=errors / n if n else 0.0,
     )
 
 
@@ -175,16 +195,55 @@ def _certified(wrong: BoolArray, risk: float, population: int | None, *, last_on
 
 def _certified_count(errors: IntArray, looks: IntArray, risk: float, population: int) -> int:
     """Smallest count m for which some look rejects "the set holds more than m errors"."""
+
+    def enough(count: int) -> bool:
+        values = log_e_value(errors, looks, count / population, population)
+        return bool(values.max() >= log_wanted(risk))
+
     # Fewer than the errors found so far are out of the question, whatever an early look said.
-    low, high = int(errors[-1]) - 1, population
-    while high - low > 1:
-        middle = (low + high) // 2
-        values = log_e_value(errors, looks, middle / population, population)
-        low, high = (low, middle) if values.max() >= log_wanted(risk) else (middle, high)
+    return first_count(enough, int(errors[-1]), population)
+
+
+def _anytime(errors: int, n: int, risk: float, population: int | None) -> Interval:
+    """Shares that neither e-process rejects at this look, in whole labels where they are counted.
+
+    Valid at all looks at once, since each e-process may be stopped at any.
+    """
+    if population is None:
+        return confidence_sequence(errors, n, 1 - risk)
+    wanted, size = log_wanted(risk / 2), population
+
+    def low_enough(count: int) -> bool:
+        return bool(log_e_value_above(errors, n, count / size, size) < wanted)
+
+    def high_enough(count: int) -> bool:
+        return bool(log_e_value(errors, n, count / size, size) >= wanted)
+
+    low = first_count(low_enough, 0, errors + size - n)
+    return Interval(low / size, first_count(high_enough, errors, errors + size - n) / size)
+
+
+def first_count(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Give the first count from `low` for which it holds, `high` if none before does.
+
+    What holds for a count must hold for every larger one.
+    """
+    below = low - 1
+    while high - below > 1:
+        middle = (below + high) // 2
+        below, high = (below, middle) if holds(middle) else (middle, high)
     return high
 
 
-def _reason(status: str, errors: int, n: int, bound: float, risk: float, needed: int | None) -> str:
+def capped_exp(log_value: float) -> float:
+    """Give the e-value for its logarithm, at most the largest float."""
+    return math.exp(min(log_value, math.log(np.finfo(np.float64).max)))
+
+
+def verdict_reason(
+    status: str, errors: int, n: int, bound: float, risk: float, needed: int | None
+) -> str:
+    """Say the verdict in one sentence."""
     found = f"{errors} of {n} audited labels are wrong"
     if status == "pass":
         return f"{found}: at most {bound:.4g} of all, at confidence {1 - risk:g}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import shown
 from ..measure.agreement import AgreementResult
 from .certificate import Certificate
-from .policy import GatePolicy
+from .policy import WEIGHTED, GatePolicy
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
 
 __all__ = ["CHECKS", "Facts", "evaluate"]
@@ -65,7 +65,9 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     if certificate is None:
         why = "; ".join(filter(None, [facts.waiting or "no candidate is frozen yet", facts.spent]))
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
-    seen = f"{certificate.errors} wrong in {certificate.n} blind random audits{_unaided(facts)}"
+    drawn = ", drawn by doubt" if certificate.audit == WEIGHTED else ""
+    audits = f"{certificate.n} blind random audits{drawn}"
+    seen = f"{certificate.errors} wrong in {audits}{_unaided(facts)}"
     value = certificate.certified
     if certificate.status == PASS:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)

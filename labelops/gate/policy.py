@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-__all__ = ["GatePolicy"]
+__all__ = ["AUDITS", "UNIFORM", "WEIGHTED", "GatePolicy"]
+
+UNIFORM, WEIGHTED = "uniform", "weighted"
+AUDITS = ("auto", UNIFORM, WEIGHTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ class GatePolicy:
         What the labels are released for; every item's rights must allow it.
     open_findings : float in [0, 1]
         Most open suspicions, as a share of the set.
+    audit : {"auto", "uniform", "weighted"}
+        How audited labels are drawn: all alike; or those in doubt more often, which takes fewer
+        looks where the true error is above half the bound, and more where it is far below. `auto`
+        draws by doubt where that is what the labels' posteriors say. Either is as sure.
 
     Raises
     ------
@@ -48,6 +55,7 @@ class GatePolicy:
     per_class: int = 1
     purpose: str = "training"
     open_findings: float = 0.01
+    audit: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("error", "confidence"):
@@ -60,6 +68,10 @@ class GatePolicy:
                 raise SettingsError(f"gate.{name} is {getattr(self, name)}, expected 0 to 1")
         if not -1.0 <= self.agreement <= 1.0:
             raise SettingsError(f"gate.agreement is {self.agreement}, expected -1 to 1")
+        if self.audit not in AUDITS:
+            raise SettingsError(
+                f"gate.audit is {self.audit!r}, expected one of {', '.join(AUDITS)}"
+            )
         if self.per_class < 0:
             raise SettingsError(f"gate.per_class is {self.per_class}, expected 0 or more")
 

@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from ..autolabel.hypotheses import AUDIT, close
-from ..gate.candidate import Candidate
+from ..digest import canonical_json, digest
+from ..gate.candidate import Candidate, choose_audit
 from ..gate.checks import Facts, evaluate
+from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
 from ..releasing import released_as
 from ..route.needs import looks_again
@@ -99,16 +105,35 @@ def _freeze(state: State, now: datetime) -> bool:
     limit = state.workspace.policies.gate.open_findings * len(state.items)
     if state.suspicions["item_id"].nunique() > limit:
         return False
-    failed = sum(c.closed.startswith("failed") for c in state.candidates)
+    stream = 1 + sum(c.closed.startswith("failed") for c in state.candidates)
+    doubt = 1.0 - labels["posterior"].fillna(1.0).to_numpy(dtype=np.float64)
+    carried = any(c.audit == UNIFORM and c.stream == stream for c in state.candidates)
+    audit, why = choose_audit(doubt, state.workspace.policies.gate, carried=carried)
     candidate = Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
-        stream=failed + 1,
+        stream=stream,
         items=len(labels),
         digest=state.labels_digest(labels),
+        audit=audit,
+        doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
+        why=why,
     )
     say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
     return True
+
+
+def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float64]) -> str:
+    """Keep the doubts that a weighted audit draws by; return the object's name.
+
+    Kept before the candidate is said to be frozen: killed in between, the same labels give the
+    same object again, and no vote of the audit can come before either.
+    """
+    kept = {"items": item_ids.tolist(), "doubts": [round(float(d), 6) for d in doubt]}
+    content = canonical_json(kept)
+    name = f"doubts/{digest([content])[:32]}.json"
+    state.workspace.objects.put_new(name, content.encode())
+    return name
 
 
 def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
@@ -131,5 +156,4 @@ def _looks_again(state: State) -> int:
     if state.audit is None:
         return 0
     found, bound = state.audit.certificate, state.workspace.policies.gate.error
-    doubt = label_doubt(state, state.frozen)
-    return looks_again(doubt, found.errors / max(found.n, 1), bound)
+    return looks_again(label_doubt(state, state.frozen), found.estimate, bound)

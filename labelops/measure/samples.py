@@ -1,11 +1,12 @@
-"""Which items: drawn at random, chosen, or learned from. Three types that never mix.
+"""Which items: drawn at random, chosen, or learned from. Types that never mix.
 
 Every guarantee rests on items that nobody chose. So a `RandomSample` comes from permanent random
-numbers and from nothing else, an `ActiveSelection` holds what somebody or something chose, and a
-`TrainingSet` what a labeler learns from. Each is made by one function; the latter two refuse
-items of the random samples they are to stay apart from. What computes a certificate, a
-calibration, an agreement or the needs of an audit takes a `RandomSample` only; what trains takes a
-`TrainingSet` only. A mix-up does not type-check, and is a `UsageError` where nobody checks types.
+numbers and from nothing else, a `WeightedSample` from those and chances fixed beforehand, an
+`ActiveSelection` holds what somebody or something chose, and a `TrainingSet` what a labeler learns
+from. Each is made by one function; the latter two refuse items of the random samples they are to
+stay apart from. What computes a calibration or an agreement takes a `RandomSample` only, what
+certifies an audit or asks for it that or a `WeightedSample`; what trains takes a `TrainingSet`
+only. A mix-up does not type-check, and is a `UsageError` where nobody checks types.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ import numpy.typing as npt
 
 from ..digest import uniforms
 from ..errors import UsageError, shown
+from .weighted import weighted_order
 
 __all__ = [
     "ActiveSelection",
     "RandomSample",
     "TrainingSet",
+    "WeightedSample",
     "choose_active",
     "draw_growing",
     "draw_sample",
+    "draw_weighted",
+    "expect_drawn",
     "expect_sample",
     "training_set",
 ]
@@ -81,6 +86,45 @@ class RandomSample:
         """Return the sample of a part of the items, which no look had a say in: (n,) bool."""
         kept = self.ids[np.asarray(inside, dtype=bool)]
         return RandomSample(kept, self.total, self.stream, _SEAL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedSample:
+    """Items drawn at random with unequal, known chances; made by `draw_weighted`.
+
+    Only what weighs each look by its chance may conclude anything from it.
+
+    Parameters
+    ----------
+    ids : (n,) item ids in draw order
+    chances : (total,) float array
+        Of all items that it was drawn from to be drawn first, in the draw order of all.
+    total : int
+        How many items it was drawn from.
+    stream : str
+        The stream of random numbers it was drawn by.
+    """
+
+    ids: npt.NDArray[np.object_]
+    chances: npt.NDArray[np.float64]
+    total: int
+    stream: str
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        _check_seal(seal, "WeightedSample", "draw_weighted")
+        _fixed(self.ids, self, "ids")
+        _fixed(self.chances, self, "chances")
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.ids)
+
+    def first(self, size: int) -> WeightedSample:
+        """Return the sample that is drawn if only `size` items are wanted."""
+        return WeightedSample(
+            self.ids[: max(size, 0)], self.chances, self.total, self.stream, _SEAL
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +250,35 @@ def draw_growing(
     return RandomSample(chosen, len(ids), stream, _SEAL)
 
 
+def draw_weighted(
+    key: bytes, stream: str, item_ids: npt.ArrayLike, chances: npt.ArrayLike
+) -> WeightedSample:
+    """Draw all items one by one, each time by their chances among those left.
+
+    Parameters
+    ----------
+    key : bytes
+    stream : str
+        What the sample is for. The chances must not depend on its random numbers: fix them first.
+    item_ids : (N,) item ids
+        In any order.
+    chances : (N,) float array
+        Above 0, as from `labelops.measure.weighted.audit_chances`.
+
+    Examples
+    --------
+    >>> sample = draw_weighted(b"k", "audit/weighted/1", ["a", "b", "c"], [0.2, 0.2, 0.6])
+    >>> sample.ids.tolist(), sample.chances.tolist()
+    (['a', 'b', 'c'], [0.2, 0.2, 0.6])
+    """
+    ids, odds = np.asarray(item_ids, dtype=object), np.asarray(chances, dtype=np.float64)
+    by_id = np.argsort(ids.astype(str), kind="stable")
+    ids, odds = ids[by_id], odds[by_id]
+    draws = np.maximum(uniforms(key, stream, (str(i) for i in ids)), 1e-18)
+    order = weighted_order(draws, odds)
+    return WeightedSample(ids[order], odds[order], len(ids), stream, _SEAL)
+
+
 def choose_active(
     item_ids: npt.ArrayLike,
     value: npt.ArrayLike,
@@ -282,6 +355,17 @@ def _refuse_sampled(
                 f"item {shown(min(map(str, both)))} of the random sample {shown(sample.stream)} "
                 f"cannot be {what}"
             )
+
+
+def expect_drawn(found: object) -> RandomSample | WeightedSample:
+    """Return `found` if it was drawn at random, with equal chances or not.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+    """
+    return found if isinstance(found, WeightedSample) else expect_sample(found, RandomSample)
 
 
 def expect_sample(found: object, kind: type[T]) -> T:

@@ -17,6 +17,8 @@ Efraimidis, Spirakis 2006, https://doi.org/10.1016/j.ipl.2005.11.003 (weighted o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -25,11 +27,21 @@ from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.eprocess import check_outcomes
 from labelops.measure.intervals import check_share
 
-__all__ = ["audit_chances", "log_e_values_weighted", "weighted_order"]
+__all__ = [
+    "audit_chances",
+    "log_e_values_weighted",
+    "log_e_values_weighted_above",
+    "weighted_estimate",
+    "weighted_order",
+]
 
 _BETS = 1 - ((np.arange(40) + 0.5) / 40) ** 2
 """Shares of the largest solvent bet. For even chances a bet of 1 - r is the likelihood ratio of
 the share r * bound: these are the r of the uniform audit's mixture, density r^(-1/2)."""
+
+
+_BETS_ABOVE: FloatArray = np.geomspace(1e-4, 1.0, 25)[:-1].astype(np.float64)
+"""Shares of the largest solvent bet on more errors: the right one is about the bound itself."""
 
 
 def audit_chances(suspicion: ArrayLike, floor: float = 0.7) -> FloatArray:
@@ -135,35 +147,106 @@ def log_e_values_weighted(
     >>> int(np.argmax(grown >= np.log(20))) + 1
     184
     """
+    check_share("bound", bound, inside=True)
+    draws = _weighed(outcomes, drawn, chances)
+    # Of what is left, the item that is least likely to be drawn says most if it is wrong.
+    most = (draws.before + draws.left / draws.rarest) / draws.size
+    # The bet must stay solvent under the largest find; 1/bound keeps it finite without one.
+    largest = np.where(most > bound, 1 / np.maximum(most - bound, 1e-12), 1 / bound)
+    # Fewer errors left, once the look is made, than the hypothesis needs: refuted for certain.
+    after = np.cumsum(check_outcomes(outcomes)) + draws.unseen - 1
+    impossible = after < bound * draws.size - 1e-9
+    value = _log_wealth(_BETS, largest * (bound - draws.found))
+    return np.where(impossible, np.inf, value)
+
+
+def log_e_values_weighted_above(
+    outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike, bound: float
+) -> FloatArray:
+    """Give the log evidence, after each look, that a set's share of errors is above `bound`.
+
+    Parameters and errors are those of `log_e_values_weighted`; the hypothesis is "at most `bound`
+    wrong". Infinity once more errors were found than it allows.
+
+    Examples
+    --------
+    >>> even = np.full(5000, 1 / 5000)
+    >>> grown = log_e_values_weighted_above(np.ones(4, bool), np.arange(4), even, 0.02)
+    >>> int(np.argmax(grown >= np.log(20))) + 1
+    2
+    """
+    check_share("bound", bound)
+    draws = _weighed(outcomes, drawn, chances)
+    # The smallest find is what was found so far: a clean look costs at most all of the bet.
+    room = bound - draws.before / draws.size
+    largest = 1 / np.maximum(room, 1e-12)
+    value = _log_wealth(_BETS_ABOVE, largest * (draws.found - bound))
+    exceeded = np.cumsum(check_outcomes(outcomes)) > bound * draws.size + 1e-9
+    return np.where(np.maximum.accumulate(exceeded), np.inf, value)
+
+
+def weighted_estimate(outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike) -> float:
+    """Estimate the set's share of errors: the mean of what each look finds, weighed; 0 without any.
+
+    Examples
+    --------
+    >>> weighted_estimate([True, False], [0, 1], [0.5, 0.25, 0.25])
+    0.5
+    """
+    draws = _weighed(outcomes, drawn, chances)
+    return min(1.0, float(draws.found.mean())) if draws.found.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """What each of n looks found, and what it could have found.
+
+    Parameters
+    ----------
+    size : int
+        Items in the set.
+    before, unseen : (n,) float arrays
+        Errors found before each look, and items not looked at before it.
+    left, rarest : (n,) float arrays
+        The sum and the least of the chances of those.
+    found : (n,) float array
+        An estimate of the set's share of errors, unbiased given all looks before.
+    """
+
+    size: int
+    before: FloatArray
+    unseen: FloatArray
+    left: FloatArray
+    rarest: FloatArray
+    found: FloatArray
+
+
+def _weighed(outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike) -> _Draws:
     wrong = check_outcomes(outcomes)
     odds = np.asarray(chances, dtype=np.float64)
-    places = np.asarray(drawn)
-    check_share("bound", bound, inside=True)
+    places = np.asarray(drawn, dtype=np.int64)
     if places.shape != wrong.shape or len(np.unique(places)) != places.size:
         raise UsageError("drawn: expected one item a look, none twice")
     if places.size and (places.min() < 0 or places.max() >= odds.size):
         raise UsageError(f"drawn: expected places 0 to {odds.size - 1}")
     if not wrong.size:
-        return np.zeros(0)
-    size = odds.size
-    before = np.concatenate([[0], np.cumsum(wrong)[:-1]])
+        none = np.zeros(0)
+        return _Draws(odds.size, none, none, none, none, none)
+    before = np.concatenate([[0.0], np.cumsum(wrong, dtype=np.float64)[:-1]])
     left = _chance_left(odds, places)
-    # Of what is left, the item that is least likely to be drawn says most if it is wrong.
-    rarest = _rarest_left(odds, places) / left
-    found = (before + wrong * left / odds[places]) / size
-    most = (before + 1 / rarest) / size
-    # The bet must stay solvent under the largest find; 1/bound keeps it finite without one.
-    largest = np.where(most > bound, 1 / np.maximum(most - bound, 1e-12), 1 / bound)
-    # Within the hypothesis: fewer errors left than it needs refute it for certain.
-    impossible = before + (size - np.arange(wrong.size)) < bound * size - 1e-9
-    stakes = _BETS[:, None] * largest * (bound - found)
+    found = (before + wrong * left / odds[places]) / odds.size
+    unseen = odds.size - np.arange(wrong.size, dtype=np.float64)
+    return _Draws(odds.size, before, unseen, left, _rarest_left(odds, places), found)
+
+
+def _log_wealth(shares: FloatArray, gains: FloatArray) -> FloatArray:
+    """Log of the mean wealth of bets of these shares, after each look."""
     with np.errstate(divide="ignore"):
-        wealth = np.cumsum(np.log1p(np.maximum(stakes, -1.0)), axis=1)
-    top = wealth.max(axis=0)
-    shifted = np.exp(wealth - np.where(np.isfinite(top), top, 0.0))
-    with np.errstate(divide="ignore"):
-        value = top + np.log(shifted.mean(axis=0))
-    return np.where(impossible, np.inf, value)
+        wealth = np.cumsum(np.log1p(np.maximum(shares[:, None] * gains, -1.0)), axis=1)
+        top = wealth.max(axis=0, initial=-np.inf)
+        shifted = np.exp(wealth - np.where(np.isfinite(top), top, 0.0))
+        value: FloatArray = top + np.log(shifted.mean(axis=0))
+    return value
 
 
 def _chance_left(odds: FloatArray, places: IntArray) -> FloatArray:

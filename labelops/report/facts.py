@@ -237,6 +237,8 @@ class ReportFacts:
         Program → version.
     purpose : str
         What the labels are for; empty when nothing was said.
+    audit_why : str
+        Why the audited labels were drawn as they were; empty where nothing was said.
     """
 
     title: str
@@ -259,6 +261,7 @@ class ReportFacts:
     schema: Schema | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     purpose: str = ""
+    audit_why: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the facts as a JSON object; a number that is absent (NaN) is null."""

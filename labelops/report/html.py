@@ -130,14 +130,14 @@ def _axis(facts: ReportFacts) -> _Axis | None:
     certificate = facts.certificate
     if certificate is None or certificate.n == 0:
         return None
-    interval = certificate.interval
+    interval = certificate.interval or certificate.anytime
     top = _round_up(1.15 * max(certificate.bound * 1.5, interval.high))
     steps = 4
     ticks = tuple((i / steps, words.percent(top * i / steps, 2)) for i in range(steps + 1))
     return _Axis(
         interval.low / top,
         interval.high / top,
-        certificate.errors / certificate.n / top,
+        certificate.estimate / top,
         certificate.bound / top,
         ticks,
     )

@@ -78,6 +78,7 @@ def report_facts(
         lineage=_lineage(state),
         schema=workspace.schema,
         purpose=workspace.policies.gate.purpose,
+        audit_why="" if candidate is None else candidate.why,
     )
 
 

@@ -6,6 +6,8 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
+from labelops.gate.certificate import Certificate
+from labelops.gate.policy import WEIGHTED
 from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
 
 from .facts import ReportFacts
@@ -133,11 +135,13 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     certificate = facts.certificate
     if certificate is None or certificate.n == 0:
         return ("No random audit was made, so nothing is known of the share of wrong labels.",)
-    low, high = certificate.interval.low, certificate.interval.high
+    drawn = "drawn at random, all with the same chance"
+    if certificate.audit == WEIGHTED:
+        drawn = "drawn at random, those in doubt with a greater chance but counting for less"
+    why = f" ({facts.audit_why})" if facts.audit_why else ""
     looked = (
-        f"People looked at {count(certificate.n)} labels drawn at random, without being told "
-        f"the label, and found {_wrong(certificate.errors)}. The true share of wrong labels lies "
-        f"between {percent(low, 2)} and {_at_least(high)}."
+        f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
+        f"the label, and found {_wrong(certificate.errors)}. {_between(certificate)}"
     )
     if certificate.status != PASS:
         return (looked, _not_yet(facts))
@@ -146,6 +150,23 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
         f"Were more than {_at_least(certificate.bound)} wrong, such an audit would let the "
         f"labels through in at most {_chance(certificate.risk)} cases. It says nothing about any "
         "single label, and nothing about other data.",
+    )
+
+
+def _between(certificate: Certificate) -> str:
+    """Say where the true share lies, by which interval."""
+    whole, sure = certificate.anytime, percent(1 - certificate.risk)
+    always = f"between {percent(whole.low, 2)} and {_at_least(whole.high)}"
+    if certificate.interval is None:
+        return (
+            f"The true share of wrong labels lies {always}, by an interval that holds at all looks "
+            f"at once at {sure} confidence."
+        )
+    low, high = certificate.interval.low, certificate.interval.high
+    return (
+        f"The true share of wrong labels lies between {percent(low, 2)} and {_at_least(high)} by "
+        f"the Clopper–Pearson interval, which is for one look, and {always} by one that holds at "
+        f"all looks at once, each at {sure} confidence."
     )
 
 

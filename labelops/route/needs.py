@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..measure.samples import RandomSample, expect_sample
+from ..measure.samples import RandomSample, WeightedSample, expect_drawn, expect_sample
 from .value import Worth
 
 __all__ = [
@@ -57,13 +57,16 @@ def _needs(
 
 
 def sample_needs(
-    sample: RandomSample, given: npt.ArrayLike, unseen: npt.ArrayLike, purpose: str
+    sample: RandomSample | WeightedSample,
+    given: npt.ArrayLike,
+    unseen: npt.ArrayLike,
+    purpose: str,
 ) -> pd.DataFrame:
     """Ask one blind vote for every item of a random sample that has none that counts.
 
     Parameters
     ----------
-    sample : RandomSample
+    sample : RandomSample or WeightedSample
         Of n items.
     given : (n,) int array
         Votes given for this purpose, those of excluded annotators too.
@@ -78,7 +81,7 @@ def sample_needs(
     >>> sample_needs(sample, [0, 1], [True, False], "audit")["reason"].tolist()
     ['random audit sample, 1 of 2 from 10 items']
     """
-    ids, total = expect_sample(sample, RandomSample).ids, sample.total
+    ids, total = expect_drawn(sample).ids, sample.total
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
     reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -21,6 +22,9 @@ from ..gate.candidate import (
     labels_digest,
     read_candidates,
 )
+from ..gate.policy import WEIGHTED
+from ..measure.samples import RandomSample, WeightedSample, draw_weighted
+from ..measure.weighted import audit_chances
 from .proposals import ProposalsView
 
 __all__ = ["State"]
@@ -104,10 +108,10 @@ class State(ProposalsView):
         if candidate is None:
             return None
         ids = frozen.index.to_numpy(dtype=object)
-        sample = self.workspace.sample(f"audit/{candidate.stream}", ids)
+        sample = self._audit_order(candidate, ids)
         order = sample.ids
         looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
-        began = min(c.revision for c in self.candidates if c.stream == candidate.stream)
+        began = min(c.revision for c in self.candidates if c.order == candidate.order)
         corrected = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
         blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
         return audit_state(
@@ -118,6 +122,17 @@ class State(ProposalsView):
             attempt=attempt_of(candidate, self.candidates),
             unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
         )
+
+    def _audit_order(
+        self, candidate: Candidate, ids: npt.NDArray[np.object_]
+    ) -> RandomSample | WeightedSample:
+        """Draw the candidate's labels in the order in which its audit looks at them."""
+        if candidate.audit != WEIGHTED:
+            return self.workspace.sample(candidate.order, ids)
+        kept = json.loads(self.workspace.objects.get(candidate.doubts))
+        doubt = pd.Series(kept["doubts"], index=kept["items"], dtype=np.float64)
+        chances = audit_chances(doubt.reindex(ids).fillna(0.0).to_numpy())
+        return draw_weighted(self.workspace.key, candidate.order, ids, chances)
 
     @cached_property
     def decided(self) -> tuple[Consensus, pd.DataFrame]:

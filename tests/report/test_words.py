@@ -19,7 +19,7 @@ def test_a_pass_says_what_was_certified(facts: ReportFacts) -> None:
     """Bound, number of labels and confidence in one sentence; nothing is missing."""
     said = statement(facts)
     assert said.headline == "At most 2% of these 1,797 labels are wrong, with 95% confidence."
-    assert "210 labels drawn at random" in said.meaning[0]
+    assert "210 labels, drawn at random, all with the same chance" in said.meaning[0]
     assert "none of them wrong" in said.meaning[0]
     assert said.missing == ()
 

@@ -104,7 +104,7 @@ def test_labels_that_failed_are_not_tried_as_they_are() -> None:
     for item in IDS:
         world.vote(item, ann="cat", ben="cat", cid="dog")
     world.label(dict.fromkeys(IDS, "cat"))
-    _consolidated(world, 1)
+    consolidated(world, 1)
     for _ in range(4):
         found = gate(world.workspace, now=world.tick(), split_groups={})
     assert len(events(world, "candidate")) == 2, "frozen once and closed once"
@@ -123,7 +123,7 @@ def _failed() -> World:
     for n, item in enumerate(ids):
         world.vote(item, **dict.fromkeys(("ann", "gil"), "dog" if n < 8 else "cat"))
     world.label({i: "dog" if n < 8 else "cat" for n, i in enumerate(ids)})
-    _consolidated(world, 1)
+    consolidated(world, 1)
     assert gate(world.workspace, now=world.tick(), split_groups={}).candidate is not None
     for who in TEAM[1:]:
         world.vote("i39", "audit", **{who: "cat"})
@@ -131,7 +131,7 @@ def _failed() -> World:
         world.vote(item, "audit", ben="cat", cid="cat")
     for item in ids[8:]:
         world.vote(item, "audit", ben="cat")
-    _consolidated(world, 2)
+    consolidated(world, 2)
     assert gate(world.workspace, now=world.tick(), split_groups={}).verdict.status == "fail"
     return world
 
@@ -155,7 +155,7 @@ def test_confirmed_by_others_they_are_tried_again() -> None:
     seats = world.state.open_seats
     for item, number in zip(seats["item_id"], seats["round"], strict=True):
         world.vote(item, "review", round_=number, dan="dog" if item < "i08" else "cat")
-    _consolidated(world, 3)
+    consolidated(world, 3)
     assert work_in_flight(world.state) == "" and world.state.judged_already == ""
     again = gate(world.workspace, now=world.tick(), split_groups={})
     assert again.candidate is not None and again.candidate.number == 2
@@ -170,7 +170,7 @@ def test_it_ends_where_nobody_is_left() -> None:
         world.vote(item, "review", dan="-", eve="-", fay="-")
     world.flush()
     assert route(world.workspace, now=world.tick()).votes == 0
-    _consolidated(world, 3)
+    consolidated(world, 3)
     verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
     assert verdict.checks[0].status == "inconclusive"
     assert "looked at again, and nobody is left for more" in verdict.checks[0].message
@@ -184,7 +184,7 @@ def test_a_set_that_cannot_pass_makes_way(later: tuple[str, ...]) -> None:
     for n, item in enumerate(IDS):
         world.vote(item, **dict.fromkeys(("ann", "ben", "cid"), "cat" if n % 2 else "dog"))
     world.label({i: "cat" if n % 2 else "dog" for n, i in enumerate(IDS)})
-    _consolidated(world, 1)
+    consolidated(world, 1)
     first = gate(world.workspace, now=world.tick(), split_groups={})
     assert first.candidate is not None and first.verdict.status == "fail"
     if later:
@@ -192,7 +192,7 @@ def test_a_set_that_cannot_pass_makes_way(later: tuple[str, ...]) -> None:
         for item in later:
             world.vote(item, ann="cow", ben="cow", cid="cow")
         world.label(dict.fromkeys(later, "cow"))
-        _consolidated(world, 2)
+        consolidated(world, 2)
     gate(world.workspace, now=world.tick(), split_groups={})
     second = gate(world.workspace, now=world.tick(), split_groups={})
     assert second.candidate is not None
@@ -200,7 +200,7 @@ def test_a_set_that_cannot_pass_makes_way(later: tuple[str, ...]) -> None:
     assert second.candidate.stream == 1
 
 
-def _consolidated(world: World, number: int) -> None:
+def consolidated(world: World, number: int) -> None:
     """Say that labels were decided from the votes there are, and searched for errors."""
     world.say("consolidated", "votes", number, votes=world.state.votes_digest)
     labels = world.state.labels

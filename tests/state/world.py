@@ -99,7 +99,11 @@ class World:
             self.unsent.append(row)
 
     def label(
-        self, values: Mapping[str, str], method: str = "majority", votes: Sequence[str] = ()
+        self,
+        values: Mapping[str, str],
+        method: str = "majority",
+        votes: Sequence[str] = (),
+        posterior: float | Sequence[float] = 0.99,
     ) -> int:
         """Decide labels; return their revision."""
         revision = self.numbers["labels"] = self.numbers.get("labels", 0) + 1
@@ -107,7 +111,7 @@ class World:
             "item_id": list(values),
             "revision": revision,
             "value": words(*values.values()),
-            "posterior": 0.99,
+            "posterior": posterior,
             "method": method,
             "reason": "a test",
             "evidence": json.dumps({"votes": list(votes)}),
