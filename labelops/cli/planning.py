@@ -65,14 +65,14 @@ def plan(
 ) -> None:
     """Say what a certificate or a labeler will cost.
 
-    Of `labeler` only the label set is asked: what the answers of its chat model about all items
-    will cost, as [chat] prices them, and what was spent. The rest is about `audit`.
+    `labeler` says what the answers of the label set's chat model about all its items will cost,
+    at the prices under [chat], and what was spent. It takes none of the options.
 
-    How many depends on the true error, which nobody knows: so for several.
-
-    The audit is looked at after every item and stops as soon as the bound is certified. The
-    nearer the true error is to the bound, the longer it takes; beyond the bound a certificate
-    would be wrong, and its chance stays below one minus the confidence.
+    `audit` says how many random audits certify an error bound. That depends on the true error,
+    which nobody knows: so for several. The audit is looked at after every item and stops as
+    soon as the bound is certified. The nearer the true error is to the bound, the longer it
+    takes; beyond the bound a certificate would be wrong, and its chance stays below one minus
+    the confidence.
     """
     if what == "labeler":
         plan_labeler(session)

@@ -56,6 +56,12 @@ words = ["billing"]
 seed = 20
 training = 30
 calibration = 22
+[accept]
+error = 0.2
+[gate]
+error = 0.2
+agreement = -1.0
+open_findings = 0.2
 """
 
 
@@ -168,3 +174,12 @@ def test_the_proposer_audits_nothing(url: str, tmp_path: Path) -> None:
     assert state.audit is not None and state.audit.certificate.n > 0
     assert state.audit_votes["annotator"].str.startswith("human:").all()
     assert len(state.heard) and set(state.current_proposals["labeler"]) == {"model:small"}
+
+    assert run(config, "release") == 0
+    assert run(config, "verify") == 0
+    released = open_app(config).read()
+    right = released.labels["value"].map(json.loads) == released.labels["item_id"].map(truth())
+    assert right.mean() > 0.9
+    evidence = {v for text in released.labels["evidence"] for v in json.loads(text)["votes"]}
+    rules = [v for v in evidence if v.startswith("rule:money/")]
+    assert rules and run(config, "explain", rules[0].split("/")[2]) == 0
