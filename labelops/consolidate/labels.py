@@ -16,7 +16,7 @@ from ..schema import Schema
 from ..tables import LABELS, empty, frame_of
 from .choose import consolidate_codes
 from .policy import ConsolidatePolicy
-from .voices import clear_majority, pool_opinions, voice_opinion
+from .voices import clear_majority, heard_yet, pool_opinions, voice_opinion
 from .with_model import consolidate_with_model
 
 __all__ = ["UNDECIDED", "Consensus", "Voices", "changed_labels", "consolidate_votes", "label_rows"]
@@ -101,7 +101,8 @@ def consolidate_votes(
         method `auto` only.
     voices : Voices, optional
         What rules said. Together they are one more opinion beside the model's, and as with the
-        model's no class is decided that no person named. Used with the method `auto` only.
+        model's no class is decided that no person named. Used with the method `auto` only, and
+        from fifty items up that two people voted on.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def _opinion(
             probs, None, None, "votes_and_model", "a model's out-of-fold probabilities are at hand"
         )
     )
-    if voices is None or voices.votes.empty:
+    if voices is None or voices.votes.empty or not heard_yet(items):
         return by_model
     places = pd.Index(ids).get_indexer(voices.votes["item_id"])
     rows, where = voices.votes.loc[places >= 0], places[places >= 0]

@@ -16,6 +16,9 @@ they depend on each other; here people's votes are at hand, and nothing need be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
@@ -23,14 +26,18 @@ from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
 
 from ..errors import UsageError
+from ..measure.calibration import apply_temperature, fit_temperature
 from ..measure.codes import FloatArray, IntArray, check_codes
 
-__all__ = ["clear_majority", "pool_opinions", "voice_opinion"]
+__all__ = ["clear_majority", "heard_yet", "pool_opinions", "voice_opinion"]
+
+_Predict = Callable[[csr_matrix], FloatArray]
 
 _LEAST = 30
 """Items people agree about from which rules are heard; with fewer, nobody knows their worth."""
 
 _LEAST_BOTH = 50
+_LEAST_TWICE = 50
 _EVEN = (0.5, 0.5)
 _MOST_WEIGHT = 2.0
 _TINY = 1e-12
@@ -58,6 +65,27 @@ def clear_majority(items: ArrayLike, codes: ArrayLike, n_items: int, n_classes: 
     best = counts.max(axis=1, initial=0)
     clear = (best > 0) & ((counts == best[:, None]).sum(axis=1) == 1)
     return np.asarray(np.where(clear, counts.argmax(axis=1), -1), dtype=np.int64)
+
+
+def heard_yet(items: ArrayLike) -> bool:
+    """Say whether enough items have votes of two people for voices to be heard.
+
+    Where everybody looks alone, the voices learn people's mistakes with the rest, and then
+    vouch for the people who taught them. Fifty items that two people looked at tell apart
+    what a person is worth and what the voices are.
+
+    Parameters
+    ----------
+    items : (V,) int array
+        Item of each vote of a person.
+
+    Examples
+    --------
+    >>> heard_yet(np.arange(500)), heard_yet(np.arange(100) // 2)
+    (False, True)
+    """
+    array = np.asarray(items, dtype=np.int64)
+    return bool((np.bincount(array) >= 2).sum() >= _LEAST_TWICE) if array.size else False
 
 
 def voice_opinion(
@@ -112,12 +140,49 @@ def voice_opinion(
     features = _features(item, voice, code, (truth.size, n_voices, n_classes))
     spoke = np.bincount(item, minlength=truth.size) > 0
     found = np.full((truth.size, n_classes), np.nan)
-    for held_out in np.unique(fold[spoke]):
+    honest = _Honest(features, truth, fold, n_classes)
+    for held_out in np.unique(fold[spoke]).tolist():
         rows = np.flatnonzero((fold == held_out) & spoke)
-        learned = np.flatnonzero((fold != held_out) & (truth >= 0))
-        if learned.size >= _LEAST:
-            found[rows] = _predicted(features[learned], truth[learned], features[rows], n_classes)
+        if honest.known((held_out,)).size >= _LEAST:
+            said = honest.predicted((held_out,), rows)
+            found[rows] = apply_temperature(said, honest.temperature(held_out))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Honest:
+    """Predictions for items of some folds from the items of the others."""
+
+    features: csr_matrix
+    truth: IntArray
+    fold: IntArray
+    n_classes: int
+    fitted: dict[frozenset[int], _Predict] = field(default_factory=dict)
+
+    def known(self, out: tuple[int, ...]) -> IntArray:
+        """Return the items outside some folds whose class people agree on."""
+        return np.flatnonzero((self.truth >= 0) & ~np.isin(self.fold, out))
+
+    def predicted(self, out: tuple[int, ...], rows: IntArray) -> FloatArray:
+        """Fit on the items known outside some folds, and predict."""
+        key = frozenset(out)
+        if key not in self.fitted:
+            learned = self.known(out)
+            self.fitted[key] = _fit(self.features[learned], self.truth[learned], self.n_classes)
+        return self.fitted[key](self.features[rows])
+
+    def temperature(self, held_out: int) -> float:
+        """Fit how sure the opinion on a fold may be, on the other folds, each held out as well.
+
+        Regularised on few items it is less sure than it is right; below 50 it is left so.
+        """
+        rows = self.known((held_out,))
+        said = np.empty((rows.size, self.n_classes))
+        for other in np.unique(self.fold[rows]).tolist():
+            mine = self.fold[rows] == other
+            said[mine] = self.predicted((held_out, other), rows[mine])
+        found = fit_temperature(said, self.truth[rows])
+        return found if rows.size >= _LEAST_BOTH else max(1.0, found)
 
 
 def _features(
@@ -129,20 +194,21 @@ def _features(
     return csr_matrix(cells, shape=(n_items, n_voices * n_classes))
 
 
-def _predicted(
-    learned: csr_matrix, truth: IntArray, asked: csr_matrix, n_classes: int
-) -> FloatArray:
-    """Fit on learned rows and predict; every class keeps the share of one unseen item."""
+def _fit(learned: csr_matrix, truth: IntArray, n_classes: int) -> _Predict:
+    """Fit on learned rows; every class keeps the share of one unseen item."""
     from sklearn.linear_model import LogisticRegression  # slow to import, and few have rules
 
     classes = np.unique(truth)
-    known = np.ones((asked.shape[0], 1))
+    model = None
     if classes.size > 1:
         model = LogisticRegression(max_iter=500).fit(learned, truth)
-        known = np.asarray(model.predict_proba(asked))
-    full = np.zeros((len(known), n_classes))
-    full[:, classes] = known
-    return np.asarray((truth.size * full + 1.0) / (truth.size + n_classes))
+
+    def predict(asked: csr_matrix) -> FloatArray:
+        full = np.zeros((asked.shape[0], n_classes))
+        full[:, classes] = 1.0 if model is None else model.predict_proba(asked)
+        return np.asarray((truth.size * full + 1.0) / (truth.size + n_classes))
+
+    return predict
 
 
 def pool_opinions(model: FloatArray, voices: FloatArray, people: ArrayLike) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from labelops.ports import Labeler
 from labelops.state import RULES
 from labelops.state.overlap import agreement
 from labelops.state.rules import rule_rows
-from labelops.tables import VOTES, newest
+from labelops.tables import VOTES, empty, newest
 
 from .world import World, make_world
 
@@ -102,7 +103,8 @@ def test_new_content_is_voted_on_anew() -> None:
 def test_rules_alone_decide_nothing() -> None:
     """However many rules agree, an item that no person looked at gets no label."""
     world = pets()
-    people_vote(world, range(60))
+    for k in range(60):
+        world.vote(f"i{k:03d}", ann=_CLASSES[k % 3], ben=_CLASSES[k % 3])
     many = {f"{name}{k}": contains([name], name) for name in _CLASSES for k in range(5)}
     run(world, RuleLabeler(many).each())
     labels = world.state.decided[1].set_index("item_id")
@@ -111,18 +113,20 @@ def test_rules_alone_decide_nothing() -> None:
 
 
 def test_a_rule_spares_a_second_look() -> None:
-    """One vote that a good rule confirms decides a label, and both are its evidence."""
+    """One vote that good rules confirm decides a label, and all of them are its evidence."""
     world = pets()
     people_vote(world, range(90))
-    before, _ = world.state.decided
     run(world, by_word(*_CLASSES))
+    assert world.state.decided[0].method != "votes_and_rules"
+    for k in range(50):
+        world.vote(f"i{k:03d}", ben=_CLASSES[(k + (k % 7 == 0)) % 3])
+    before = dataclasses.replace(world.state, machine_votes=empty(VOTES), versions={}).decided[0]
     after, labels = world.state.decided
     assert after.method == "votes_and_rules"
-    assert (after.codes == np.arange(90) % 3).all()
-    posterior = after.posterior.max(axis=1)
-    assert posterior.min() > before.posterior.max(axis=1).max()
-    evidence = json.loads(labels["evidence"].iloc[0])["votes"]
-    assert sorted(v.split("/")[0] for v in evidence if v.startswith("rule:")) == ["rule:cat"]
+    assert (before.codes[50:] == -1).all()
+    assert (after.codes[50:] == np.arange(50, 90) % 3).all()
+    evidence = json.loads(labels["evidence"].iloc[60])["votes"]
+    assert [v.split("/")[0] for v in evidence if v.startswith("rule:")] == ["rule:cat"]
     assert len(evidence) == 2
 
 
