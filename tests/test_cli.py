@@ -338,6 +338,7 @@ def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFi
     found = _json(capsys, released, "certificates")
     assert found["acceptance"]["spent"] <= found["acceptance"]["risk"] == 0.05
     assert found["candidates"][-1]["closed"] == "released mails@1.0.0"
+    assert found["acceptance"]["left"] == 0.05 - found["acceptance"]["spent"]
     assert "released mails@1.0.0" in _said(capsys, released, "certificates")
     assert _json(capsys, released, "schema")["classes"] == list(WORDS)
     assert "Which class fits best?" in _said(capsys, released, "schema")

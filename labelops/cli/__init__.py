@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from .base import Group, global_options, run
+from .certificates import certificates
 from .planning import plan
 from .reading import READING
 from .releases import RELEASES
@@ -52,7 +53,7 @@ def labelops(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (init, plan, *STAGES, *READING, rules, *RELEASES):
+for _command in (init, plan, *STAGES, *READING, certificates, rules, *RELEASES):
     labelops.add_command(_command)
 
 

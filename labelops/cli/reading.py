@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,17 @@ import click
 
 from .base import Session, command, writing
 from .stages import said_verdict
-from .words import columns, counted, cut, emphasised, percent, safe, short
+from .words import columns, counted, cut, emphasised, percent, safe, section, short
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..gate.candidate import Candidate
-    from ..gate.certificate import Certificate
     from ..release import Explanation
     from ..schema import Schema
     from ..state.drift import DriftWatch
     from .standing import Standing
 
-__all__ = ["READING"]
+__all__ = ["READING", "said_drift"]
 
 
 # --- status ------------------------------------------------------------------------------
@@ -56,7 +54,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
-    parts = [head, columns(rows, right=[1]), _said_acceptance(found), _said_drift(found.drift)]
+    parts = [head, columns(rows, right=[1]), _said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
@@ -116,7 +114,7 @@ def _said_acceptance(found: Standing) -> str:
     )
 
 
-def _said_drift(watch: DriftWatch) -> str:
+def said_drift(watch: DriftWatch) -> str:
     """Say what the watch over the random stream found; empty before its second look."""
     if watch.alarms:
         last = watch.alarms[-1]
@@ -158,13 +156,6 @@ def _when(fact: Mapping[str, Any], column: str) -> str:
     return safe(fact.get(column) or "–")[:16].replace("T", " ")
 
 
-def _section(title: str, rows: list[list[str]], head: list[str], right: Iterable[int] = ()) -> str:
-    if not rows:
-        return ""
-    table = columns(rows, head, right=list(right), indent=2)
-    return f"{click.style(title, bold=True)}\n{table}"
-
-
 def _undecided(found: Explanation) -> str:
     """Say why an item has no label row yet."""
     if found.votes:
@@ -200,7 +191,7 @@ def _evidence_of(found: Explanation) -> list[str]:
     proposals: list[Any] = [dict(p) for p in found.proposals]
     looks: list[Any] = [dict(p) for p in found.looks]
     return [
-        _section(
+        section(
             "Votes",
             [
                 [
@@ -215,7 +206,7 @@ def _evidence_of(found: Explanation) -> list[str]:
             ],
             ["given", "annotator", "vote", "purpose", "saw proposal", ""],
         ),
-        _section(
+        section(
             "Proposals",
             [
                 [
@@ -231,7 +222,7 @@ def _evidence_of(found: Explanation) -> list[str]:
             ["proposed", "labeler", "version", "proposal", "confidence", ""],
             right=[4],
         ),
-        _section(
+        section(
             "Asked for",
             [
                 [safe(p["round"]), safe(p["purpose"]), safe(p["annotators"]), safe(p["reason"])]
@@ -240,7 +231,7 @@ def _evidence_of(found: Explanation) -> list[str]:
             ["round", "purpose", "people", "why"],
             right=[0, 2],
         ),
-        _section(
+        section(
             "Suspicions",
             [
                 [
@@ -255,7 +246,7 @@ def _evidence_of(found: Explanation) -> list[str]:
             ["audit", "kind", "score", "suggests", ""],
             right=[0, 2],
         ),
-        _section(
+        section(
             "Earlier labels",
             [
                 [_when(e, "decided_at"), _value(e["value"]), safe(e["method"]), safe(e["reason"])]
@@ -331,95 +322,13 @@ def annotators(session: Session) -> None:
     head = ["annotator", "votes", "judged", "accuracy", "95 % interval", "seconds", ""]
     odd = [[safe(r["annotator"]), m.kind, safe(m.text)] for r in rows for m in r["remarks"]]
     text = columns(table, head, right=[1, 2, 3, 4, 5]) or "Nobody has voted yet."
-    session.show(rows, "\n\n".join(p for p in (text, _section("Remarks", odd, [])) if p))
+    session.show(rows, "\n\n".join(p for p in (text, section("Remarks", odd, [])) if p))
 
 
 def _said_counting(row: Mapping[str, Any]) -> str:
     if row["flagged"]:
         return emphasised("fail", "flagged: ") + safe(row["reason"])
     return "" if row["counts"] else emphasised("fail", "flagged before: ") + "votes do not count"
-
-
-@command("labelops certificates")
-def certificates(session: Session) -> None:
-    """Show what was tested and certified, and the risk spent.
-
-    Every attempt to accept a model's labels, every release candidate, δ spent, and drift alarms.
-
-    The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
-    within δ together.
-    """
-    from ..state import load
-    from ..state.drift import drift_watch
-
-    state = load(session.app.workspace)
-    policies, watch = state.workspace.policies, drift_watch(state)
-    certificate = None if state.audit is None else state.audit.certificate
-    spent = sum(h.risk for h in state.hypotheses)
-    facts = {
-        "acceptance": {"risk": policies.accept.risk, "spent": spent},
-        "hypotheses": state.hypotheses,
-        "candidates": state.candidates,
-        "certificate": certificate,
-        "drift": watch,
-    }
-    tried = [
-        [
-            str(h.number),
-            short(h.labeler_version),
-            counted(h.pool_size),
-            counted(h.sample),
-            f"{h.risk:.4f}",
-            _share(h.threshold),
-            counted(h.accepted),
-            f"{h.errors}",
-            safe(h.closed or h.reason),
-        ]
-        for h in state.hypotheses
-    ]
-    frozen = [
-        [
-            str(c.number),
-            counted(c.items),
-            short(c.digest),
-            c.audit,
-            emphasised(_word(c.closed), safe(c.closed or "under audit")),
-        ]
-        for c in state.candidates
-    ]
-    head = ["", "labeler", "items", "sample", "δ", "threshold", "accepted", "errors", ""]
-    text = [
-        _section("Attempts to accept", tried, head, right=[0, 2, 3, 4, 5, 6, 7])
-        or "No attempt was made yet to accept a model's labels.",
-        f"δ spent on acceptance: {spent:.4f} of {policies.accept.risk:.4g}.",
-        _section("Release candidates", frozen, ["", "labels", "digest", "audit", ""], right=[0, 1])
-        or "No release candidate was frozen yet.",
-    ]
-    alarms = [[str(a.number), f"{a.at:%Y-%m-%d %H:%M}", safe(a.reason)] for a in watch.alarms]
-    text.append(_section("Drift alarms", alarms, ["", "given", "why"], right=[0]))
-    if not alarms:
-        text.append(_said_drift(watch))
-    if certificate is not None and state.candidate is not None:
-        text.append(_said_audit(state.candidate, certificate))
-    session.show(facts, "\n\n".join(part for part in text if part))
-
-
-def _said_audit(candidate: Candidate, found: Certificate) -> str:
-    """Say what the open candidate's audit has shown, and by which intervals."""
-    why = f" ({safe(candidate.why)})" if candidate.why else ""
-    whole, one = found.anytime, found.interval
-    lines = [
-        f"Audit of the open candidate, {found.audit}{why}:",
-        safe(found.reason),
-        f"estimate {found.estimate:.4f}; at confidence {1 - found.risk:g}, for all looks at once "
-        f"{whole.low:.4f} to {whole.high:.4f}"
-        + (f"; Clopper–Pearson, for one look {one.low:.4f} to {one.high:.4f}" if one else ""),
-    ]
-    return "\n  ".join(lines)
-
-
-def _word(closed: str) -> str:
-    return closed.split(" ", 1)[0].rstrip(":") if closed else "open"
 
 
 def _said_schema(schema: Schema) -> str:
@@ -463,4 +372,4 @@ def report(session: Session, output: Path) -> None:
     session.show(json.loads(facts), f"Wrote {safe(output)} ({counted(len(html.encode()))} bytes).")
 
 
-READING = (status, explain, annotators, certificates, schema, report)
+READING = (status, explain, annotators, schema, report)

@@ -15,7 +15,17 @@ from pathlib import PurePath
 
 import click
 
-__all__ = ["columns", "counted", "cut", "emphasised", "json_text", "percent", "safe", "short"]
+__all__ = [
+    "columns",
+    "counted",
+    "cut",
+    "emphasised",
+    "json_text",
+    "percent",
+    "safe",
+    "section",
+    "short",
+]
 
 _STYLES = {
     "pass": "green",
@@ -24,6 +34,8 @@ _STYLES = {
     "released": "green",
     "failed": "red",
     "open": "yellow",
+    "closed": "red",
+    "stands": "green",
 }
 
 
@@ -148,6 +160,23 @@ def columns(
     if head:
         lines[0] = click.style(lines[0], dim=True)
     return "\n".join(lines)
+
+
+def section(
+    title: str, rows: Sequence[Sequence[str]], head: Sequence[str], right: Sequence[int] = ()
+) -> str:
+    """Write a table under its title; nothing where there are no rows.
+
+    Examples
+    --------
+    >>> print(click.unstyle(section("Votes", [["ann", "cat"]], ["who", "said"])))
+    Votes
+      who  said
+      ann  cat
+    """
+    if not rows:
+        return ""
+    return f"{click.style(title, bold=True)}\n{columns(rows, head, right=right, indent=2)}"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[int], indent: int) -> str:

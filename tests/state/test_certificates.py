@@ -1,0 +1,61 @@
+"""`labelops certificates`: every attempt with its looks, votes, risk, cut-off and end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import numpy as np
+
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.cli.certificates import certificate_facts, said_certificates
+from labelops.cli.words import json_text
+
+from .test_watch import _accepting, _arrive, _closed, _settle
+from .world import World, make_world
+
+
+def _shown(world: World) -> tuple[dict[str, Any], str]:
+    state = world.state
+    facts: dict[str, Any] = json.loads(json_text(certificate_facts(state)))
+    return facts, click.unstyle(said_certificates(state))
+
+
+def test_nothing_was_tried() -> None:
+    """An empty label set has no certificate and all of its risk."""
+    facts, text = _shown(make_world())
+    assert facts["hypotheses"] == [] and facts["acceptance"]["left"] == 0.05
+    assert text.startswith("No attempt was made yet") and "0.0500 left" in text
+
+
+def test_a_standing_certificate_shows_what_it_rests_on() -> None:
+    """Number, version, rule, test, looks, votes, risk, cut-off, accepted, classes, random looks."""
+    world = _accepting()
+    _arrive(world, "b", np.full(120, 0.9))
+    _settle(world)
+    facts, text = _shown(world)
+    (h,) = facts["hypotheses"]
+    assert (h["number"], h["looks"], h["status"]) == (1, 2, "stands")
+    assert h["votes"] == h["sample"] > 60 and h["accepted"] == 360 == h["pool_size"]
+    assert facts["acceptance"]["spent"] == h["risk"]
+    (row,) = h["by_class"]
+    assert (row["value"], row["accepted"], row["errors"]) == ("cat", 360, 0)
+    assert h["random_looks"]["wanted"] == 20 and h["random_looks"]["settled"] == 0
+    for words in ("joint, e-process", "360 of 360", "1  stands: ", "0.0304 of 0.05; 0.0196 left"):
+        assert words in text
+    assert "By proposed class, hypothesis 1" in text and "Random looks at what hyp" in text
+    assert max(map(len, text.splitlines())) < 110, "it fits a terminal"
+
+
+def test_a_closed_certificate_says_why() -> None:
+    """The reason is there, and what it spent stays spent."""
+    world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.0))
+    world.say("annotator_flagged", "human:ann", 0, reason="a test")
+    _closed(world)
+    facts, text = _shown(world)
+    (h,) = facts["hypotheses"]
+    assert (h["status"], h["cause"], h["random_looks"]) == ("closed", "votes", None)
+    assert "1  closed: too few calibration votes: 0 of the 60" in text
+    assert facts["acceptance"]["spent"] == h["risk"] > 0
+    assert "By proposed class" in text, "the last table is still of use"
