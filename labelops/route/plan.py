@@ -62,7 +62,7 @@ class RoutePolicy:
 
     seed: int = 150
     training: int = 300
-    calibration: int = 240
+    calibration: int = 300
     votes_per_round: int = 600
     votes_total: int = 0
     overlap_share: float = 0.2

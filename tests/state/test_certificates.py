@@ -32,7 +32,7 @@ def test_nothing_was_tried() -> None:
 def test_a_standing_certificate_shows_what_it_rests_on() -> None:
     """Number, version, rule, test, looks, votes, risk, cut-off, accepted, classes, random looks."""
     world = _accepting()
-    _arrive(world, "b", np.full(120, 0.9))
+    _arrive(world, "b", np.random.default_rng(2).uniform(0.6, 1.0, 120))
     _settle(world)
     facts, text = _shown(world)
     (h,) = facts["hypotheses"]
