@@ -134,6 +134,7 @@ class Answers:
     def __init__(self, objects: Objects, version: str) -> None:
         self._objects, self._folder = objects, f"answers/{version[:16]}/"
         self._paid: dict[str, Paid] = {}
+        self._model = ""
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Mapping[str, object] | None:
@@ -166,17 +167,18 @@ class Answers:
         EndProtocolError
             If earlier answers came from another model.
         """
+        if model == self._model:
+            return
         name = self._folder[:-1] + ".model.json"
         mine = canonical_json(model).encode()
-        if self._objects.put_new(name, mine):
-            return
-        before = self._objects.get(name)
+        before = mine if self._objects.put_new(name, mine) else self._objects.get(name)
         if before != mine:
             raise EndProtocolError(
                 f"the server answered as {shown(model)}, and earlier as "
                 f"{shown(json.loads(before))}: these are two models; name the one you want, with "
                 "its date, in chat.model"
             )
+        self._model = model
 
     def keys(self) -> set[str]:
         """Return the questions that were answered, in this run or any before."""

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import (
     EndError,
@@ -114,7 +114,7 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
                 # A proxy from the environment must not see what is meant for this machine.
                 trust_env=not is_loopback(self.host),
                 headers={"Accept-Encoding": "identity"},
-                event_hooks={"response": [self._bound]},
+                event_hooks={"request": [_begin], "response": [self._bound]},
             ),
         )
 
@@ -122,15 +122,19 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         """Bound a response's length and time before it is read."""
         import httpx2
 
-        limit, deadline = self._max_bytes, time.monotonic() + self._timeout
-        stream: Any = response.stream
+        packed = response.headers.get("content-encoding", "identity")
+        if packed != "identity":
+            # Asked not to; and a small packed answer may be a large one.
+            raise self._broken(f"the answer is packed ({shown(packed)})")
+        limit, stream = self._max_bytes, response.stream
+        deadline = response.request.extensions["began"] + self._timeout
         late = httpx2.ReadTimeout("the answer does not end", request=response.request)
         long = self._broken(f"the answer is longer than {limit} bytes")
 
         class Bounded(httpx2.SyncByteStream):
             def __iter__(self) -> Iterator[bytes]:
                 size = 0
-                for chunk in stream:
+                for chunk in cast("httpx2.SyncByteStream", stream):
                     size += len(chunk)
                     if size > limit:
                         raise long
@@ -139,7 +143,7 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
                     yield chunk
 
             def close(self) -> None:
-                stream.close()
+                cast("httpx2.SyncByteStream", stream).close()
 
         response.stream = Bounded()
 
@@ -240,6 +244,11 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
 
     def _says(self, problem: str, remedy: str) -> str:
         return f"chat model at {self.host}: {problem}; {remedy}"
+
+
+def _begin(request: httpx2.Request) -> None:
+    """Note when a request began, for the time its answer may take in all."""
+    request.extensions = {**request.extensions, "began": time.monotonic()}
 
 
 class _AskAgain(Exception):

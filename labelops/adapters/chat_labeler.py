@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 import numpy as np
 import pandas as pd
 
-from ..digest import digest
+from ..digest import canonical_json, digest
 from ..errors import EndProtocolError, SettingsError, shown
 from ..kinds.choice import canonical
 from ..measure.calibration import apply_temperature
@@ -117,7 +117,7 @@ class ChatLabeler:
         probs = [s.probs for s in said if s.probs is not None]
         if not known:
             self._temperatures = Temperatures()
-            return asking.version
+            return self._keep(asking.version, asking)
         some = np.array(known)
         self._temperatures = learn_temperatures(
             np.stack(probs), np.asarray(codes)[some], [groups[n] for n in known], groups
@@ -125,7 +125,14 @@ class ChatLabeler:
         learned = sorted(
             zip(items["item_id"], items["payload_digest"], map(int, codes), groups, strict=True)
         )
-        return digest({"asking": asking.version, "learned": learned})
+        return self._keep(digest({"asking": asking.version, "learned": learned}), asking)
+
+    def _keep(self, version: str, asking: Asking) -> str:
+        """Keep what a version is, so that a label can be traced to the prompt behind it."""
+        softened = {"overall": self._temperatures.overall, "by_fold": self._temperatures.by_fold}
+        said = {"asking": asking.said, "subject": asking.version, "temperature": softened}
+        self._objects.put_new(f"labelers/{version[:32]}.json", canonical_json(said).encode())
+        return version
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         """Return one row an item, in the order asked (see `ports.Labeler.propose`).
@@ -233,14 +240,15 @@ class ChatLabeler:
         """Return what was answered about each item, asking only what was never answered."""
         answers = self._kept(asking)
         found: list[Said] = []
-        ledger = None
+        ledger, guess = None, None
         for block in _blocks(items):
             requests = list(self._requests(block, asking))
             raw = {r.key: answers.get(r.key) for _, r in requests}
             new = {r.key: (item, r) for item, r in requests if raw[r.key] is None}
             if new:
+                guess = guess or _Guess(answers.paid(), asking)
                 ledger = ledger or Ledger(self._prices, self.usage(asking.schema).cost or 0.0)
-                raw |= self._ask_all(list(new.values()), asking, answers, ledger)
+                raw |= self._ask_all(list(new.values()), asking, answers, ledger, guess)
             found += [read_answer(raw[r.key], asking.schema, asking.answer) for _, r in requests]
         return found
 
@@ -250,9 +258,8 @@ class ChatLabeler:
         asking: Asking,
         answers: Answers,
         ledger: Ledger,
+        guess: _Guess,
     ) -> dict[str, Mapping[str, object] | None]:
-        guess = _Guess(answers.paid(), asking)
-
         def ask(item: str, request: Request) -> Mapping[str, object]:
             return self._ask(item, request, asking, answers, ledger, guess)
 

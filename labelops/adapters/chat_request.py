@@ -124,20 +124,24 @@ class Asking:
             raise SettingsError(f"labeler.params holds {taken[0]!r}, which labelops sets itself")
 
     @property
-    def version(self) -> str:
-        """A digest of all that the answers depend on and that is ours to say."""
-        said = {
+    def said(self) -> dict[str, object]:
+        """All that the answers depend on and that is ours to say."""
+        return {
             "answer": self.answer,
             "format": _FORMAT,
             "model": self.model,
             "params": dict(self.params),
-            "prompt": digest_bytes(self.prompt.encode("utf-8", "surrogatepass")),
+            "prompt": self.prompt,
             "question": self.schema.question,
             "schema": self.schema.digest,
             "top_logprobs": self.top_logprobs,
             "url": self.url,
         }
-        return digest(said)
+
+    @property
+    def version(self) -> str:
+        """The digest of what is said."""
+        return digest(self.said)
 
     @property
     def most_tokens(self) -> int:

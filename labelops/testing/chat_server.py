@@ -13,6 +13,7 @@ was answered in full. It listens on this machine only.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import math
@@ -58,6 +59,7 @@ BEHAVIOURS = {
     "wrongmodel": "answers as another model",
     "drift": "answers as a model with another date each time",
     "huge": "answers with 64 MB",
+    "packed": "answers with 64 MB packed into a few kilobytes",
     "forbidden": "answers with 401, repeating the key",
     "noschema": "answers with 400: it knows no response_format",
     "redirect": "sends the caller elsewhere",
@@ -242,7 +244,10 @@ def make_server(
                 self._break_off(plain)
                 return
             never.wait(delay if behaviour == "slow" else 0)
-            self._send(200, plain)
+            if behaviour == "packed":
+                self._send(200, gzip.compress(b" " * 64 * 2**20), {"Content-Encoding": "gzip"})
+            else:
+                self._send(200, plain)
             with lock:
                 answered[question] += 1
 

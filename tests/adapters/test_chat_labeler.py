@@ -201,6 +201,7 @@ def test_what_is_no_class_is_an_abstention(start: Start, behaviour: str) -> None
         ("wrongmodel", EndProtocolError, "'another' answered.*served_as", False),
         ("drift", EndProtocolError, "two models; name the one you want", False),
         ("huge", EndProtocolError, "longer than 1048576 bytes", False),
+        ("packed", EndProtocolError, "packed", False),
         ("forbidden", EndRefused, "check the key", False),
         ("noschema", EndProtocolError, 'answer = "text"', False),
         ("redirect", EndProtocolError, "redirects", False),
@@ -256,7 +257,7 @@ def test_nothing_is_paid_twice(start: Start) -> None:
     with pytest.raises(EndUnavailable):
         labeler(url, objects, attempts=1).propose(items, PETS)
     assert len(asked(url)["answered"]) == 20
-    kept = [n for n in objects.kept if not n.endswith("model.json")]
+    kept = [n for n in objects.kept if n.startswith("answers/") and "model" not in n]
     assert len(kept) == 20
     with pytest.raises(EndUnavailable):
         labeler(url, objects, attempts=1).propose(items, PETS)
@@ -295,6 +296,18 @@ def test_a_new_prompt_asks_anew(start: Start) -> None:
     before = sum(asked(url)["asked"].values())
     version()
     assert sum(asked(url)["asked"].values()) == before
+
+
+def test_a_version_can_be_traced(start: Start) -> None:
+    """The prompt and model behind a version are kept under its name, without the key."""
+    objects, items = MemoryObjects(), example_items()
+    codes = [PETS.code_of(json.loads(v)) for v in named(items)]
+    one = labeler(start("--behaviour", "ok"), objects, prompt="One of:\n{classes}\n{form}")
+    version = one.fit(items, codes, items["group"].tolist(), PETS)
+    said = json.loads(objects.kept[f"labelers/{version[:32]}.json"])
+    assert said["asking"]["prompt"] == "One of:\n{classes}\n{form}"
+    assert said["asking"]["model"] == "small" and said["temperature"]["overall"] >= 1
+    assert KEY.encode() not in b"".join(objects.kept.values())
 
 
 def test_orders_in_an_item_change_nothing(start: Start) -> None:
