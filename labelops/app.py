@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,16 @@ from .errors import NotFoundError, SettingsError
 from .gate.checks import evaluate
 from .gate.verdict import Verdict
 from .ingest import Ingested, Rights
-from .ports import Detector, Estimate, Labeler, Metered, Objects, Queue, Sent
+from .ports import (
+    Detector,
+    Estimate,
+    Labeler,
+    Metered,
+    NeighbourSearch,
+    Objects,
+    Queue,
+    Sent,
+)
 from .release import (
     Diff,
     Explanation,
@@ -279,6 +289,15 @@ class App:
 
         return (CleanlabDetector(),)
 
+    @property
+    def search(self) -> NeighbourSearch | None:
+        """How neighbours are found among very many items; None without the extra `neighbours`."""
+        if find_spec("faiss") is None:
+            return None
+        from .adapters.faiss_search import FaissSearch
+
+        return FaissSearch()
+
     # --- stages --------------------------------------------------------------------------
 
     def ingest(self, *, revise: bool = False) -> dict[str, Ingested]:
@@ -374,7 +393,13 @@ class App:
 
         # Matrices this narrow gain nothing by threads, which spin while others want the cores.
         with threadpool_limits(1):
-            return journey.audit(self.workspace, self.features, self.detectors, now=self.clock())
+            return journey.audit(
+                self.workspace,
+                self.features,
+                self.detectors,
+                now=self.clock(),
+                search=self.search,
+            )
 
     def gate(self) -> journey.Gated:
         """Freeze the labels when they are ready and hold them against the policy."""

@@ -406,7 +406,10 @@ class NeighbourSearch(Protocol):
     The same points give the same neighbours, however many threads look.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the search is called."""
+        ...
 
     def nearest(self, points: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int32]:
         """Return for each row the row numbers of its k nearest others.

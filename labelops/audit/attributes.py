@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,9 +14,10 @@ from scipy.stats import false_discovery_control
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray, IntArray
 
-__all__ = ["Binned", "bin_attribute", "corrected"]
+__all__ = ["Binned", "attributes_of", "bin_attribute", "corrected"]
 
 _BINS = 10
+_COLUMNS = 20
 _MISSING = "missing"
 _OTHERS = "others"
 _VALUES = 200  # Of an attribute; rarer ones are looked at together.
@@ -94,3 +96,47 @@ def corrected(p_values: FloatArray) -> FloatArray:
     if not p_values.size:
         return p_values
     return np.asarray(false_discovery_control(p_values, method="bh"), dtype=np.float64)
+
+
+def attributes_of(items: pd.DataFrame, *, texts: bool) -> dict[str, pd.Series]:
+    """Return what a table of items says about each beside its content, by name.
+
+    Parameters
+    ----------
+    items : items frame
+    texts : bool
+        Whether payloads are texts, whose length is an attribute too.
+
+    Returns
+    -------
+    mapping of name to (N,) series
+        The source, the length of a text, and single values among the other columns of the
+        source; what is alike for all items, or different for nearly each, is left out. At most
+        twenty columns, by name.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"source": ["web", "web", "mail"], "payload": ["a", "bb", "c"],
+    ...     "attributes": ['{"by":"x"}', '{"by":"y"}', '{"by":"x","split":"test"}']})
+    >>> sorted(attributes_of(items, texts=True))
+    ['by', 'length', 'source']
+    """
+    rows = [json.loads(text) for text in items["attributes"]]
+    names = sorted({name for row in rows for name in row} - {"split"})
+    found = {name: pd.Series([_single(row.get(name)) for row in rows]) for name in names}
+    found["source"] = items["source"].reset_index(drop=True)
+    if texts:
+        found["length"] = items["payload"].str.len().reset_index(drop=True)
+    told = {name: values for name, values in found.items() if _tells(values)}
+    return dict(sorted(told.items())[:_COLUMNS])
+
+
+def _single(value: object) -> object:
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _tells(values: pd.Series) -> bool:
+    """Say whether values are neither all alike nor, but for numbers, nearly all different."""
+    different = values.nunique(dropna=False)
+    numbers = pd.api.types.is_numeric_dtype(values)
+    return bool(different > 1 and (numbers or different <= max(len(values) / 2, 2)))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.crowd_evidence import crowd_evidence
 from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs
 from labelops.audit.evidence import gather
+from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_folds, check_not_memorised
 from labelops.audit.label_error_report import LabelErrorReport, report
 from labelops.audit.out_of_fold import features_len, learners_for, out_of_fold_probs
@@ -48,6 +49,7 @@ def detect_label_errors(
     min_reviews: int = 200,
     check_memorised: bool = True,
     rng: np.random.Generator | None = None,
+    graph: NeighbourGraph | None = None,
 ) -> LabelErrorReport:
     """Give every label its probability of being wrong, from whatever evidence there is.
 
@@ -93,6 +95,8 @@ def detect_label_errors(
         Whether implausibly loyal `probs` are refused.
     rng : numpy.random.Generator, optional
         Draws folds, seeds and planted errors; seeded with 0 when left out.
+    graph : NeighbourGraph, optional
+        Of the features by cosine, with some fifty neighbours, where it is known already.
 
     Raises
     ------
@@ -127,7 +131,7 @@ def detect_label_errors(
     if said:
         check_folds(folds, out_of_sample, N, groups)
     views, judged = _views(said, features, labels[0], groups, K, rng, learners, repeats,
-                           check_memorised)  # fmt: skip
+                           check_memorised, graph)  # fmt: skip
     crowd = None if votes is None else crowd_evidence(*votes, N, K)
     evidence = gather(labels[0], views, crowd, K)
     if crowd is not None:
@@ -176,6 +180,7 @@ def _views(
     learners: Sequence[str] | None,
     repeats: int,
     check_memorised: bool,
+    graph: NeighbourGraph | None,
 ) -> tuple[dict[str, View], BoolArray]:
     """All held-out views, calibrated, and which labels they can judge."""
     judged = labels >= 0
@@ -183,7 +188,9 @@ def _views(
         raise UsageError(f"found {features_len(features)} rows of features for {len(labels)} codes")
     if not judged.any():
         return {}, judged
-    near = None if features is None else neighbour_probs(features, labels, groups, K, rng)
+    near = None
+    if features is not None:
+        near = neighbour_probs(features, labels, groups, K, rng, graph=graph)
     if check_memorised:
         check_not_memorised(said, labels, near)
     views = dict(said)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
+from labelops.audit.graph import NeighbourGraph, neighbour_votes
 from labelops.audit.neighbours import nearest_labels
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature, fit_temperature
@@ -104,10 +105,12 @@ def neighbour_probs(
     n_classes: int,
     rng: np.random.Generator,
     k: int = 10,
+    graph: NeighbourGraph | None = None,
 ) -> FloatArray:
     """Give each class its share among the k nearest items outside the item's own group.
 
-    Half a vote is spread over all classes, so that nothing is impossible.
+    Half a vote is spread over all classes, so that nothing is impossible. A graph of the
+    features that is known already is read instead of looking anew.
 
     Examples
     --------
@@ -115,7 +118,10 @@ def neighbour_probs(
     >>> neighbour_probs(X, y, None, 2, np.random.default_rng(0), k=2)[2].tolist()
     [0.9, 0.1]
     """
-    near = nearest_labels(features, codes, groups, k=k, rng=rng)
+    if graph is None:
+        near = nearest_labels(features, codes, groups, k=k, rng=rng)
+    else:
+        near = neighbour_votes(graph, codes, groups)[:, :k]
     cells = np.arange(len(near))[:, None] * (n_classes + 1) + near + 1
     counts = np.bincount(cells.ravel(), minlength=len(near) * (n_classes + 1))
     votes = counts.reshape(len(near), n_classes + 1)[:, 1:] + 0.5 / n_classes

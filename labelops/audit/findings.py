@@ -20,6 +20,7 @@ from labelops.schema import Schema
 from labelops.tables import FINDINGS, VOTES, frame_of, newest
 
 __all__ = [
+    "SHOWN",
     "STATUS",
     "Precision",
     "finding_status",
@@ -32,6 +33,10 @@ __all__ = [
 STATUS = ("open", "disputed", "confirmed", "corrected")
 """What became of a finding: nobody reviewed it; reviewers contradict the label or each other;
 reviewers confirmed the label (a false alarm); the label was changed."""
+
+
+SHOWN = ("ambiguous", "outlier", "poison")
+"""Kinds that are shown and reviewed by nobody: they do not say that the label is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ def _plain(value: object) -> object:
 def suspects(findings: pd.DataFrame, size: int, max_share: float = 0.05) -> pd.DataFrame:
     """Choose what people should look at: one finding an item, kinds taking turns, worst first.
 
-    Kinds take turns because their scores are not on one scale. Planted errors are left out.
+    Kinds take turns because their scores are not on one scale. Planted errors are left out, and
+    so are the kinds that are only `SHOWN`.
 
     Parameters
     ----------
@@ -175,7 +181,7 @@ def suspects(findings: pd.DataFrame, size: int, max_share: float = 0.05) -> pd.D
         `max_share` is out of range.
     """
     check_share("max_share", max_share)
-    real = findings[~findings["planted"].astype(bool)]
+    real = _suspicions(findings)
     real = real.sort_values(["score", "item_id", "kind"], kind="stable")
     turn = real.groupby("kind").cumcount()
     chosen = (
@@ -187,6 +193,11 @@ def suspects(findings: pd.DataFrame, size: int, max_share: float = 0.05) -> pd.D
         .reset_index(drop=True)
     )
     return chosen.assign(place=np.arange(1, len(chosen) + 1))
+
+
+def _suspicions(findings: pd.DataFrame) -> pd.DataFrame:
+    """Leave out planted errors, and what does not say that a label is wrong."""
+    return findings[~findings["planted"].astype(bool) & ~findings["kind"].isin(SHOWN)]
 
 
 def finding_status(
@@ -238,12 +249,12 @@ def _review_counts(
 def open_findings(
     findings: pd.DataFrame, votes: pd.DataFrame, labels: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the findings nobody has settled yet; planted errors are never among them.
+    """Return the findings nobody has settled yet; planted and `SHOWN` ones are never among them.
 
     Parameters are those of `finding_status`; ``open`` and ``disputed`` are unsettled. Of the
     same suspicion raised in several audits only the newest row is returned.
     """
-    real = findings[~findings["planted"].astype(bool)]
+    real = _suspicions(findings)
     status = finding_status(real, votes, labels)
     unsettled = real[status.isin(("open", "disputed"))].sort_values("round", kind="stable")
     last = unsettled.drop_duplicates(["item_id", "kind", "value"], keep="last")
@@ -260,7 +271,7 @@ def precision(
 
     An item whose label was changed counts only if somebody reviewed it; one item counts once.
     """
-    real = findings[~findings["planted"].astype(bool)]
+    real = _suspicions(findings)
     first = real.groupby(["item_id", "value"], dropna=False)["found_at"].transform("min")
     reviewed = _review_counts(real, first, votes).sum(axis=1).to_numpy() > 0
     settled = real.assign(status=finding_status(real, votes, labels))[reviewed]

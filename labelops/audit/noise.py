@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.detect import Votes, detect_label_errors
 from labelops.audit.findings import findings_of
+from labelops.audit.graph import NeighbourGraph
 from labelops.audit.label_error_report import LabelErrorReport
 from labelops.audit.planted import Recall, recall
 from labelops.audit.review_model import Reviews
@@ -76,6 +77,7 @@ def audit_noise(
     learners: Sequence[str] | None = None,
     repeats: int = 2,
     threshold: float = 0.2,
+    graph: NeighbourGraph | None = None,
 ) -> NoiseAudit:
     """Find labels that are probably wrong, and measure how many such labels would be found.
 
@@ -103,6 +105,8 @@ def audit_noise(
         Share of the labels that get a planted error.
     threshold : float
         Probability from which a label is a finding: by default, where one look in five pays.
+    graph : NeighbourGraph, optional
+        Of the features, where it is known already.
 
     Raises
     ------
@@ -115,7 +119,7 @@ def audit_noise(
     found = detect_label_errors(
         labels, n_classes=len(schema.classes), features=features, votes=votes, groups=groups,
         reviews=reviews, learners=learners, repeats=repeats, threshold=threshold,
-        planted_share=planted_share, confusion=confusion, rng=rng,
+        planted_share=planted_share, confusion=confusion, rng=rng, graph=graph,
     )  # fmt: skip
     held = found.probs if found.held_out is None else found.held_out
     others = [_second_opinion(d, held, labels, found.probability) for d in detectors]

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-__all__ = ["AuditPolicy"]
+__all__ = ["VIEWS", "AuditPolicy"]
+
+VIEWS = ("outliers", "ambiguity", "slices", "attributes", "leakage", "poison")
+"""What `views` may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class AuditPolicy:
     drift : float in [0, 1)
         Probability that a stream of items that does not change ever gives a drift alarm; 0 does
         not watch.
+    views : list of str
+        What each audit shows beside suspected labels, without asking anybody: outliers, ambiguity
+        (items people really disagree on), slices, attributes, leakage, poison. All by default.
+    shown : int
+        Findings kept of each view, the worst first.
 
     Raises
     ------
@@ -45,6 +53,8 @@ class AuditPolicy:
     annotator_floor: float = 0.7
     quick_seconds: float = 1.0
     drift: float = 0.05
+    views: tuple[str, ...] = VIEWS
+    shown: int = 50
 
     def __post_init__(self) -> None:
         for name in ("planted", "suspects", "annotator_floor"):
@@ -56,6 +66,11 @@ class AuditPolicy:
             )
         if not 0.0 <= self.drift < 1.0:
             raise SettingsError(f"audit.drift is {self.drift}, expected 0 to below 1")
-        for name in ("repeats", "rounds"):
+        for view in self.views:
+            if view not in VIEWS:
+                raise SettingsError(
+                    f"audit.views holds {view!r}, expected some of {', '.join(VIEWS)}"
+                )
+        for name in ("repeats", "rounds", "shown"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 1 or more")

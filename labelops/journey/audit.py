@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..audit.attributes import attributes_of
 from ..audit.duplicates import duplicate_conflicts
-from ..audit.findings import finding_status, suspects
+from ..audit.findings import SHOWN, finding_status, suspects
+from ..audit.graph import NeighbourGraph, nearest_graph
 from ..audit.noise import audit_noise, reviews_for, votes_for
+from ..audit.views import Surroundings, look_at_views
 from ..digest import seed_of
 from ..gate.candidate import labels_digest
 from ..kinds.choice import codes_of
-from ..ports import Detector
+from ..ports import Detector, NeighbourSearch
 from ..state import State, Workspace, say
 from ..state.needs import work_in_flight
 from .consolidate import up_to_date
@@ -48,14 +51,32 @@ class Audited:
     reason: str
 
 
+_EXACT = 50_000
+
 Features = Callable[[pd.DataFrame], Any]
 """Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
 
 
 def audit(
-    workspace: Workspace, features: Features, detectors: Sequence[Detector] = (), *, now: datetime
+    workspace: Workspace,
+    features: Features,
+    detectors: Sequence[Detector] = (),
+    *,
+    now: datetime,
+    search: NeighbourSearch | None = None,
 ) -> Audited:
-    """Look for wrong labels once all items are decided, before a candidate is frozen."""
+    """Look for wrong labels once all items are decided, before a candidate is frozen.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    features : callable
+    detectors : sequence of Detector
+        Second opinions.
+    now : datetime
+    search : NeighbourSearch, optional
+        Looks for neighbours among more than 50,000 items; with fewer every pair is compared.
+    """
     state = up_to_date(workspace, now)
     reason = audit_not_due(state)
     if reason:
@@ -67,28 +88,45 @@ def audit(
     policy = workspace.policies
     seed = seed_of(workspace.key, "audit", labels_digest(labels))
     settled_before = _settled(state)
+    codes = codes_of(labels["value"], workspace.schema)
+    around = _surroundings(state, items, features(items), search)
     found = audit_noise(
         items["item_id"],
-        features(items),
-        codes_of(labels["value"], workspace.schema),
+        around.features,
+        codes,
         items["group"].tolist(),
         workspace.schema,
         rng=np.random.default_rng(seed),
         round=number,
         now=now,
-        votes=votes_for(items["item_id"], state.votes, workspace.schema),
+        votes=around.votes,
         reviews=reviews_for(items["item_id"], settled_before, workspace.schema),
         detectors=detectors,
         planted_share=policy.audit.planted,
         repeats=policy.audit.repeats,
+        graph=around.graph,
+    )
+    looked = look_at_views(
+        items["item_id"],
+        codes,
+        found.report.flagged,
+        around,
+        workspace.schema,
+        rng=np.random.default_rng(seed_of(workspace.key, "views", labels_digest(labels))),
+        round=number,
+        now=now,
+        views=policy.audit.views,
+        shown=policy.audit.shown,
     )
     conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
     every = pd.concat([found.findings, conflicts], ignore_index=True)
-    settled = [*settled_before["item_id"], *state.seen_by_all]
+    # Another look at what people really disagree on settles nothing: it is shown instead.
+    torn = items["item_id"][looked.ambiguous]
+    settled = [*settled_before["item_id"], *state.seen_by_all, *torn]
     every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
     share = min(policy.audit.suspects, policy.route.review_share)
     chosen = suspects(every, len(items), share).drop(columns="place")
-    rows = pd.concat([every.loc[every["planted"]], chosen], ignore_index=True)
+    rows = pd.concat([every.loc[every["planted"]], chosen, looked.findings], ignore_index=True)
     event = {
         "candidates": len(state.candidates),
         "findings": len(every) - found.recall.planted,
@@ -96,6 +134,7 @@ def audit(
         "planted": found.recall.planted,
         "rows": len(rows),
         "suspects": len(chosen),
+        "views": looked.facts,
     }
     # The event first: killed in between, the same labels are audited again before anything
     # else happens to them. The other way round, reviews would come before the second audit.
@@ -107,6 +146,32 @@ def audit(
         found.recall.planted,
         found.recall.found,
         f"{len(chosen)} labels go back to people",
+    )
+
+
+def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
+    """Find all neighbours; None where that would take hours, and nothing quicker is there."""
+    if len(features) <= _EXACT:
+        return nearest_graph(features)
+    return None if search is None else nearest_graph(features, search=search)
+
+
+def _surroundings(
+    state: State, items: pd.DataFrame, features: Any, search: NeighbourSearch | None
+) -> Surroundings:
+    """Gather what is known of the items beside their labels."""
+    schema = state.workspace.schema
+    texts = schema.media == "text"
+    splits = pd.Series([json.loads(text).get("split") for text in items["attributes"]])
+    return Surroundings(
+        graph=_graph(features, search),
+        features=features,
+        groups=items["group"],
+        digests=items["payload_digest"],
+        attributes=attributes_of(items, texts=texts),
+        splits=splits.fillna("none").astype(str) if splits.notna().any() else None,
+        texts=items["payload"].tolist() if texts else None,
+        votes=votes_for(items["item_id"], state.votes, schema),
     )
 
 
@@ -143,6 +208,6 @@ def _cut_short(state: State, digest_of_labels: str) -> int:
 
 def _settled(state: State) -> pd.DataFrame:
     """Return findings that reviewers confirmed, or whose label was changed, with the status."""
-    real = state.findings.loc[~state.findings["planted"]]
+    real = state.findings.loc[~state.findings["planted"] & ~state.findings["kind"].isin(SHOWN)]
     status = finding_status(real, state.votes, state.labels)
     return real.assign(status=status).loc[status.isin(["confirmed", "corrected"])]

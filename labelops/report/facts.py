@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from labelops.gate.verdict import Verdict
 from labelops.kinds.choice import parse
 from labelops.measure.codes import check_codes
 from labelops.schema import Schema
+from labelops.state.drift import DriftWatch
 
 __all__ = [
     "AnnotatorRow",
@@ -30,6 +32,7 @@ __all__ = [
     "LineageRow",
     "ReportFacts",
     "RightsRow",
+    "ViewRow",
     "annotator_rows",
     "confusion_of",
     "facts_json",
@@ -180,6 +183,25 @@ class FindingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewRow:
+    """One thing that a view of the label set showed.
+
+    Parameters
+    ----------
+    view : str
+        slices, attributes, leakage, names or clumps.
+    subject : str
+        What it is about, untrusted.
+    text : str
+        What was found, in words.
+    """
+
+    view: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RightsRow:
     """Items that share a source and its rights; None is "nothing was said"."""
 
@@ -230,6 +252,14 @@ class ReportFacts:
         Of planted errors.
     precision : Precision or None
         Of reviewed findings.
+    shown : tuple of FindingRow
+        Items that are odd without a suspicion against their label: ambiguous, outlier, poison.
+    shown_total : mapping of kind to int
+        How many of each there were in all.
+    views : tuple of ViewRow
+        What is odd about many items at once.
+    drift : DriftWatch or None
+        The watch over the random stream; None before its first look.
     rights : tuple of RightsRow
     lineage : tuple of LineageRow
     schema : Schema or None
@@ -256,6 +286,10 @@ class ReportFacts:
     findings_total: int = 0
     recall: Recall | None = None
     precision: Precision | None = None
+    shown: tuple[FindingRow, ...] = ()
+    shown_total: Mapping[str, int] = field(default_factory=dict)
+    views: tuple[ViewRow, ...] = ()
+    drift: DriftWatch | None = None
     rights: tuple[RightsRow, ...] = ()
     lineage: tuple[LineageRow, ...] = ()
     schema: Schema | None = None
@@ -287,6 +321,8 @@ def _plain(value: object) -> object:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

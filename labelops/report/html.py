@@ -68,6 +68,8 @@ def render(facts: ReportFacts) -> str:
             policy=_policy(style),
             axis=_axis(facts),
             matrix_limit=_MATRIX,
+            odd_kinds=words.ODD_KINDS,
+            view_names=words.VIEW_NAMES,
         )
     )
 

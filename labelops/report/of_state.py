@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..audit import Anchoring, anchoring, finding_status, precision, recall
+from ..audit.findings import SHOWN
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
 from ..ports import Usage
 from ..state import EVIDENCE, State
+from ..state.drift import drift_watch
 from ..state.people import annotator_table, remarks
 from .facts import (
     ClassRow,
@@ -26,11 +29,13 @@ from .facts import (
     finding_rows,
 )
 from .pictures import thumbnail
+from .views import view_rows
 
 __all__ = ["counts_of", "report_facts"]
 
 _BASELINE_VOTES = 3
 _SHOWN = 24
+_ODD = 8
 
 
 def report_facts(
@@ -50,8 +55,11 @@ def report_facts(
     """
     workspace = state.workspace
     findings, status = _worst_findings(state)
-    real = state.findings.loc[~state.findings["planted"].astype(bool)]
-    candidate = state.candidate
+    facts = _last_views(state)
+    odd = _odd_items(state)
+    hidden = state.findings["planted"].astype(bool) | state.findings["kind"].isin(SHOWN)
+    real = state.findings.loc[~hidden]
+    watch, candidate = drift_watch(state), state.candidate
     label = "labels as they stand" if candidate is None else f"candidate {candidate.number}"
     return ReportFacts(
         title=workspace.schema.name,
@@ -74,6 +82,12 @@ def report_facts(
         findings_total=len(real),
         recall=recall(state.findings) if len(state.findings) else None,
         precision=precision(state.findings, state.votes, state.labels) if len(real) else None,
+        shown=finding_rows(
+            odd, [""] * len(odd), workspace.schema, **_payloads(state, odd, read), limit=len(odd)
+        ),
+        shown_total=facts.get("kinds", {}),
+        views=view_rows(facts),
+        drift=watch if watch.looks else None,
         rights=_rights(state.items),
         lineage=_lineage(state),
         schema=workspace.schema,
@@ -152,8 +166,24 @@ def _anchoring(state: State) -> Anchoring | None:
     return anchoring(state.votes, state.plan, state.proposals)
 
 
+def _last_views(state: State) -> dict[str, Any]:
+    """Return what the views of the latest audit showed beside single items."""
+    rows = state.events.loc[state.events["kind"] == "audited"].sort_values("revision")
+    found: dict[str, Any] = {} if rows.empty else json.loads(rows["body"].iloc[-1]).get("views", {})
+    return found
+
+
+def _odd_items(state: State) -> pd.DataFrame:
+    """Return the worst few items of each kind that is only shown, from the latest audit."""
+    rows = state.findings.loc[state.findings["kind"].isin(SHOWN)]
+    rows = rows.loc[rows["round"] == state.findings["round"].max()]
+    rows = rows.sort_values(["kind", "score", "item_id"], kind="stable")
+    return rows.groupby("kind").head(_ODD)
+
+
 def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
-    rows = state.findings.loc[~state.findings["planted"].astype(bool)]
+    hidden = state.findings["planted"].astype(bool) | state.findings["kind"].isin(SHOWN)
+    rows = state.findings.loc[~hidden]
     rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
     rows = rows.drop_duplicates("item_id").head(_SHOWN)
     return rows, finding_status(rows, state.votes, state.labels).tolist()

@@ -12,7 +12,46 @@ from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
 
 from .facts import ReportFacts
 
-__all__ = ["Statement", "count", "cut", "percent", "statement", "visible"]
+__all__ = [
+    "ODD_KINDS",
+    "VIEW_NAMES",
+    "Statement",
+    "count",
+    "cut",
+    "percent",
+    "statement",
+    "visible",
+]
+
+ODD_KINDS = (
+    (
+        "ambiguous",
+        "Items people really disagree on",
+        "Not errors: careful people see one class or another. Mend the guideline, or train on "
+        "soft labels.",
+    ),
+    (
+        "poison",
+        "Labels only the neighbours contradict",
+        "The models have learned these labels. A careful look is worth it where labels or data "
+        "come from outside; few of them are usual.",
+    ),
+    (
+        "outlier",
+        "Outliers",
+        "Far from everything else: a broken file, another language, or a rare thing.",
+    ),
+)
+"""Kinds of findings that are only shown: kind, heading, and what it means."""
+
+VIEW_NAMES = {
+    "slices": "weak slice",
+    "attributes": "attribute",
+    "leakage": "leakage between splits",
+    "names": "label in the text",
+    "clumps": "clump in a class",
+}
+"""What the views of many items at once are called."""
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _KEPT = {"\n", "\t"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -21,10 +22,12 @@ from labelops.report import (
     LineageRow,
     ReportFacts,
     RightsRow,
+    ViewRow,
     confusion_of,
     thumbnail,
 )
 from labelops.schema import Schema
+from labelops.state.drift import Alarm, DriftWatch
 
 CLASSES = tuple("0123456789")
 
@@ -112,6 +115,28 @@ def facts() -> ReportFacts:
         findings_total=41,
         recall=Recall(31, 36, 31 / 36, clopper_pearson(31, 36)),
         precision=Precision(9, 20, 0.45, clopper_pearson(9, 20)),
+        shown=(
+            FindingRow(
+                "digits/0900.png", "outlier", 0.001, "3", None, "outlier", "", image=picture(900)
+            ),
+            FindingRow(
+                "digits/0901.png", "ambiguous", 0.1, "4", None, "ambiguous", "", image=picture(901)
+            ),
+            FindingRow(
+                "digits/0902.png", "poison", 0.1, "4", "9", "poison", "", image=picture(902)
+            ),
+        ),
+        shown_total={"outlier": 3, "ambiguous": 1, "poison": 1},
+        views=(ViewRow("slices", "source = scanner 2", "12% of 90 labels are suspected"),),
+        drift=DriftWatch(
+            5,
+            410,
+            0.4,
+            131.6,
+            {"labels": 0.4},
+            0.05,
+            (Alarm(1, 2, pd.Timestamp("2026-01-03", tz="UTC"), "what comes in has changed: x"),),
+        ),
         rights=(RightsRow("digits", 1797, "CC-BY-4.0", ("training", "evaluation"), None, None),),
         lineage=(
             LineageRow("labeler", "model:pixels", "version 3f2a, 640 training labels"),

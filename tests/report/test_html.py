@@ -173,7 +173,7 @@ def test_every_fact_is_on_the_page(facts: ReportFacts) -> None:
         facts.schema.digest, "Which digit is it?", "12 of 41 suspicions", "+5.0 points",
     ]  # fmt: skip
     assert [w for w in wanted if w not in text] == []
-    assert len(page.all("img")) == len(facts.findings)
+    assert len(page.all("img")) == len(facts.findings) + len(facts.shown)
 
 
 def test_page_is_accessible(facts: ReportFacts) -> None:
