@@ -1,0 +1,61 @@
+"""The benchmark of label costs runs, counts every vote, and treats its rivals alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks._in_memory import run_journey
+from benchmarks._label_sets import Crowd, label_set
+from benchmarks._pipelines import RIVALS, Outcome
+from benchmarks.label_cost import one_seed, rules_for, table
+
+
+def test_majority_is_of_the_first_votes_and_ties_go_to_the_earliest() -> None:
+    """Two of three win; of three different answers the first counts."""
+    said = np.array([[1, 2, 2, 1, 1], [3, 2, 1, 1, 1]])
+    crowd = Crowd(np.tile(np.arange(5), (2, 1)), said)
+    assert crowd.majority(3).tolist() == [2, 3]
+    assert crowd.majority(5).tolist() == [1, 1]
+
+
+def test_nobody_is_asked_twice_about_an_item() -> None:
+    """A row of the laid-down votes holds each annotator once at most."""
+    who = label_set("tickets").crowds["seven"](0).who
+    assert (np.sort(who, axis=1) == np.arange(7)).all()
+
+
+def test_the_table_says_what_was_not_released() -> None:
+    """A pipeline that released nothing has its reason in the table, and no numbers."""
+    found = {
+        "a": [Outcome(10, 10, 0, {"label": 30}, None, 0.1)],
+        "b": [Outcome(10, 0, note="not applicable: 10 items")],
+    }
+    lines = table(found, 0.05).splitlines()
+    assert lines[2].startswith("| a | 3,000 | 0% | 0% | nothing | 10.00% (10.00%) | 1 of 1")
+    assert "not applicable" in lines[3]
+
+
+@pytest.mark.slow
+def test_one_seed_of_every_pipeline() -> None:
+    """On digits with the demo's seven: ours is certified, cheap, and not below the told."""
+    found = one_seed("digits", "seven", 0.05, 0)
+    assert set(found) == set(RIVALS)
+    assert found["three votes on everything"].per_thousand == 3000
+    ours, told = found["labelops"], found["told the error curve"]
+    assert ours.certified is not None
+    assert ours.error <= ours.certified <= 0.05
+    assert told.per_thousand < ours.per_thousand < 1500
+    assert set(ours.votes) <= {"label", "calibrate", "audit", "review"}
+
+
+@pytest.mark.slow
+def test_the_arrays_spend_about_what_the_journey_spends() -> None:
+    """The pipeline on arrays and the journey itself differ by less than half in votes."""
+    data, rules = label_set("digits"), rules_for("digits", 0.05)
+    crowd = data.crowds["seven"](0)
+    journey = run_journey(data, crowd, rules, 0)
+    assert journey.note == ""
+    assert journey.certified is not None
+    arrays = RIVALS["labelops"](data, crowd, rules, 0)
+    assert abs(np.log(journey.per_thousand / arrays.per_thousand)) < np.log(1.5)
