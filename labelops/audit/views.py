@@ -60,6 +60,8 @@ class Surroundings:
         The items' texts.
     votes : (items, annotators, codes), optional
         People's votes.
+    reviewed : (N,) bool array-like, optional
+        Labels that people looked at again and settled.
     """
 
     graph: NeighbourGraph | None
@@ -70,6 +72,7 @@ class Surroundings:
     splits: ArrayLike | None = None
     texts: Sequence[str] | None = None
     votes: Votes | None = None
+    reviewed: ArrayLike | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def look_at_views(
         if "poison" in views:
             # The neighbours of what is far from everything are no witnesses.
             known = suspected | far.flagged
+            if around.reviewed is not None:
+                known |= np.asarray(around.reviewed, dtype=np.bool_)
             said.append(_poisoned(codes, known, around.graph, around.groups))
     parts = [
         findings_of(

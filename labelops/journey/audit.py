@@ -89,7 +89,7 @@ def audit(
     seed = seed_of(workspace.key, "audit", labels_digest(labels))
     settled_before = _settled(state)
     codes = codes_of(labels["value"], workspace.schema)
-    around = _surroundings(state, items, features(items), search)
+    around = _surroundings(state, items, settled_before, features(items), search)
     found = audit_noise(
         items["item_id"],
         around.features,
@@ -157,7 +157,11 @@ def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | No
 
 
 def _surroundings(
-    state: State, items: pd.DataFrame, features: Any, search: NeighbourSearch | None
+    state: State,
+    items: pd.DataFrame,
+    settled: pd.DataFrame,
+    features: Any,
+    search: NeighbourSearch | None,
 ) -> Surroundings:
     """Gather what is known of the items beside their labels."""
     schema = state.workspace.schema
@@ -172,6 +176,7 @@ def _surroundings(
         splits=splits.fillna("none").astype(str) if splits.notna().any() else None,
         texts=items["payload"].tolist() if texts else None,
         votes=votes_for(items["item_id"], state.votes, schema),
+        reviewed=items["item_id"].isin(settled["item_id"]).to_numpy(),
     )
 
 

@@ -82,6 +82,8 @@ def test_learned_flips_are_poison(codes: np.ndarray, around: Surroundings) -> No
     rows = found.findings.loc[found.findings["kind"] == "poison"]
     assert sorted(rows["item_id"]) == ["i020", "i021"]
     assert set(rows["suggestion"]) == {'"cat"'}
+    again = dataclasses.replace(around, reviewed=np.arange(N) == 20)
+    assert seen(flipped, again, suspected).facts["kinds"]["poison"] == 1
 
 
 def test_what_is_about_many_items(codes: np.ndarray, around: Surroundings) -> None:

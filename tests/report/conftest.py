@@ -135,7 +135,15 @@ def facts() -> ReportFacts:
             131.6,
             {"labels": 0.4},
             0.05,
-            (Alarm(1, 2, pd.Timestamp("2026-01-03", tz="UTC"), "what comes in has changed: x"),),
+            (
+                Alarm(
+                    1,
+                    2,
+                    pd.Timestamp("2026-01-03", tz="UTC"),
+                    "what comes in has changed: x",
+                    "2026-01-02T00:00:00+00:00",
+                ),
+            ),
         ),
         rights=(RightsRow("digits", 1797, "CC-BY-4.0", ("training", "evaluation"), None, None),),
         lineage=(
