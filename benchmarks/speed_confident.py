@@ -1,14 +1,17 @@
 """Confident learning beside cleanlab and beside one pass of `numpy.sum`.
 
 ``python -m benchmarks.speed_confident [--quick] [--big]`` prints Markdown tables; ``--big`` adds
-1,280,000 × 1,000 probabilities in a memory-mapped file of 5 GB, cold and warm.
+1,280,000 × 1,000 probabilities in a memory-mapped file of 5 GB, cold and warm. A cell has the
+median and the least time by the wall and, in brackets, the least of all cores together; a ratio
+is that of the medians, of the least times and, in brackets, of the least times of all cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import ctypes
 import math
+import mmap
 import os
 import statistics
 import subprocess
@@ -17,7 +20,7 @@ import tempfile
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,10 +40,20 @@ BIG = (1_280_000, 1000)
 
 @dataclass(frozen=True)
 class Cost:
-    """Median seconds by the wall and of all cores."""
+    """Seconds by the wall, the median and the least of some runs, and the least of all cores."""
 
     wall: float
+    least: float
     cpu: float
+
+    def over(self, other: Cost) -> str:
+        """How many times the other's costs these are."""
+        walls = f"{self.wall / other.wall:.1f}, {self.least / other.least:.1f}"
+        return f"{walls} ({self.cpu / other.cpu:.1f})"
+
+    def ms(self) -> str:
+        """Milliseconds."""
+        return f"{self.wall * 1e3:,.0f}, {self.least * 1e3:,.0f} ({self.cpu * 1e3:,.0f})"
 
 
 def labels(N: int, K: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +82,26 @@ def in_memory(N: int, K: int) -> tuple[np.ndarray, np.ndarray]:
     return codes, probs
 
 
+def in_turn(calls: Mapping[str, tuple[Callable[[], Any], int]], rounds: int) -> dict[str, Cost]:
+    """Call everything in turn, round after round, so that other work falls on all alike.
+
+    Each call comes with how often a round has it: several times where it is short.
+    """
+    walls: dict[str, list[float]] = {name: [] for name in calls}
+    cpus: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, (call, times) in calls.items():
+            for _ in range(times):
+                wall, cpu = time.perf_counter(), time.process_time()
+                call()
+                walls[name].append(time.perf_counter() - wall)
+                cpus[name].append(time.process_time() - cpu)
+    return {n: Cost(statistics.median(walls[n]), min(walls[n]), min(cpus[n])) for n in calls}
+
+
 def timed(call: Callable[[], Any], repeat: int) -> Cost:
-    """Call several times; medians."""
-    walls, cpus = [], []
-    for _ in range(repeat):
-        wall, cpu = time.perf_counter(), time.process_time()
-        call()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return Cost(statistics.median(walls), statistics.median(cpus))
+    """Call several times."""
+    return in_turn({"it": (call, repeat)}, 1)["it"]
 
 
 def peak(call: Callable[[], Any]) -> float:
@@ -109,66 +133,56 @@ def batched(codes: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return found
 
 
-@contextlib.contextmanager
-def _either(compiled: bool) -> Iterator[None]:
-    if compiled:
-        yield
-    else:
-        with numpy_only():
-            yield
+def _in_numpy(call: Callable[[], Any]) -> Any:
+    with numpy_only():
+        return call()
 
 
-def compared(codes: np.ndarray, probs: np.ndarray, repeat: int, peers: int) -> None:
+_HEAD = (
+    "| filter, ranked | compiled | numpy only | cleanlab | cleanlab / compiled | "
+    "cleanlab / numpy only | compiled / sum | extra MB | cleanlab's MB |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def compared(codes: np.ndarray, probs: np.ndarray, rounds: int) -> None:
     """Print one size: each filter compiled and not, beside cleanlab and the sum."""
     N, K = probs.shape
-    read = timed(lambda: probs.sum(), repeat)
-    print(f"\n### {N:,} × {K:,} {probs.dtype}\n")
-    print(f"`numpy.sum`: {read.wall * 1e3:.1f} ms; load {_load()}\n")
-    print(
-        "| filter, ranked | compiled ms (CPU) | numpy only ms (CPU) | cleanlab ms | "
-        "cleanlab / compiled | cleanlab / numpy only | compiled / sum | extra MB | cleanlab's MB |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print(f"\n### {N:,} × {K:,} {probs.dtype}, ms; load {_load()}\n\n{_HEAD}")
     for name in FILTERS:
-        theirs = timed(partial(cleanlab, codes, probs, name), peers)
-        _line(codes, probs, name, name, theirs, read, repeat)
-    low_memory = timed(lambda: batched(codes, probs), peers)
-    for name in FILTERS[-1:]:
-        _line(codes, probs, name, f"{name}, cleanlab batched", low_memory, read, repeat)
+        _line(codes, probs, name, name, partial(cleanlab, filter_by=name), rounds)
+    name = FILTERS[-1]
+    _line(codes, probs, name, f"{name}, cleanlab batched", batched, rounds)
 
 
 def _line(
-    codes: np.ndarray,
-    probs: np.ndarray,
-    name: Any,
-    shown: str,
-    theirs: Cost,
-    read: Cost,
-    repeat: int,
+    codes: np.ndarray, probs: np.ndarray, name: Any, shown: str, peer: Any, rounds: int
 ) -> None:
     def call() -> Any:
         return find_label_issues(codes, probs, filter_by=name)
 
-    def peer() -> Any:
-        return batched(codes, probs) if "batched" in shown else cleanlab(codes, probs, name)
+    def theirs() -> Any:
+        return peer(codes, probs)
 
-    costs = {}
-    for compiled in (True, False):
-        with _either(compiled):
-            call()
-            costs[compiled] = timed(call, repeat)
-    ours, plain = costs[True], costs[False]
-    more = peak(peer) if probs.nbytes < 1e9 else math.nan
+    call()
+    _in_numpy(call)
+    each = 3
+    cost = in_turn(
+        {
+            "sum": (probs.sum, each),
+            "compiled": (call, each),
+            "numpy": (lambda: _in_numpy(call), each),
+            "peer": (theirs, 1),
+        },
+        rounds,
+    )
+    ours, plain, its, read = (cost[n] for n in ("compiled", "numpy", "peer", "sum"))
+    more = peak(theirs) if probs.nbytes < 1e9 else math.nan
     print(
-        f"| {shown} | {_ms(ours)} | {_ms(plain)} | {theirs.wall * 1e3:,.0f} | "
-        f"{theirs.wall / ours.wall:.1f} | {theirs.wall / plain.wall:.1f} | "
-        f"{ours.wall / read.wall:.1f} | {peak(call):.0f} | {more:.0f} |",
+        f"| {shown} | {ours.ms()} | {plain.ms()} | {its.ms()} | {its.over(ours)} | "
+        f"{its.over(plain)} | {ours.over(read)} | {peak(call):.0f} | {more:.0f} |",
         flush=True,
     )
-
-
-def _ms(cost: Cost) -> str:
-    return f"{cost.wall * 1e3:,.0f} ({cost.cpu * 1e3:,.0f})"
 
 
 def growth(sizes: tuple[tuple[int, int], ...], repeat: int) -> None:
@@ -232,60 +246,67 @@ def big(N: int, K: int, peers: bool) -> None:
             held[first : first + 20_000] = rows(true[first : first + 20_000], K, first)
         held.flush()
         del held
-        probs = np.load(file, mmap_mode="r")
-        print(f"\n### {N:,} × {K:,} float32, memory-mapped; load {_load()}\n")
-        read = timed(lambda: probs.sum(), 3)
-        print(f"`numpy.sum`, warm: {read.wall:.2f} s\n")
-        print(
-            "| warm | compiled s (CPU) | numpy only s (CPU) | cleanlab s | cleanlab / compiled | "
-            "cleanlab / numpy only | compiled / sum | extra MB |"
-        )
-        print("|---|---:|---:|---:|---:|---:|---:|---:|")
-        for name in FILTERS:
-            _big_line(codes, probs, name, name, read, partial(cleanlab, filter_by=name), peers)
-        _big_line(codes, probs, FILTERS[-1], "the same, batched", read, batched, peers)
+        if peers:
+            _warm(codes, np.load(file, mmap_mode="r"))
         _cold(codes, file)
 
 
-def _big_line(
-    codes: np.ndarray, probs: np.ndarray, name: Any, shown: str, read: Cost, peer: Any, peers: bool
-) -> None:
-    def call() -> Any:
-        return find_label_issues(codes, probs, filter_by=name)
-
-    costs = []
-    for compiled in (True, False):
-        with _either(compiled):
-            call()
-            costs.append(timed(call, 3))
-    theirs = timed(lambda: peer(codes, probs), 1).wall if peers else math.nan
-    shown_costs = " | ".join(f"{c.wall:.2f} ({c.cpu:.2f})" for c in costs)
-    print(
-        f"| {shown} | {shown_costs} | {theirs:.1f} | {theirs / costs[0].wall:.1f} | "
-        f"{theirs / costs[1].wall:.1f} | {costs[0].wall / read.wall:.1f} | {peak(call):.0f} |",
-        flush=True,
-    )
+def _warm(codes: np.ndarray, probs: np.ndarray) -> None:
+    probs.sum()
+    print(f"\n### {len(probs):,} × {probs.shape[1]:,} float32, memory-mapped, warm, ms\n")
+    print(f"cleanlab once, the others three times; load {_load()}\n\n{_HEAD}")
+    for name in FILTERS:
+        _line(codes, probs, name, name, partial(cleanlab, filter_by=name), 1)
+    _line(codes, probs, FILTERS[-1], f"{FILTERS[-1]}, cleanlab batched", batched, 1)
 
 
 def _cold(codes: np.ndarray, file: Path) -> None:
-    reading, finding = [], []
-    for _ in range(3):
-        _forget(file)
-        begin = time.perf_counter()
-        _read(file)
-        reading.append(time.perf_counter() - begin)
-        _forget(file)
-        begin = time.perf_counter()
+    """Read the file and find its label issues, each time after the system has forgotten it."""
+
+    def find() -> None:
         find_label_issues(codes, np.load(file, mmap_mode="r"))
-        finding.append(time.perf_counter() - begin)
-    one, two = statistics.median(reading), statistics.median(finding)
-    print("\n| cold file | s |\n|---|---:|")
-    print(f"| reading it | {one:.2f} |\n| finding label issues | {two:.2f} |")
-    print(f"| ratio | {two / one:.2f} |")
+
+    calls = {
+        "reading it": lambda: _read(file),
+        "finding label issues, compiled": find,
+        "finding label issues, numpy only": lambda: _in_numpy(find),
+    }
+    walls: dict[str, list[float]] = {name: [] for name in calls}
+    left = 0.0
+    for _ in range(3):
+        for name, call in calls.items():
+            _forget(file)
+            left = max(left, _held(file))
+            begin = time.perf_counter()
+            call()
+            walls[name].append(time.perf_counter() - begin)
+    warm = timed(lambda: _read(file), 3)
+    print(f"\n### Cold file; load {_load()}\n")
+    print(f"At most {left:.1%} of it in memory at the start; read warm: {warm.wall:.2f} s.\n")
+    print("| | s: median, least | as often as reading |\n|---|---:|---:|")
+    read = walls["reading it"]
+    for name, wall in walls.items():
+        middle, least = statistics.median(wall), min(wall)
+        share = f"{middle / statistics.median(read):.2f}, {least / min(read):.2f}"
+        print(f"| {name} | {middle:.2f}, {least:.2f} | {share} |")
+
+
+def _held(file: Path) -> float:
+    """Say what share of a file's pages the system has in memory."""
+    with file.open("rb") as opened:
+        held = mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
+    pages = np.zeros(-(-len(held) // mmap.PAGESIZE), dtype=np.uint8)
+    view = np.frombuffer(held, dtype=np.uint8)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mincore(
+        *(ctypes.c_void_p(x) for x in (view.ctypes.data, len(held), pages.ctypes.data))
+    ):
+        raise OSError(ctypes.get_errno(), "mincore")
+    return float((pages & 1).mean())
 
 
 def _forget(file: Path) -> None:
-    """Have the operating system forget the file's pages."""
+    """Have the operating system forget the file's pages; it keeps those that are mapped."""
     with file.open("rb") as held:
         os.fsync(held.fileno())
         os.posix_fadvise(held.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -304,14 +325,16 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="small sizes")
     options.add_argument("--big", action="store_true", help="the 5 GB file too")
     options.add_argument("--only-big", action="store_true", help="nothing but the 5 GB file")
-    options.add_argument("--no-peers", action="store_true", help="the 5 GB file without cleanlab")
+    options.add_argument("--rounds", type=int, default=5, help="runs of cleanlab")
+    options.add_argument("--no-peers", action="store_true", help="the 5 GB file cold only")
     asked = options.parse_args()
     print(f"{_machine()}; numpy {np.__version__}; compiled: {can_compile()}; load {_load()}")
+    print(f"cleanlab {asked.rounds} times, the others three times as often, in turn")
     sizes = QUICK if asked.quick else SIZES
     if not asked.only_big:
         for N, K in sizes:
             codes, probs = in_memory(N, K)
-            compared(codes, probs, repeat=5, peers=1 if asked.quick else 3)
+            compared(codes, probs, rounds=1 if asked.quick else asked.rounds)
         growth(sizes, 3)
         cold_start()
     if asked.big or asked.only_big:
