@@ -74,24 +74,23 @@ def survey(
     how many rows are in doubt.
     """
     # Of the bits' own type throughout: "|" would widen to 64 bits, at half the speed.
+    # A view of a row would be counted in and out, by atomic additions that cost more than the row.
     zero, none = bits.dtype.type(0), bits.dtype.type(-1)
     doubts = 0
     K = bits.shape[1]
     for i in range(codes.size):
         y = codes[i]
-        row = bits[i]
-        values = probs[i]
         least = zero
         best = none
-        total = values[0] - values[0]
-        for k in range(row.size):
-            v = row[k]
+        total = probs[i, 0] - probs[i, 0]
+        for k in range(K):
+            v = bits[i, k]
             least = min(least, v)
             best = max(best, v if np.int32(k) != y else none)
-            total += values[k]
+            total += probs[i, k]
         own = none
         if y >= 0:
-            own = row[y]
+            own = bits[i, y]
         top = max(own, best)
         if least < 0 or top > most or not abs(total - 1.0) <= slack:
             doubt[i] = True
@@ -102,16 +101,16 @@ def survey(
         if best >= own:
             start = 0
             while at < 0:
-                part = row[start : start + 64]
+                end = min(start + 64, K)
                 hit = zero
-                for k in range(part.size):
-                    hit = min(hit, none if part[k] == best else zero)
+                for k in range(start, end):
+                    hit = min(hit, none if bits[i, k] == best else zero)
                 if hit < 0:
-                    for k in range(part.size):
-                        if part[k] == best and start + k != y:
-                            at = start + k
+                    for k in range(start, end):
+                        if bits[i, k] == best and k != y:
+                            at = k
                             break
-                start += 64
+                start = end
         rival[i] = at
         guess[i] = -1
         if y < 0:
@@ -124,16 +123,16 @@ def survey(
         elif top >= lowest:
             sure = none
             for k in range(K):
-                v = row[k]
+                v = bits[i, k]
                 v = v if v >= limits[k] else none
                 sure = max(sure, v)
             if sure >= 0:
                 found = 0
                 first = -1
                 for k in range(K):
-                    if row[k] >= limits[k]:
+                    if bits[i, k] >= limits[k]:
                         found += 1
-                        if first < 0 and row[k] == sure:
+                        if first < 0 and bits[i, k] == sure:
                             first = k
                             if not whole_row:
                                 break
