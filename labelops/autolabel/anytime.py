@@ -30,10 +30,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import (
     clean_looks_needed,
-    exceeded_at,
     log_e_value,
+    log_e_value_above,
     log_wanted,
-    running_maximum,
 )
 
 from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
@@ -128,13 +127,20 @@ def _first_beyond(
 
 
 def _passed(wrong: BoolArray, error: float, risk: float, pool_size: int | None = None) -> bool:
-    """Say whether these looks ever showed a share within `error`, and never proved a worse one."""
+    """Say whether these looks ever showed a share within `error`, and never proved a worse one.
+
+    Evidence for it only grows from one error to the next, so it is largest just before an error
+    or now; evidence against it is largest at an error.
+    """
     if error >= 1:
         return True
-    evidence = running_maximum(wrong, error, pool_size)
-    if not evidence.size or evidence[-1] < log_wanted(risk):
+    at, wanted = np.flatnonzero(wrong), log_wanted(risk)
+    before = np.append(at, wrong.size)
+    shown = log_e_value(np.arange(before.size), before, error, pool_size)
+    if not (shown >= wanted).any():
         return False
-    return exceeded_at(wrong, error, risk, pool_size) is None
+    proven = log_e_value_above(np.arange(1, at.size + 1), at + 1, error, pool_size)
+    return not (proven >= wanted).any()
 
 
 def _critical(n: int, error: float, risk: float, pool_size: int | None = None) -> int:
@@ -171,21 +177,21 @@ def selective_cutoffs(
     Returns
     -------
     tuple of float
-        The strictest lets in about twice the looks that a faultless sample needs, or everything
-        if the plan has fewer. Empty without a score, or where no number of looks suffices.
+        The strictest lets in about three times the looks that a faultless sample needs, or
+        everything if the plan has fewer. Empty without a score, or where no number suffices.
 
     Examples
     --------
     >>> found = selective_cutoffs(np.linspace(0, 1, 101), looks=1000, error=0.05, risk=0.05)
     >>> len(found), found[0], found[-1]
-    (25, 0.86, 0.0)
+    (25, 0.79, 0.0)
     """
     ranked = np.sort(np.asarray(scores, dtype=np.float64))
     ranked = ranked[~np.isnan(ranked)][::-1]
     fewest = clean_looks_needed(0, 0, error, risk) if error < 1 else 1
     if fewest is None or not ranked.size:
         return ()
-    first = min(1.0, 2 * fewest / max(looks, 1))
+    first = min(1.0, 3 * fewest / max(looks, 1))
     ranks = np.ceil(np.linspace(first, 1.0, _STEPS) * ranked.size).astype(np.int64)
     return tuple(np.unique(ranked[np.maximum(ranks, 1) - 1])[::-1].tolist())
 
