@@ -28,6 +28,9 @@ class AuditPolicy:
         Most audits before a release; one follows another only if labels changed in between.
     annotator_floor : float in [0, 1]
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
+    gold_risk : float in [0, 1)
+        Probability that anybody who is right on at least `annotator_floor` of gold is ever paused
+        for their gold answers; 0 pauses nobody for them.
     quick_seconds : float
         Time in which nobody looks at an item; a quarter of what the others take counts as well. Who
         mostly answers within it is flagged, unless their answers are shown to be right.
@@ -51,6 +54,7 @@ class AuditPolicy:
     repeats: int = 2
     rounds: int = 2
     annotator_floor: float = 0.7
+    gold_risk: float = 0.05
     quick_seconds: float = 1.0
     drift: float = 0.05
     views: tuple[str, ...] = VIEWS
@@ -64,8 +68,9 @@ class AuditPolicy:
             raise SettingsError(
                 f"audit.quick_seconds is {self.quick_seconds}, expected 0 seconds or more"
             )
-        if not 0.0 <= self.drift < 1.0:
-            raise SettingsError(f"audit.drift is {self.drift}, expected 0 to below 1")
+        for name in ("gold_risk", "drift"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to below 1")
         for view in self.views:
             if view not in VIEWS:
                 raise SettingsError(

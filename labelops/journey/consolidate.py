@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
 from ..state import NO_VOTES, State, Workspace, last_body, load, say
 from ..state.drift import next_drift_look
+from ..state.gold import gold_alarms, newly_watched
 from ..state.people import annotator_table, find_ties
 from ..tables import LABELS, frame_of
 from .acceptance import close_void
@@ -63,6 +65,9 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     # First: who copies whom would pass for two who agree, and speak against the others.
     tied = _tie_annotators(state, now)
     if tied:
+        state = load(workspace)
+    if watched := newly_watched(state):
+        say(state, watched, now)
         state = load(workspace)
     flagged = _flag_annotators(state, now)
     if flagged:
@@ -141,15 +146,13 @@ def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
     """Judge people by gold and by what others, the model among them, are sure of."""
     judged = annotator_table(state)
     new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(state.flagged)]
-    say(
-        state,
-        [
-            ("annotator_flagged", row.annotator, 0, {"reason": row.reason})
-            for row in new.itertuples()
-        ],
-        now,
-    )
-    return tuple(new["annotator"])
+    events: list[tuple[str, str, int, Mapping[str, object]]] = [
+        ("annotator_flagged", row.annotator, 0, {"reason": row.reason}) for row in new.itertuples()
+    ]
+    # Who is bad altogether loses all votes; who went bad, only those since then.
+    events += [e for e in gold_alarms(state) if e[1] not in set(new["annotator"])]
+    say(state, events, now)
+    return tuple(sorted(subject for _, subject, _, _ in events))
 
 
 def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:

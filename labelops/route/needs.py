@@ -119,7 +119,9 @@ def adjudication_needs(
     return _needs(ids, purpose, wanted, "a blind vote disagreed; others decide", 0.999)
 
 
-def label_needs(item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth) -> pd.DataFrame:
+def label_needs(
+    item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth, *, pairs: bool = False
+) -> pd.DataFrame:
     """Ask for a label where there is none: whom and how many, by what their votes are worth.
 
     Parameters
@@ -129,6 +131,8 @@ def label_needs(item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth) -> 
         Votes given for the purpose `label`, those of excluded annotators too.
     worth : Worth
         Of a vote on each of them.
+    pairs : bool
+        Whether people are asked until an odd number of them have voted.
 
     Examples
     --------
@@ -138,17 +142,16 @@ def label_needs(item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth) -> 
     [[2, 'crowd'], [3, 'crowd']]
     """
     asked = worth.votes > 0
-    ids = np.asarray(item_ids, dtype=object)[asked]
+    ids, by = np.asarray(item_ids, dtype=object)[asked], worth.action[asked]
     counts = np.asarray(votes, dtype=np.int64)[asked]
     prevents, more = worth.prevents[asked], worth.votes[asked]
+    more = more + (pairs & (by == CROWD) & ((counts + more) % 2 == 0))
     reasons = [
         f"{'no label yet' if not n else 'not enough evidence yet'}; "
         f"{m} more {'vote prevents' if m == 1 else 'votes prevent'} {p:.2f} wrong labels"
         for n, m, p in zip(counts, more, prevents, strict=True)
     ]
-    return _needs(ids, "label", counts + more, reasons, worth.per_cost[asked]).assign(
-        by=worth.action[asked]
-    )
+    return _needs(ids, "label", counts + more, reasons, worth.per_cost[asked]).assign(by=by)
 
 
 def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -249,12 +252,24 @@ def doubt_needs(
     return _needs(item_ids, "review", wanted, "among the least certain after a failed audit", doubt)
 
 
-def gold_needs(item_ids: npt.ArrayLike, people: int) -> pd.DataFrame:
+def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLike) -> pd.DataFrame:
     """Ask everybody about items whose answer is known, to measure the people.
+
+    Parameters
+    ----------
+    sample : RandomSample
+        Of n items whose answer is known.
+    given : (n,) int array
+        Answers each has, by whomever.
+    lacking : (n,) int array
+        People who have not answered it yet.
 
     Examples
     --------
-    >>> gold_needs(["g1"], 7)["wanted"].tolist()
+    >>> from labelops.measure.samples import draw_sample
+    >>> gold_needs(draw_sample(b"k", "gold", ["g1"]), [2], [5])["wanted"].tolist()
     [7]
     """
-    return _needs(item_ids, "gold", max(people, 1), "the answer is known: measures annotators", 0.5)
+    ids = expect_sample(sample, RandomSample).ids
+    wanted = np.asarray(given, dtype=np.int64) + np.asarray(lacking, dtype=np.int64)
+    return _needs(ids, "gold", wanted, "the answer is known: measures annotators", 0.5)

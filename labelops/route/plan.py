@@ -40,10 +40,16 @@ class RoutePolicy:
         Random share of items that two people label, to measure agreement.
     max_votes : int
         Most votes an item gets for one purpose.
+    pairs : bool
+        Whether an item in doubt gets an odd number of votes: a vote more now and then, for surer
+        labels and fewer rounds. If not, it gets one more at a time where one can decide it.
     blind_share : float in [0, 1]
         Random share of items shown without the model's pre-label, to measure anchoring.
     show_proposals : bool
         Whether the rest is shown with a pre-label at all; only an item's first label vote ever is.
+    gold_rate : float in [0, 1]
+        Share of everybody's questions whose answer is known already, where sources have `gold`.
+        They are mixed among the others, and nobody gets the same one twice.
     review_share : float in [0, 1]
         Most items sent back to people as suspicious, as a share of the label set.
     experts : tuple of str
@@ -67,8 +73,10 @@ class RoutePolicy:
     votes_total: int = 0
     overlap_share: float = 0.2
     max_votes: int = 7
+    pairs: bool = True
     blind_share: float = 0.2
     show_proposals: bool = True
+    gold_rate: float = 0.1
     review_share: float = 0.05
     experts: tuple[str, ...] = ()
     vote_cost: float = 1.0
@@ -76,7 +84,7 @@ class RoutePolicy:
     budget: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("overlap_share", "blind_share", "review_share"):
+        for name in ("overlap_share", "blind_share", "gold_rate", "review_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 to 1")
         for name in ("seed", "training", "votes_per_round", "max_votes"):
@@ -178,6 +186,7 @@ def make_plan(
     rows = wanted.loc[_within_budget(wanted, open_rows, plan, votes, policy)]
     if rows.empty:
         return empty(PLAN)
+    rows = _gold_mixed(rows, draws)
     return _plan_rows(rows, proposals, draws, policy, round_number, schema_digest, now)
 
 
@@ -202,7 +211,9 @@ def _within_budget(
     policy: RoutePolicy,
 ) -> npt.NDArray[np.bool_]:
     ask = wanted["ask"].to_numpy(dtype=np.int64)
-    budget = policy.votes_per_round - int(open_rows["open"].sum())
+    # Gold waits for whoever comes; it takes no place from the rest.
+    waiting = open_rows.loc[open_rows["purpose"] != "gold", "open"]
+    budget = policy.votes_per_round - int(waiting.sum())
     if policy.votes_total:
         budget = min(budget, policy.votes_total - int(plan["annotators"].sum()))
     fits: npt.NDArray[np.bool_] = np.cumsum(ask) <= budget
@@ -211,6 +222,20 @@ def _within_budget(
         left = policy.budget - money_bound(open_rows, votes, policy)
         fits &= np.cumsum(ask * prices) <= left + 1e-9
     return fits
+
+
+def _gold_mixed(rows: pd.DataFrame, draws: Mapping[str, float]) -> pd.DataFrame:
+    """Give gold random places among the others: at the front it would be known for what it is."""
+    gold = (rows["purpose"] == "gold").to_numpy()
+    if not gold.any() or gold.all():
+        return rows
+    others = np.sort(rows["priority"].to_numpy(dtype=np.float64)[~gold])
+    draw = np.array([draws[i] for i in rows["item_id"]])
+    place = np.minimum((draw * len(others)).astype(np.int64), len(others) - 1)
+    priority = np.where(gold, others[place], rows["priority"])
+    # And where much is equally urgent, an order by id might give it away.
+    mixed = rows.assign(priority=priority + 1e-9 * draw)
+    return mixed.sort_values("priority", ascending=False, kind="stable")
 
 
 def money_bound(open_rows: pd.DataFrame, votes: pd.DataFrame, policy: RoutePolicy) -> float:

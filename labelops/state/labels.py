@@ -138,7 +138,7 @@ class State(ProposalsView):
     def decided(self) -> tuple[Consensus, pd.DataFrame]:
         """What the votes that count say now, and a label row for each item (not yet stamped)."""
         rules = tuple(sorted(self.rule_versions.items()))
-        rest = (self.flagged, self.tied, self.labeler_version, rules, self.standing)
+        rest = (self.distrust, self.tied, self.labeler_version, rules, self.standing)
         return self.kept("decided", ("items", "votes", "proposals"), rest, self._decide)
 
     def _decide(self) -> tuple[Consensus, pd.DataFrame]:

@@ -20,6 +20,7 @@ from ..route.needs import (
 )
 from ..route.plan import money_bound
 from . import State
+from .gold import gold_sample
 from .overlap import overlap_sample
 from .value import label_worth
 from .watch import spot_audit
@@ -93,8 +94,12 @@ def _apart(state: State, rows: pd.DataFrame, *purposes: str) -> pd.DataFrame:
 
 
 def _gold_needs(state: State) -> list[pd.DataFrame]:
-    ids = sorted(set(state.gold) & set(state.item_ids))
-    return [gold_needs(ids, len(state.people))] if ids else []
+    sample = gold_sample(state)
+    votes = state.votes.loc[state.votes["annotator"].isin(state.team)]
+    rows = votes.loc[(votes["purpose"] == "gold") & (votes["status"] != "deleted")]
+    answered = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
+    lacking = max(len(state.team), 1) - answered.reindex(sample.ids, fill_value=0)
+    return [gold_needs(sample, state.given(sample.ids, "gold"), lacking.clip(lower=0))]
 
 
 def _review_needs(state: State) -> list[pd.DataFrame]:
@@ -145,7 +150,8 @@ def _label_needs(state: State) -> list[pd.DataFrame]:
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~np.isin(ids, state.calibration_stream.ids)]
     ids = ids[_now(state, ids)]
-    return [label_needs(ids, state.given(ids, "label"), label_worth(state, ids))]
+    given, pairs = state.given(ids, "label"), state.workspace.policies.route.pairs
+    return [label_needs(ids, given, label_worth(state, ids), pairs=pairs)]
 
 
 def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

@@ -136,6 +136,13 @@ class Rows:
         return rows.loc[counts].reset_index(drop=True)
 
     @cached_property
+    def good_until(self) -> dict[str, pd.Timestamp]:
+        """Flagged annotators who were good at first → until when their votes count."""
+        rows = self.latest("annotator_flagged")
+        said = {s: json.loads(b) for s, b in zip(rows["subject"], rows["body"], strict=True)}
+        return {name: pd.Timestamp(b["since"]) for name, b in said.items() if b.get("since")}
+
+    @cached_property
     def flagged(self) -> tuple[str, ...]:
         """Annotators whose votes no longer count."""
         return tuple(sorted(self.latest("annotator_flagged")["subject"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Hashable
 from functools import cached_property
 
 import numpy as np
@@ -34,10 +35,23 @@ class VotesView(Rows):
 
         def made() -> pd.DataFrame:
             rows = current_votes(self.votes, self.workspace.schema)
-            rows = rows.loc[~rows["annotator"].isin(self.flagged)]
+            rows = rows.loc[~self._distrusted(rows)]
             return self.one_voice(rows, ["item_id", "purpose"]).reset_index(drop=True)
 
-        return self.kept("current", ("items", "votes"), (self.flagged, self.tied), made)
+        return self.kept("current", ("items", "votes"), (*self.distrust, self.tied), made)
+
+    @property
+    def distrust(self) -> tuple[Hashable, ...]:
+        """Whose votes do not count, and since when."""
+        return (self.flagged, tuple(sorted(self.good_until.items())))
+
+    def _distrusted(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Say which votes are by somebody flagged, and not from before they went bad."""
+        bad: npt.NDArray[np.bool_] = rows["annotator"].isin(self.flagged).to_numpy(dtype=bool)
+        for name, until in self.good_until.items():
+            mine = (rows["annotator"] == name) & (rows["given_at"] <= until)
+            bad &= ~mine.to_numpy(dtype=bool)
+        return bad
 
     def voice_of(self, annotators: pd.Series) -> pd.Series:
         """Return whose voice each annotator's is: those who copy each other share one."""

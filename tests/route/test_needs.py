@@ -52,6 +52,8 @@ def test_label_needs() -> None:
     ]
     assert needs["priority"].rank().tolist() == [1.0, 2.0, 3.0, 4.0]
     assert set(needs["by"]) == {CROWD}
+    odd = label_needs(IDS[:2], [0, 1], Worth(np.full(2, CROWD), *np.ones((3, 2), int)), pairs=True)
+    assert odd["wanted"].tolist() == [1, 3]
     kinds = [Voters("crowd", 0.8)]
     worth = vote_worth([[0.5, 0.5]] * 3, kinds, [[0], [1], [1]], sure=[False, True, False])
     assert label_needs(IDS[:3], [0, 0, 0], worth)["item_id"].tolist() == ["i2"]
@@ -63,7 +65,7 @@ def test_adjudication_review_and_gold() -> None:
     assert pending[["item_id", "purpose", "wanted"]].values.tolist() == [["b", "audit", 3]]
     review = review_needs(["a", "b"], [0.4, 0.1], [0, 1]).sort_values("priority", ascending=False)
     assert review[["item_id", "wanted"]].values.tolist() == [["b", 3], ["a", 1]]
-    assert gold_needs(["g"], 0)["wanted"].tolist() == [1]
+    assert gold_needs(draw_sample(b"k", "gold", ["g"]), [2], [3])["wanted"].tolist() == [5]
 
 
 def test_guarantees_are_paid_first() -> None:
@@ -71,7 +73,7 @@ def test_guarantees_are_paid_first() -> None:
     label = _label(["a"], [0], [1.0])["priority"].iloc[0]
     review = review_needs(["a"], [0.999], [0])["priority"].iloc[0]
     most = review_needs(["a"], [0.0], [0])["priority"].iloc[0]
-    gold = gold_needs(["a"], 1)["priority"].iloc[0]
+    gold = gold_needs(draw_sample(b"k", "gold", ["a"]), [0], [1])["priority"].iloc[0]
     sample = draw_sample(b"k", "audit/1", range(500))
     last = sample_needs(sample, [0] * 500, [True] * 500, "audit")
     assert label < review < most < gold < last["priority"].min()

@@ -1,0 +1,153 @@
+"""Gold in a label set: asked at a rate, once of everybody; who goes bad is paused from then on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labelops.audit.policy import AuditPolicy
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.journey import consolidate, route
+from labelops.state.gold import gold_answers, gold_sample
+
+from .world import World, events, make_world
+
+GOLD = [f"g{n:02d}" for n in range(60)]
+IDS = [f"i{n:02d}" for n in range(40)]
+PEOPLE = ("ann", "ben", "cid")
+
+
+def _world(**route: object) -> World:
+    settings = {"overlap_share": 0.0, "votes_per_round": 90, **route}
+    world = make_world(accept=AcceptancePolicy(rule="never"), **settings)
+    world.items(*IDS, *GOLD)
+    for item in GOLD:
+        world.say("gold", item, 0, value='"cat"')
+    return world
+
+
+def _asked(world: World) -> set[str]:
+    route(world.workspace, now=world.tick())
+    plan = world.state.plan
+    return set(plan.loc[plan["purpose"] == "gold", "item_id"])
+
+
+@pytest.mark.parametrize(("rate", "out"), [(0.0, 0), (0.1, 4), (0.25, 10), (1.0, 60)])
+def test_gold_comes_at_the_rate(rate: float, out: int) -> None:
+    """Of 90 questions for three people so much gold is out that each gets the share configured."""
+    assert len(gold_sample(_world(gold_rate=rate).state)) == out
+
+
+def test_nobody_gets_the_same_gold_twice() -> None:
+    """Who answered is excluded, a newcomer is asked, and asking again asks for nothing."""
+    world = _world(gold_rate=0.1)
+    first = _asked(world)
+    for item in first:
+        world.vote(item, "gold", ann="cat", ben="dog")
+    for item in IDS:
+        world.vote(item, cid="cat")
+    world.flush()
+    again = _asked(world)
+    assert first < again, "more questions, more gold"
+    plan = world.state.plan
+    rows = plan.loc[
+        plan["item_id"].isin(first) & (plan["purpose"] == "gold") & (plan["round"] == 2)
+    ]
+    assert all({"human:ann", "human:ben"} <= set(json.loads(cell)) for cell in rows["exclude"])
+    assert route(world.workspace, now=world.tick()).by_purpose.get("gold", 0) == 0
+
+
+def test_gold_hides_among_the_rest() -> None:
+    """Gold does not come first in the queue, where it would be known for what it is."""
+    world = _world(gold_rate=0.25, votes_per_round=400)
+    _asked(world)
+    order = world.state.plan.sort_values("priority", ascending=False)["purpose"].tolist()
+    places = [n for n, purpose in enumerate(order) if purpose == "gold"]
+    assert places[0] > 0 and places[-1] - places[0] > len(order) // 2
+
+
+def _goes_bad(world: World) -> None:
+    """Let cid answer well for 20 gold and ten items, then always the same wrong thing."""
+    for n in range(40):
+        good = n < 20
+        world.vote(GOLD[n], "gold", ann="cat", ben="cat", cid="cat" if good else "dog")
+        if n % 2 == 0:
+            world.vote(IDS[n // 2], ann="cat", ben="cat", cid="cat" if good else "cow")
+    world.flush()
+
+
+def test_who_goes_bad_is_paused_from_then_on() -> None:
+    """Votes since the last good gold stop counting and are asked anew; those before still count."""
+    world = _world()
+    _goes_bad(world)
+    before = set(world.state.evidence["item_id"])
+    assert consolidate(world.workspace, now=world.tick()).flagged == ("human:cid",)
+    state = world.state
+    assert state.people == ("human:ann", "human:ben")
+    mine = set(state.current.loc[state.current["annotator"] == "human:cid", "item_id"])
+    assert set(IDS[:7]) <= mine, "at most a few good votes go with the bad ones"
+    assert not mine & set(IDS[10:]), "nothing said in the bad stretch counts"
+    assert set(state.evidence["item_id"]) == before, "others' votes stand"
+    reason = json.loads(events(world, "annotator_flagged")["body"].iloc[0])["reason"]
+    assert "of 40 gold items; good until 2026-" in reason
+
+
+def test_what_they_alone_said_is_asked_anew() -> None:
+    """An item that only the paused person labeled since is undecided, and goes to others."""
+    world = _world()
+    for item in IDS[20:22]:
+        world.vote(item, cid="cat")
+    _goes_bad(world)
+    world.vote(IDS[30], cid="cow")
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    state = world.state
+    assert IDS[30] in state.undecided and IDS[30] not in set(state.evidence["item_id"])
+    assert IDS[20] in set(state.evidence["item_id"]), "said in the good time"
+    route(world.workspace, now=world.tick())
+    row = world.state.plan.set_index(["item_id", "purpose"]).loc[(IDS[30], "label")]
+    assert row["annotators"] >= 1 and "human:cid" in json.loads(row["exclude"])
+
+
+def test_pausing_twice_is_pausing_once() -> None:
+    """A run that died between the events and the labels is done again with the same result."""
+    world = _world()
+    _goes_bad(world)
+    consolidate(world.workspace, now=world.tick())
+    said, labels = events(world, "annotator_flagged"), world.state.labels
+    again = consolidate(world.workspace, now=world.tick())
+    assert again.flagged == () and again.changed == 0
+    assert events(world, "annotator_flagged").equals(said) and world.state.labels.equals(labels)
+    watched = events(world, "gold_watched")["body"].map(json.loads)
+    assert sorted(b["number"] for b in watched) == [1, 2, 3]
+
+
+def test_good_people_and_old_flags_stay_as_they_are() -> None:
+    """Nobody right on gold is paused; a flag without a time takes all votes, as it always did."""
+    world = _world()
+    for item in GOLD:
+        world.vote(item, "gold", ann="cat", ben="cat")
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="cat")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).flagged == ()
+    world.say("annotator_flagged", "human:cid", 0, reason="a test")
+    assert "human:cid" not in set(world.state.current["annotator"])
+
+
+def test_an_answer_counts_once() -> None:
+    """Only the first answer to a gold item is held against the truth: later ones are memory."""
+    world = _world()
+    world.vote(GOLD[0], "gold", ann="dog")
+    world.vote(GOLD[0], "gold", round_=2, ann="cat")
+    assert gold_answers(world.state)["right"].tolist() == [False]
+
+
+def test_the_watch_can_be_switched_off() -> None:
+    """With no risk to spend nobody is paused for gold."""
+    world = _world()
+    _goes_bad(world)
+    policies = world.workspace.policies
+    object.__setattr__(policies, "audit", AuditPolicy(gold_risk=0.0))
+    assert consolidate(world.workspace, now=world.tick()).flagged == ()
