@@ -35,13 +35,38 @@ def test_json_has_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(p["true_error"], p["median"]) for p in found["plans"]] == [(0.0, 178), (0.005, 325)]
 
 
+def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first attempt has four fifths of the risk, as the gate asks; the second a fifth of it."""
+    assert said(capsys, "--attempt", "1")[1].startswith("Without any error found, 191 audits")
+    assert said(capsys, "--attempt", "2")[1].startswith("Without any error found, 278 audits")
+
+
+def test_simulates_audits_by_doubt(capsys: pytest.CaptureFixture[str]) -> None:
+    """Told where errors lie, it shows the cost of drawing by doubt too, twice the same."""
+    argv = ("--error", "0.05", "--true", "0.03", "--told", "0.95", "--items", "800")
+    out = said(capsys, *argv)[1]
+    assert "Drawn by doubt, if a tenth of the labels holds 95% of the errors (simulated):" in out
+    found = json.loads(said(capsys, *argv, "--json")[1])
+    assert found["by_doubt"][0]["mean"] < found["plans"][0]["mean"]
+    assert json.loads(said(capsys, *argv, "--json")[1]) == found
+
+
 def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     """A budget below the first step is said to be too small."""
     _, out, _ = said(capsys, "--budget", "100")
     assert out.startswith("Even without any error found, 100 audits cannot certify")
 
 
-@pytest.mark.parametrize("argv", [["--error", "0"], ["--confidence", "1"], ["--true", "1.1"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--error", "0"],
+        ["--confidence", "1"],
+        ["--true", "1.1"],
+        ["--told", "2"],
+        ["--attempt", "0"],
+    ],
+)
 def test_impossible_bounds_are_wrong_use(
     capsys: pytest.CaptureFixture[str], argv: list[str]
 ) -> None:

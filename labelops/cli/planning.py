@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from .base import Session, command
 from .costs import plan_labeler
 from .words import columns, counted
+
+if TYPE_CHECKING:
+    from ..measure.planning import AuditPlan
 
 __all__ = ["plan"]
 
@@ -17,6 +23,7 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
 @command(
     "labelops plan audit --error 0.02 --confidence 0.95",
     "labelops plan audit --error 0.01 --items 5000 --true 0.002",
+    "labelops plan audit --error 0.02 --attempt 1 --told 0.8",
     "labelops plan labeler",
     name="plan",
 )
@@ -54,6 +61,18 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
     show_default=True,
     help="Most audits anybody would make.",
 )
+@click.option(
+    "--attempt",
+    type=click.IntRange(1, 20),
+    help="Plan with what the gate gives to this attempt of the risk: four fifths to the first, and "
+    "of what is left to each later one.  [default: all of it]",
+)
+@click.option(
+    "--told",
+    type=click.FloatRange(0, 1),
+    help="Also simulate audits drawn by doubt, where the tenth of the labels most in doubt holds "
+    "this share of the errors.",
+)
 def plan(
     session: Session,
     what: str,
@@ -62,6 +81,8 @@ def plan(
     items: int | None,
     shares: tuple[float, ...],
     budget: int,
+    attempt: int | None,
+    told: float | None,
 ) -> None:
     """Say what a certificate or a labeler will cost.
 
@@ -72,43 +93,81 @@ def plan(
     which nobody knows: so for several. The audit is looked at after every item and stops as
     soon as the bound is certified. The nearer the true error is to the bound, the longer it
     takes; beyond the bound a certificate would be wrong, and its chance stays below one minus
-    the confidence.
+    the confidence. `--told` adds audits that draw labels in doubt more often, as the gate's do
+    where the bound is near.
     """
     if what == "labeler":
         plan_labeler(session)
         return
+    from ..gate.candidate import attempt_risk
     from ..measure.planning import audit_plan, looks_to_certify
 
     asked = shares or tuple(round(error * share, 6) for share in _SHARES)
     risk = round(1 - confidence, 12)
+    risk = attempt_risk(attempt, risk) if attempt else risk
     plans = audit_plan(error, risk, asked, budget=budget, size=items)
+    by_doubt = [] if told is None else _simulated(error, risk, asked, told, budget, items)
     clean = looks_to_certify(error, risk, budget, items)
     found = {
         "error": error,
         "confidence": confidence,
+        "attempt": attempt,
+        "risk": risk,
         "items": items,
         "budget": budget,
         "fewest": int(clean[0]) if len(clean) else None,
         "plans": plans,
+        "told": told,
+        "by_doubt": by_doubt,
     }
-    of = f" of {counted(items, 'label')}" if items else ""
-    if len(clean):
-        first = f"Without any error found, {counted(int(clean[0]), 'audit')}{of} certify"
-    else:
-        first = f"Even without any error found, {counted(budget, 'audit')}{of} cannot certify"
-    lines = [f"{first} at most {error:g} wrong at {confidence:g} confidence."]
-    rows = [
-        [
-            f"{p.true_error:.3%}",
-            counted(round(p.mean)),
-            "–" if p.median is None else counted(p.median),
-            "–" if p.high is None else counted(p.high),
-            f"{p.certified:.1%}",
-        ]
-        for p in plans
-    ]
-    head = ["true error", "mean audits", "half need", "9 of 10 need", "certified"]
-    lines += ["", columns(rows, head, right=range(5))]
+    session.show(found, _said(found, plans, by_doubt))
+
+
+def _said(
+    found: Mapping[str, Any], plans: Sequence[AuditPlan], by_doubt: Sequence[AuditPlan]
+) -> str:
+    """Say the plans in words and tables."""
+    budget, fewest = found["budget"], found["fewest"]
+    of = f" of {counted(found['items'], 'label')}" if found["items"] else ""
+    share = f", by the risk of attempt {found['attempt']}" if found["attempt"] else ""
+    first = f"Even without any error found, {counted(budget, 'audit')}{of} cannot certify"
+    if fewest is not None:
+        first = f"Without any error found, {counted(fewest, 'audit')}{of} certify"
+    wanted = f"at most {found['error']:g} wrong at {found['confidence']:g} confidence"
+    lines = [f"{first} {wanted}{share}.", "", _table(plans)]
+    if by_doubt:
+        holds = f"if a tenth of the labels holds {found['told']:.0%} of the errors"
+        lines += ["", f"Drawn by doubt, {holds} (simulated):", "", _table(by_doubt)]
+    notes = []
     if budget < 100_000:
-        lines += ["", f"A plan ends after {counted(budget, 'audit')}: --budget changes that."]
-    session.show(found, "\n".join(lines))
+        notes.append(f"A plan ends after {counted(budget, 'audit')}: --budget changes that.")
+    if not share:
+        notes.append("The gate keeps a fifth of the risk for later attempts: --attempt 1 plans so.")
+    return "\n".join([*lines, "", *notes]).rstrip()
+
+
+def _table(plans: Sequence[AuditPlan]) -> str:
+    head = ["true error", "mean audits", "half need", "9 of 10 need", "certified"]
+    return columns([_row(p) for p in plans], head, right=range(5))
+
+
+def _simulated(
+    error: float, risk: float, asked: Sequence[float], told: float, budget: int, items: int | None
+) -> list[AuditPlan]:
+    import numpy as np
+
+    from ..measure.planning import weighted_plan
+
+    # The same question gets the same answer.
+    rng = np.random.default_rng(0)
+    return weighted_plan(error, risk, asked, told, rng=rng, budget=budget, size=items)
+
+
+def _row(plan: AuditPlan) -> list[str]:
+    return [
+        f"{plan.true_error:.3%}",
+        counted(round(plan.mean)),
+        "–" if plan.median is None else counted(plan.median),
+        "–" if plan.high is None else counted(plan.high),
+        f"{plan.certified:.1%}",
+    ]

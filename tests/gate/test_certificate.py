@@ -11,8 +11,13 @@ from scipy.stats import binom
 from labelops.errors import UsageError
 from labelops.gate.certificate import certify
 from labelops.measure.codes import BoolArray, IntArray
-from labelops.measure.eprocess import clean_looks_needed
-from labelops.measure.intervals import Interval
+from labelops.measure.eprocess import (
+    clean_looks_needed,
+    log_e_value,
+    log_e_value_above,
+    log_wanted,
+)
+from labelops.measure.intervals import Interval, clopper_pearson_arrays
 
 BOUND, RISK = 0.02, 0.05
 
@@ -53,6 +58,53 @@ def test_size_at_every_look() -> None:
     passed, naive = _false_passes(1000, seed=0)
     assert 0.005 <= passed <= 0.064
     assert naive > 0.2
+
+
+@pytest.mark.slow
+def test_a_wald_interval_at_every_look_breaks() -> None:
+    """The usual interval, read after every audit, certifies sets at exactly 2 % far too often."""
+    rng, looks, passed = np.random.default_rng(8), np.arange(1, 3001), 0
+    for _ in range(300):
+        share = (rng.random(3000) < BOUND).cumsum() / looks
+        upper = share + 1.645 * np.sqrt(share * (1 - share) / looks)
+        passed += bool((upper[100:] <= BOUND).any())
+    assert passed / 300 > 0.3
+
+
+@pytest.mark.slow
+def test_the_interval_for_all_looks_covers() -> None:
+    """It misses at some look in ≤ 6.4 % of audits; Clopper–Pearson, for one look, in > 10 %."""
+    rng, runs, looks = np.random.default_rng(9), 400, np.arange(1, 401)
+    always = once = 0
+    for _ in range(runs):
+        errors = rng.permutation(np.arange(800) < 24)[:400].cumsum()
+        above = log_e_value_above(errors, looks, 24 / 800, 800)
+        below = log_e_value(errors, looks, 23 / 800, 800)
+        always += max(above.max(), below.max()) >= log_wanted(RISK / 2)
+        low, high = clopper_pearson_arrays(errors, looks, 1 - RISK)
+        once += bool(((low > 0.03) | (high < 0.03)).any())
+    assert always / runs <= 0.064
+    assert once / runs > 0.1
+
+
+def test_the_interval_is_what_neither_rejects() -> None:
+    """Its ends are the last counts of errors that are not rejected, each at half the risk."""
+    found = certify([True] * 6 + [False] * 94, BOUND, RISK, 800)
+    low, high = round(found.anytime.low * 800), round(found.anytime.high * 800)
+    assert log_e_value_above(6, 100, low / 800, 800) < log_wanted(RISK / 2)
+    assert log_e_value_above(6, 100, (low - 1) / 800, 800) >= log_wanted(RISK / 2)
+    assert log_e_value(6, 100, (high - 1) / 800, 800) < log_wanted(RISK / 2)
+    assert log_e_value(6, 100, high / 800, 800) >= log_wanted(RISK / 2)
+
+
+def test_the_two_intervals() -> None:
+    """The one for all looks holds the one for a single look, and is a point once all are seen."""
+    found = certify([True] * 3 + [False] * 197, BOUND, RISK, 2000)
+    assert found.interval is not None
+    assert found.anytime.low <= found.interval.low < found.interval.high <= found.anytime.high
+    whole = certify(np.arange(50) < 2, 0.1, RISK, 50).anytime
+    assert whole.low == whole.high == pytest.approx(0.04)
+    assert certify([], BOUND, RISK, 100).anytime == Interval(0.0, 1.0)
 
 
 def _mean_audits(share: float, streams: int, seed: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from labelops.errors import UsageError
 from labelops.measure.eprocess import certified_at
-from labelops.measure.planning import audit_plan, looks_to_certify
+from labelops.measure.planning import audit_plan, looks_to_certify, weighted_plan
 
 
 def test_staircase_is_that_of_single_audits() -> None:
@@ -75,3 +75,41 @@ def test_no_question_no_answer() -> None:
 def test_impossible_questions(bound: float, risk: float, share: float, budget: int) -> None:
     with pytest.raises(UsageError):
         audit_plan(bound, risk, [share], budget=budget)
+
+
+def _by_doubt(shares: list[float], told: float, **more: int) -> list[float]:
+    plans = weighted_plan(0.02, 0.05, shares, told, rng=np.random.default_rng(1), **more)
+    return [p.mean for p in plans]
+
+
+@pytest.mark.slow
+def test_doubt_saves_audits_only_where_it_tells() -> None:
+    """At 1 % wrong, doubt that holds 90 % of the errors saves a third; worthless doubt nothing."""
+    (exact,) = audit_plan(0.02, 0.05, [0.01], size=5000)
+    telling, useless = (_by_doubt([0.01], told, size=5000, runs=60)[0] for told in (0.9, 0.1))
+    assert telling < 0.67 * exact.mean
+    assert 0.8 * exact.mean < useless < 1.25 * exact.mean
+
+
+def test_simulated_risk_is_not_exceeded() -> None:
+    """With one error too many, at most a few of a hundred simulated audits certify."""
+    rng = np.random.default_rng(2)
+    (plan,) = weighted_plan(0.05, 0.05, [0.051], 0.8, rng=rng, size=1000, budget=950)
+    assert plan.certified <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert plan.mean > 800
+
+
+def test_small_sets_are_planned_by_certainty() -> None:
+    """A set of one label is certified by looking at it, if it is right."""
+    rng = np.random.default_rng(3)
+    right, wrong = weighted_plan(0.02, 0.05, [0.0, 1.0], 1.0, rng=rng, size=1, runs=5)
+    assert (right.mean, right.certified, wrong.certified) == (1, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "more"), [(1.1, {}), (0.5, {"runs": 0}), (0.5, {"size": 0}), (0.5, {"budget": 0})]
+)
+def test_impossible_simulations(told: float, more: dict[str, int]) -> None:
+    """Shares out of range and nothing to simulate are refused."""
+    with pytest.raises(UsageError):
+        weighted_plan(0.02, 0.05, [0.01], told, rng=np.random.default_rng(0), **more)
