@@ -22,6 +22,7 @@ from labelops.kinds.choice import parse
 from labelops.measure.codes import check_codes
 from labelops.schema import Schema
 from labelops.state.drift import DriftWatch
+from labelops.state.shares import ShareRow
 
 __all__ = [
     "AnnotatorRow",
@@ -260,6 +261,8 @@ class ReportFacts:
         What is odd about many items at once.
     drift : DriftWatch or None
         The watch over the random stream; None before its first look.
+    shares : tuple of ShareRow
+        Class shares of what came in last, estimated by the model.
     rights : tuple of RightsRow
     lineage : tuple of LineageRow
     schema : Schema or None
@@ -290,6 +293,7 @@ class ReportFacts:
     shown_total: Mapping[str, int] = field(default_factory=dict)
     views: tuple[ViewRow, ...] = ()
     drift: DriftWatch | None = None
+    shares: tuple[ShareRow, ...] = ()
     rights: tuple[RightsRow, ...] = ()
     lineage: tuple[LineageRow, ...] = ()
     schema: Schema | None = None

@@ -17,6 +17,7 @@ from ..ports import Usage
 from ..state import EVIDENCE, State
 from ..state.drift import drift_watch
 from ..state.people import annotator_table, remarks
+from ..state.shares import latest_shares
 from .facts import (
     ClassRow,
     Confusion,
@@ -88,6 +89,7 @@ def report_facts(
         shown_total=facts.get("kinds", {}),
         views=view_rows(facts),
         drift=watch if watch.looks else None,
+        shares=latest_shares(state),
         rights=_rights(state.items),
         lineage=_lineage(state),
         schema=workspace.schema,

@@ -24,7 +24,7 @@ from ..measure.eprocess import hypothesis_risk
 from . import State
 from .votes import majority_codes
 
-__all__ = ["Alarm", "DriftWatch", "drift_watch", "next_drift_look", "stream_items"]
+__all__ = ["Alarm", "DriftWatch", "arrivals", "drift_watch", "next_drift_look", "stream_items"]
 
 _ELSEWHERE = "from another source"
 _CONFIDENCE = "the model's confidence"
@@ -116,13 +116,21 @@ def _good_until(watch: list[Look]) -> str:
     return str(clean[-1]["until"])
 
 
+def arrivals(state: State) -> pd.Series:
+    """Return the run with which each item arrived that has been looked at, by item id."""
+    looks = [look for _, look in _looks(state)]
+    since = pd.DatetimeIndex([pd.Timestamp(look["until"]) for look in looks], tz="UTC")
+    run = since.searchsorted(pd.DatetimeIndex(state.items["ingested_at"]), side="left")
+    found = pd.Series(run, index=state.items["item_id"], dtype=np.int64)
+    return found.loc[found < len(looks)]
+
+
 def stream_items(state: State) -> pd.DataFrame:
     """Return the items of the stream so far, with the `run` that brought each, in order."""
     looks = [look for _, look in _looks(state)]
     rows = state.items[["item_id", "source", "ingested_at"]]
-    since = pd.DatetimeIndex([pd.Timestamp(look["until"]) for look in looks], tz="UTC")
-    run = since.searchsorted(pd.DatetimeIndex(rows["ingested_at"]), side="left")
-    rows = rows.assign(run=run).loc[run < len(looks)]
+    run = arrivals(state).reindex(rows["item_id"])
+    rows = rows.loc[run.notna().to_numpy()].assign(run=run.dropna().to_numpy(dtype=np.int64))
     draws = state.workspace.draws("calibrate", rows["item_id"])
     limits = np.array([float(look["draw"]) for look in looks])
     inside = draws <= limits[rows["run"]] if len(looks) else np.zeros(0, dtype=bool)

@@ -28,6 +28,7 @@ from labelops.report import (
 )
 from labelops.schema import Schema
 from labelops.state.drift import Alarm, DriftWatch
+from labelops.state.shares import ShareRow
 
 CLASSES = tuple("0123456789")
 
@@ -145,6 +146,7 @@ def facts() -> ReportFacts:
                 ),
             ),
         ),
+        shares=(ShareRow("3", 0.1, 0.2, 0.17, 0.24),),
         rights=(RightsRow("digits", 1797, "CC-BY-4.0", ("training", "evaluation"), None, None),),
         lineage=(
             LineageRow("labeler", "model:pixels", "version 3f2a, 640 training labels"),
