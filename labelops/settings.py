@@ -469,6 +469,11 @@ def _schema(raw: object) -> Schema:
 def _rules(raw: object, schema: Schema, env: Mapping[str, str]) -> tuple[RuleSettings, ...]:
     rules = _named(RuleSettings, raw, "rule", env)
     for rule in rules:
+        if schema.media != "text" and not rule.function:
+            raise SettingsError(
+                f"rule.{rule.name}: words and pattern look at texts, and the items are "
+                f"{schema.media}s; give it a function"
+            )
         if rule.label and rule.label not in (*schema.classes, *schema.renames):
             raise SettingsError(
                 f"rule.{rule.name}.label is {shown(rule.label)}, expected one of the classes: "

@@ -114,6 +114,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
         ("gate = 3\n" + MINIMAL, "[gate]: expected a table, found 3"),
         ("source = 3\n" + MINIMAL, "[source.NAME] sections"),
         ("source.web = 3\n" + MINIMAL, "[source.web] is not a table"),
+        (MINIMAL + 'media = "image"\n[rule.x]\nlabel = "cat"\nwords = ["a"]', "give it a function"),
         ("[schema", "not valid TOML"),
     ],
 )

@@ -20,7 +20,7 @@ from labelops.state.overlap import agreement
 from labelops.state.rules import rule_rows
 from labelops.tables import VOTES, empty, newest
 
-from .world import World, make_world
+from .world import MemoryTables, World, make_world
 
 _CLASSES = ("cat", "dog", "cow")
 
@@ -71,6 +71,42 @@ def test_killed_before_it_said_so() -> None:
     world.workspace.cache.clear()
     assert run(world, by_word("cat")).votes == 0
     assert len(world.state.machine_votes) == 3
+
+
+class Dying(MemoryTables):
+    """Tables whose process dies at one append, before or after it."""
+
+    def __init__(self, parts: dict[str, list[pd.DataFrame]], at: int, after: bool) -> None:
+        self.parts, self.at, self.after = parts, at, after
+
+    def append(self, table: str, frame: pd.DataFrame) -> None:
+        self.at -= 1
+        if self.at or self.after:
+            super().append(table, frame)
+        if not self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+def test_killed_at_any_append(at: int, after: bool) -> None:
+    """Dead before or after any append, run again, the votes and events are as if undisturbed."""
+    ends = []
+    for dies in (False, True):
+        world = pets(9)
+        tables = world.workspace.tables
+        if dies:
+            dying = Dying(tables.parts, at, after)  # type: ignore[attr-defined]
+            victim = dataclasses.replace(world.workspace, tables=dying, cache={})
+            with pytest.raises(KeyboardInterrupt):
+                journey.vote_by_rules(victim, by_word("cat", "dog"), now=world.now)
+        run(world, by_word("cat", "dog"))
+        votes, events = tables.read("votes"), tables.read("events")
+        assert votes["vote_id"].is_unique and events["event_id"].is_unique
+        drop = ["given_at"]
+        ends.append((votes.drop(columns=drop).sort_values("vote_id"), set(events["event_id"])))
+    pd.testing.assert_frame_equal(*(e[0].reset_index(drop=True) for e in ends))
+    assert ends[0][1] == ends[1][1]
 
 
 def test_a_changed_rule_votes_anew() -> None:
