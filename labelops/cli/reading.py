@@ -104,12 +104,14 @@ def _said_acceptance(found: Standing) -> str:
     hypothesis: Any = found.acceptance
     labeler = f"Labeler {short(found.labeler_version)}"
     if hypothesis is None:
-        return f"{labeler} proposes; none of its proposals stand as labels."
+        why = f"\n{emphasised('closed', 'CLOSED')}  {safe(found.closed)}" if found.closed else ""
+        return f"{labeler} proposes; none of its proposals stand as labels.{why}"
+    whole = "all labels" if hypothesis.rule == "joint" else "them"
     own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"
     return (
         f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
         f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
-        f"(≤ {percent(hypothesis.error)} of the set wrong, at risk {hypothesis.risk:.3g})."
+        f"(≤ {percent(hypothesis.error)} of {whole} wrong, at risk {hypothesis.risk:.3g})."
         + (f"\nBy class: {safe(hypothesis.classes_in_words)}." if hypothesis.by_class else "")
     )
 

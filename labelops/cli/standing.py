@@ -42,6 +42,8 @@ class Standing:
     labeler_version : str or None
     acceptance : mapping or None
         The standing hypothesis as JSON.
+    closed : str
+        Why the last acceptance was closed, while no other stands; else empty.
     usage : tuple of Usage
         What the labeler's answers have cost, one entry a model and prompt.
     candidate : mapping or None
@@ -75,6 +77,7 @@ class Standing:
     flagged: tuple[str, ...]
     labeler_version: str | None
     acceptance: object | None
+    closed: str
     usage: tuple[Usage, ...]
     candidate: object | None
     verdict: Mapping[str, object]
@@ -116,6 +119,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         flagged=state.flagged,
         labeler_version=state.labeler_version,
         acceptance=next(iter(state.standing), None),
+        closed=_closed(state),
         usage=state.usage,
         candidate=state.candidate,
         verdict=verdict.to_json(),
@@ -125,6 +129,11 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         next=_next(state, verdict, sum(waiting.values())),
         drift=drift_watch(state),
     )
+
+
+def _closed(state: State) -> str:
+    last = next(reversed(state.hypotheses), None)
+    return "" if last is None or state.standing else last.closed
 
 
 def _next(state: State, verdict: Verdict, waiting: int) -> str:

@@ -98,7 +98,11 @@ class ProposalsView(VotesView):
 
     def tested_items(self, hypothesis: Hypothesis) -> list[str]:
         """Return the items that had a proposal when a hypothesis was looked at last."""
-        ids: list[str] = json.loads(self.workspace.objects.get(f"pools/{hypothesis.tested}.json"))
+        name, cache = f"pools/{hypothesis.tested}.json", self.workspace.cache
+        # Named by its content: what was read once is right for good.
+        if name not in cache:
+            cache[name] = json.loads(self.workspace.objects.get(name))
+        ids: list[str] = cache[name]
         return ids
 
     def spoken_of(self, hypothesis: Hypothesis, item_ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -350,8 +352,26 @@ def test_scores_without_variance() -> None:
     _arrive(world, "a", np.full(240, 0.9))
     _calibrate(world)
     _look(world)
-    _arrive(world, "b", np.full(300, 0.9))
-    assert _closed(world) == () and len(world.state.accepted) == 240
+    _settle(world)
+    for batch in "bcd":
+        _arrive(world, batch, np.full(300, 0.9))
+        assert _settle(world).closed == ()
+    assert len(world.state.accepted) == len(world.state.items) == 1140
+
+
+def test_an_earlier_version_s_hypothesis_still_stands() -> None:
+    """An event without the newer fields is read as a fixed test, and kept on its own votes."""
+    world = _accepting(AcceptancePolicy(error=0.2, test="fixed", spot_share=0.0))
+    new = {"test", "looks", "votes", "schema", "classes", "cutoffs", "thresholds", "cause"}
+    new |= {"looked_at", "since", "until"}
+    body = json.loads(world.state.hypotheses[0].to_body())
+    old = {k: v for k, v in body.items() if k not in new}
+    old["by_class"] = [row[:3] for row in body["by_class"]]
+    world.say("hypothesis", "1", 1, **old)
+    later = make_world(accept=AcceptancePolicy(error=0.2), like=world, calibration=60)
+    assert close_void(later.state, later.tick()) == () and len(later.state.accepted) == 240
+    later.say("annotator_flagged", "human:ann", 0, reason="a test")
+    assert "too few calibration votes" in close_void(later.state, later.tick())[0]
 
 
 def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
