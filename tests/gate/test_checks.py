@@ -112,6 +112,8 @@ def test_no_checks_is_no_pass() -> None:
     ("name", "bad"),
     [
         ("error", 0.0),
+        ("error", 1.0),
+        ("audit", "sometimes"),
         ("error", float("nan")),
         ("confidence", 1.0),
         ("agreement", -1.5),
@@ -120,7 +122,7 @@ def test_no_checks_is_no_pass() -> None:
         ("per_class", -1),
     ],
 )
-def test_bad_policy(name: str, bad: float) -> None:
+def test_bad_policy(name: str, bad: float | str) -> None:
     """A bound out of range is named with its section."""
     with pytest.raises(SettingsError, match=f"gate.{name}"):
         GatePolicy(**{name: bad})  # type: ignore[arg-type]
