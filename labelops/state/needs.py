@@ -165,6 +165,9 @@ def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
         return np.ones(len(ids), dtype=bool)
     begun = state.given(ids, "label") > 0
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].nunique()
+    if not len(state.calibration_stream) and learned >= state.training_enough:
+        # Nothing to try acceptance on: nobody waits for a test that never comes.
+        return np.ones(len(ids), dtype=bool)
     first = state.labeler_version is None
     target = min(policy.route.seed, state.training_target) if first else state.training_target
     # Nothing of the calibration sample is learned from, so none of it is chosen for that.

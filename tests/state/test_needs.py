@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from labelops.gate.candidate import attempt_of, labels_digest
@@ -9,7 +10,7 @@ from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate, route
 from labelops.state.facts import gate_facts
-from labelops.state.needs import budget_spent, work_in_flight
+from labelops.state.needs import all_needs, budget_spent, work_in_flight
 
 from .world import World, events, make_world
 
@@ -205,3 +206,14 @@ def consolidated(world: World, number: int) -> None:
     world.say("consolidated", "votes", number, votes=world.state.votes_digest)
     labels = world.state.labels
     world.say("audited", labels_digest(labels), number, candidates=number - 1, rows=0)
+
+
+def test_without_a_calibration_sample_nobody_waits_for_it() -> None:
+    """With enough to learn from, and nothing to try acceptance on, people are asked about all."""
+    world = make_world(calibration=0, seed=2, training=4)
+    world.items(*(f"i{n}" for n in range(12)))
+    for n in range(4):
+        world.vote(f"i{n}", ann="cat", ben="cat")
+    world.propose({f"i{n}": ("cat", 0.6) for n in range(12)})
+    asked = pd.concat(all_needs(world.state))
+    assert {f"i{n}" for n in range(4, 12)} <= set(asked.loc[asked["purpose"] == "label", "item_id"])
