@@ -5,6 +5,7 @@ vote budget. Calibration and audit samples are drawn by permanent random numbers
 anything else, so no model or finding ever influences which items they hold.
 """
 
+from .active import diverse_choice
 from .needs import (
     adjudication_needs,
     doubt_needs,
@@ -23,6 +24,7 @@ __all__ = [
     "Voters",
     "Worth",
     "adjudication_needs",
+    "diverse_choice",
     "doubt_needs",
     "gold_needs",
     "in_flight",
