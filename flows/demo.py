@@ -79,7 +79,9 @@ def _prepare_environment() -> None:
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
     if "PREFECT_API_URL" not in os.environ:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        os.environ.setdefault("PREFECT_HOME", str(cache / "labelops" / "prefect"))
+        home = Path(os.environ.setdefault("PREFECT_HOME", str(cache / "labelops" / "prefect")))
+        # Prefect makes the last folder only, and its server never answers without it.
+        home.mkdir(parents=True, exist_ok=True)
 
 
 def _say(text: str) -> None:
