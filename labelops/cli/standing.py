@@ -11,7 +11,7 @@ from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
 from ..state.drift import DriftWatch, drift_watch
-from ..state.needs import all_needs, work_in_flight
+from ..state.needs import all_needs, budget_spent, work_in_flight
 
 __all__ = ["Standing", "standing_of"]
 
@@ -150,6 +150,8 @@ def _next(state: State, verdict: Verdict, waiting: int) -> str:
     if any(len(needs) for needs in all_needs(state)):
         if budget and asked >= budget:
             return f"the budget of {budget:,} votes is used up: raise [route] votes_total"
+        if spent := budget_spent(state):
+            return f"{spent}; raise it to go on"
         return "people are needed: `labelops run send` plans and offers what to look at"
     if released_as(state) is not None:
         return "all labels are released; new items start the next round"
