@@ -33,7 +33,7 @@ from labelops.journey import adopt_schema
 from labelops.schema import Schema
 from labelops.settings import read_settings
 from labelops.state import Policies, Workspace
-from labelops.testing.annotators import SimulatedAnnotator, random_clicker, skilled, work
+from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 from labelops.testing.killing import READING, Trap, trapped
 
 ITEMS = 48
@@ -93,13 +93,13 @@ def write(folder: Path) -> None:
 
 
 def team(schema: Schema) -> list[SimulatedAnnotator]:
-    """Return four who can read, one of whom skips at times, and one who clicks at random."""
+    """Return four who can read, one of whom skips at times, and one who errs nine times of ten."""
     return [
         skilled("human:ann", schema, 1.0),
         skilled("human:bob", schema, 0.9),
         skilled("human:cyd", schema, 0.9, skip_rate=0.05),
         skilled("human:dee", schema, 1.0),
-        random_clicker("human:gus", schema),
+        skilled("human:gus", schema, 0.1),
     ]
 
 
