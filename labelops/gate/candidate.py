@@ -48,10 +48,14 @@ __all__ = [
     "choose_audit",
     "labels_digest",
     "read_candidates",
+    "tried_doubt",
 ]
 
 ADJUDICATED = "adjudicated"
 """The method of a label that an audit found wrong and people corrected."""
+
+_NEAR = 0.75
+"""From which part of the bound on the errors expected are near it."""
 
 _TELLING = 0.8
 """Draws by doubt must vary at most so much as even ones do, or they cost more than they save."""
@@ -165,8 +169,8 @@ def choose_audit(
     Examples
     --------
     >>> choose_audit([0.0] * 95 + [0.4] * 5, GatePolicy(error=0.02))
-    ('weighted', '2 % are expected to be wrong, above half the bound')
-    >>> choose_audit([0.005] * 100, GatePolicy(error=0.02))[0]
+    ('weighted', '2 % are expected to be wrong, above three quarters of the bound')
+    >>> choose_audit([0.01] * 100, GatePolicy(error=0.02))[0]
     'uniform'
     """
     if policy.audit != "auto":
@@ -176,13 +180,43 @@ def choose_audit(
     worth = np.asarray(doubt, dtype=np.float64)
     expected = float(worth.mean()) if worth.size else 0.0
     said = f"{100 * expected:.2g} % are expected to be wrong"
-    if expected <= policy.error / 2:
-        return UNIFORM, f"{said}, no more than half the bound"
+    if expected <= _NEAR * policy.error:
+        return UNIFORM, f"{said}, no more than three quarters of the bound"
     chances = audit_chances(worth)
     spread = float((worth / chances).mean()) / (expected * worth.size)
     if spread > _TELLING:
         return UNIFORM, f"{said}, but the doubts are too alike to tell where"
-    return WEIGHTED, f"{said}, above half the bound"
+    return WEIGHTED, f"{said}, above three quarters of the bound"
+
+
+def tried_doubt(
+    doubt: npt.ArrayLike, tried: npt.ArrayLike, wrong: int, looks: int
+) -> npt.NDArray[np.float64]:
+    """Scale doubts down to what random looks at labels of their kind have shown; never up.
+
+    A model that is sure of too little would let an audit expect errors that are not there.
+
+    Parameters
+    ----------
+    doubt : (N,) float array in [0, 1]
+    tried : (N,) bool array
+        The labels of the kind that was looked at.
+    wrong, looks : int
+        Errors found in random looks at this kind, before any audit of these labels.
+
+    Examples
+    --------
+    >>> tried_doubt([0.3, 0.1, 0.5], [True, True, False], wrong=1, looks=98).round(3).tolist()
+    [0.03, 0.01, 0.5]
+    """
+    found = np.array(doubt, dtype=np.float64)
+    some = np.asarray(tried, dtype=bool)
+    mean = float(found[some].mean()) if some.any() else 0.0
+    # One more error than was seen, in two more looks (Laplace): few looks calm little.
+    shown = (wrong + 1) / (looks + 2)
+    if looks and mean > shown:
+        found[some] *= shown / mean
+    return found
 
 
 def labels_digest(labels: pd.DataFrame) -> str:

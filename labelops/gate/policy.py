@@ -35,7 +35,7 @@ class GatePolicy:
     audit : {"auto", "uniform", "weighted"}
         How audited labels are drawn: all alike; or those in doubt more often, which takes fewer
         looks where the true error is above half the bound, and more where it is far below. `auto`
-        draws by doubt where that is what the labels' posteriors say. Either is as sure.
+        draws by doubt where that is what posteriors and calibration say. Either is as sure.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import Candidate, choose_audit
+from ..gate.candidate import Candidate, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
@@ -106,7 +106,7 @@ def _freeze(state: State, now: datetime) -> bool:
     if state.suspicions["item_id"].nunique() > limit:
         return False
     stream = 1 + sum(c.closed.startswith("failed") for c in state.candidates)
-    doubt = 1.0 - labels["posterior"].fillna(1.0).to_numpy(dtype=np.float64)
+    doubt = _doubt(state, labels)
     carried = any(c.audit == UNIFORM and c.stream == stream for c in state.candidates)
     audit, why = choose_audit(doubt, state.workspace.policies.gate, carried=carried)
     candidate = Candidate(
@@ -121,6 +121,18 @@ def _freeze(state: State, now: datetime) -> bool:
     )
     say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
     return True
+
+
+def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return one less each label's posterior, calmed by the calibration of accepted ones."""
+    doubt: npt.NDArray[np.float64] = 1.0 - labels["posterior"].fillna(1.0).to_numpy(np.float64)
+    under = labels["item_id"].map(state.accepted.set_index("item_id")["hypothesis"])
+    under = under.where(labels["method"] == "accepted").to_numpy(dtype=np.float64)
+    for hypothesis in state.hypotheses:
+        looks = sum(c.n for c in hypothesis.by_class)
+        wrong = sum(c.errors for c in hypothesis.by_class)
+        doubt = tried_doubt(doubt, under == hypothesis.number, wrong, looks)
+    return doubt
 
 
 def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float64]) -> str:

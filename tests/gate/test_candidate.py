@@ -17,6 +17,7 @@ from labelops.gate.candidate import (
     audit_state,
     labels_digest,
     read_candidates,
+    tried_doubt,
 )
 from labelops.gate.certificate import certify
 from labelops.gate.policy import GatePolicy
@@ -147,3 +148,17 @@ def test_candidate_round_trip() -> None:
     one = Candidate(1, 3, 1, 10, "d")
     two = Candidate(2, 4, 1, 12, "e", "failed")
     assert read_candidates(pd.Series([two.to_body(), one.to_body()])) == [one, two]
+
+
+def test_doubts_are_calmed_by_looks_and_never_stirred() -> None:
+    """Clean looks scale a kind's doubts down, in their order; few or bad looks leave them."""
+    rng = np.random.default_rng(0)
+    doubt = rng.random(200)
+    kind = np.arange(200) < 120
+    calm = tried_doubt(doubt, kind, wrong=0, looks=398)
+    assert calm[kind].mean() == pytest.approx(1 / 400)
+    assert (np.argsort(calm[kind]) == np.argsort(doubt[kind])).all()
+    np.testing.assert_array_equal(calm[~kind], doubt[~kind])
+    np.testing.assert_array_equal(tried_doubt(doubt, kind, wrong=9, looks=10), doubt)
+    np.testing.assert_array_equal(tried_doubt(doubt, kind, wrong=0, looks=0), doubt)
+    np.testing.assert_array_equal(tried_doubt(doubt, ~kind & kind, wrong=0, looks=9), doubt)

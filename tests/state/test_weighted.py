@@ -29,7 +29,7 @@ def _world(policy: GatePolicy = GATE) -> World:
     world.items(*IDS)
     for n, item in enumerate(IDS):
         world.vote(item, ann="cat" if n % 2 else "dog", gil="cat" if n % 2 else "dog")
-    sure = [0.4 if item in DOUBTED else 0.99 for item in IDS]
+    sure = [0.3 if item in DOUBTED else 0.99 for item in IDS]
     world.label({i: "cat" if n % 2 else "dog" for n, i in enumerate(IDS)}, posterior=sure)
     consolidated(world, 1)
     return world
@@ -46,7 +46,7 @@ def _label(world: World, item: str) -> str:
 
 @pytest.mark.parametrize(("audit", "drawn"), [("auto", "weighted"), ("uniform", "uniform")])
 def test_doubt_decides_how_the_audit_draws(audit: str, drawn: str) -> None:
-    """Where posteriors expect more than half the bound wrong it draws by doubt, or as is set."""
+    """Where posteriors expect as much as the bound to be wrong it draws by doubt, or as is set."""
     found = _gate(_world(dataclasses.replace(GATE, audit=audit))).candidate
     assert found is not None and found.audit == drawn and found.why
     assert bool(found.doubts) == (drawn == "weighted")
@@ -170,7 +170,7 @@ def test_a_weighted_candidate_is_an_attempt_however_it_ended() -> None:
 
 def test_looks_that_count_on_keep_the_order_even() -> None:
     """A grown set goes on in the order that a release was audited in, doubt or not."""
-    doubt = [0.6] * 12 + [0.01] * 108
+    doubt = [0.7] * 12 + [0.01] * 108
     assert choose_audit(doubt, GATE)[0] == "weighted"
     assert choose_audit(doubt, GATE, carried=True)[0] == "uniform"
 
