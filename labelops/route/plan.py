@@ -298,8 +298,11 @@ def _plan_rows(
     # little, and what many say blind may stand for an audit where nobody else is left.
     first = rows["first"].to_numpy(dtype=bool)
     shown = (purposes == "label") & first & (draw >= policy.blind_share) & policy.show_proposals
-    shown_by = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
-    shown &= shown_by["value"].notna().to_numpy()
+    in_force = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
+    known = in_force["value"].notna().to_numpy()
+    shown &= known
+    # Blind label votes name the proposal too: anchoring compares them with those that saw theirs.
+    beside = (purposes == "label") & known
     blank = np.full(len(ids), None, dtype=object)
     return frame_of(
         PLAN,
@@ -311,8 +314,8 @@ def _plan_rows(
             "reason": rows["reason"].to_numpy(dtype=object),
             "priority": rows["priority"].to_numpy(),
             "show_proposal": shown,
-            "labeler_version": np.where(shown, shown_by["labeler_version"].to_numpy(), blank),
-            "value": np.where(shown, shown_by["value"].to_numpy(), blank),
+            "labeler_version": np.where(beside, in_force["labeler_version"].to_numpy(), blank),
+            "value": np.where(shown, in_force["value"].to_numpy(), blank),
             "exclude": [canonical_json(barred) for barred in rows["barred"]],
             "schema_digest": schema_digest,
             "planned_at": now,

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from labelops.journey import consolidate
+from labelops.audit import anchoring
+from labelops.journey import consolidate, route
 from labelops.schema import Schema
 from labelops.state.people import annotator_table, find_ties, remarks
 
@@ -139,6 +140,28 @@ def test_remarks_say_what_is_odd(world: World) -> None:
     (remark,) = found["human:eve"]
     assert remark.kind == "confuses"
     assert remark.text.startswith("says 7 for 1 in ") and "where others do in 0%" in remark.text
+
+
+def test_whoever_clicks_yes_is_swayed(world: World) -> None:
+    """Routed with default settings, one vote in five is blind: who agrees only in sight is named.
+
+    Blind votes count as those of the same round that saw the proposal: all are compared.
+    """
+    rng, ids = np.random.default_rng(5), [f"i{n:03}" for n in range(400)]
+    world.items(*ids)
+    world.propose(dict.fromkeys(ids, ("3", 0.8)))
+    route(world.workspace, now=world.tick())
+    asked = world.state.plan
+    for item, saw in zip(asked["item_id"], asked["show_proposal"], strict=True):
+        own = "3" if rng.random() < 0.5 else "4"
+        world.vote(item, saw=bool(saw), eve="3" if saw else own)
+    state = world.state
+    found = anchoring(state.votes, state.plan, state.proposals)
+    shown = int(asked["show_proposal"].sum())
+    assert (found.shown, found.blind) == (shown, len(asked) - shown)
+    assert 0.1 < found.blind / len(asked) < 0.3 and found.low > 0.2
+    (swayed,) = (r for r in remarks(state)["human:eve"] if r.kind == "swayed")
+    assert swayed.text.startswith(f"agrees with the model in 100% of {shown} votes that saw its")
 
 
 def test_nobody_no_remarks(world: World) -> None:
