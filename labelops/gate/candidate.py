@@ -140,17 +140,14 @@ def attempt_risk(attempt: int, risk: float) -> float:
 
 
 def attempt_of(candidate: Candidate, candidates: Sequence[Candidate]) -> int:
-    """Count a candidate among those since the last release before it: failed ones and itself.
+    """Count the audits since the last release before a candidate, its own included.
 
-    One with an order of its own was an attempt however it ended; on the common order those that
-    follow one another go on with the same audit.
+    Those that follow one another on one order go on with one audit: an order is ended by a failure
+    only. Each order that was begun is an attempt, however it ended.
     """
     earlier = [c for c in candidates if c.number < candidate.number]
     released = max((c.number for c in earlier if c.closed.startswith("released")), default=0)
-    return 1 + sum(
-        c.number > released and (c.closed.startswith("failed") or c.audit == WEIGHTED)
-        for c in earlier
-    )
+    return 1 + len({c.order for c in earlier if c.number > released} - {candidate.order})
 
 
 def choose_audit(

@@ -139,8 +139,23 @@ def test_attempts_share_the_risk() -> None:
 def test_attempt_counts_from_the_last_release() -> None:
     """Failed candidates since the last release count; a release starts anew."""
     ends = ["failed: x", "failed: y", "released a@1.0.0", "failed: z", ""]
-    all_ = [Candidate(n, n, 1, 1, "d", end) for n, end in enumerate(ends, 1)]
+    all_ = [
+        Candidate(n, n, stream, 1, "d", end)
+        for n, (stream, end) in enumerate(zip([1, 2, 3, 3, 4], ends, strict=True), 1)
+    ]
     assert [attempt_of(c, all_) for c in all_] == [1, 2, 3, 1, 2]
+
+
+def test_every_order_that_was_begun_is_paid_for() -> None:
+    """Even, by doubt, even again: two orders never have the same share of one release's risk."""
+    ways = ["uniform", "uniform", "weighted", "uniform", "weighted"]
+    all_ = [Candidate(n, n, 1, 1, "d", "withdrawn: x", 0, way) for n, way in enumerate(ways, 1)]
+    attempts = [attempt_of(c, all_) for c in all_]
+    assert attempts == [1, 1, 2, 2, 3]
+    first: dict[str, int] = {}
+    for c, attempt in zip(all_, attempts, strict=True):
+        first.setdefault(c.order, attempt)
+    assert sum(attempt_risk(j, 0.05) for j in first.values()) <= 0.05
 
 
 def test_candidate_round_trip() -> None:

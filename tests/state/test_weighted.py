@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from labelops.gate.candidate import Candidate, attempt_of, choose_audit
+from labelops.gate.candidate import choose_audit
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, gate, route
@@ -159,13 +159,6 @@ def test_too_many_errors_fail_and_the_next_order_is_another() -> None:
     assert failed.closed.startswith("failed") and failed.looks_again > 0
     again = dataclasses.replace(failed, number=2, closed="")
     assert again.order != failed.order
-
-
-def test_a_weighted_candidate_is_an_attempt_however_it_ended() -> None:
-    """Withdrawn candidates on the common order go on; a weighted one began anew."""
-    ends = [("uniform", "withdrawn: x"), ("weighted", "withdrawn: x"), ("uniform", "")]
-    all_ = [Candidate(n, n, 1, 1, "d", end, audit=audit) for n, (audit, end) in enumerate(ends, 1)]
-    assert [attempt_of(c, all_) for c in all_] == [1, 1, 2]
 
 
 def test_looks_that_count_on_keep_the_order_even() -> None:
