@@ -272,6 +272,8 @@ class ReportFacts:
         What the labels are for; empty when nothing was said.
     audit_why : str
         Why the audited labels were drawn as they were; empty where nothing was said.
+    released_as : str
+        The release that already has the labels as they stand; empty if none.
     """
 
     title: str
@@ -300,6 +302,7 @@ class ReportFacts:
     tools: Mapping[str, str] = field(default_factory=dict)
     purpose: str = ""
     audit_why: str = ""
+    released_as: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the facts as a JSON object; a number that is absent (NaN) is null."""

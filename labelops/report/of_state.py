@@ -14,6 +14,7 @@ from ..audit.findings import SHOWN
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
 from ..ports import Usage
+from ..releasing import released_as
 from ..state import EVIDENCE, State
 from ..state.drift import drift_watch
 from ..state.people import annotator_table, remarks
@@ -62,9 +63,10 @@ def report_facts(
     real = state.findings.loc[~hidden]
     watch, candidate = drift_watch(state), state.candidate
     label = "labels as they stand" if candidate is None else f"candidate {candidate.number}"
+    released = released_as(state) or ""
     return ReportFacts(
         title=workspace.schema.name,
-        release=f"{workspace.schema.name}, {label}",
+        release=released or f"{workspace.schema.name}, {label}",
         created=when,
         verdict=_verdict(verdict),
         certificate=None if state.audit is None else state.audit.certificate,
@@ -95,6 +97,7 @@ def report_facts(
         schema=workspace.schema,
         purpose=workspace.policies.gate.purpose,
         audit_why="" if candidate is None else candidate.why,
+        released_as=released,
     )
 
 

@@ -14,6 +14,7 @@ from .facts import ReportFacts
 
 __all__ = [
     "ODD_KINDS",
+    "RELEASED",
     "VIEW_NAMES",
     "Statement",
     "count",
@@ -53,6 +54,9 @@ VIEW_NAMES = {
 }
 """What the views of many items at once are called."""
 
+RELEASED = "released"
+"""The status of labels that are released as they stand: nothing is left to judge."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _KEPT = {"\n", "\t"}
 
@@ -64,7 +68,7 @@ class Statement:
     Attributes
     ----------
     status : str
-        pass, inconclusive or fail.
+        pass, inconclusive or fail; released where nothing is left to judge.
     headline : str
         What was decided, in one sentence.
     meaning : tuple of str
@@ -144,11 +148,20 @@ def _at_least(share: float, digits: int = 1) -> str:
 
 def statement(facts: ReportFacts) -> Statement:
     """Say in plain words what was certified, what that means, and what is missing."""
-    status = facts.verdict.status
-    against = tuple(
-        f"{check.name}: {check.message}" for check in facts.verdict.checks if check.status != PASS
-    )
+    status, checks = facts.verdict.status, facts.verdict.checks
+    if facts.released_as:
+        # Its audit is over: only what broke since, such as a right that ran out, is news.
+        broken = tuple(f"{c.name}: {c.message}" for c in checks if c.status == FAIL)
+        return Statement(RELEASED, *_released(facts.released_as), broken)
+    against = tuple(f"{c.name}: {c.message}" for c in checks if c.status != PASS)
     return Statement(status, _headline(facts, status), _meaning(facts), against)
+
+
+def _released(reference: str) -> tuple[str, tuple[str, ...]]:
+    return (
+        f"These labels are released, as they stand, as {reference}.",
+        ("What its audit showed is in the report of that release. New items start the next one.",),
+    )
 
 
 def _headline(facts: ReportFacts, status: str) -> str:

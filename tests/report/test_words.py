@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.gate.verdict import CheckResult, Verdict
-from labelops.report import ReportFacts
+from labelops.report import ReportFacts, render
 from labelops.report.words import count, percent, statement, visible
 
 from .conftest import certificate
@@ -64,6 +64,24 @@ def test_without_an_audit_nothing_is_claimed(facts: ReportFacts) -> None:
 def test_nothing_checked_is_a_failure(facts: ReportFacts) -> None:
     """A verdict without checks reads as failed."""
     assert statement(dataclasses.replace(facts, verdict=Verdict(()))).status == "fail"
+
+
+def test_released_labels_are_not_called_inconclusive(facts: ReportFacts) -> None:
+    """Released as they stand: no audit is missing, and only a check that fails now is news."""
+    checks = (
+        CheckResult("certified error", "inconclusive", "nothing is frozen"),
+        CheckResult("rights", "fail", "3 items"),
+    )
+    for broken in (1, 0):
+        verdict = Verdict(checks[: 1 + broken])
+        now = dataclasses.replace(
+            facts, certificate=None, verdict=verdict, released_as="pets@1.0.0"
+        )
+        said = statement(now)
+        assert said.status == "released" and "pets@1.0.0" in said.headline
+        assert said.missing == (("rights: 3 items",) if broken else ())
+        page = render(now)
+        assert ">Released<" in page and "Inconclusive" not in page
 
 
 @given(st.text())

@@ -11,6 +11,8 @@ import numpy as np
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.certificates import certificate_facts, said_certificates
 from labelops.cli.words import json_text
+from labelops.gate.candidate import Candidate
+from labelops.report.of_state import report_facts
 
 from .test_watch import _accepting, _arrive, _closed, _settle
 from .world import World, make_world
@@ -59,3 +61,19 @@ def test_a_closed_certificate_says_why() -> None:
     assert "1  closed: too few calibration votes: 0 of the 60" in text
     assert facts["acceptance"]["spent"] == h["risk"] > 0
     assert "By proposed class" in text, "the last table is still of use"
+
+
+def test_a_report_names_the_release_that_has_the_labels() -> None:
+    """Once released as they stand, the report says so; a changed label is a label set again."""
+    world = make_world()
+    world.items("a")
+    revision = world.label({"a": "cat"})
+    digest = world.state.labels_digest(world.state.labels)
+    released = Candidate(1, revision, 1, 1, digest, "released pets@1.0.0")
+    world.say("candidate", "1", 0, **json.loads(released.to_body()))
+    verdict = {"checks": []}
+    facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"")
+    assert (facts.released_as, facts.release) == ("pets@1.0.0", "pets@1.0.0")
+    world.label({"a": "dog"})
+    facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"")
+    assert (facts.released_as, facts.release) == ("", "pets, labels as they stand")
