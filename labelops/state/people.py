@@ -116,7 +116,8 @@ def remarks(state: State) -> dict[str, tuple[Remark, ...]]:
     """Return what is odd about each annotator; most have nothing."""
     rows = judged_votes(_judged_by(state), state.workspace.schema, gold=state.gold)
     rows = rows.loc[rows["annotator"].str.startswith("human:")]
-    who, names = pd.factorize(rows["annotator"], sort=True)
+    # In the order they came: a newcomer takes nobody's place, and so nobody's random numbers.
+    who, names = pd.factorize(rows["annotator"])
     A, look = len(names), _look(state)
     risk = hypothesis_risk(look, _RISK)
     found: dict[str, list[Remark]] = {str(name): [] for name in names}

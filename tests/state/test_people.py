@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from labelops.audit import anchoring
+from labelops.audit.steadiness import Steadiness, judge_steadiness
 from labelops.journey import consolidate, route
 from labelops.schema import Schema
+from labelops.state import people
 from labelops.state.people import annotator_table, find_ties, remarks
 
 from .world import World, events, make_world
@@ -162,6 +165,29 @@ def test_whoever_clicks_yes_is_swayed(world: World) -> None:
     assert 0.1 < found.blind / len(asked) < 0.3 and found.low > 0.2
     (swayed,) = (r for r in remarks(state)["human:eve"] if r.kind == "swayed")
     assert swayed.text.startswith(f"agrees with the model in 100% of {shown} votes that saw its")
+
+
+def test_a_newcomer_moves_nobody_elses_evidence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes later, by whatever name, ties of those before are broken as they were."""
+    seen: list[np.ndarray] = []
+
+    def kept(*args: Any, **options: Any) -> Steadiness:
+        found = judge_steadiness(*args, **options)
+        seen.append(found.log_e)
+        return found
+
+    monkeypatch.setattr(people, "judge_steadiness", kept)
+    truth = fill(world, 80, ben=0.9, cid=0.7)
+    for n, true in enumerate(truth):
+        world.say("gold", f"i{n:03}", value=json.dumps(str(true)))
+    remarks(world.state)
+    for n in range(80):
+        world.vote(f"i{n:03}", ann="1")
+    remarks(world.state)
+    before, after = seen
+    assert before.any() and after[:2].tolist() == before.tolist()
 
 
 def test_nobody_no_remarks(world: World) -> None:
