@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from labelops.autolabel.hypotheses import AUDIT, close
 from labelops.autolabel.policy import AcceptancePolicy
+from labelops.gate.candidate import Candidate
 from labelops.journey import consolidate
 from labelops.journey.acceptance import close_void
 from labelops.journey.autolabel import _try_to_accept
@@ -16,6 +19,7 @@ from labelops.journey.consolidate import Consolidated
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.samples import draw_sample
 from labelops.schema import Schema
+from labelops.state import say
 from labelops.state.needs import all_needs
 from labelops.state.watch import SpotAudit, _weigh, spot_audit
 
@@ -382,3 +386,24 @@ def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
     _calibrate(world)
     _look(world)
     assert not world.state.accepted["item_id"].isin(["x1", "x2"]).any()
+
+
+def test_a_look_at_the_moment_of_a_failure_keeps_nothing_open() -> None:
+    """A process that looked again while another closed it wrote the same revision, and won.
+
+    It is closed at the next run; what is tried after the failure is another matter.
+    """
+    world = _accepting()
+    (h,) = world.state.hypotheses
+    failed = Candidate(1, 1, 1, 240, "d", "failed: the audit found too many errors")
+    closing = world.state.hypothesis_event(close(h, AUDIT, "the audit of candidate 1 failed"))
+    look = world.state.hypothesis_event(dataclasses.replace(h, looks=2, pool_size=250))
+    stale = world.state
+    say(stale, [("candidate", "1", 1, failed.to_body()), closing], world.tick())
+    say(stale, [look], world.tick())
+    assert closing[:3] == look[:3] and not world.state.hypotheses[0].closed
+    assert _closed(world) == ("hypothesis 1: the audit of candidate 1 failed",)
+    assert world.state.hypotheses[0].refuted and world.state.accepted.empty
+    world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2")
+    _look(world)
+    assert _closed(world) == () and len(world.state.standing) == 1
