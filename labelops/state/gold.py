@@ -59,12 +59,24 @@ def gold_answers(state: State) -> pd.DataFrame:
 
 def newly_watched(state: State) -> list[Event]:
     """Give numbers to people new to gold: it sets their share of the risk."""
-    known = set(state.latest("gold_watched")["subject"])
+    known = _numbers(state)
     names = [n for n in gold_answers(state)["annotator"].unique() if n not in known]
     return [
         ("gold_watched", name, 0, {"number": number})
         for number, name in enumerate(names, len(known) + 1)
     ]
+
+
+def _numbers(state: State) -> dict[str, int]:
+    """Return everybody's number, each given once.
+
+    Two processes at the same moment may have given one number twice: all that came later have
+    counted both, so the places in order are the numbers.
+    """
+    rows = state.latest("gold_watched")
+    rows = rows.assign(number=[json.loads(body)["number"] for body in rows["body"]])
+    names = rows.sort_values(["number", "at", "subject"], kind="stable")["subject"]
+    return {str(name): place for place, name in enumerate(names, 1)}
 
 
 def gold_alarms(state: State) -> list[Event]:
@@ -76,12 +88,12 @@ def gold_alarms(state: State) -> list[Event]:
     chance = 1 / len(schema.classes)
     if not policy.gold_risk or not chance < policy.annotator_floor < 1:
         return []
-    watched = state.latest("gold_watched").set_index("subject")["body"]
+    numbers = _numbers(state)
     events: list[Event] = []
     for name, rows in gold_answers(state).groupby("annotator", sort=True):
-        if name in state.flagged or name not in watched.index:
+        if name in state.flagged or name not in numbers:
             continue
-        risk = hypothesis_risk(json.loads(watched[name])["number"], policy.gold_risk)
+        risk = hypothesis_risk(numbers[str(name)], policy.gold_risk)
         found = watch_gold(rows["right"], floor=policy.annotator_floor, chance=chance, risk=risk)
         if found.since is not None:
             last = rows["given_at"].iloc[found.since - 1] if found.since else None

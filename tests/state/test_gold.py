@@ -9,7 +9,7 @@ import pytest
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate, route
-from labelops.state.gold import gold_answers, gold_sample
+from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
 
 from .world import World, events, make_world
 
@@ -151,3 +151,18 @@ def test_the_watch_can_be_switched_off() -> None:
     policies = world.workspace.policies
     object.__setattr__(policies, "audit", AuditPolicy(gold_risk=0.0))
     assert consolidate(world.workspace, now=world.tick()).flagged == ()
+
+
+def test_a_number_given_twice_is_two_numbers() -> None:
+    """Two processes that number newcomers at once do not give two people one share of the risk."""
+    world = _world()
+    world.say("gold_watched", "human:zoe", number=1)
+    world.say("gold_watched", "human:ben", number=2)
+    world.say("gold_watched", "human:ann", number=2)
+    world.say("gold_watched", "human:cid", number=4)
+    assert _numbers(world.state) == {
+        "human:zoe": 1, "human:ben": 2, "human:ann": 3, "human:cid": 4
+    }  # fmt: skip
+    for item in GOLD[:3]:
+        world.vote(item, "gold", eve="cat")
+    assert [e[3]["number"] for e in newly_watched(world.state)] == [5]
