@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -64,10 +65,12 @@ class State(ProposalsView):
         """
         closed = [c for c in self.candidates if c.closed]
         labels = self.labels.loc[self.labels["value"].notna()]
-        if not closed or closed[-1].digest != self.labels_digest(labels):
+        if self.candidate is not None or not closed:
+            return ""
+        if closed[-1].digest != self.labels_digest(labels):
             return ""
         said = f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
-        wanted, done = closed[-1].looks_again, len(self.looked_again)
+        wanted, done = self.wanted_again, len(self.looked_again)
         if not wanted:
             return said
         again = f"{done} of the {wanted} least certain were looked at again"
@@ -78,6 +81,15 @@ class State(ProposalsView):
         """The candidate that was closed last, if it failed and nothing was frozen since."""
         last = self.candidates[-1] if self.candidates else None
         return last if last is not None and last.closed.startswith("failed") else None
+
+    @property
+    def wanted_again(self) -> int:
+        """How many of the least certain labels have to be looked at again; 0 if none failed."""
+        if self.failed is None:
+            return 0
+        # Failed before that was counted: twice as many as the bound would bear wrong ones.
+        least = math.ceil(2 * self.workspace.policies.gate.error * self.failed.items)
+        return self.failed.looks_again or min(least, self.failed.items)
 
     @cached_property
     def looked_again(self) -> npt.NDArray[np.object_]:

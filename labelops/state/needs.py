@@ -114,16 +114,16 @@ def _doubt_needs(state: State) -> list[pd.DataFrame]:
 
     Only where somebody is left to audit the label afterwards.
     """
-    failed, labels = state.failed, state.labels.loc[state.labels["value"].notna()]
-    if failed is None:
+    if state.failed is None:
         return []
+    labels = state.labels.loc[state.labels["value"].notna()]
     ids = labels["item_id"].to_numpy(dtype=object)
     given = state.given(ids, "review")
     looked = state.lookers.reindex(ids, fill_value=0).to_numpy()
     left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
     left &= ~np.isin(ids, state.looked_again) & (labels["method"] != ADJUDICATED).to_numpy()
     doubt = label_doubt(state, labels)
-    size = failed.looks_again - len(state.looked_again)
+    size = state.wanted_again - len(state.looked_again)
     chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
     at = pd.Index(ids).get_indexer(chosen)
     return [doubt_needs(chosen, doubt[at], given[at])]

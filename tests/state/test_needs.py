@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pandas as pd
 import pytest
 
@@ -162,6 +165,35 @@ def test_confirmed_by_others_they_are_tried_again() -> None:
     assert again.candidate is not None and again.candidate.number == 2
     assert again.candidate.digest == world.state.candidates[0].digest
     assert attempt_of(again.candidate, world.state.candidates) == 2
+
+
+def test_what_failed_before_looks_were_counted_goes_on() -> None:
+    """A candidate closed without a number asks about twice what the bound bears, then is tried."""
+    world = _failed()
+    (failed,) = world.state.candidates
+    body = json.loads(failed.to_body())
+    del body["looks_again"]
+    world.say("candidate", "1", 2, **body)
+    assert world.state.candidates[0].looks_again == 0 and world.state.wanted_again == 8
+    assert "0 of the 8" in world.state.judged_already
+    assert route(world.workspace, now=world.tick()).by_purpose["review"] == 8
+    for item, number in zip(world.state.plan["item_id"], world.state.plan["round"], strict=True):
+        world.vote(item, "review", round_=number, dan="dog" if item < "i08" else "cat")
+    consolidated(world, 3)
+    assert world.state.judged_already == ""
+    again = gate(world.workspace, now=world.tick(), split_groups={}).candidate
+    assert again is not None and again.number == 2
+
+
+def test_what_is_tried_again_waits_for_nothing() -> None:
+    """Once frozen again the labels are not said to be those of the candidate that failed."""
+    world = _failed()
+    (failed,) = world.state.candidates
+    assert world.state.judged_already
+    world.say(
+        "candidate", "2", **json.loads(dataclasses.replace(failed, number=2, closed="").to_body())
+    )
+    assert world.state.judged_already == ""
 
 
 def test_it_ends_where_nobody_is_left() -> None:
