@@ -345,8 +345,9 @@ def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     if problems:
         raise TableError(spec.name, problems)
     result: dict[str, pd.Series] = {}
+    frame = frame.reset_index(drop=True)
     for column in spec.columns:
-        series = frame[column.name].reset_index(drop=True)
+        series = frame[column.name]
         result[column.name], bad = _coerce(column, series)
         problems += _describe(column, series, bad)
     if problems:
@@ -355,6 +356,7 @@ def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 _Bad = npt.NDArray[np.bool_]
+_TIME = pd.DatetimeTZDtype("us", "UTC")
 
 
 def _coerce(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
@@ -367,7 +369,15 @@ def _coerce(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     return _coerce_number(column, series)
 
 
+def _none(series: pd.Series) -> _Bad:
+    return np.zeros(len(series), dtype=bool)
+
+
 def _coerce_text(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    if series.dtype == object and infer_dtype(series, skipna=False) == "string":
+        # As they come from our own code: all are text, none is missing.
+        among = column.among
+        return series, ~series.isin(among).to_numpy() if among else _none(series)
     missing = series.isna().to_numpy()
     values = series.astype(object)
     if missing.any():
@@ -392,7 +402,7 @@ def _coerce_floats(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     # As they come from our own code: finite at once, or each is looked at.
     if not np.isfinite(np.concatenate(series.to_list())).all():
         return _coerce_each(column, series)
-    return series, np.zeros(len(series), dtype=bool)
+    return series, _none(series)
 
 
 def _is_vector(cell: object) -> bool:
@@ -401,7 +411,7 @@ def _is_vector(cell: object) -> bool:
 
 def _coerce_each(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     cells: list[object] = []
-    bad = np.zeros(len(series), dtype=bool)
+    bad = _none(series)
     for row, cell in enumerate(series):
         if cell is None or (isinstance(cell, float) and np.isnan(cell)) or cell is pd.NA:
             bad[row] = not column.nullable
@@ -420,12 +430,18 @@ def _coerce_each(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
 
 def _coerce_time(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     missing = series.isna().to_numpy()
+    if series.dtype == _TIME:
+        return series, missing & (not column.nullable)
     times = pd.to_datetime(series, utc=True, errors="coerce")
     bad = times.isna().to_numpy() & ~(missing & column.nullable)
-    return times.astype("datetime64[us, UTC]"), bad
+    return times.astype(_TIME), bad
 
 
 def _coerce_number(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
+    if column.pandas in ("int64", "float64") and series.dtype == column.pandas:
+        values = series.to_numpy()
+        outside = (values < column.low) | (values > column.high)
+        return series, outside | np.isnan(values) & (not column.nullable)
     missing = series.isna().to_numpy()
     numbers = pd.to_numeric(series, errors="coerce").astype("Float64")
     plain = numbers.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import random
+import runpy
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,7 @@ text = "text"
 licence = "CC0-1.0"
 purposes = ["training"]
 [route]
-seed = 20
+seed = 30
 training = 30
 calibration = 24
 [audit]
@@ -80,7 +81,7 @@ def _mails(number: int) -> list[tuple[str, str, str]]:
 
 def _label(config: Path) -> int:
     schema = Schema("mails", tuple(WORDS))
-    people = [skilled(f"human:{n}", schema, 0.97) for n in ("ann", "ben", "cat", "dan", "eve")]
+    people = [skilled(f"human:{n}", schema, 0.999) for n in ("ann", "ben", "cat", "dan", "eve")]
     truth = {i: canonical_json(name) for i, _, name in _mails(ITEMS)}
     return work(LocalQueue(config.parent / "workspace" / "queue"), people, truth)
 
@@ -189,9 +190,8 @@ def test_nothing_said_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_reference_is_up_to_date() -> None:
     """docs/reference/cli.md is what the help says now."""
-    script = PROJECT / "docs" / "build_reference.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], check=False, cwd=PROJECT)
-    assert done.returncode == 0, "run `python docs/build_reference.py`"
+    script = runpy.run_path(str(PROJECT / "docs" / "build_reference.py"))
+    assert script["main"](["--check"]) == 0, "run `python docs/build_reference.py`"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["status", "--help"], ["nope"]])

@@ -37,8 +37,12 @@ def test_json_has_the_same_numbers(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) -> None:
     """The first attempt has four fifths of the risk, as the gate asks; the second a fifth of it."""
-    assert said(capsys, "--attempt", "1")[1].startswith("Without any error found, 191 audits")
-    assert said(capsys, "--attempt", "2")[1].startswith("Without any error found, 278 audits")
+    assert said(capsys, "--attempt", "1", "--true", "0")[1].startswith(
+        "Without any error found, 191 audits"
+    )
+    assert said(capsys, "--attempt", "2", "--true", "0")[1].startswith(
+        "Without any error found, 278 audits"
+    )
 
 
 def test_simulates_audits_by_doubt(capsys: pytest.CaptureFixture[str]) -> None:

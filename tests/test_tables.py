@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from labelops.errors import TableError
 from labelops.tables import (
     EVENTS,
+    FINDINGS,
     LABELS,
     TABLES,
     VOTES,
@@ -149,6 +150,22 @@ def test_every_bad_row_is_named() -> None:
     with pytest.raises(TableError) as caught:
         check(VOTES, frame)
     assert len(caught.value.problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "bad"),
+    [("round", 0), ("score", 1.5), ("score", np.nan), ("kind", None), ("found_at", pd.NaT)],
+)
+def test_right_dtypes_are_no_pass(column: str, bad: object) -> None:
+    """A table that has its dtypes is held to bounds and required cells as one of objects is."""
+    rows = {"item_id": ["i", "j"], "kind": "k", "round": 1, "score": 0.5, "detector": "d"}
+    rows |= {"evidence": "{}", "planted": False, "found_at": NOW}
+    typed = frame_of(FINDINGS, rows, 2)
+    pd.testing.assert_frame_equal(check(FINDINGS, typed.astype(object)), typed)
+    typed.loc[1, column] = bad
+    for frame in (typed, typed.astype(object)):
+        with pytest.raises(TableError, match=rf"^table findings: row 1, column '{column}': found"):
+            check(FINDINGS, frame)
 
 
 def test_missing_and_unknown_columns() -> None:

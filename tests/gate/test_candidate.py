@@ -41,7 +41,7 @@ def _order(n: int) -> RandomSample:
     return draw_sample(b"k", "audit/1", [f"i{i}" for i in range(n)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STATUS)
 def test_prefix_stops_at_the_first_open_look(status: list[int]) -> None:
     """Only looks before the first open one count, whatever is known beyond it."""

@@ -9,6 +9,7 @@ import pytest
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate, route
+from labelops.state import say
 from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
 
 from .world import World, events, make_world
@@ -22,8 +23,7 @@ def _world(**route: object) -> World:
     settings = {"overlap_share": 0.0, "votes_per_round": 90, **route}
     world = make_world(accept=AcceptancePolicy(rule="never"), **settings)
     world.items(*IDS, *GOLD)
-    for item in GOLD:
-        world.say("gold", item, 0, value='"cat"')
+    say(world.state, [("gold", item, 0, {"value": '"cat"'}) for item in GOLD], world.tick())
     return world
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,7 +25,12 @@ GATE = GatePolicy(error=0.1, agreement=-1.0, per_class=0, open_findings=1.0)
 
 
 def _world(policy: GatePolicy = GATE) -> World:
-    """Label 120 items by two people each; the first twelve are in doubt."""
+    """Return 120 items labeled by two people each; the first twelve are in doubt."""
+    return _labeled_once(policy).copy()
+
+
+@cache
+def _labeled_once(policy: GatePolicy) -> World:
     world = make_world(gate=policy, votes_per_round=500)
     world.items(*IDS)
     for n, item in enumerate(IDS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,16 @@ class World:
     def state(self) -> State:
         self.flush()
         return load(self.workspace)
+
+    def copy(self) -> World:
+        """Return a label set that is as this one is now, and goes its own way from here."""
+        self.flush()
+        tables, objects = MemoryTables(), MemoryObjects()
+        ours: Any = self.workspace
+        tables.parts = {name: list(parts) for name, parts in ours.tables.parts.items()}
+        objects.kept = dict(ours.objects.kept)
+        workspace = replace(ours, tables=tables, objects=objects, cache={})
+        return World(workspace, self.hour, dict(self.numbers))
 
     def flush(self) -> None:
         """Append votes given since the last look in one go."""
