@@ -238,14 +238,18 @@ def draw_growing(
     _, batch = np.unique(when[order], return_inverse=True)
     by_batch = np.split(np.argsort(batch, kind="stable"), np.cumsum(np.bincount(batch))[:-1])
     kept: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    total, largest = 0, size(len(ids))
+    total, wanted, largest = 0, 0, max(size(len(ids)), 0)
     drawn: dict[int, None] = {}
     for ranks in by_batch:
         total += len(ranks)
-        kept = np.concatenate([kept, ranks])
+        before, wanted = wanted, max(size(total), 0)
+        # Most arrivals in a large set: all they bring is beyond what can ever be drawn.
+        beyond = len(kept) == largest and (not largest or ranks[0] > kept[-1])
+        if beyond and wanted == before:
+            continue
         # No sample is larger than the last one: beyond it nothing can ever be drawn.
-        kept = np.sort(kept)[: max(largest, 0)]
-        drawn.update(dict.fromkeys(kept[: max(size(total), 0)].tolist()))
+        kept = np.sort(np.concatenate([kept, ranks]))[:largest]
+        drawn.update(dict.fromkeys(kept[:wanted].tolist()))
     chosen = ids[order[np.fromiter(drawn, np.int64, len(drawn))]]
     return RandomSample(chosen, len(ids), stream, _SEAL)
 
