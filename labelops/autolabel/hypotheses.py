@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
+from ..measure.eprocess import hypothesis_risk
 from ..measure.intervals import binomial_upper
 from .policy import FIXED, AcceptancePolicy
 
@@ -187,7 +188,8 @@ class Hypothesis:
     def promises(self, policy: AcceptancePolicy) -> bool:
         """Say whether it promises what the policy asks for, by whatever test."""
         same = self.rule == policy.rule and bool(self.classes) == policy.per_class
-        return same and self.error <= policy.error
+        share = hypothesis_risk(self.number, policy.risk)
+        return same and self.error <= policy.error and self.risk <= share * (1 + 1e-9)
 
     def to_body(self) -> str:
         """Return the hypothesis as the body of an event."""

@@ -124,7 +124,7 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
 def _asked(state: State) -> str:
     policy = state.workspace.policies.accept
     each = " in each class" if policy.per_class else ""
-    return f"rule {policy.rule}{each}, error {policy.error:g}"
+    return f"rule {policy.rule}{each}, error {policy.error:g}, risk {policy.risk:g}"
 
 
 def _outlived_failure(state: State, h: Hypothesis) -> str:

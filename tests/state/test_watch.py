@@ -182,10 +182,11 @@ def test_another_schema_closes_it() -> None:
         AcceptancePolicy(error=0.1),
         AcceptancePolicy(error=0.2, rule="selective"),
         AcceptancePolicy(error=0.2, rule="never"),
+        AcceptancePolicy(error=0.2, risk=0.01),
     ],
 )
 def test_other_settings_close_it(policy: AcceptancePolicy) -> None:
-    """A stricter bound, another rule or none at all is not what was shown."""
+    """A stricter bound, less risk, another rule or none at all is not what was shown."""
     world = _accepting()
     later = make_world(accept=policy, like=world)
     (why,) = close_void(later.state, later.tick())
