@@ -242,8 +242,9 @@ _TOLD = ("source", "licence", "purposes", "region", "expires", "attributes", "ow
 
 
 def _reopened(state: State) -> State:
-    """Return the state as it was before its last candidate was released, with today's votes."""
-    number = str(state.candidates[-1].number)
+    """Return the state as it was before its last release was made, with today's votes."""
+    released = [c.number for c in state.candidates if c.closed.startswith("released")]
+    number = str(released[-1])
     events = state.events
     closing = (events["kind"] == "candidate") & (events["subject"] == number)
     kept = events.loc[~(closing & (events["revision"] > 0))].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.certificates import certificate_facts, said_certificates
 from labelops.cli.words import json_text
 from labelops.gate.candidate import Candidate
+from labelops.releasing import _reopened, released_as
 from labelops.report.of_state import report_facts
 
 from .test_watch import _accepting, _arrive, _closed, _settle
@@ -77,3 +79,20 @@ def test_a_report_names_the_release_that_has_the_labels() -> None:
     world.label({"a": "dog"})
     facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"")
     assert (facts.released_as, facts.release) == ("", "pets, labels as they stand")
+
+
+def test_a_patch_reopens_what_was_released_and_not_what_failed_since() -> None:
+    """Where later labels failed and are gone, the release that is left is judged anew, not they."""
+    world = make_world()
+    world.items("a")
+    revision = world.label({"a": "cat"})
+    digest = world.state.labels_digest(world.state.labels)
+    for number, end in ((1, "released pets@1.0.0"), (2, "failed: too many errors")):
+        made = Candidate(number, revision, 1, 1, digest)
+        world.say("candidate", str(number), 0, **json.loads(made.to_body()))
+        ended = dataclasses.replace(made, closed=end)
+        world.say("candidate", str(number), 1, **json.loads(ended.to_body()))
+    assert released_as(world.state) == "pets@1.0.0"
+    again = _reopened(world.state)
+    assert again.candidate is not None and again.candidate.number == 1
+    assert [c.closed for c in again.candidates] == ["", "failed: too many errors"]
