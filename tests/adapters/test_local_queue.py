@@ -272,7 +272,7 @@ def test_a_folder_keeps_its_name(tmp_path: Path) -> None:
         LocalQueue(tmp_path, "second")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_any_history_ends_as_a_plain_model_says(tmp_path: Path, seed: int) -> None:
     """After random answers, skips, edits and deletions, offers and votes equal a dictionary's."""
     rng = np.random.default_rng(seed)

@@ -115,7 +115,10 @@ def _mean_audits(share: float, streams: int, seed: int) -> float:
     return float(np.mean([8000 if first is None else first for first in found]))
 
 
-@pytest.mark.parametrize(("share", "audits"), [(0.0025, 260), (0.005, 413), (0.01, 1161)])
+LONG = pytest.param(0.01, 1161, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("share", "audits"), [(0.0025, 260), (0.005, 413), LONG])
 def test_power(share: float, audits: int) -> None:
     """It needs on average 260, 413, 1161 audits at a true error of .25, .5 and 1 %."""
     assert _mean_audits(share, 400, seed=1) == pytest.approx(audits, rel=0.1)

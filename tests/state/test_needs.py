@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -120,7 +121,12 @@ TEAM = ("ann", "ben", "cid", "dan", "eve", "fay")
 
 
 def _failed() -> World:
-    """Forty labels by two people, the first eight wrong; one audit vote each, and it failed."""
+    """Return forty labels by two people, eight of them wrong; one audit vote each: it failed."""
+    return _failed_once().copy()
+
+
+@cache
+def _failed_once() -> World:
     world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0, per_class=0))
     ids = [f"i{n:02d}" for n in range(40)]
     world.items(*ids)

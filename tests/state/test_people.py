@@ -12,7 +12,7 @@ from labelops.audit import anchoring
 from labelops.audit.steadiness import Steadiness, judge_steadiness
 from labelops.journey import consolidate, route
 from labelops.schema import Schema
-from labelops.state import people
+from labelops.state import people, say
 from labelops.state.people import annotator_table, find_ties, remarks
 
 from .world import World, events, make_world
@@ -180,8 +180,8 @@ def test_a_newcomer_moves_nobody_elses_evidence(
 
     monkeypatch.setattr(people, "judge_steadiness", kept)
     truth = fill(world, 80, ben=0.9, cid=0.7)
-    for n, true in enumerate(truth):
-        world.say("gold", f"i{n:03}", value=json.dumps(str(true)))
+    gold = [("gold", f"i{n:03}", 0, {"value": json.dumps(str(t))}) for n, t in enumerate(truth)]
+    say(world.state, gold, world.tick())
     remarks(world.state)
     for n in range(80):
         world.vote(f"i{n:03}", ann="1")

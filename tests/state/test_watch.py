@@ -365,9 +365,9 @@ def test_scores_without_variance() -> None:
     _look(world)
     _settle(world)
     for batch in "bcd":
-        _arrive(world, batch, np.full(300, 0.9))
+        _arrive(world, batch, np.full(150, 0.9))
         assert _settle(world).closed == ()
-    assert len(world.state.accepted) == len(world.state.items) == 1140
+    assert len(world.state.accepted) == len(world.state.items) == 690
 
 
 def test_an_earlier_version_s_hypothesis_still_stands() -> None:

@@ -103,7 +103,9 @@ def _cuts(seed: int, rows: int) -> list[int]:
     return sorted(rng.integers(0, rows + 1, int(rng.integers(0, 6))).tolist())
 
 
-@pytest.mark.parametrize("seed", range(7))
+@pytest.mark.parametrize(
+    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 7))]
+)
 def test_wherever_rows_are_cut(seed: int) -> None:
     """Blocks and shards in other processes give the bits of all rows at once."""
     check_cuts(seed, FILTERS[seed], SCORES[seed % 3])
