@@ -39,6 +39,7 @@ def _same(ours: LabelIssues, other: LabelIssues) -> None:
 
 @pytest.mark.parametrize("width", [0, 6])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.slow
 def test_parquet_lists_are_the_array(tmp_path: Path, width: int, dtype: Any) -> None:
     """A list column, fixed or not, cut into row groups, gives the array's answer."""
     codes, probs = _some(dtype)

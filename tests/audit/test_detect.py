@@ -54,6 +54,7 @@ def _ap(found: LabelErrorReport, wrong: np.ndarray) -> float:
 @pytest.mark.parametrize(
     "given", ["probs", "features", "votes", "probs+votes", "features+groups", "probs+features"]
 )
+@pytest.mark.slow
 def test_any_evidence_will_do(given: str) -> None:
     """Each kind alone and some together find most errors, calibrated, with the right sums."""
     X, codes, wrong = _blobs()

@@ -34,6 +34,7 @@ def year(
     return statistics, when, codes
 
 
+@pytest.mark.slow
 def test_places_are_uniform_and_independent() -> None:
     """Places of a stream that goes on as it was are uniform, one run after the other."""
     rng = np.random.default_rng(1)
@@ -58,6 +59,7 @@ def test_tails_are_the_hypergeometric_law() -> None:
         assert _tails(count, total, many, batch) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_promise_is_kept_and_the_best_bet_breaks_it() -> None:
     """On uniform places 1/risk is reached in at most `risk` of streams; by the luckiest bet, more.
 

@@ -19,6 +19,7 @@ def test_majority_is_of_the_first_votes_and_ties_go_to_the_earliest() -> None:
     assert crowd.majority(5).tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_twice_about_an_item() -> None:
     """A row of the laid-down votes holds each annotator once at most."""
     who = label_set("tickets").crowds["seven"](0).who

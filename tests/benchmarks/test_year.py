@@ -19,6 +19,7 @@ def test_the_shift_makes_accepted_labels_worse(eventful: World) -> None:
     assert eventful.wrong[:, :SHIFT].mean() < year.ERROR < eventful.wrong[:, SHIFT:].mean()
 
 
+@pytest.mark.slow
 def test_certificates_come_before_the_shift_and_are_closed_after_it(eventful: World) -> None:
     """Each year certifies the good model, and random looks close it once it is bad."""
     certified = days_of_certificates(eventful.wrong[:, :SHIFT], 0.03)

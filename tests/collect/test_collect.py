@@ -79,6 +79,7 @@ def test_known_votes_are_dropped_and_edits_kept() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.slow
 def test_order_and_repetition_change_nothing(seed: int) -> None:
     """Any cut into batches, in any order, with repeats, ends in the same votes in force."""
     rng = np.random.default_rng(seed)

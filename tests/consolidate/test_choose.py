@@ -123,6 +123,7 @@ def test_simulated_crowd_with_a_clicker(per_item: int) -> None:
     assert (found.posterior.argmax(axis=1) == truth)[confident].mean() >= 0.93
 
 
+@pytest.mark.slow
 def test_excluded_votes_are_as_if_not_given() -> None:
     """Masking an annotator's votes, or weighing them 0, equals leaving the rows out."""
     confusion = np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5)
@@ -212,6 +213,7 @@ def test_names_of_annotators_and_classes_do_not_matter() -> None:
         np.testing.assert_allclose(one.accuracy, two.accuracy[people], atol=0.05)
 
 
+@pytest.mark.slow
 def test_warm_start_goes_on_from_yesterday() -> None:
     """Yesterday's skills, or posterior, give the same labels in fewer steps."""
     _, items, who, codes = _clear(6)

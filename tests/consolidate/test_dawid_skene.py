@@ -107,6 +107,7 @@ def test_order_of_votes_and_names_do_not_matter() -> None:
 
 @pytest.mark.parametrize("n_classes", [2, 3, 9, 40])
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.slow
 def test_numpy_alone_gives_the_same_bits(n_classes: int, weighted: bool) -> None:
     """Compiled or not, over several chunks of items, the result is the same to the last bit."""
     rng = np.random.default_rng(n_classes)

@@ -411,6 +411,7 @@ def test_later_vote_of_an_annotator_counts() -> None:
     assert finish_agreement(once, rng=rng).alpha == finish_agreement(twice, rng=rng).alpha
 
 
+@pytest.mark.slow
 def test_interval_covers() -> None:
     """Over 60 samples of 150 items the 95 % interval covers the population's alpha 52 times."""
     rng = np.random.default_rng(2)

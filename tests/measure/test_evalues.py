@@ -34,6 +34,7 @@ def test_a_risk_of_one_is_refused() -> None:
         e_benjamini_hochberg([1.0], 1.0)
 
 
+@pytest.mark.slow
 def test_a_year_of_looks_at_ten_people_at_the_floor() -> None:
     """Anybody is ever accused in ≤ 5 % of years, by e-BH; in most, by a fresh test each week.
 

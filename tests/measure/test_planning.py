@@ -18,6 +18,7 @@ def test_staircase_is_that_of_single_audits() -> None:
             assert certified_at(outcomes, 0.03, 0.1, size) == looks
 
 
+@pytest.mark.slow
 def test_published_means() -> None:
     """Simulated elsewhere: 260, 413 and 1161 audits at true errors of .25, .5 and 1 %."""
     means = [p.mean for p in audit_plan(0.02, 0.05, [0.0025, 0.005, 0.01], budget=12_000)]

@@ -133,6 +133,7 @@ def test_nothing_changed_is_no_version() -> None:
         ("major", "2.0.0", {"schema": Schema("pets", ("kitty", "dog"), renames={"cat": "kitty"})}),
     ],
 )
+@pytest.mark.slow
 def test_what_changed_says_which_number_grows(
     level: str, version: str, changes: dict[str, object]
 ) -> None:

@@ -270,6 +270,7 @@ def test_the_price_of_a_seat_is_the_dearest_who_may_take_it() -> None:
     assert len(free) == 10, "without experts every vote costs 1"
 
 
+@pytest.mark.slow
 def test_money_is_never_overspent() -> None:
     """Round after round, whoever takes the seats, what is given and asked for is paid for."""
     rng, policy = np.random.default_rng(3), _priced(budget=40.0, votes_per_round=9)

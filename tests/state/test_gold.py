@@ -39,6 +39,7 @@ def test_gold_comes_at_the_rate(rate: float, out: int) -> None:
     assert len(gold_sample(_world(gold_rate=rate).state)) == out
 
 
+@pytest.mark.slow
 def test_nobody_gets_the_same_gold_twice() -> None:
     """Who answered is excluded, a newcomer is asked, and asking again asks for nothing."""
     world = _world(gold_rate=0.1)
@@ -93,6 +94,7 @@ def test_who_goes_bad_is_paused_from_then_on() -> None:
     assert "of 40 gold items; good until 2026-" in reason
 
 
+@pytest.mark.slow
 def test_what_they_alone_said_is_asked_anew() -> None:
     """An item that only the paused person labeled since is undecided, and goes to others."""
     world = _world()

@@ -102,6 +102,7 @@ def test_everybody_flagged_certifies_nothing() -> None:
     assert work_in_flight(state)
 
 
+@pytest.mark.slow
 def test_labels_that_failed_are_not_tried_as_they_are() -> None:
     """Running the gate again and again after a failed audit makes no second candidate."""
     world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0))
@@ -146,6 +147,7 @@ def _failed_once() -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_failed_audit_asks_for_more_looks() -> None:
     """After it the least certain labels are asked about again, blind, each of them once."""
     world = _failed()
@@ -158,6 +160,7 @@ def test_a_failed_audit_asks_for_more_looks() -> None:
     assert "wait for another look" in work_in_flight(world.state)
 
 
+@pytest.mark.slow
 def test_confirmed_by_others_they_are_tried_again() -> None:
     """The same labels are a candidate again once the least certain were looked at, at less risk."""
     world = _failed()
@@ -173,6 +176,7 @@ def test_confirmed_by_others_they_are_tried_again() -> None:
     assert attempt_of(again.candidate, world.state.candidates) == 2
 
 
+@pytest.mark.slow
 def test_what_failed_before_looks_were_counted_goes_on() -> None:
     """A candidate closed without a number asks about twice what the bound bears, then is tried."""
     world = _failed()
@@ -202,6 +206,7 @@ def test_what_is_tried_again_waits_for_nothing() -> None:
     assert world.state.judged_already == ""
 
 
+@pytest.mark.slow
 def test_it_ends_where_nobody_is_left() -> None:
     """With no one to look again beside an auditor, nothing is asked and the gate says why."""
     world = _failed()
@@ -216,6 +221,7 @@ def test_it_ends_where_nobody_is_left() -> None:
 
 
 @pytest.mark.parametrize("later", [(), ("z1", "z2")])
+@pytest.mark.slow
 def test_a_set_that_cannot_pass_makes_way(later: tuple[str, ...]) -> None:
     """A frozen set that lacks a class is withdrawn once later items are labeled, not before."""
     world = make_world(gate=GatePolicy(error=0.2, agreement=-1.0))

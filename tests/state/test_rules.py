@@ -95,6 +95,7 @@ class Dying(MemoryTables):
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+@pytest.mark.slow
 def test_killed_at_any_append(at: int, after: bool) -> None:
     """Dead before or after any append, run again, the votes and events are as if undisturbed."""
     world = pets(9)
@@ -122,6 +123,7 @@ def _end_undisturbed() -> tuple[pd.DataFrame, set[str]]:
     return _end(pets(9))
 
 
+@pytest.mark.slow
 def test_a_changed_rule_votes_anew() -> None:
     """A changed rule's earlier votes stay in the table and count no more; so when it is removed."""
     world = pets(9)
@@ -138,6 +140,7 @@ def test_a_changed_rule_votes_anew() -> None:
     assert world.state.votes_digest != before
 
 
+@pytest.mark.slow
 def test_new_content_is_voted_on_anew() -> None:
     """A vote on an item's earlier content counts no more."""
     world = pets(3)
@@ -149,6 +152,7 @@ def test_new_content_is_voted_on_anew() -> None:
     assert heard.loc[heard["item_id"] == "i000", "annotator"].tolist() == ["rule:dog"]
 
 
+@pytest.mark.slow
 def test_rules_alone_decide_nothing() -> None:
     """However many rules agree, an item that no person looked at gets no label."""
     world = pets()
@@ -161,6 +165,7 @@ def test_rules_alone_decide_nothing() -> None:
     assert labels["value"].iloc[:60].notna().all()
 
 
+@pytest.mark.slow
 def test_a_rule_spares_a_second_look() -> None:
     """One vote that good rules confirm decides a label, and all of them are its evidence."""
     world = pets()
@@ -179,6 +184,7 @@ def test_a_rule_spares_a_second_look() -> None:
     assert len(evidence) == 2
 
 
+@pytest.mark.slow
 def test_rules_are_not_people() -> None:
     """Rule and model votes open no seat, are no audit, no agreement, no calibration, no gold."""
     world = pets(30)
@@ -224,6 +230,7 @@ def machine_vote(world: World, item: str, who: str, purpose: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_proposer_never_audits() -> None:
     """A model or rule that votes in an audit leaves the item as unaudited as it was."""
     world = pets(12)

@@ -71,6 +71,7 @@ def _closed(world: World) -> tuple[str, ...]:
     return close_void(world.state, world.tick())
 
 
+@pytest.mark.slow
 def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
     """New items and votes cost no risk; new items are accepted at the look, not before."""
     world = _accepting()
@@ -89,6 +90,7 @@ def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
     assert len(events(world, "hypothesis")) == 2
 
 
+@pytest.mark.slow
 def test_a_fixed_test_takes_a_new_hypothesis_for_a_grown_set() -> None:
     """One look for one set: the second is tested at a smaller risk."""
     world = _accepting(AcceptancePolicy(error=0.2, test="fixed"))
@@ -126,6 +128,7 @@ def test_errors_that_come_later_make_the_cut_off_stricter_and_are_written_down()
 
 
 @pytest.mark.parametrize("test", ["fixed", "e-process"])
+@pytest.mark.slow
 def test_too_few_calibration_votes_close_it_until_they_are_there_again(test: str) -> None:
     """A flagged annotator's votes are gone, so is what they showed; new votes restore it."""
     world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.0, test=test))
@@ -203,6 +206,7 @@ def test_a_looser_bound_is_kept_all_the_more() -> None:
 # --- random looks -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_random_looks_are_asked_for_at_accepted_items_only() -> None:
     """They are blind audit looks, a share of what stands without a vote, always the same."""
     world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.25))
@@ -218,6 +222,7 @@ def test_random_looks_are_asked_for_at_accepted_items_only() -> None:
     assert set(spot.asked.ids) - set(world.state.calibration_stream.ids) <= set(grown)
 
 
+@pytest.mark.slow
 def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
     """More wrong than was promised closes it for this version; a set that never grew goes back."""
     world = _accepting()
@@ -260,6 +265,7 @@ def test_a_label_voter_does_not_look_at_random() -> None:
     assert _closed(world) == ()
 
 
+@pytest.mark.slow
 def test_what_came_before_the_last_good_look_stays() -> None:
     """Two hundred good items, then bad ones: only those that came since go back to people."""
     world = _accepting()
@@ -299,6 +305,7 @@ def _alarm_share(share: float, error: float, looks: int, repetitions: int, *, na
     return hits / repetitions
 
 
+@pytest.mark.slow
 def test_size_and_power_of_random_looks() -> None:
     """At the bound hardly an alarm; twice the bound is found; an observed rate is no test."""
     assert _alarm_share(0.05, 0.05, 600, 80, naive=False) <= 0.09
@@ -315,6 +322,7 @@ def test_size_of_random_looks_in_a_thousand_streams() -> None:
 # --- drift ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_changed_stream_closes_it_for_what_came_since() -> None:
     """A labeler less sure than it was is on other items: what came before stays accepted."""
     world = _accepting()
@@ -346,6 +354,7 @@ def _settle(world: World) -> Consolidated:
     return done
 
 
+@pytest.mark.slow
 def test_no_drift_no_alarm() -> None:
     """Three more batches like the first close nothing, and cost no risk."""
     world = _accepting()
@@ -357,6 +366,7 @@ def test_no_drift_no_alarm() -> None:
     assert found.looks == 4 and found.pool_size == 360
 
 
+@pytest.mark.slow
 def test_scores_without_variance() -> None:
     """One score for everything is no drift, and one cut-off for everything."""
     world = make_world(accept=POLICY, calibration=60)

@@ -51,6 +51,7 @@ def _label(world: World, item: str) -> str:
 
 
 @pytest.mark.parametrize(("audit", "drawn"), [("auto", "weighted"), ("uniform", "uniform")])
+@pytest.mark.slow
 def test_doubt_decides_how_the_audit_draws(audit: str, drawn: str) -> None:
     """Where posteriors expect as much as the bound to be wrong it draws by doubt, or as is set."""
     found = _gate(_world(dataclasses.replace(GATE, audit=audit))).candidate
@@ -58,6 +59,7 @@ def test_doubt_decides_how_the_audit_draws(audit: str, drawn: str) -> None:
     assert bool(found.doubts) == (drawn == "weighted")
 
 
+@pytest.mark.slow
 def test_doubted_labels_come_first() -> None:
     """Labels in doubt are drawn far more often than by even chances, and the others are too."""
     world = _world()
@@ -68,6 +70,7 @@ def test_doubted_labels_come_first() -> None:
     assert 5 <= np.isin(first, DOUBTED).sum() < 30
 
 
+@pytest.mark.slow
 def test_no_vote_moves_the_order() -> None:
     """The doubts are kept with the candidate: no vote of the audit, or later, changes a place."""
     world = _world()
@@ -86,6 +89,7 @@ def test_no_vote_moves_the_order() -> None:
     assert after.planned.chances.tolist() == before.planned.chances.tolist()  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_killed_before_the_event_it_freezes_the_same() -> None:
     """Killed once the doubts were kept, a second run keeps no others and freezes the same."""
     world, other = _world(), _world()
@@ -99,6 +103,7 @@ def test_killed_before_the_event_it_freezes_the_same() -> None:
     assert len(events(other, "candidate")) == 1
 
 
+@pytest.mark.slow
 def test_clean_looks_pass_and_the_gate_says_how_many() -> None:
     """Inconclusive names the looks that are missing; when they agree the certificate passes."""
     world = _world()
@@ -115,6 +120,7 @@ def test_clean_looks_pass_and_the_gate_says_how_many() -> None:
     assert passed.status == "pass", passed.message
 
 
+@pytest.mark.slow
 def test_auditors_are_others_and_blind() -> None:
     """Route asks about the planned labels without a proposal and not who labeled them."""
     world = _world()
@@ -132,6 +138,7 @@ def test_auditors_are_others_and_blind() -> None:
     assert audit is not None and audit.certificate.n == 0, "one's own label is no look"
 
 
+@pytest.mark.slow
 def test_an_error_needs_two_others_and_is_corrected() -> None:
     """One vote against a label settles nothing; two agreeing do, and it counts as an error."""
     world = _world()
@@ -151,6 +158,7 @@ def test_an_error_needs_two_others_and_is_corrected() -> None:
     assert _label(world, wrong) == "cow"
 
 
+@pytest.mark.slow
 def test_too_many_errors_fail_and_the_next_order_is_another() -> None:
     """A weighted candidate that failed is closed; the next one's order is its own."""
     world = _world()
