@@ -251,6 +251,7 @@ def test_gate_and_release_exit_1_before_they_pass(
         assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_publish(passed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A pass that publishes releases and exports; the second changes nothing and succeeds."""
     first = _json(capsys, passed, "run", "publish")
@@ -262,6 +263,7 @@ def test_publish(passed: Path, capsys: pytest.CaptureFixture[str]) -> None:
 # --- reading -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_status_says_what_is_next(
     sent: Path, passed: Path, released: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -278,6 +280,7 @@ def test_status_says_what_is_next(
     assert "RELEASED" in _said(capsys, released, "status")
 
 
+@pytest.mark.slow
 def test_log_show_verify(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A release is listed, shown and found untouched, in words and in JSON."""
     (entry,) = _json(capsys, released, "log")
@@ -292,6 +295,7 @@ def test_log_show_verify(released: Path, capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
+@pytest.mark.slow
 def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One changed byte in a part is exit 1, with the file and what to do."""
     (labels,) = (released.parent / "workspace").glob("releases/mails/1.0.0/labels-*.parquet")
@@ -306,6 +310,7 @@ def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixtu
     assert labels.name in out
 
 
+@pytest.mark.slow
 def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name means a release from then on, and can be compared with it."""
     assert _said(capsys, released, "name", "prod", "mails@1.0.0") == (
@@ -317,6 +322,7 @@ def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["counts"] == {"added": 0, "changed": 0, "removed": 0, "unchanged": ITEMS}
 
 
+@pytest.mark.slow
 def test_explain_cannot_command_the_terminal(
     released: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -330,6 +336,7 @@ def test_explain_cannot_command_the_terminal(
     assert EVIL.rstrip() in json.loads(raw)["payload"]
 
 
+@pytest.mark.slow
 def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """People with their accuracy, attempts with the risk spent, classes in order."""
     people = {row["annotator"]: row for row in _json(capsys, released, "annotators")}
@@ -357,6 +364,7 @@ def test_rules(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "rule:money" in _said(capsys, sent, "rules")
 
 
+@pytest.mark.slow
 def test_export(released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A release is exported once; again only with --overwrite."""
     target = str(tmp_path / "train")
@@ -374,6 +382,7 @@ def test_choices_are_those_of_the_library() -> None:
     assert WEIGHTS == KNOWN_WEIGHTS
 
 
+@pytest.mark.slow
 def test_report(passed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The report goes to the file named, its facts as JSON to stdout; a bad place is one line."""
     page = tmp_path / "page.html"
@@ -512,6 +521,7 @@ def test_wrong_use(arguments: list[str], says: str, capsys: pytest.CaptureFixtur
     assert says in err
 
 
+@pytest.mark.slow
 def test_unknown_things(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A release or item that is not there is exit 2; what was typed cannot command the screen."""
     for arguments in (["show", "mails@9.9.9"], ["explain", "\x1b[31m"], ["show", "\x1b@x"]):
