@@ -441,13 +441,23 @@ class Pausing(Protocol):
 class Tables(Protocol):
     """Append-only tables of a workspace."""
 
-    def append(self, table: str, frame: pd.DataFrame) -> None:
+    def append(self, table: str, frame: pd.DataFrame, *, after: int | None = None) -> None:
         """Check and append rows, all or none; many processes may append at once.
+
+        Parameters
+        ----------
+        table : str
+        frame : rows of the table
+        after : int, optional
+            Append only if the table is still at this `version`: what was concluded from a table
+            is said only as long as that is all it holds.
 
         Raises
         ------
         TableError
             If rows break the table's contract; nothing is appended.
+        ConflictError
+            If the table is at another version than `after`; nothing is appended.
         StorageError
             If the disk is full or the table is damaged.
         """

@@ -15,6 +15,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from .digest import canonical_json
 from .errors import ConflictError, GateNotPassed, NotFoundError
 from .gate.candidate import Candidate
 from .gate.checks import evaluate
@@ -31,7 +32,7 @@ from .release import (
 )
 from .release.build import Encode
 from .reuse import split_conflicts
-from .state import State, Workspace, load, load_events, say
+from .state import Event, State, Workspace, decide, load, load_events
 from .state.facts import gate_facts
 from .tables import TABLES
 
@@ -126,19 +127,26 @@ def name_release(workspace: Workspace, alias: str, reference: str, *, now: datet
     NotFoundError
         If there is no such release.
     """
-    state = load_events(workspace)
-    manifest = resolve(workspace.objects, parse_reference(reference), names_of(state))
-    _say_name(state, alias, manifest, now)
+    names = names_of(load_events(workspace))
+    manifest = resolve(workspace.objects, parse_reference(reference), names)
+    _say_name(workspace, alias, manifest, now)
     return manifest.reference
 
 
-def _say_name(state: State, alias: str, manifest: Manifest, now: datetime) -> None:
-    rows = state.latest("name")
-    mine = rows.loc[rows["subject"] == alias]
-    number = 0 if mine.empty else int(mine["revision"].iloc[-1]) + 1
-    body = {"digest": manifest.digest, "release": manifest.reference}
-    if mine.empty or json.loads(mine["body"].iloc[-1]) != body:
-        say(state, [("name", alias, number, body)], now)
+def _say_name(workspace: Workspace, alias: str, manifest: Manifest, now: datetime) -> None:
+    body = canonical_json({"digest": manifest.digest, "release": manifest.reference})
+
+    def conclude(state: State) -> tuple[None, list[Event]]:
+        return None, _unless_said(state, "name", alias, body)
+
+    decide(workspace, conclude, now, read=load_events)
+
+
+def _unless_said(state: State, kind: str, subject: str, body: str) -> list[Event]:
+    """Return the event that says something of a subject, unless that is what holds."""
+    rows = state.latest(kind)
+    said = rows.loc[rows["subject"] == subject, "body"].tolist()
+    return [] if said == [body] else [state.next_event(kind, subject, body)]
 
 
 def released_as(state: State) -> str | None:
@@ -224,7 +232,7 @@ def _released_already(
 def _conclude(state: State, manifest: Manifest, now: datetime) -> None:
     """Name a release the latest, and close its candidate as released."""
     # The name first: a run killed in between finds its candidate as it was, and does both again.
-    _say_name(state, "latest", manifest, now)
+    _say_name(state.workspace, "latest", manifest, now)
     candidate = state.candidate
     if candidate is None:
         return
@@ -232,9 +240,11 @@ def _conclude(state: State, manifest: Manifest, now: datetime) -> None:
     closed = dataclasses.replace(
         candidate, closed=f"released {manifest.reference}", digest=state.labels_digest(state.frozen)
     )
-    said = load_events(state.workspace).latest("candidate")
-    number = int(said.loc[said["subject"] == str(candidate.number), "revision"].max()) + 1
-    say(state, [("candidate", str(candidate.number), number, closed.to_body())], now)
+
+    def conclude(state: State) -> tuple[None, list[Event]]:
+        return None, _unless_said(state, "candidate", str(closed.number), closed.to_body())
+
+    decide(state.workspace, conclude, now, read=load_events)
 
 
 _TOLD = ("source", "licence", "purposes", "region", "expires", "attributes", "owner_group")

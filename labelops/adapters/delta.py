@@ -80,15 +80,23 @@ class DeltaTables:
         """Name the root and nothing else: options can hold secrets."""
         return f"DeltaTables({self._root!r})"
 
-    def append(self, table: str, frame: pd.DataFrame) -> None:
+    def append(self, table: str, frame: pd.DataFrame, *, after: int | None = None) -> None:
         """Check and append rows, all or none; on a local disk they are flushed when this returns.
+
+        Parameters
+        ----------
+        table : str
+        frame : rows of the table
+        after : int, optional
+            Append only if the table is still at this version.
 
         Raises
         ------
         TableError
             If rows break the table's contract; nothing is appended.
         ConflictError
-            If other writers kept changing the table's layout meanwhile.
+            If the table is at another version than `after`, or other writers kept changing its
+            layout meanwhile; nothing is appended.
         StorageError
             If the disk is full or the table is damaged.
         """
@@ -97,13 +105,14 @@ class DeltaTables:
         _refuse_unwritable(spec, rows)
         if rows.empty:
             return
-        for attempt in range(_ATTEMPTS):
+        attempts = _ATTEMPTS if after is None else 1
+        for attempt in range(attempts):
             try:
                 with self._mapped(spec, "appending to"):
-                    self._append_once(spec, rows)
+                    self._append_once(spec, rows, after)
                 return
             except ConflictError:
-                if attempt == _ATTEMPTS - 1:
+                if attempt == attempts - 1:
                     raise
 
     def read(
@@ -197,9 +206,13 @@ class DeltaTables:
     def _uri(self, spec: TableSpec) -> str:
         return f"{self._root}/{spec.name}"
 
-    def _append_once(self, spec: TableSpec, rows: pd.DataFrame) -> None:
+    def _append_once(self, spec: TableSpec, rows: pd.DataFrame, after: int | None) -> None:
         delta = self._open(spec) or self._create(spec)
         before = delta.version()
+        if after is not None and before != after:
+            raise ConflictError(
+                f"table {spec.name} at {self._uri(spec)} went on from version {after} to {before}"
+            )
         write_deltalake(
             delta,
             pa.RecordBatchReader.from_batches(
@@ -208,7 +221,8 @@ class DeltaTables:
             ),
             mode="append",
             writer_properties=WriterProperties(max_row_group_size=_SLICE),
-            commit_properties=CommitProperties(max_commit_retries=50),
+            # Without a retry Delta commits right after the version that was opened, or not at all.
+            commit_properties=CommitProperties(max_commit_retries=50 if after is None else 0),
         )
         if not is_bucket(self._root):
             _flush(Path(self._uri(spec)), before + 1, delta.version())

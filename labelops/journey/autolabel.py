@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from ..autolabel.hypotheses import Hypothesis
 from ..autolabel.proposals import check_answers, proposals_frame
 from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest
@@ -20,7 +21,7 @@ from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
 from ..ports import Labeler, Metered
-from ..state import State, Workspace, load, say
+from ..state import Event, State, Workspace, decide, load, say
 from ..state.drift import stream_items
 from ..state.votes import majority_codes
 from ..state.watch import stream_start
@@ -69,8 +70,8 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
     proposed = _propose(state, labeler, rows, is_new, now)
-    closed = close_void(load(workspace), now)
-    reason = _try_to_accept(load(workspace), len(rows), now)
+    closed = close_void(workspace, now)
+    reason = _try_to_accept(workspace, len(rows), now)
     state = load(workspace)
     accepted = len(state.accepted)
     version = state.labeler_version
@@ -155,8 +156,20 @@ def _metered(state: State, labeler: Labeler, now: datetime) -> Iterator[None]:
             say(load(state.workspace), [event], now)
 
 
-def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
+def _try_to_accept(workspace: Workspace, trained_on: int, now: datetime) -> str:
     """Look at the current version on the calibration sample, when people have settled it."""
+
+    def conclude(state: State) -> tuple[str, list[Event]]:
+        found = _looked_at(state, trained_on, now)
+        if isinstance(found, str):
+            return found, []
+        return found.reason, [state.hypothesis_event(found)]
+
+    return decide(workspace, conclude, now)
+
+
+def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str:
+    """Test the current version, if that is due; else say why not."""
     policy, workspace = state.workspace.policies, state.workspace
     if policy.accept.rule == "never" or not len(state.calibration_stream):
         return "acceptance is switched off"
@@ -177,7 +190,9 @@ def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
         found = try_labeler(pool, sample, wrong, state.hypotheses, policy.accept, values)
     else:
         found = look_again(before, pool, sample, wrong)
-    found = replace(
+    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
+    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
+    return replace(
         found,
         pool=state.pool,
         votes=int(looks.votes.sum()),
@@ -185,10 +200,6 @@ def _try_to_accept(state: State, trained_on: int, now: datetime) -> str:
         looked_at=now.isoformat(),
         since=since,
     )
-    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
-    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
-    say(state, [state.hypothesis_event(found)], now)
-    return found.reason
 
 
 def _spoken_of(state: State, since: str) -> tuple[pd.DataFrame, RandomSample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +12,10 @@ import pandas as pd
 
 from ..consolidate.labels import changed_labels
 from ..digest import canonical_json
+from ..errors import ConflictError
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
-from ..state import NO_VOTES, State, Workspace, last_body, load, say
+from ..state import NO_VOTES, Event, State, Workspace, decide, last_body, load, say
 from ..state.drift import next_drift_look
 from ..state.gold import gold_alarms, newly_watched
 from ..state.people import annotator_table, find_ties
@@ -22,6 +23,8 @@ from ..tables import LABELS, frame_of
 from .acceptance import close_void
 
 __all__ = ["Consolidated", "consolidate", "up_to_date"]
+
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,10 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     flagged = _flag_annotators(state, now)
     if flagged:
         state = load(workspace)
-    alarm = _watch_drift(state, now)
-    closed = close_void(load(workspace), now)
-    state = load(workspace)
-    revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
-    consensus, rows = state.decided
-    rows = rows.assign(revision=revision, decided_at=pd.Timestamp(now))
-    adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
-    fixed = pd.concat([state.frozen["item_id"], adjudicated])
-    changed = changed_labels(rows, state.labels, fixed)
-    corrected = _corrections(state, revision, now)
-    workspace.tables.append("labels", pd.concat([changed, corrected], ignore_index=True))
+    alarm = decide(workspace, _watch_drift, now)
+    closed = close_void(workspace, now)
+    state, changed, corrected = _write_labels(workspace, now)
+    consensus = state.decided[0]
     number, before = _last_consolidated(state)
     if state.votes_digest != before:
         say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
@@ -103,13 +99,33 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     )
 
 
-def _watch_drift(state: State, now: datetime) -> str:
+def _watch_drift(state: State) -> tuple[str, list[Event]]:
     """Look at the random stream if there is anything new in it; return an alarm in words."""
     due = next_drift_look(state)
     if due is None:
-        return ""
-    say(state, [("drift", str(due[0]), 0, due[1])], now)
-    return str(due[1]["alarm"])
+        return "", []
+    return str(due[1]["alarm"]), [("drift", str(due[0]), 0, due[1])]
+
+
+def _write_labels(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFrame, pd.DataFrame]:
+    """Append the labels that changed; return what they follow from, those, and corrections.
+
+    Where another process decided labels meanwhile they are decided anew on top of its: of two
+    revisions the later one rests on the later votes.
+    """
+    for _ in range(_ATTEMPTS):
+        state = load(workspace)
+        revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
+        rows = state.decided[1].assign(revision=revision, decided_at=pd.Timestamp(now))
+        adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
+        fixed = pd.concat([state.frozen["item_id"], adjudicated])
+        changed = changed_labels(rows, state.labels, fixed)
+        corrected = _corrections(state, revision, now)
+        every = pd.concat([changed, corrected], ignore_index=True)
+        with suppress(ConflictError):
+            workspace.tables.append("labels", every, after=state.versions["labels"])
+            return state, changed, corrected
+    raise ConflictError("labels: others decided some at each attempt; run again")
 
 
 def _last_consolidated(state: State) -> tuple[int, str]:
@@ -146,7 +162,7 @@ def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
     """Judge people by gold and by what others, the model among them, are sure of."""
     judged = annotator_table(state)
     new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(state.flagged)]
-    events: list[tuple[str, str, int, Mapping[str, object]]] = [
+    events: list[Event] = [
         ("annotator_flagged", row.annotator, 0, {"reason": row.reason}) for row in new.itertuples()
     ]
     # Who is bad altogether loses all votes; who went bad, only those since then.

@@ -19,7 +19,7 @@ from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
 from ..releasing import released_as
 from ..route.needs import looks_again
-from ..state import State, Workspace, last_body, load, say
+from ..state import Event, State, Workspace, decide, last_body
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, work_in_flight
 from .audit import audit_not_due
@@ -56,24 +56,29 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
     split_groups : mapping of group to str
         Leakage groups on two sides of a split, with explanations.
     """
-    state = up_to_date(workspace, now)
-    if state.candidate is None and _freeze(state, now):
-        state = load(workspace)
+    up_to_date(workspace, now)
+    decide(workspace, _freeze, now)
+    return decide(workspace, lambda state: _judge(state, split_groups, now), now)
+
+
+def _judge(
+    state: State, split_groups: Mapping[str, str], now: datetime
+) -> tuple[Gated, list[Event]]:
+    """Hold the open candidate against the policy; give it up where that is final."""
     facts = gate_facts(state, now, split_groups)
-    verdict = evaluate(facts, workspace.policies.gate)
-    candidate = state.candidate
+    verdict = evaluate(facts, state.workspace.policies.gate)
+    candidate, events = state.candidate, list[Event]()
     if candidate is not None:
         body = verdict.to_json() | {"candidate": candidate.number}
         number = len(state.events.loc[state.events["kind"] == "verdict"])
         if verdict.to_json() != _last_verdict(state, candidate):
-            say(state, [("verdict", str(candidate.number), number, body)], now)
+            events.append(("verdict", str(candidate.number), number, body))
         if facts.certificate is not None and facts.certificate.status == "fail":
-            _close_failed(state, candidate, now)
+            events += _given_up(state, candidate)
         elif _outgrown(state, facts, verdict):
             why = "withdrawn: the labels went on, and no audit can mend a check that failed"
-            closed = dataclasses.replace(candidate, closed=why)
-            say(state, [("candidate", str(candidate.number), 1, closed.to_body())], now)
-    return Gated(verdict, candidate, released_as(state))
+            events.append(_event_of(state, dataclasses.replace(candidate, closed=why)))
+    return Gated(verdict, candidate, released_as(state)), events
 
 
 def _outgrown(state: State, facts: Facts, verdict: Verdict) -> bool:
@@ -95,21 +100,27 @@ def _last_verdict(state: State, candidate: Candidate) -> object:
     return {"checks": body["checks"], "status": body["status"]}
 
 
-def _freeze(state: State, now: datetime) -> bool:
+def _freeze(state: State) -> tuple[None, list[Event]]:
     """Freeze the labels when nothing is in flight and they are not those judged last."""
+    candidate = _ready(state)
+    return None, [] if candidate is None else [_event_of(state, candidate)]
+
+
+def _ready(state: State) -> Candidate | None:
+    """Return the next candidate, if there is none yet and the labels may be one."""
     labels = state.labels.loc[state.labels["value"].notna()]
-    if labels.empty or work_in_flight(state) or not audit_not_due(state):
-        return False
-    if state.judged_already:
-        return False
+    if state.candidate is not None or labels.empty or work_in_flight(state):
+        return None
+    if not audit_not_due(state) or state.judged_already:
+        return None
     limit = state.workspace.policies.gate.open_findings * len(state.items)
     if state.suspicions["item_id"].nunique() > limit:
-        return False
+        return None
     stream = 1 + sum(c.closed.startswith("failed") for c in state.candidates)
     doubt = _doubt(state, labels)
     carried = any(c.audit == UNIFORM and c.stream == stream for c in state.candidates)
     audit, why = choose_audit(doubt, state.workspace.policies.gate, carried=carried)
-    candidate = Candidate(
+    return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
         stream=stream,
@@ -119,8 +130,6 @@ def _freeze(state: State, now: datetime) -> bool:
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
     )
-    say(state, [("candidate", str(candidate.number), 0, candidate.to_body())], now)
-    return True
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -148,19 +157,20 @@ def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float6
     return name
 
 
-def _close_failed(state: State, candidate: Candidate, now: datetime) -> None:
+def _event_of(state: State, candidate: Candidate) -> Event:
+    return state.next_event("candidate", str(candidate.number), candidate.to_body())
+
+
+def _given_up(state: State, candidate: Candidate) -> list[Event]:
     """Give a failed candidate up: what the model was trusted with goes back to people."""
     closed = dataclasses.replace(
         candidate,
         closed="failed: the audit found too many errors",
         looks_again=_looks_again(state),
     )
-    events = [("candidate", str(candidate.number), 1, closed.to_body())]
-    for hypothesis in state.hypotheses:
-        if not hypothesis.closed or hypothesis.kept:
-            ended = close(hypothesis, AUDIT, f"the audit of candidate {candidate.number} failed")
-            events.append(state.hypothesis_event(ended))
-    say(state, events, now)
+    why = f"the audit of candidate {candidate.number} failed"
+    ended = [close(h, AUDIT, why) for h in state.hypotheses if not h.closed or h.kept]
+    return [_event_of(state, closed), *map(state.hypothesis_event, ended)]
 
 
 def _looks_again(state: State) -> int:

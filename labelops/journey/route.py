@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import pandas as pd
+
+from ..errors import ConflictError
 from ..ports import Pausing, Queue, Sent
 from ..route.plan import make_plan
-from ..state import Workspace, load
+from ..state import State, Workspace, load
 from ..state.needs import all_needs
 from ..tables import PLAN
 from .consolidate import up_to_date
 
 __all__ = ["Routed", "route", "send"]
+
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +47,9 @@ class Routed:
 
 def route(workspace: Workspace, *, now: datetime) -> Routed:
     """Plan who should look at what next; the same state gives the same plan."""
-    state = up_to_date(workspace, now)
+    up_to_date(workspace, now)
+    state, rows = _write_plan(workspace, now)
     last = int(state.plan["round"].max()) if len(state.plan) else 0
-    draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
-    rows = make_plan(
-        all_needs(state),
-        state.plan,
-        state.votes,
-        state.current_proposals,
-        draws,
-        workspace.policies.route,
-        round_number=last + 1,
-        schema_digest=workspace.schema.digest,
-        now=now,
-        seen_by_all=state.seen_by_all,
-    )
-    workspace.tables.append("plan", rows)
     asked = rows.groupby("purpose")["annotators"].sum()
     return Routed(
         round=last + bool(len(rows)),
@@ -64,6 +57,33 @@ def route(workspace: Workspace, *, now: datetime) -> Routed:
         by_purpose={str(k): int(v) for k, v in asked.items()},
         waiting=int(state.open_seats["open"].sum()),
     )
+
+
+def _write_plan(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFrame]:
+    """Append the next round; return the state it follows from, and its rows.
+
+    Where another process planned meanwhile, it is planned anew: what that asks for is in flight.
+    """
+    for _ in range(_ATTEMPTS):
+        state = load(workspace)
+        last = int(state.plan["round"].max()) if len(state.plan) else 0
+        draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
+        rows = make_plan(
+            all_needs(state),
+            state.plan,
+            state.votes,
+            state.current_proposals,
+            draws,
+            workspace.policies.route,
+            round_number=last + 1,
+            schema_digest=workspace.schema.digest,
+            now=now,
+            seen_by_all=state.seen_by_all,
+        )
+        with suppress(ConflictError):
+            workspace.tables.append("plan", rows, after=state.versions["plan"])
+            return state, rows
+    raise ConflictError("plan: others planned something at each attempt; run again")
 
 
 def send(workspace: Workspace, queue: Queue) -> Sent:

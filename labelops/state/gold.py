@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
@@ -12,14 +11,12 @@ from ..audit.gold_watch import GoldWatch, watch_gold
 from ..kinds.choice import codes_of
 from ..measure.eprocess import hypothesis_risk
 from ..measure.samples import RandomSample
-from . import State
+from . import Event, State
 
 __all__ = ["gold_alarms", "gold_answers", "gold_sample", "newly_watched"]
 
 _EXPECTED_PEOPLE = 3
 """Among how many people the first round's questions are spread, before anybody has answered."""
-
-Event = tuple[str, str, int, Mapping[str, object]]
 
 
 def gold_sample(state: State) -> RandomSample:

@@ -23,6 +23,7 @@ from ..measure.adjudication import WRONG, Adjudication
 from ..measure.samples import RandomSample
 from ..ports import Usage
 from ..tables import probs_matrix
+from .rows import Event
 from .votes import VotesView
 
 __all__ = ["ProposalsView"]
@@ -132,11 +133,9 @@ class ProposalsView(VotesView):
         """The hypotheses under which proposals are accepted now: no item under two of them."""
         return standing(self.hypotheses)
 
-    def hypothesis_event(self, hypothesis: Hypothesis) -> tuple[str, str, int, str]:
+    def hypothesis_event(self, hypothesis: Hypothesis) -> Event:
         """Return the event that says how a hypothesis stands now: one revision more."""
-        rows = self.latest("hypothesis").set_index("subject")["revision"]
-        number = str(hypothesis.number)
-        return "hypothesis", number, int(rows.get(number, -1)) + 1, hypothesis.to_body()
+        return self.next_event("hypothesis", str(hypothesis.number), hypothesis.to_body())
 
     @cached_property
     def calibration_sample(self) -> RandomSample:

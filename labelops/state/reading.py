@@ -78,7 +78,9 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
 def load_events(workspace: Workspace) -> State:
     """Read the events only; the other tables are empty."""
     rest = {t.name: empty(t) for t in (ITEMS, VOTES, PLAN, PROPOSALS, LABELS, FINDINGS)}
-    return State(workspace, events=newest(EVENTS, workspace.tables.read("events")), **rest)
+    versions = {"events": workspace.tables.version("events")}
+    events = newest(EVENTS, workspace.tables.read("events"))
+    return State(workspace, events=events, versions=versions, **rest)
 
 
 def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:

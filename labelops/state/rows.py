@@ -15,9 +15,12 @@ import pandas as pd
 from ..tables import VOTES, empty
 from .workspace import Workspace
 
-__all__ = ["NO_VOTES", "RULES", "Rows", "rule_vote_id"]
+__all__ = ["NO_VOTES", "RULES", "Event", "Rows", "rule_vote_id"]
 
 T = TypeVar("T")
+
+Event = tuple[str, str, int, str | Mapping[str, object]]
+"""Kind, subject, revision, and body: JSON text, or what is to be written so."""
 
 RULES = "rules"
 """The `queue` of votes that this workspace's own rules gave."""
@@ -84,7 +87,7 @@ class Rows:
             All else that it is made from.
         make : callable
         """
-        if not self.versions:
+        if not self.versions.keys() >= set(tables):
             return make()
         key = (tuple(self.versions[table] for table in tables), rest)
         before = self.workspace.cache.get(f"kept/{name}")
@@ -99,6 +102,11 @@ class Rows:
         rows = self.events.loc[self.events["kind"] == kind]
         rows = rows.sort_values(["subject", "revision"], kind="stable")
         return rows.drop_duplicates("subject", keep="last").reset_index(drop=True)
+
+    def next_event(self, kind: str, subject: str, body: str) -> Event:
+        """Return the event that says how a subject stands now: one revision more."""
+        rows = self.latest(kind).set_index("subject")["revision"]
+        return kind, subject, int(rows.get(subject, -1)) + 1, body
 
     @cached_property
     def item_ids(self) -> npt.NDArray[np.object_]:

@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..autolabel.hypotheses import (
-    AUDIT,
     DRIFT,
     SCHEMA,
     SETTINGS,
@@ -27,7 +26,6 @@ from ..autolabel.hypotheses import (
     VOTES,
     Hypothesis,
     close,
-    read_hypotheses,
 )
 from ..autolabel.policy import FIXED
 from ..autolabel.trial import still_passes
@@ -105,8 +103,6 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
         yield SCHEMA, "the schema changed: it was tested with other classes or another question", ""
     if not h.promises(policy):
         yield SETTINGS, f"the settings ask for another promise now: {_asked(state)}", ""
-    if why := _outlived_failure(state, h):
-        yield AUDIT, why, ""
     if not h.accepts_some:
         return
     if why := _votes_lost(state, h):
@@ -125,23 +121,6 @@ def _asked(state: State) -> str:
     policy = state.workspace.policies.accept
     each = " in each class" if policy.per_class else ""
     return f"rule {policy.rule}{each}, error {policy.error:g}, risk {policy.risk:g}"
-
-
-def _outlived_failure(state: State, h: Hypothesis) -> str:
-    """Say which failed audit a hypothesis should have been closed by.
-
-    Closing is said with the failure. A look at it that another process made in that moment has
-    the same revision, and may have taken its place.
-    """
-    failed = [c.number for c in state.candidates if c.closed.startswith("failed")]
-    if not failed:
-        return ""
-    ends = state.latest("candidate").set_index("subject")["at"]
-    rows = state.events.loc[state.events["kind"] == "hypothesis"]
-    rows = rows.loc[(rows["subject"] == str(h.number)) & (rows["at"] < ends[str(failed[-1])])]
-    before = read_hypotheses(rows.sort_values("revision")["body"].tail(1))
-    stood = any(not then.closed or then.kept for then in before)
-    return f"the audit of candidate {failed[-1]} failed" if stood else ""
 
 
 # --- calibration votes ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from ..errors import NotFoundError
+from ..errors import ConflictError, NotFoundError
 from ..tables import TABLES, check, empty
 
 __all__ = ["MemoryObjects", "MemoryTables"]
@@ -25,10 +25,20 @@ class MemoryTables:
     def __init__(self) -> None:
         self.parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
 
-    def append(self, table: str, frame: pd.DataFrame) -> None:
-        """Add rows, checked; none are no version."""
-        if len(frame):
-            self.parts[table].append(check(TABLES[table], frame))
+    def append(self, table: str, frame: pd.DataFrame, *, after: int | None = None) -> None:
+        """Add rows, checked; none are no version.
+
+        Raises
+        ------
+        ConflictError
+            If the table is at another version than `after`.
+        """
+        if not len(frame):
+            return
+        rows = check(TABLES[table], frame)
+        if after is not None and after != self.version(table):
+            raise ConflictError(f"table {table} is at version {self.version(table)}, not {after}")
+        self.parts[table].append(rows)
 
     def read(
         self,

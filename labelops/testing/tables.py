@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelops.errors import TableError, UsageError
+from labelops.errors import ConflictError, TableError, UsageError
 from labelops.ports import Tables
 from labelops.tables import FINDINGS, PLAN, PROPOSALS, TABLES, VOTES, check, empty, frame_of
 
@@ -277,3 +278,35 @@ class TablesTests:
         counts = Counter(row["vote_id"] for row in self.stored(place, "votes"))
         assert counts == Counter(f"{w}-{i}" for w in range(4) for i in range(3))
         assert Counter(self.make(place).read("votes")["vote_id"]) == counts
+
+    def test_an_append_after_a_version_needs_that_version(self, place: Path) -> None:
+        """What was concluded from a table is not appended once somebody else appended to it."""
+        tables, other = self.make(place), self.make(place)
+        tables.append("votes", votes_for(["a"]), after=0)
+        seen = tables.version("votes")
+        other.append("votes", votes_for(["b"]))
+        for stale in (0, seen, seen + 2):
+            with pytest.raises(ConflictError):
+                tables.append("votes", votes_for(["late"]), after=stale)
+        tables.append("votes", votes_for(["c"]), after=tables.version("votes"))
+        held = self.stored(place, "votes")
+        assert sorted(str(row["vote_id"]) for row in held) == ["a", "b", "c"]
+
+    def test_of_writers_after_one_version_one_wins(self, place: Path) -> None:
+        """Four writers that each conclude from all before them: a chain, whoever is quicker."""
+        openers = [self.make(place) for _ in range(4)]
+
+        def write(writer: int) -> None:
+            tables, done = openers[writer], 0
+            while done < 3:
+                version = tables.version("votes")
+                row = votes_for([f"{writer}-{done}"], revision=len(tables.read("votes")))
+                # A reader that came in between has seen more than its version says.
+                with suppress(ConflictError):
+                    tables.append("votes", row, after=version)
+                    done += 1
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+        numbers = self.make(place).read("votes")["revision"]
+        assert sorted(numbers) == list(range(12)), "each has counted all before it"

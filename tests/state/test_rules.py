@@ -14,7 +14,7 @@ import pytest
 
 from labelops import journey
 from labelops.adapters.rule_labeler import RuleLabeler, contains
-from labelops.errors import EndProtocolError, UsageError
+from labelops.errors import ConflictError, EndProtocolError, UsageError
 from labelops.ports import Labeler
 from labelops.state import RULES
 from labelops.state.overlap import agreement
@@ -85,10 +85,14 @@ class Dying(MemoryTables):
     def __init__(self, parts: dict[str, list[pd.DataFrame]], at: int, after: bool) -> None:
         self.parts, self.at, self.after = parts, at, after
 
-    def append(self, table: str, frame: pd.DataFrame) -> None:
+    def append(self, table: str, frame: pd.DataFrame, *, after: int | None = None) -> None:
         self.at -= 1
         if self.at or self.after:
-            super().append(table, frame)
+            try:
+                super().append(table, frame, after=after)
+            except ConflictError:
+                self.at += 1  # Refused: nothing was written that one could die at.
+                raise
         if not self.at:
             raise KeyboardInterrupt
 

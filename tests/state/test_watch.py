@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from functools import cache
 
@@ -10,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelops.autolabel.hypotheses import AUDIT, close
 from labelops.autolabel.policy import AcceptancePolicy
-from labelops.gate.candidate import Candidate
 from labelops.journey import consolidate
 from labelops.journey.acceptance import close_void
 from labelops.journey.autolabel import _try_to_accept
@@ -20,7 +17,6 @@ from labelops.journey.consolidate import Consolidated
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.samples import draw_sample
 from labelops.schema import Schema
-from labelops.state import say
 from labelops.state.needs import all_needs
 from labelops.state.watch import SpotAudit, _weigh, spot_audit
 
@@ -30,7 +26,8 @@ POLICY = AcceptancePolicy(error=0.2, spot_share=1.0)
 
 
 def _look(world: World) -> str:
-    return _try_to_accept(world.state, 1000, world.tick())
+    world.flush()
+    return _try_to_accept(world.workspace, 1000, world.tick())
 
 
 def _calibrate(world: World, who: str = "ann", said: str = "cat") -> None:
@@ -68,7 +65,8 @@ def _accepted_once(policy: AcceptancePolicy) -> World:
 
 
 def _closed(world: World) -> tuple[str, ...]:
-    return close_void(world.state, world.tick())
+    world.flush()
+    return close_void(world.workspace, world.tick())
 
 
 @pytest.mark.slow
@@ -173,7 +171,7 @@ def test_another_schema_closes_it() -> None:
     """Classes that were not there when it was tested were not part of the question."""
     world = _accepting()
     later = make_world(Schema("pets", ("ant", *PETS.classes)), accept=POLICY, like=world)
-    (why,) = close_void(later.state, later.tick())
+    (why,) = _closed(later)
     assert "the schema changed" in why
     (h,) = later.state.hypotheses
     assert h.cause == "schema" and later.state.accepted.empty and not later.state.acceptance_tried
@@ -192,7 +190,7 @@ def test_other_settings_close_it(policy: AcceptancePolicy) -> None:
     """A stricter bound, less risk, another rule or none at all is not what was shown."""
     world = _accepting()
     later = make_world(accept=policy, like=world)
-    (why,) = close_void(later.state, later.tick())
+    (why,) = _closed(later)
     assert "the settings ask for another promise now" in why and later.state.accepted.empty
 
 
@@ -200,7 +198,7 @@ def test_a_looser_bound_is_kept_all_the_more() -> None:
     """Who asks for less than was shown loses nothing, whatever the test."""
     world = _accepting()
     later = make_world(accept=AcceptancePolicy(error=0.3, test="fixed"), like=world)
-    assert close_void(later.state, later.tick()) == () and len(later.state.accepted) == 240
+    assert _closed(later) == () and len(later.state.accepted) == 240
 
 
 # --- random looks -----------------------------------------------------------------------------
@@ -390,9 +388,9 @@ def test_an_earlier_version_s_hypothesis_still_stands() -> None:
     old["by_class"] = [row[:3] for row in body["by_class"]]
     world.say("hypothesis", "1", 1, **old)
     later = make_world(accept=AcceptancePolicy(error=0.2), like=world, calibration=60)
-    assert close_void(later.state, later.tick()) == () and len(later.state.accepted) == 240
+    assert _closed(later) == () and len(later.state.accepted) == 240
     later.say("annotator_flagged", "human:ann", 0, reason="a test")
-    assert "too few calibration votes" in close_void(later.state, later.tick())[0]
+    assert "too few calibration votes" in _closed(later)[0]
 
 
 def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
@@ -403,24 +401,3 @@ def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
     _calibrate(world)
     _look(world)
     assert not world.state.accepted["item_id"].isin(["x1", "x2"]).any()
-
-
-def test_a_look_at_the_moment_of_a_failure_keeps_nothing_open() -> None:
-    """A process that looked again while another closed it wrote the same revision, and won.
-
-    It is closed at the next run; what is tried after the failure is another matter.
-    """
-    world = _accepting()
-    (h,) = world.state.hypotheses
-    failed = Candidate(1, 1, 1, 240, "d", "failed: the audit found too many errors")
-    closing = world.state.hypothesis_event(close(h, AUDIT, "the audit of candidate 1 failed"))
-    look = world.state.hypothesis_event(dataclasses.replace(h, looks=2, pool_size=250))
-    stale = world.state
-    say(stale, [("candidate", "1", 1, failed.to_body()), closing], world.tick())
-    say(stale, [look], world.tick())
-    assert closing[:3] == look[:3] and not world.state.hypotheses[0].closed
-    assert _closed(world) == ("hypothesis 1: the audit of candidate 1 failed",)
-    assert world.state.hypotheses[0].refuted and world.state.accepted.empty
-    world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2")
-    _look(world)
-    assert _closed(world) == () and len(world.state.standing) == 1
