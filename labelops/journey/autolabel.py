@@ -24,7 +24,6 @@ from ..ports import Labeler, Metered
 from ..state import Event, State, Workspace, decide, load, say
 from ..state.drift import stream_items
 from ..state.votes import majority_codes
-from ..state.watch import stream_start
 from .acceptance import close_void
 from .consolidate import up_to_date
 
@@ -163,7 +162,7 @@ def _try_to_accept(workspace: Workspace, trained_on: int, now: datetime) -> str:
         found = _looked_at(state, trained_on, now)
         if isinstance(found, str):
             return found, []
-        return found.reason, [state.hypothesis_event(found)]
+        return found.reason, [state.hypothesis_event(found), *state.keep_stream()]
 
     return decide(workspace, conclude, now)
 
@@ -175,11 +174,12 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
         return "acceptance is switched off"
     if trained_on < state.training_enough:
         return f"{trained_on} items are too few to try acceptance"
+    before, since = state.resumable, state.stream_since
+    pool, sample = _spoken_of(state, since)
+    if not len(sample):
+        return "what comes in has changed, and nothing has come since"
     if state.acceptance_tried:
         return "this labeler version was tried on these items already"
-    before = state.resumable
-    since = stream_start(state) if before is None else before.since
-    pool, sample = _spoken_of(state, since)
     looks = state.judged(sample.ids, state.labeler_version)
     waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
     if waiting:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import InitVar, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..digest import uniforms
 from ..errors import UsageError, shown
@@ -209,11 +210,15 @@ def draw_growing(
     item_ids: npt.ArrayLike,
     arrived: npt.ArrayLike,
     size: Callable[[int], int],
+    *,
+    anew: object = None,
+    read: npt.ArrayLike = (),
 ) -> RandomSample:
     """Draw anew whenever items arrive, and keep all that was ever drawn, in the order it was.
 
     What was drawn stays where it is, whatever arrives: an e-process reads on from its last look.
     Who is drawn depends on random numbers and arrival alone, never on what a look showed.
+    Another `size` would have drawn others before: with what was `read` told, it only adds to that.
 
     Parameters
     ----------
@@ -223,6 +228,10 @@ def draw_growing(
         When each item arrived; those of equal time arrived together.
     size : callable
         How many of so many items there are; never falling.
+    anew : optional
+        Those who arrived later than this are drawn as a set of their own as well.
+    read : (m,) item ids
+        The sample as it was when it was read last: it comes first, as it was.
 
     Examples
     --------
@@ -230,28 +239,56 @@ def draw_growing(
     ['a']
     >>> draw_growing(b"k", "audit/1", ["a", "b", "c"], [2, 1, 1], lambda n: 1).ids.tolist()
     ['c', 'a']
+    >>> more = draw_growing(
+    ...     b"k", "audit/1", ["a", "b", "c"], [2, 1, 1], lambda n: 2, read=["c", "a"]
+    ... )
+    >>> more.ids.tolist()
+    ['c', 'a', 'b']
     """
     ids, when = np.asarray(item_ids, dtype=object), np.asarray(arrived)
     draws = uniforms(key, stream, (str(i) for i in ids))
     order = np.lexsort((ids.astype(str), draws))
-    # Ranks in the draw, batch by batch; within a batch they rise.
-    _, batch = np.unique(when[order], return_inverse=True)
-    by_batch = np.split(np.argsort(batch, kind="stable"), np.cumsum(np.bincount(batch))[:-1])
+    ranks = np.arange(len(ids))
+    drawn = _ever_drawn(ranks, when[order], size)
+    if anew is not None:
+        late = ranks[when[order] > anew]
+        drawn = np.concatenate([drawn, _ever_drawn(late, when[order][late], size)])
+    before = np.asarray(read, dtype=object)
+    chosen = pd.unique(np.concatenate([before, ids[order[drawn]]]))
+    return RandomSample(chosen, len(ids), stream, _SEAL)
+
+
+def _ever_drawn(
+    ranks: npt.NDArray[np.int64], when: npt.NDArray[Any], size: Callable[[int], int]
+) -> npt.NDArray[np.int64]:
+    """Return the ranks that were ever among the first, batch by batch as they came.
+
+    Parameters
+    ----------
+    ranks : (N,) int array
+        Places in the draw, rising.
+    when : (N,) array
+        When each arrived.
+    size : callable
+        How many of so many are drawn.
+    """
+    _, batch = np.unique(when, return_inverse=True)
+    # Within a batch ranks rise.
+    places = np.split(np.argsort(batch, kind="stable"), np.cumsum(np.bincount(batch))[:-1])
     kept: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    total, wanted, largest = 0, 0, max(size(len(ids)), 0)
+    total, wanted, largest = 0, 0, max(size(len(ranks)), 0)
     drawn: dict[int, None] = {}
-    for ranks in by_batch:
-        total += len(ranks)
+    for came in places:
+        total += len(came)
         before, wanted = wanted, max(size(total), 0)
         # Most arrivals in a large set: all they bring is beyond what can ever be drawn.
-        beyond = len(kept) == largest and (not largest or ranks[0] > kept[-1])
+        beyond = len(kept) == largest and (not largest or ranks[came[0]] > kept[-1])
         if beyond and wanted == before:
             continue
         # No sample is larger than the last one: beyond it nothing can ever be drawn.
-        kept = np.sort(np.concatenate([kept, ranks]))[:largest]
+        kept = np.sort(np.concatenate([kept, ranks[came]]))[:largest]
         drawn.update(dict.fromkeys(kept[:wanted].tolist()))
-    chosen = ids[order[np.fromiter(drawn, np.int64, len(drawn))]]
-    return RandomSample(chosen, len(ids), stream, _SEAL)
+    return np.fromiter(drawn, np.int64, len(drawn))
 
 
 def draw_weighted(

@@ -6,10 +6,10 @@ is read; `votes`, `proposals` and `labels` are what follows, each from those bef
 
 from __future__ import annotations
 
-from .events import decide, last_body, say
+from .events import decide, say
 from .labels import State
 from .reading import load, load_events
-from .rows import NO_VOTES, RULES, Event, rule_vote_id
+from .rows import NO_VOTES, RULES, Event, last_body, rule_vote_id
 from .votes import EVIDENCE
 from .workspace import Policies, Workspace
 

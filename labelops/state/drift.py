@@ -3,8 +3,9 @@
 The stream is the random calibration sample: drawn before anybody knew a label, never trained
 on, never chosen by a model. Each run's evidence is stored when it is seen and never computed
 anew, so a later labeler or a corrected label changes no bet that was made. An alarm ends a
-watch, and the next one takes the run of the alarm for its reference. The watches share the risk
-as attempts to accept do: the j-th has 6δ/(π²j²) of it.
+watch, and the next one begins with what comes after it: the run that gave the alarm is unusual for
+having given it, and would make what is usual look changed. The watches share the risk as attempts
+to accept do: the j-th has 6δ/(π²j²) of it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Alarm:
         In words.
     good_until : str
         Arrival, as ISO 8601, up to which there was no evidence of a change.
+    until : str
+        Arrival, as ISO 8601, of the last items that the alarm was given for.
     """
 
     number: int
@@ -54,6 +57,7 @@ class Alarm:
     at: pd.Timestamp
     reason: str
     good_until: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,9 @@ def drift_watch(state: State) -> DriftWatch:
     alarms: list[Alarm] = []
     for run, (at, look) in enumerate(looks):
         if look["alarm"]:
-            begun = alarms[-1].run if alarms else 0
-            good = _good_until([look for _, look in looks[begun:run]])
-            alarms.append(Alarm(len(alarms) + 1, run, at, str(look["alarm"]), good))
+            begun = alarms[-1].run + 1 if alarms else 0
+            good, until = _good_until([look for _, look in looks[begun:run]]), str(look["until"])
+            alarms.append(Alarm(len(alarms) + 1, run, at, str(look["alarm"]), good, until))
     now: Look = {"e_value": 1.0, "families": {}}
     if looks and not looks[-1][1]["alarm"]:
         now = looks[-1][1]
@@ -149,11 +153,12 @@ def next_drift_look(state: State) -> tuple[int, Look] | None:
     if not risk or fresh.empty or _waiting(state, fresh):
         return None
     run = len(looks)
-    begun = max((r for r, look in enumerate(looks) if look["alarm"]), default=0)
+    begun = max((r + 1 for r, look in enumerate(looks) if look["alarm"]), default=0)
     earlier = stream_items(state)
     every = pd.concat([earlier.loc[earlier["run"] >= begun], fresh.assign(run=run)])
-    sources = looks[begun]["sources"] if looks else sorted(set(fresh["source"]))
-    families = looks[begun]["statistics"] if looks else _families(state, sources)
+    first = looks[begun] if begun < run else None
+    sources = sorted(set(fresh["source"])) if first is None else first["sources"]
+    families = _families(state, sources) if first is None else first["statistics"]
     statistics = {n: v for n, v in _statistics(state, every, sources).items() if n in families}
     rng = np.random.default_rng(seed_of(state.workspace.key, "drift", str(run)))
     places = run_places(statistics, every["run"] == run, rng)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
-
-import pandas as pd
+from typing import TypeVar
 
 from ..digest import canonical_json
 from ..errors import ConflictError
@@ -17,7 +14,7 @@ from .reading import load
 from .rows import Event, Rows
 from .workspace import Workspace
 
-__all__ = ["decide", "last_body", "say"]
+__all__ = ["decide", "say"]
 
 T = TypeVar("T")
 
@@ -108,8 +105,3 @@ def _appended(workspace: Workspace, events: Sequence[Event], now: datetime, vers
     except ConflictError:
         return False
     return True
-
-
-def last_body(rows: pd.DataFrame) -> Any:
-    """Return the body of the last of these events, read from its JSON text."""
-    return json.loads(rows["body"].iloc[-1])

@@ -18,12 +18,13 @@ from ..autolabel.hypotheses import (
     standing,
 )
 from ..autolabel.policy import FIXED
+from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import WRONG, Adjudication
 from ..measure.samples import RandomSample
 from ..ports import Usage
 from ..tables import probs_matrix
-from .rows import Event
+from .rows import Event, last_body
 from .votes import VotesView
 
 __all__ = ["ProposalsView"]
@@ -99,7 +100,10 @@ class ProposalsView(VotesView):
 
     def tested_items(self, hypothesis: Hypothesis) -> list[str]:
         """Return the items that had a proposal when a hypothesis was looked at last."""
-        name, cache = f"pools/{hypothesis.tested}.json", self.workspace.cache
+        return self._ids_kept(f"pools/{hypothesis.tested}.json")
+
+    def _ids_kept(self, name: str) -> list[str]:
+        cache = self.workspace.cache
         # Named by its content: what was read once is right for good.
         if name not in cache:
             cache[name] = json.loads(self.workspace.objects.get(name))
@@ -148,16 +152,55 @@ class ProposalsView(VotesView):
         """What acceptance is tested on, in the order of the draw; never learned from.
 
         A fixed test reads the calibration sample. An e-process reads all that was ever drawn
-        into it, so that it reads on where it was when items arrive.
+        into it, so that it reads on where it was when items arrive, and first what it has read,
+        so that it does when the settings ask for a larger or smaller sample too.
         """
         policies = self.workspace.policies
         if policies.accept.test == FIXED:
             return self.calibration_sample
-        arrived = self.items["ingested_at"].to_numpy()
-        most = policies.route.calibration
+        most, changed = policies.route.calibration, self.stream_since
         return self.workspace.growing_sample(
-            "calibrate", self.item_ids, arrived, lambda n: min(most, n // 4)
+            "calibrate",
+            self.item_ids,
+            self.items["ingested_at"],
+            lambda n: min(most, n // 4),
+            anew=pd.Timestamp(changed) if changed else None,
+            read=self.stream_read,
         )
+
+    @cached_property
+    def stream_since(self) -> str:
+        """The arrival after which the stream is not known to have changed; "" if it never has.
+
+        That is the last arrival the last alarm was given for. Where the change began is a guess
+        made from the looks since: to read these looks again, for having been unusual, would be
+        no random sample. A fixed test speaks of the set there is, wherever that came from.
+        """
+        if self.workspace.policies.accept.test == FIXED:
+            return ""
+        looks = map(json.loads, self.latest("drift")["body"])
+        return max((str(look["until"]) for look in looks if look["alarm"]), default="")
+
+    @cached_property
+    def stream_read(self) -> list[str]:
+        """The calibration stream as it was at the last look of an e-process."""
+        rows = self.latest("stream")
+        return self._ids_kept(last_body(rows)["object"]) if len(rows) else []
+
+    def keep_stream(self) -> list[Event]:
+        """Keep the stream as it is read now; return the event that says so, if it is news.
+
+        The object first, named by its content: killed in between, it is nobody's, and the same
+        look makes it again.
+        """
+        ids = self.calibration_stream.ids.tolist()
+        if self.workspace.policies.accept.test == FIXED or ids == self.stream_read:
+            return []
+        content = canonical_json(ids)
+        name = f"streams/{digest([content])[:32]}.json"
+        self.workspace.objects.put_new(name, content.encode())
+        body = canonical_json({"items": len(ids), "object": name})
+        return [self.next_event("stream", "calibrate", body)]
 
     @cached_property
     def calibration_looks(self) -> Adjudication:
@@ -181,12 +224,18 @@ class ProposalsView(VotesView):
         """Whether the version fitted last was tried on the items there are now.
 
         What was closed for want of votes may be looked at again, and what was closed for other
-        settings, another schema or drift is another question now. A version that people found
-        wrong is not tried again: another one has to be fitted.
+        settings, another schema or drift is another question now. An e-process that has not read
+        all of a larger sample may go on, and one on a changed stream begins with what comes. A
+        version that people found wrong is not tried again:
+        another one has to be fitted.
         """
-        key = f"{self.labeler_version}/{self.pool}"
+        key, since = f"{self.labeler_version}/{self.pool}", self.stream_since
+        if since and not (self.arrived[self.calibration_stream.ids] > pd.Timestamp(since)).any():
+            # Nothing came since the stream changed: nobody waits for a test that cannot begin.
+            return True
+        unread = len(self.calibration_stream) > len(self.stream_read)
         return any(
-            (h.key == key and not h.closed)
+            (h.key == key and not h.closed and (h.test == FIXED or not unread))
             or (h.refuted and h.labeler_version == self.labeler_version)
             for h in self.hypotheses
         )
@@ -198,7 +247,8 @@ class ProposalsView(VotesView):
         for h in reversed(self.hypotheses):
             mine = h.labeler_version == self.labeler_version and h.test == policy.test
             open_ = (not h.closed or h.cause == VOTES) and h.promises(policy)
-            if mine and open_ and (h.test != FIXED or h.key == key):
+            same = h.key == key if h.test == FIXED else h.since == self.stream_since
+            if mine and open_ and same:
                 return h
         return None
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pandas as pd
 from ..tables import VOTES, empty
 from .workspace import Workspace
 
-__all__ = ["NO_VOTES", "RULES", "Event", "Rows", "rule_vote_id"]
+__all__ = ["NO_VOTES", "RULES", "Event", "Rows", "last_body", "rule_vote_id"]
 
 T = TypeVar("T")
 
@@ -172,3 +172,8 @@ class Rows:
         return {
             s: json.loads(b)["value"] for s, b in zip(rows["subject"], rows["body"], strict=True)
         }
+
+
+def last_body(rows: pd.DataFrame) -> Any:
+    """Return the body of the last of these events, read from its JSON text."""
+    return json.loads(rows["body"].iloc[-1])

@@ -35,7 +35,7 @@ from ..measure.samples import RandomSample
 from . import State
 from .drift import Alarm, drift_watch
 
-__all__ = ["SpotAudit", "closings", "spot_audit", "stream_start"]
+__all__ = ["SpotAudit", "closings", "spot_audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,9 @@ def _votes_lost(state: State, h: Hypothesis) -> str:
         tested = state.tested_items(h)
         sample = state.workspace.sample("calibrate", tested, h.sample).ids
     else:
-        sample = state.calibration_stream.ids[state.spoken_of(h, state.calibration_stream.ids)]
-        sample = sample[: h.sample]
+        # As it was read, whatever is asked for now; before that was kept, as it would be drawn.
+        read = np.asarray(state.stream_read or state.calibration_stream.ids, dtype=object)
+        sample = read[state.spoken_of(h, read)][: h.sample]
     looks = state.judged(sample, h.labeler_version)
     # A doubt counts as wrong until it is settled: to leave it out would leave out errors.
     there, doubtful = looks.status != NO_VOTE, looks.status == PENDING
@@ -217,21 +218,11 @@ def _labeled_first(state: State) -> npt.NDArray[np.object_]:
 # --- drift ------------------------------------------------------------------------------------
 
 
-def stream_start(state: State) -> str:
-    """Return the arrival after which the stream is not known to have changed; "" if it never has.
-
-    A fixed test speaks of the set there is, wherever that came from.
-    """
-    if state.workspace.policies.accept.test == FIXED:
-        return ""
-    return max((alarm.good_until for alarm in drift_watch(state).alarms), default="")
-
-
 def _drifted(state: State, h: Hypothesis) -> Alarm | None:
     """Return the alarm that ended the stream a hypothesis speaks of, if there was one.
 
     An e-process goes on reading the same stream, so the stream has to be the same.
     """
     alarms = () if h.test == FIXED else drift_watch(state).alarms
-    after = [a for a in alarms if a.good_until > h.since]
+    after = [a for a in alarms if a.until > h.since]
     return after[0] if after else None

@@ -69,6 +69,9 @@ class Workspace:
         item_ids: npt.ArrayLike,
         arrived: npt.ArrayLike,
         size: Callable[[int], int],
+        *,
+        anew: object = None,
+        read: npt.ArrayLike = (),
     ) -> RandomSample:
-        """Draw items anew at each arrival, and keep all that were ever drawn, in that order."""
-        return draw_growing(self.key, stream, item_ids, arrived, size)
+        """Draw items anew at each arrival; what was `read` and ever drawn stays, in that order."""
+        return draw_growing(self.key, stream, item_ids, arrived, size, anew=anew, read=read)

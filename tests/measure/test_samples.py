@@ -80,6 +80,43 @@ def test_what_was_drawn_stays_in_its_place(arrived: list[int], most: int) -> Non
     assert found == expected
 
 
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3)), unique_by=lambda p: p[0]),
+    st.integers(0, 12),
+    st.integers(0, 12),
+)
+def test_what_was_read_stays_first_whatever_is_asked_for(
+    items: list[tuple[str, int]], earlier: int, later: int
+) -> None:
+    """Of a larger or smaller sample, what was read comes first, as it was; the rest is added."""
+    ids, arrived = [i for i, _ in items], [when for _, when in items]
+    read = draw_growing(b"k", "a", ids, arrived, lambda n: min(earlier, n // 2)).ids.tolist()
+    alone = draw_growing(b"k", "a", ids, arrived, lambda n: min(later, n // 2)).ids.tolist()
+    found = draw_growing(b"k", "a", ids, arrived, lambda n: min(later, n // 2), read=read)
+    assert found.ids.tolist() == read + [i for i in alone if i not in read]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3)), unique_by=lambda p: p[0]),
+    st.integers(0, 12),
+)
+def test_who_is_drawn_anew_is_drawn_as_if_alone(items: list[tuple[str, int]], most: int) -> None:
+    """Later items are drawn as a set of their own beside the whole; nobody else comes in."""
+    ids, arrived = [i for i, _ in items], [when for _, when in items]
+
+    def size(n: int) -> int:
+        return min(most, n // 2)
+
+    late = [(i, when) for i, when in items if when > 1]
+    alone = draw_growing(b"k", "a", [i for i, _ in late], [w for _, w in late], size)
+    every = draw_growing(b"k", "a", ids, arrived, size).ids.tolist()
+    found = draw_growing(b"k", "a", ids, arrived, size, anew=1)
+    assert found.total == len(ids) and found.ids.tolist()[: len(every)] == every
+    assert set(found.ids) == {*every, *alone.ids}
+
+
 def test_a_draw_is_fair() -> None:
     """Over 2,000 keys each of ten items is drawn first about as often (χ², 0.1 %)."""
     firsts = [draw_sample(str(k).encode(), "a", IDS[:10], 1).ids[0] for k in range(2_000)]

@@ -143,6 +143,7 @@ def facts() -> ReportFacts:
                     pd.Timestamp("2026-01-03", tz="UTC"),
                     "what comes in has changed: x",
                     "2026-01-02T00:00:00+00:00",
+                    "2026-01-03T00:00:00+00:00",
                 ),
             ),
         ),

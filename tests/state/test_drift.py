@@ -89,6 +89,9 @@ def test_moved_labels_are_an_alarm_and_a_new_reference(world: World) -> None:
         batch(world, number, cows=0.66)
     later = drift_watch(world.state)
     assert later.alarms == found.alarms, "the new watch compares with what came since"
+    bodies = events(world, "drift").set_index("subject")["body"].map(json.loads)
+    first = bodies[str(found.alarms[0].run + 1)]
+    assert first["e_value"] == 1.0, "the run of the alarm is no reference: it was unusual"
     assert later.wanted > 1 / 0.05 * 6, "and has a smaller share of the risk"
 
 

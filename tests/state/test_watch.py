@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import cache
 
@@ -17,8 +18,10 @@ from labelops.journey.consolidate import Consolidated
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.samples import draw_sample
 from labelops.schema import Schema
+from labelops.state.drift import drift_watch
 from labelops.state.needs import all_needs
 from labelops.state.watch import SpotAudit, _weigh, spot_audit
+from labelops.testing.memory import MemoryObjects
 
 from .world import PETS, World, events, make_world
 
@@ -86,6 +89,90 @@ def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
     assert world.state.accepted["item_id"].isin(late).any()
     assert "tried on these items already" in _look(world), "nothing new, nothing said"
     assert len(events(world, "hypothesis")) == 2
+
+
+def _asking(world: World, calibration: int) -> World:
+    """Return the label set under settings that ask for a sample of another size."""
+    return make_world(accept=POLICY, like=world, calibration=calibration)
+
+
+def _larger_after_growth() -> World:
+    """Return a label set that grew in two batches, so that a larger sample is another order."""
+    return _grown().copy()
+
+
+@cache
+def _grown() -> World:
+    world, rng = make_world(accept=POLICY, calibration=60), np.random.default_rng(2)
+    for batch, size in (("a", 400), ("b", 1200)):
+        _arrive(world, batch, rng.uniform(0.6, 1.0, size))
+        _calibrate(world)
+        _look(world)
+    assert len(world.state.accepted) == 1600
+    return world
+
+
+@pytest.mark.slow
+def test_a_larger_sample_is_read_on_from_where_the_last_look_was() -> None:
+    """What was read stays first, in its order; the rest is read at no further risk."""
+    world = _larger_after_growth()
+    before, (h,) = world.state.calibration_stream.ids.tolist(), world.state.hypotheses
+    more = _asking(world, 300)
+    found = more.state.calibration_stream.ids.tolist()
+    assert found[: len(before)] == before and len(found) > len(before)
+    assert _closed(more) == ()
+    assert "wait for people" in _look(more), "a larger sample is a reason to look again"
+    _calibrate(more)
+    _look(more)
+    (again,) = more.state.hypotheses
+    assert (again.looks, again.sample, again.risk) == (h.looks + 1, len(found), h.risk)
+    assert "tried on these items already" in _look(more)
+    fewer = _asking(more, 20)
+    assert fewer.state.calibration_stream.ids.tolist() == found, "no look is thrown away"
+
+
+@pytest.mark.slow
+def test_errors_first_or_last_stay_where_they_were_read() -> None:
+    """Evidence depends on the order of looks: a larger sample does not put later errors first."""
+    world = _larger_after_growth()
+    read = world.state.calibration_stream.ids.tolist()
+    more = _asking(world, 300)
+    for item in more.state.calibration_stream.ids:
+        if item not in read:
+            more.vote(item, "calibrate", ann="dog", ben="dog")
+    assert _closed(more) == (), "looks that were not read yet say nothing of those that were"
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.slow
+def test_killed_while_the_stream_is_kept(after: bool) -> None:
+    """Dead before or after the object or the event: the next run says what this one would have."""
+
+    class Dead(MemoryObjects):
+        def put_new(self, name: str, content: bytes) -> bool:
+            kept = name.startswith("streams/")
+            if kept and not after:
+                raise KeyboardInterrupt
+            found = super().put_new(name, content)
+            if kept:
+                raise KeyboardInterrupt
+            return found
+
+    world, undisturbed = _larger_after_growth(), _larger_after_growth()
+    dead = Dead()
+    dead.kept = world.workspace.objects.kept  # type: ignore[attr-defined]
+    for w in (world, undisturbed):
+        _arrive(w, "c", np.full(80, 0.9))
+        _calibrate(w)
+    world.flush()
+    victim = World(dataclasses.replace(world.workspace, objects=dead, cache={}), world.hour)
+    with pytest.raises(KeyboardInterrupt):
+        _look(victim)
+    assert world.state.hypotheses[0].looks == 2, "a look is said whole or not at all"
+    for w in (world, undisturbed):
+        _look(w)
+    assert world.state.stream_read == undisturbed.state.stream_read
+    assert world.state.hypotheses == undisturbed.state.hypotheses
 
 
 @pytest.mark.slow
@@ -334,11 +421,18 @@ def test_a_changed_stream_closes_it_for_what_came_since() -> None:
     assert "the stream it was tested on has changed" in done.closed[0]
     kept = world.state.accepted
     assert len(kept) >= 240 and not kept["item_id"].isin(late).any()
-    _look(world)
+    assert "nothing has come since" in _look(world), "what gave the alarm is not read again"
+    assert world.state.acceptance_tried, "and people are asked about it meanwhile"
+    new = _arrive(world, "d", rng.uniform(0.35, 0.5, 240))
+    assert not _settle(world).closed
     first, second = world.state.hypotheses
     assert (first.cause, second.number, second.looks) == ("drift", 2, 1)
-    assert second.since == first.until and second.pool_size == 900
+    assert second.pool_size == 240 and second.sample == 60, "a whole sample of what came since"
+    (alarm,) = drift_watch(world.state).alarms
+    assert first.until == alarm.good_until < alarm.until == second.since
     assert first in world.state.standing, "what was good stays"
+    assert set(world.state.accepted["item_id"]) & set(new)
+    assert not world.state.accepted["item_id"].isin(late).any()
     assert _closed(world) == (), "the new one is of the new stream"
 
 
