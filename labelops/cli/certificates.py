@@ -221,6 +221,8 @@ def _said_audit(candidate: Candidate, found: Certificate) -> str:
     lines = [
         f"Audit of the open candidate, {found.audit}{why}:",
         safe(found.reason),
+        f"errors found {counted(found.errors)}, corrected {counted(found.corrected)}; "
+        f"certified of the labels as they are now: at most {found.certified:.4f} wrong",
         f"estimate {found.estimate:.4f}; at confidence {1 - found.risk:g}, for all looks at once "
         f"{whole.low:.4f} to {whole.high:.4f}"
         + (f"; Clopper–Pearson, for one look {one.low:.4f} to {one.high:.4f}" if one else ""),

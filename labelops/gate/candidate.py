@@ -3,10 +3,11 @@
 The audit order is a uniformly random permutation fixed by permanent random numbers, which
 no label, model or finding depends on. Reading it from the start is sampling without
 replacement. When a later candidate holds more items, its order contains the earlier looks,
-so they count again. Labels that an audit corrected stay counted as errors for as long as that
-order is read: correcting what one happened to look at says nothing of the rest. A candidate
-that failed ends the order; the next one is read in a new order, in which corrected labels are
-labels like any other.
+so they count again. Labels that an audit corrected stay errors among the looks for as long as that
+order is read: correcting what one happened to look at says nothing of the rest. But they are not
+among what is released, and the certificate speaks of that: so many errors there are, less those
+that were corrected (see `labelops.measure.eprocess`). A candidate that failed ends the order; the
+next one is read in a new order, in which corrected labels are labels like any other.
 
 Where many labels are expected to be wrong, they are drawn by their doubt instead (see
 `choose_audit`). The doubts are fixed with the candidate, before a random number of its order is
@@ -237,7 +238,7 @@ class AuditState:
         Planned looks without a vote that counts, and those where people disagree so far.
     wrong : (n,) bool array
         Planned looks settled as wrong.
-    corrected : (n,) int array
+    correction : (n,) int array
         The class that people agree on where a look is newly settled as wrong, else -1.
     unaided : int
         Settled looks for which nobody was left who had no part in the label.
@@ -248,7 +249,7 @@ class AuditState:
     unseen: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
     wrong: npt.NDArray[np.bool_]
-    corrected: npt.NDArray[np.int64]
+    correction: npt.NDArray[np.int64]
     unaided: int = 0
 
 
@@ -259,6 +260,7 @@ def audit_state(
     policy: GatePolicy,
     *,
     attempt: int = 1,
+    standing: npt.ArrayLike = True,
     unaided: npt.ArrayLike = False,
 ) -> AuditState:
     """Read the looks in audit order and say how many more are needed.
@@ -275,6 +277,9 @@ def audit_state(
         Error and risk to certify.
     attempt : int
         Which attempt since the last release this is, from 1 (see `attempt_risk`).
+    standing : (N,) bool array
+        False where a label was corrected by votes that do not count any more, or do not prevail:
+        such a label is an error that is still there.
     unaided : (N,) bool array
         True where nobody is left to look who had no part in the label.
     """
@@ -288,10 +293,11 @@ def audit_state(
     # leave out errors.
     settled = int(open_looks[0]) if len(open_looks) else len(ids)
     risk = attempt_risk(attempt, policy.risk)
+    corrected = int((fixed & np.asarray(standing, dtype=bool))[:settled].sum())
     certificate = (
-        certify_weighted(wrong[:settled], order.chances, policy.error, risk)
+        certify_weighted(wrong[:settled], order.chances, policy.error, risk, corrected)
         if isinstance(order, WeightedSample)
-        else certify(wrong[:settled], policy.error, risk, population=len(ids))
+        else certify(wrong[:settled], policy.error, risk, len(ids), corrected)
     )
     size = _planned(certificate, wrong, settled, len(ids))
     return AuditState(

@@ -67,7 +67,10 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
     drawn = ", drawn by doubt" if certificate.audit == WEIGHTED else ""
     audits = f"{certificate.n} blind random audits{drawn}"
-    seen = f"{certificate.errors} wrong in {audits}{_unaided(facts)}"
+    wrong = f"{certificate.errors} wrong"
+    if certificate.corrected:
+        wrong += f", {certificate.corrected} of them corrected,"
+    seen = f"{wrong} in {audits}{_unaided(facts)}"
     value = certificate.certified
     if certificate.status == PASS:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)

@@ -8,6 +8,7 @@ worth, the certificate is as valid as the even one; worthless doubts only make i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from labelops.measure.weighted import (
     weighted_estimate,
 )
 
-from .certificate import Certificate, capped_exp, first_count, verdict_reason
+from .evidence import Certificate, conclude, first_count
 
 __all__ = ["certify_weighted"]
 
@@ -32,12 +33,15 @@ _FIRST_TRY = 256
 
 
 def certify_weighted(
-    outcomes: ArrayLike, chances: ArrayLike, bound: float, risk: float
+    outcomes: ArrayLike, chances: ArrayLike, bound: float, risk: float, corrected: int = 0
 ) -> Certificate:
     """Judge a weighted audit as it stands; it may be judged again after every further look.
 
     However often one looks, a set with more than `bound` wrong passes with probability at most
-    `risk`, and one with no more fails with probability at most `risk`.
+    `risk`, and one with no more fails with probability at most `risk`; wrong as the labels are
+    now, after corrections. Each bet against "more than m wrong" gains more, at every look, for a
+    larger m: so as in `labelops.gate.certificate.certify` a false pass needs the evidence against
+    the true m to reach 1/risk, whatever number comes to be corrected.
 
     Parameters
     ----------
@@ -51,12 +55,14 @@ def certify_weighted(
         Tolerated share of wrong labels, in [0, 1].
     risk : float
         Tolerated probability of a mistaken verdict, in (0, 1).
+    corrected : int
+        How many of the errors found are corrected in the labels to be judged.
 
     Raises
     ------
     UsageError
-        A share or a chance is out of range, an outcome is neither true nor false, or more were
-        audited than there are.
+        A share or a chance is out of range, an outcome is neither true nor false, more were
+        audited than there are, or more corrected than found.
 
     Examples
     --------
@@ -76,33 +82,9 @@ def certify_weighted(
     check_share("bound", bound)
     check_share("risk", risk, inside=True)
     wrong, odds = check_outcomes(outcomes), _check_chances(chances)
-    errors, n, size = int(wrong.sum()), int(wrong.size), int(odds.size)
-    if n > size:
-        raise UsageError(f"{n} audited labels in a set of {size}")
-    tolerated = tolerated_errors(bound, size)
-    below = _below(wrong, odds, tolerated) if n else np.zeros(0)
-    evidence = float(below.max(initial=0.0))
-    status = _status(wrong, odds, tolerated, risk, evidence)
-    needed = {"pass": 0, "fail": None}.get(status, -1)
-    if needed == -1:
-        needed = _clean_needed(wrong, odds, tolerated, risk)
-    certified = _certified(wrong, odds, risk, last_only=status == "fail")
-    return Certificate(
-        status=status,
-        bound=bound,
-        risk=risk,
-        certified=min(certified, bound) if status == "pass" else certified,
-        errors=errors,
-        n=n,
-        population=size,
-        e_value=capped_exp(evidence),
-        needed=needed,
-        interval=None,
-        reason=verdict_reason(status, errors, n, bound, risk, needed),
-        anytime=_anytime(wrong, odds, risk),
-        estimate=weighted_estimate(wrong, np.arange(n), odds),
-        audit="weighted",
-    )
+    if wrong.size > odds.size:
+        raise UsageError(f"{wrong.size} audited labels in a set of {odds.size}")
+    return conclude(_WeightedEvidence(wrong, odds, corrected), bound, risk)
 
 
 def _check_chances(chances: ArrayLike) -> FloatArray:
@@ -113,8 +95,74 @@ def _check_chances(chances: ArrayLike) -> FloatArray:
     return chance
 
 
+@dataclass(frozen=True, slots=True)
+class _WeightedEvidence:
+    """Of an audit that draws labels by their chances."""
+
+    wrong: BoolArray
+    chances: FloatArray
+    corrected: int
+    audit: Literal["weighted"] = "weighted"
+
+    @property
+    def population(self) -> int:
+        return int(self.chances.size)
+
+    def _moved(self, bound: float) -> int:
+        """Most errors in all for at most `bound` to be left."""
+        return tolerated_errors(bound, self.population) + self.corrected
+
+    def below(self, bound: float) -> float:
+        return float(_below(self.wrong, self.chances, self._moved(bound)).max(initial=0.0))
+
+    def above(self, bound: float, risk: float) -> bool:
+        values = _above(self.wrong, self.chances, self._moved(bound))
+        return bool(values.max(initial=0.0) >= log_wanted(risk))
+
+    def clean_needed(self, bound: float, risk: float) -> int:
+        count, n, size, more = self._moved(bound), self.wrong.size, self.population, _FIRST_TRY
+        while True:
+            upto = min(n + more, size)
+            clean = np.concatenate([self.wrong, np.zeros(upto - n, dtype=bool)])
+            grown = _below(clean, self.chances, count)[n:]
+            reached = np.flatnonzero(grown >= log_wanted(risk))
+            if reached.size:
+                return int(reached[0]) + 1
+            if upto == size:
+                return upto - n
+            more *= 2
+
+    def certified(self, risk: float, *, last_only: bool) -> float:
+        if not self.wrong.size:
+            return 1.0
+
+        def enough(count: int) -> bool:
+            values = _below(self.wrong, self.chances, count)
+            return bool((values[-1] if last_only else values.max()) >= log_wanted(risk))
+
+        return first_count(enough, int(self.wrong.sum()), self.population) / self.population
+
+    def anytime(self, risk: float) -> Interval:
+        wrong, odds, size, wanted = self.wrong, self.chances, self.population, log_wanted(risk / 2)
+        if not wrong.size:
+            return Interval(0.0, 1.0)
+        errors = int(wrong.sum())
+        most = errors + size - wrong.size
+        high = first_count(lambda m: bool(_below(wrong, odds, m)[-1] >= wanted), errors, most)
+        low = first_count(lambda m: bool(_above(wrong, odds, m)[-1] < wanted), errors, high)
+        return Interval(low / size, high / size)
+
+    def interval(self, risk: float) -> None:
+        """Give none: Clopper–Pearson holds for even draws."""
+
+    def estimate(self) -> float:
+        return weighted_estimate(self.wrong, np.arange(self.wrong.size), self.chances)
+
+
 def _below(wrong: BoolArray, odds: FloatArray, count: int) -> FloatArray:
     """Log evidence, after each look, against "more than `count` labels are wrong"."""
+    if not wrong.size:
+        return np.zeros(0)
     if count >= odds.size - 1:
         # All labels but one may be wrong, or all: only certainty tells.
         surely = np.cumsum(~wrong) >= odds.size - count
@@ -127,52 +175,3 @@ def _above(wrong: BoolArray, odds: FloatArray, count: int) -> FloatArray:
     """Log evidence, after each look, against "at most `count` labels are wrong"."""
     share = count / odds.size
     return log_e_values_weighted_above(wrong, np.arange(wrong.size), odds, share)
-
-
-def _status(
-    wrong: BoolArray, odds: FloatArray, tolerated: int, risk: float, evidence: float
-) -> Literal["pass", "fail", "inconclusive"]:
-    errors, left = int(wrong.sum()), odds.size - wrong.size
-    if errors > tolerated:
-        return "fail"
-    if errors + left <= tolerated:
-        return "pass"
-    if wrong.size and _above(wrong, odds, tolerated).max() >= log_wanted(risk):
-        return "fail"
-    return "pass" if evidence >= log_wanted(risk) else "inconclusive"
-
-
-def _clean_needed(wrong: BoolArray, odds: FloatArray, tolerated: int, risk: float) -> int:
-    """Count the next labels in order that certify the bound if all of them are right."""
-    n, more = wrong.size, _FIRST_TRY
-    while True:
-        upto = min(n + more, odds.size)
-        clean = np.concatenate([wrong, np.zeros(upto - n, dtype=bool)])
-        reached = np.flatnonzero(_below(clean, odds, tolerated)[n:] >= log_wanted(risk))
-        if reached.size:
-            return int(reached[0]) + 1
-        if upto == odds.size:
-            return upto - n
-        more *= 2
-
-
-def _certified(wrong: BoolArray, odds: FloatArray, risk: float, *, last_only: bool) -> float:
-    """Smallest share certified at any look so far; at the last one only where the set failed."""
-    if not wrong.size:
-        return 1.0
-
-    def enough(count: int) -> bool:
-        values = _below(wrong, odds, count)
-        return bool((values[-1] if last_only else values.max()) >= log_wanted(risk))
-
-    return first_count(enough, int(wrong.sum()), odds.size) / odds.size
-
-
-def _anytime(wrong: BoolArray, odds: FloatArray, risk: float) -> Interval:
-    if not wrong.size:
-        return Interval(0.0, 1.0)
-    errors, size, wanted = int(wrong.sum()), odds.size, log_wanted(risk / 2)
-    most = errors + size - wrong.size
-    high = first_count(lambda m: bool(_below(wrong, odds, m)[-1] >= wanted), errors, most)
-    low = first_count(lambda m: bool(_above(wrong, odds, m)[-1] < wanted), errors, high)
-    return Interval(low / size, high / size)

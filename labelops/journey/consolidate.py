@@ -176,7 +176,7 @@ def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
     audit = state.audit
     if audit is None:
         return state.labels.iloc[:0]
-    found = audit.wrong & (audit.corrected >= 0)
+    found = audit.wrong & (audit.correction >= 0)
     ids = audit.planned.ids[found]
     votes = state.audit_votes.groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
     old = state.labels.set_index("item_id").loc[ids]
@@ -187,7 +187,7 @@ def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
         {
             "item_id": ids,
             "revision": revision,
-            "value": values_of(audit.corrected[found], state.workspace.schema),
+            "value": values_of(audit.correction[found], state.workspace.schema),
             "method": ADJUDICATED,
             "reason": "a random audit found the label wrong, and people agreed on another",
             "evidence": [

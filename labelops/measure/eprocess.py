@@ -11,6 +11,14 @@ q : p0 has expectation p q/p0 + (1-p)(1-q)/(1-p0), linear in the true p, equal t
 falling on the hypothesis' side: at most 1 for the whole hypothesis. The same holds for draws
 without replacement from a set of known size, with the shares of what is left in place of q, p0, p.
 
+Errors that were found may have been corrected since: of m errors in such a set, m - c are left. The
+hypothesis "more than t left" then says m > t + c, and moves with c, which nobody knows beforehand.
+Null and alternatives move together. The likelihood L(m) of the looks is log-concave in m, so at a
+fixed distance j the ratio L(m - j) / L(m) only grows with m, and the evidence with c. Were more
+than t left, c would be below m - t: the evidence is at most that for c = m - t - 1, whose null is
+the true m. A false certificate, after any look and any corrections, needs that one e-process to
+reach 1/risk. On the other side L(m + j) / L(m) falls with m, and the same holds.
+
 References
 ----------
 Robbins 1970, https://doi.org/10.1214/aoms/1177696786
@@ -57,7 +65,11 @@ _BISECTIONS = 50
 
 
 def log_e_value(
-    errors: ArrayLike, n: ArrayLike, bound: ArrayLike, size: int | None = None
+    errors: ArrayLike,
+    n: ArrayLike,
+    bound: ArrayLike,
+    size: int | None = None,
+    corrected: int = 0,
 ) -> FloatArray:
     """Give the log evidence that the share of errors is below `bound`.
 
@@ -71,6 +83,9 @@ def log_e_value(
     size : int, optional
         Items in the set when it is finite and drawn from without replacement; then certainty gives
         infinity.
+    corrected : int
+        Errors of the set that were found and corrected, as of now (only with `size`). They stay
+        errors among the looks; the hypothesis is "more than this share is left to correct".
 
     Returns
     -------
@@ -91,7 +106,8 @@ def log_e_value(
     k, looks = check_counts(errors, n)
     _check_bounds(bound)
     if size is not None:
-        return _finite(k, looks, float(np.asarray(bound)), size, above=False)
+        return _finite(k, looks, float(np.asarray(bound)), size, corrected, above=False)
+    _none_corrected(corrected)
     limit = np.asarray(bound, dtype=np.float64)
     p0 = np.where(limit > 0, limit, 0.5)
     b = _A * (1 - p0 / 2) / (p0 / 2)
@@ -100,12 +116,17 @@ def log_e_value(
 
 
 def log_e_value_above(
-    errors: ArrayLike, n: ArrayLike, bound: ArrayLike, size: int | None = None
+    errors: ArrayLike,
+    n: ArrayLike,
+    bound: ArrayLike,
+    size: int | None = None,
+    corrected: int = 0,
 ) -> FloatArray:
     """Give the log evidence that the share of errors is above `bound`.
 
-    Parameters are those of `log_e_value`; the hypothesis is "the share is at most `bound`". At
-    bound 0 the first error gives infinity; at bound 1 nothing can be shown and the value is 0.
+    Parameters are those of `log_e_value`; the hypothesis is "the share is at most `bound`", with
+    `corrected` "at most this share is left to correct". At bound 0 the first error gives infinity;
+    at bound 1 nothing can be shown and the value is 0.
 
     Raises
     ------
@@ -120,7 +141,8 @@ def log_e_value_above(
     k, looks = check_counts(errors, n)
     _check_bounds(bound)
     if size is not None:
-        return _finite(k, looks, float(np.asarray(bound)), size, above=True)
+        return _finite(k, looks, float(np.asarray(bound)), size, corrected, above=True)
+    _none_corrected(corrected)
     limit = np.asarray(bound, dtype=np.float64)
     p0 = np.where(limit < 1, limit, 0.5)
     value = _log_mixture(k, looks, p0, _b_above(p0), betaincc)
@@ -162,42 +184,59 @@ def _log_mixture(
     return np.where(refuted, np.inf, ratio)
 
 
-def _finite(k: FloatArray, n: FloatArray, bound: float, size: int, *, above: bool) -> FloatArray:
+def _none_corrected(corrected: int) -> None:
+    if corrected:
+        raise UsageError("corrected errors lower the share only in a set of a known size")
+
+
+def _finite(
+    k: FloatArray, n: FloatArray, bound: float, size: int, corrected: int, *, above: bool
+) -> FloatArray:
     """Log e-value for draws without replacement from a set of `size` items."""
     if size < 1 or (n > size).any():
         raise UsageError(f"{n.max(initial=0):g} looks at a set of {size} items without replacement")
-    tolerated = min(size, tolerated_errors(bound, size))
+    tolerated = min(size, tolerated_errors(bound, size) + corrected)
     surely_above, surely_below = k > tolerated, n - k >= size - tolerated
     refuted, settled = (surely_above, surely_below) if above else (surely_below, surely_above)
     value = np.where(refuted, np.inf, np.where(settled, -np.inf, 0.0))
     open_ = ~refuted & ~settled
     if open_.any():
-        null, alternatives = _alternatives(bound, size, tolerated, above=above)
-        value[open_] = log_count_ratio(k[open_], n[open_], null, size, *alternatives)
+        null, counts, weights = _alternatives(bound, size, above=above)
+        # Null and alternatives move together, by what was corrected: see the top of this file.
+        inside = counts + corrected <= size
+        value[open_] = log_count_ratio(
+            k[open_],
+            n[open_],
+            null + corrected,
+            size,
+            counts[inside] + corrected,
+            weights[inside],
+        )
     return value
 
 
-def _alternatives(
-    bound: float, size: int, tolerated: int, *, above: bool
-) -> tuple[int, tuple[FloatArray, FloatArray]]:
+def _alternatives(bound: float, size: int, *, above: bool) -> tuple[int, FloatArray, FloatArray]:
     """Find the hypothesis' nearest error count and weigh the counts it excludes."""
+    tolerated = tolerated_errors(bound, size)
     if above:
         b = float(_b_above(np.asarray(min(bound, 1 - 1e-9))))
-        return tolerated, count_alternatives(size, tolerated + 1, size, _A, b)
+        return tolerated, *count_alternatives(size, tolerated + 1, size, _A, b)
     # A bound below one error has no share of its own to centre on: half an error stands in.
     mean = max(bound, 0.5 / size) / 2
-    return tolerated + 1, count_alternatives(size, 0, tolerated, _A, _A * (1 - mean) / mean)
+    return tolerated + 1, *count_alternatives(size, 0, tolerated, _A, _A * (1 - mean) / mean)
 
 
-def running_maximum(outcomes: ArrayLike, bound: float, size: int | None = None) -> FloatArray:
+def running_maximum(
+    outcomes: ArrayLike, bound: float, size: int | None = None, corrected: int = 0
+) -> FloatArray:
     """Give the largest log evidence below `bound` up to each look.
 
     Parameters
     ----------
     outcomes : (n,) bool
         True where the audited item was wrong, in the order of the audit.
-    bound, size
-        As for `log_e_value`.
+    bound, size, corrected
+        As for `log_e_value`. What is corrected by now counts at earlier looks too.
 
     Returns
     -------
@@ -209,14 +248,18 @@ def running_maximum(outcomes: ArrayLike, bound: float, size: int | None = None) 
     >>> running_maximum([False, True, False], 0.5).round(2).tolist()
     [0.53, 0.53, 0.53]
     """
-    return _running(log_e_value, outcomes, bound, size)
+    return _running(log_e_value, outcomes, bound, size, corrected)
 
 
 def _running(
-    evidence: Callable[..., FloatArray], outcomes: ArrayLike, bound: float, size: int | None
+    evidence: Callable[..., FloatArray],
+    outcomes: ArrayLike,
+    bound: float,
+    size: int | None,
+    corrected: int,
 ) -> FloatArray:
     wrong = check_outcomes(outcomes)
-    values = evidence(np.cumsum(wrong), np.arange(1, wrong.size + 1), bound, size)
+    values = evidence(np.cumsum(wrong), np.arange(1, wrong.size + 1), bound, size, corrected)
     return np.maximum(np.maximum.accumulate(values), 0.0) if wrong.size else values
 
 
@@ -260,16 +303,18 @@ def certified_at(
 
 
 def exceeded_at(
-    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None
+    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None, corrected: int = 0
 ) -> int | None:
     """Give the first look (counted from 1) at which the share is proven above the bound, or None.
+
+    With `corrected` the share is that of errors left to correct, as of now.
 
     Examples
     --------
     >>> exceeded_at([True, True, True], 0.02, 0.05)
     2
     """
-    return _first(_running(log_e_value_above, outcomes, bound, size), risk)
+    return _first(_running(log_e_value_above, outcomes, bound, size, corrected), risk)
 
 
 def _first(maximum: FloatArray, risk: float) -> int | None:
@@ -289,11 +334,12 @@ def log_wanted(risk: float) -> float:
 
 
 def clean_looks_needed(
-    errors: int, n: int, bound: float, risk: float, size: int | None = None
+    errors: int, n: int, bound: float, risk: float, size: int | None = None, corrected: int = 0
 ) -> int | None:
     """Give how many more looks certify the bound if all of them are clean.
 
     The evidence grows with every clean look, so the first number that suffices is the smallest.
+    `corrected` is as for `log_e_value`.
 
     Returns
     -------
@@ -306,12 +352,13 @@ def clean_looks_needed(
     (78, 225)
     """
     wanted = log_wanted(risk)
-    possible = bound > 0 if size is None else errors <= tolerated_errors(bound, size)
+    left = errors - corrected
+    possible = bound > 0 if size is None else left <= tolerated_errors(bound, size)
     if not possible:
         return None
 
     def enough(more: int) -> bool:
-        return bool(log_e_value(errors, n + more, bound, size) >= wanted)
+        return bool(log_e_value(errors, n + more, bound, size, corrected) >= wanted)
 
     if enough(0):
         return 0

@@ -193,7 +193,8 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     why = f" ({facts.audit_why})" if facts.audit_why else ""
     looked = (
         f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
-        f"the label, and found {_wrong(certificate.errors)}. {_between(certificate)}"
+        f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}. "
+        f"{_between(certificate)}"
     )
     if certificate.status != PASS:
         return (looked, _not_yet(facts))
@@ -208,18 +209,29 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
 def _between(certificate: Certificate) -> str:
     """Say where the true share lies, by which interval."""
     whole, sure = certificate.anytime, percent(1 - certificate.risk)
+    after = " after these corrections" if certificate.corrected else ""
     always = f"between {percent(whole.low, 2)} and {_at_least(whole.high)}"
     if certificate.interval is None:
         return (
-            f"The true share of wrong labels lies {always}, by an interval that holds at all looks "
-            f"at once at {sure} confidence."
+            f"The true share of wrong labels{after} lies {always}, by an interval that holds at "
+            f"all looks at once at {sure} confidence."
         )
     low, high = certificate.interval.low, certificate.interval.high
     return (
-        f"The true share of wrong labels lies between {percent(low, 2)} and {_at_least(high)} by "
-        f"the Clopper–Pearson interval, which is for one look, and {always} by one that holds at "
-        f"all looks at once, each at {sure} confidence."
+        f"The true share of wrong labels{after} lies between {percent(low, 2)} and "
+        f"{_at_least(high)} by the Clopper–Pearson interval, which is for one look, and {always} "
+        f"by one that holds at all looks at once, each at {sure} confidence."
     )
+
+
+def _corrected(certificate: Certificate) -> str:
+    """Say how many of the errors found are corrected."""
+    errors, corrected = certificate.errors, certificate.corrected
+    if not corrected:
+        return ""
+    if corrected < errors:
+        return f", {count(corrected)} of which {'was' if corrected == 1 else 'were'} corrected"
+    return ", which was corrected" if errors == 1 else ", all of which were corrected"
 
 
 def _not_yet(facts: ReportFacts) -> str:

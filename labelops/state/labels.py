@@ -124,14 +124,15 @@ class State(ProposalsView):
         order = sample.ids
         looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
         began = min(c.revision for c in self.candidates if c.order == candidate.order)
-        corrected = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
+        adjudicated = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
         blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
         return audit_state(
             sample,
-            corrected.reindex(order),
+            adjudicated.reindex(order),
             looks,
             self.workspace.policies.gate,
             attempt=attempt_of(candidate, self.candidates),
+            standing=self.corrections_stand(order, frozen["value"].reindex(order)),
             unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
         )
 

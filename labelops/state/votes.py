@@ -15,7 +15,7 @@ from ..collect import current_votes
 from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
-from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
+from ..measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
 from ..route.plan import in_flight
 from ..schema import Schema
 from .rows import Rows
@@ -117,11 +117,23 @@ class VotesView(Rows):
     def _items_and_voices(self, rows: pd.DataFrame) -> pd.MultiIndex:
         return pd.MultiIndex.from_arrays([rows["item_id"], self.voice_of(rows["annotator"])])
 
-    @property
+    @cached_property
     def _correcting_votes(self) -> set[str]:
         """Audit votes that a corrected label rests on: they cannot judge it as well."""
         rows = self.labels.loc[self.labels["method"] == ADJUDICATED, "evidence"]
         return {vote for text in rows for vote in json.loads(text)["votes"]}
+
+    def corrections_stand(
+        self, item_ids: npt.ArrayLike, values: pd.Series
+    ) -> npt.NDArray[np.bool_]:
+        """Say which corrected labels are still named by the votes that corrected them.
+
+        Those that count today, with what other auditors said since.
+        """
+        made = self.current.loc[self.current["vote_id"].isin(self._correcting_votes)]
+        votes = pd.concat([made, self.outside_audits]).drop_duplicates("vote_id")
+        stands: npt.NDArray[np.bool_] = self.looks(item_ids, values, votes).status == AGREES
+        return stands
 
     @cached_property
     def spare_votes(self) -> pd.DataFrame:

@@ -28,12 +28,15 @@ POLICY = GatePolicy(error=0.02, confidence=0.95)
 STATUS = st.lists(st.sampled_from([NO_VOTE, PENDING, AGREES, WRONG]), min_size=1, max_size=60)
 
 
-def _state(status: list[int], fixed: list[int] | None = None) -> AuditState:
+def _state(
+    status: list[int], fixed: list[int] | None = None, fallen: list[int] | None = None
+) -> AuditState:
     n = len(status)
     codes = np.asarray(status, dtype=np.int64)
     looks = Adjudication(codes, (codes > NO_VOTE).astype(np.int64), np.where(codes > 1, 1, -1))
     mask = np.isin(np.arange(n), fixed or [])
-    return audit_state(_order(n), mask, looks, POLICY)
+    standing = ~np.isin(np.arange(n), fallen or [])
+    return audit_state(_order(n), mask, looks, POLICY, standing=standing)
 
 
 def _order(n: int) -> RandomSample:
@@ -93,6 +96,20 @@ def test_adjudicated_stays_an_error() -> None:
     assert found.certificate.certified > _state(status).certificate.certified
 
 
+def test_adjudicated_is_not_in_what_is_certified() -> None:
+    """What was corrected is taken off; not what is only found, could not be settled, or fell."""
+    status = [AGREES] * 300 + [NO_VOTE] * 700
+    found = _state(status, fixed=[3, 7]).certificate
+    assert (found.errors, found.corrected) == (2, 2)
+    fell = _state(status, fixed=[3, 7], fallen=[7]).certificate
+    assert (fell.errors, fell.corrected) == (2, 1)
+    status[9] = WRONG
+    stuck = _state(status, fixed=[3, 7]).certificate
+    assert (stuck.errors, stuck.corrected) == (3, 2)
+    # Ahead of a look that is still open nothing counts, neither as found nor as corrected.
+    assert _state([NO_VOTE] * 300, fixed=[3]).certificate.corrected == 0
+
+
 def test_adjudicated_is_not_asked_again() -> None:
     """A corrected label needs no further vote, though the one before was on the old value."""
     found = _state([NO_VOTE] * 500, fixed=[0])
@@ -102,7 +119,7 @@ def test_adjudicated_is_not_asked_again() -> None:
 def test_correction_is_named() -> None:
     """Where people agree on another class it is given, elsewhere -1."""
     found = _state([WRONG, AGREES] + [NO_VOTE] * 400)
-    assert found.corrected[:2].tolist() == [1, -1]
+    assert found.correction[:2].tolist() == [1, -1]
 
 
 def test_too_many_errors_fail() -> None:

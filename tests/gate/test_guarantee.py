@@ -59,6 +59,8 @@ class Audited:
             found = self.looks()
             inorder = Adjudication(found.status[order], found.votes[order], found.consensus[order])
             state = audit_state(sample, self.fixed[order], inorder, policy, attempt=attempt)
+            if self.correct(state):
+                continue
             if state.certificate.status != "inconclusive":
                 return state
             planned = state.planned.ids.astype(np.int64)
@@ -76,12 +78,19 @@ class Audited:
         self.items = np.concatenate([self.items, items])
         self.votes = np.concatenate([self.votes, said])
 
-    def correct(self, state: AuditState) -> None:
+    def correct(self, state: AuditState) -> int:
         """Correct what was found wrong, as the pipeline does; it stays an error in this order."""
         ids = state.planned.ids.astype(np.int64)
-        hit = ids[state.corrected >= 0]
-        self.labels[hit] = state.corrected[state.corrected >= 0]
+        hit = ids[state.correction >= 0]
+        self.labels[hit] = state.correction[state.correction >= 0]
         self.fixed[hit] = True
+        return len(hit)
+
+    def passes_wrongly(self, state: AuditState, policy: GatePolicy) -> bool:
+        """Say whether labels pass of which, corrected as they are, too many differ from truth."""
+        wrong = int((self.labels != self.truth).sum())
+        too_many = wrong > tolerated_errors(policy.error, len(self.labels))
+        return state.certificate.status == "pass" and too_many
 
 
 def _limit(risk: float, runs: int) -> float:
@@ -89,18 +98,20 @@ def _limit(risk: float, runs: int) -> float:
 
 
 @pytest.mark.slow
-def test_false_passes_at_the_bound_through_growth() -> None:
-    """With one error too many, a set and its grown successor each pass at most δ of the time."""
+@pytest.mark.parametrize("more", [1, 4])
+def test_false_passes_at_the_bound_through_growth(more: int) -> None:
+    """A set too bad by a few errors and its grown successor each pass, still bad, ≤ δ of the time.
+
+    What counts is the truth of the labels as they pass: auditors err, and corrections with them.
+    """
     policy, rng, runs = GatePolicy(error=0.05, confidence=0.9), np.random.default_rng(5), 150
     first = second = looks = 0
     for _ in range(runs):
-        small = Audited.fresh(rng, 300, tolerated_errors(0.05, 300) + 1, accuracy=0.95)
-        state = small.settle(policy)
-        first += state.certificate.status == "pass"
-        small.correct(state)
+        small = Audited.fresh(rng, 300, tolerated_errors(0.05, 300) + more, accuracy=0.95)
+        first += small.passes_wrongly(small.settle(policy), policy)
         grown = small.grown(200, tolerated_errors(0.05, 500) - tolerated_errors(0.05, 300))
         again = grown.settle(policy)
-        second += again.certificate.status == "pass"
+        second += grown.passes_wrongly(again, policy)
         looks += again.certificate.n
     assert first / runs <= _limit(policy.risk, runs)
     assert second / runs <= _limit(policy.risk, runs)
@@ -113,11 +124,13 @@ def test_false_passes_over_many_attempts() -> None:
     policy, rng, runs = GatePolicy(error=0.05, confidence=0.9), np.random.default_rng(6), 150
     passed = 0
     for _ in range(runs):
-        world = Audited.fresh(rng, 200, tolerated_errors(0.05, 200) + 1, accuracy=0.97)
+        world = Audited.fresh(rng, 200, tolerated_errors(0.05, 200) + 3, accuracy=0.97)
         for attempt in range(1, 6):
-            world.key = rng.bytes(16)
-            if world.settle(policy, attempt).certificate.status == "pass":
-                passed += 1
+            # In a new order corrected labels are labels like any other.
+            world.key, world.fixed = rng.bytes(16), np.zeros(200, dtype=bool)
+            state = world.settle(policy, attempt)
+            if state.certificate.status == "pass":
+                passed += world.passes_wrongly(state, policy)
                 break
     assert passed / runs <= _limit(policy.risk, runs)
 

@@ -73,6 +73,54 @@ def test_expectation_is_one_without_replacement() -> None:
         assert least <= mean <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("corrected", [1, 5, 12])
+def test_expectation_is_one_with_corrections(corrected: int) -> None:
+    """Where one error too many is left, or as many as allowed, the mean is still at most 1."""
+    size, bound, n = 60, 0.1, 25
+    for evidence, left, least in ((log_e_value, 7, 1 - 1e-9), (log_e_value_above, 6, 0.2)):
+        wrong = left + corrected
+        k = np.arange(max(0, n - size + wrong), min(n, wrong) + 1)
+        ways = [math.comb(wrong, int(i)) * math.comb(size - wrong, n - int(i)) for i in k]
+        mass = np.array(ways, dtype=float) / math.comb(size, n)
+        mean = (mass * np.exp(evidence(k, n, bound, size, corrected))).sum()
+        assert least <= mean <= 1 + 1e-9
+
+
+def _reachable(size: int) -> tuple[IntArray, IntArray]:
+    """Give counts of errors and looks, from one look to all."""
+    pairs = [
+        (k, n)
+        for n in np.unique(np.geomspace(1, size, 12).astype(int))
+        for k in np.unique(np.r_[0 : min(n, 8) + 1, np.linspace(0, n, 5).astype(int)])
+    ]
+    k, n = np.array(pairs, dtype=np.int64).T
+    return k, n
+
+
+@pytest.mark.parametrize(("size", "bound"), [(20, 0.2), (100, 0.02), (300, 0.02), (120, 0.3)])
+def test_evidence_moves_with_what_is_corrected(size: int, bound: float) -> None:
+    """Each error corrected raises the evidence of too few and lowers that of too many, anywhere.
+
+    This is what the proof rests on: log-concave likelihoods of the counts.
+    """
+    k, n = _reachable(size)
+    for evidence, sign in ((log_e_value, 1), (log_e_value_above, -1)):
+        rows = [evidence(k, n, bound, size, c) for c in range(size)]
+        with np.errstate(invalid="ignore"):
+            steps = sign * np.diff(rows, axis=0)
+        assert (np.isnan(steps) | (steps >= -1e-9)).all()
+
+
+@pytest.mark.parametrize("size", [20, 100, 300])
+def test_evidence_grows_with_the_bound(size: int) -> None:
+    """Where there is any, a larger bound has more: the smallest that is certified is one number."""
+    k, n = _reachable(size)
+    rows = np.array([log_e_value(k, n, m / size, size) for m in range(size)])
+    with np.errstate(invalid="ignore"):
+        steps = np.diff(rows, axis=0)
+    assert (np.isnan(steps) | (steps >= -1e-9) | (rows[:-1] < 0)).all()
+
+
 def test_large_sets_are_streams() -> None:
     """For a very large set the finite e-value is close to the one for a stream."""
     for k, n in ((0, 178), (3, 539), (30, 700)):

@@ -131,7 +131,7 @@ def test_an_error_stays_one_until_its_candidate_failed(world: World) -> None:
     world.label({wrong: "dog"}, ADJUDICATED, votes)
     audit = world.state.audit
     assert audit is not None and audit.certificate.errors == 1
-    assert audit.corrected.tolist().count(1) == 0, "it is not corrected twice"
+    assert audit.correction.tolist().count(1) == 0, "it is not corrected twice"
     close(world, first, "failed: test")
     freeze(world, 2, stream=2)
     audit = world.state.audit
@@ -204,6 +204,73 @@ def test_a_correction_is_written_once(world: World) -> None:
     assert consolidate(world.workspace, now=world.tick()).corrected == 0
     row = world.state.labels.set_index("item_id").loc[wrong]
     assert json.loads(row["evidence"])["replaces"] == '"cat"' and row["value"] == '"dog"'
+
+
+def test_only_a_correction_that_is_in_the_labels_is_taken_off(world: World) -> None:
+    """Found, then corrected, then corrected by votes that do not count any more."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+
+    def certified() -> tuple[int, int]:
+        audit = world.state.audit
+        assert audit is not None
+        return audit.certificate.errors, audit.certificate.corrected
+
+    audit = world.state.audit
+    assert audit is not None
+    wrong = audit.planned.ids[0]
+    world.vote(wrong, "audit", ben="dog", cid="dog")
+    assert certified() == (1, 0), "found, and not yet corrected"
+    consolidate(world.workspace, now=world.tick())
+    assert certified() == (1, 1)
+    assert world.state.frozen.set_index("item_id").loc[wrong, "value"] == '"dog"'
+    assert "1 wrong, 1 of them corrected, in 1 blind" in _message(world)
+    world.vote(wrong, "audit", dan="cat", eve="cat")
+    assert certified() == (1, 0), "others contradict it"
+    world.vote(wrong, "audit", fay="dog")
+    assert certified() == (1, 1)
+    for name in ("ben", "cid", "fay"):
+        world.say("annotator_flagged", f"human:{name}", 0, reason="a test")
+    assert certified() == (1, 0), "nobody who counts names it"
+
+
+def test_a_correction_by_spare_votes_is_taken_off(world: World) -> None:
+    """Where everybody labeled an item, those who were outvoted and prevail count as correcting."""
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    wrong = audit.planned.ids[0]
+    world.vote(wrong, cid="dog", dan="dog")
+    audit = world.state.audit
+    assert audit is not None and audit.unaided == 1 and audit.correction[0] == 1
+    consolidate(world.workspace, now=world.tick())
+    state = world.state
+    row = state.frozen.set_index("item_id").loc[wrong]
+    assert (row["value"], row["method"]) == ('"dog"', ADJUDICATED)
+    assert state.audit is not None and state.audit.certificate.corrected == 1
+
+
+def test_what_nobody_can_settle_is_not_corrected(world: World) -> None:
+    """A look that ends in a tie among all who may look is an error that stays one."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    world.vote(
+        audit.planned.ids[0], "audit",
+        ben="dog", cid="cow", dan="cat", eve="dog", fay="cow", gil="cat", hal="dog",
+    )  # fmt: skip
+    consolidate(world.workspace, now=world.tick())
+    audit = world.state.audit
+    assert audit is not None
+    assert (audit.certificate.errors, audit.certificate.corrected) == (1, 0)
 
 
 def test_flagging_a_person_takes_their_looks_back(world: World) -> None:

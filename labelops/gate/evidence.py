@@ -1,0 +1,214 @@
+"""What the evidence of an audit comes to: one certificate, however its labels were drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from labelops.errors import UsageError
+from labelops.measure.codes import BoolArray
+from labelops.measure.eprocess import log_wanted
+from labelops.measure.finite import tolerated_errors
+from labelops.measure.intervals import Interval
+
+__all__ = ["Certificate", "Evidence", "conclude", "first_count"]
+
+_Status = Literal["pass", "fail", "inconclusive"]
+_ANYWHERE = Interval(0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What an audit has shown so far about the share of wrong labels.
+
+    All shares are those of the labels as they are now: errors that were found and corrected are
+    not among them.
+
+    Attributes
+    ----------
+    status : {'pass', 'fail', 'inconclusive'}
+        Certified; proven to be worse than the bound; or neither yet, which is no pass.
+    bound, risk : float
+        What was asked for: at most this share wrong, at this risk of being mistaken.
+    certified : float
+        The smallest share that the audit certifies at this risk; 1 when none.
+    errors, n : int
+        Wrong labels found among the audited ones.
+    population : int or None
+        Labels the audit was drawn from without replacement, if known.
+    e_value : float
+        The evidence, at its largest over all looks; 1/risk suffices. Capped at the largest float.
+    needed : int or None
+        More clean audits until it passes; 0 once it has, None when none can help.
+    interval : Interval or None
+        Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone; None
+        for a weighted audit, of which it does not hold.
+    reason : str
+        The verdict in one sentence.
+    anytime : Interval
+        Two-sided interval at confidence 1 - risk that covers the share at all looks at once: what
+        neither e-process rejects, each at half the risk.
+    estimate : float
+        The share of wrong labels as the audit saw it; for a weighted one every find counts by the
+        inverse of its chance.
+    audit : {'uniform', 'weighted'}
+        How the audited labels were drawn.
+    corrected : int
+        Of the errors, those that were corrected: the labels hold them no more.
+    """
+
+    status: _Status
+    bound: float
+    risk: float
+    certified: float
+    errors: int
+    n: int
+    population: int | None
+    e_value: float
+    needed: int | None
+    interval: Interval | None
+    reason: str
+    anytime: Interval = _ANYWHERE
+    estimate: float = 0.0
+    audit: Literal["uniform", "weighted"] = "uniform"
+    corrected: int = 0
+
+
+class Evidence(Protocol):
+    """What an audit of a kind has shown; `corrected` errors are left out of every share."""
+
+    @property
+    def audit(self) -> Literal["uniform", "weighted"]:
+        """How labels were drawn."""
+
+    @property
+    def wrong(self) -> BoolArray:
+        """Which audited labels were wrong, in the order of the audit."""
+
+    @property
+    def population(self) -> int | None:
+        """Labels the audit is drawn from; None for an endless stream."""
+
+    @property
+    def corrected(self) -> int:
+        """Errors found that are corrected."""
+
+    def below(self, bound: float) -> float:
+        """Log evidence, at its largest over all looks, that at most `bound` are wrong."""
+
+    def above(self, bound: float, risk: float) -> bool:
+        """Say whether some look proved that more than `bound` are wrong."""
+
+    def clean_needed(self, bound: float, risk: float) -> int | None:
+        """Further clean looks that certify the bound."""
+
+    def certified(self, risk: float, *, last_only: bool) -> float:
+        """Smallest share of errors certified at any look, corrected ones included."""
+
+    def anytime(self, risk: float) -> Interval:
+        """Shares of errors that no look rules out, corrected ones included."""
+
+    def interval(self, risk: float) -> Interval | None:
+        """Interval for a single look, corrected ones included."""
+
+    def estimate(self) -> float:
+        """Share of errors as seen, corrected ones included."""
+
+
+def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
+    """Draw the verdict from an audit's evidence, of whichever kind.
+
+    Raises
+    ------
+    UsageError
+        More errors are corrected than were found, or of a population of unknown size.
+    """
+    wrong, size, corrected = evidence.wrong, evidence.population, evidence.corrected
+    errors, n = int(wrong.sum()), int(wrong.size)
+    if not 0 <= corrected <= errors:
+        raise UsageError(f"{corrected} errors corrected of {errors} found")
+    if corrected and size is None:
+        raise UsageError("corrected errors lower the share only in a population of a known size")
+    best = evidence.below(bound)
+    status = _status(evidence, bound, risk, best)
+    needed = {"pass": 0, "fail": None}.get(status, -1)
+    if needed == -1:
+        needed = evidence.clean_needed(bound, risk)
+    gone = corrected / size if size else 0.0
+    # Errors found and not corrected are there for certain.
+    least = (errors - corrected) / size if size else 0.0
+    one = evidence.interval(risk)
+    certified = max(evidence.certified(risk, last_only=status == "fail") - gone, least)
+    if status == "pass":
+        certified = min(certified, bound)
+    elif corrected and size:
+        # Its mixture differs a little from that of the verdict, which it must not run ahead of.
+        certified = max(certified, (tolerated_errors(bound, size) + 1) / size)
+    return Certificate(
+        status=status,
+        bound=bound,
+        risk=risk,
+        certified=certified,
+        errors=errors,
+        n=n,
+        population=size,
+        e_value=math.exp(min(best, math.log(np.finfo(np.float64).max))),
+        needed=needed,
+        interval=None if one is None else _less(one, gone, least),
+        reason=_reason(status, errors, corrected, n, bound, risk, needed),
+        anytime=_less(evidence.anytime(risk), gone, least),
+        estimate=max(evidence.estimate() - gone, least),
+        audit=evidence.audit,
+        corrected=corrected,
+    )
+
+
+def _status(evidence: Evidence, bound: float, risk: float, best: float) -> _Status:
+    size = evidence.population
+    if size is not None:
+        tolerated = tolerated_errors(bound, size)
+        left = int(evidence.wrong.sum()) - evidence.corrected
+        if left > tolerated:
+            return "fail"
+        if left + size - evidence.wrong.size <= tolerated:
+            return "pass"
+    if evidence.above(bound, risk):
+        return "fail"
+    return "pass" if best >= log_wanted(risk) else "inconclusive"
+
+
+def _less(whole: Interval, gone: float, least: float) -> Interval:
+    """Take the corrected share off both ends."""
+    return Interval(max(whole.low - gone, least), max(whole.high - gone, least))
+
+
+def _reason(
+    status: str, errors: int, corrected: int, n: int, bound: float, risk: float, needed: int | None
+) -> str:
+    """Say the verdict in one sentence."""
+    found = f"{errors} of {n} audited labels are wrong"
+    if corrected:
+        found = f"{errors} of {n} audited labels were wrong, {corrected} of them corrected"
+    if status == "pass":
+        return f"{found}: at most {bound:.4g} of all, at confidence {1 - risk:g}"
+    if status == "fail":
+        return f"{found}: more than {bound:.4g} of all, at confidence {1 - risk:g}"
+    if needed is None:
+        return f"{found}: no further audit can certify {bound:.4g}"
+    return f"{found}: {needed} more clean audits certify {bound:.4g} at confidence {1 - risk:g}"
+
+
+def first_count(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Give the first count from `low` for which it holds, `high` if none before does.
+
+    What holds for a count must hold for every larger one.
+    """
+    below = low - 1
+    while high - below > 1:
+        middle = (below + high) // 2
+        below, high = (below, middle) if holds(middle) else (middle, high)
+    return high
