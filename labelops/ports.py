@@ -436,6 +436,10 @@ class Pausing(Protocol):
         """Offer nothing to this annotator any more. Saying it twice is saying it once."""
         ...
 
+    def resume(self, annotator: str) -> None:
+        """Serve this annotator again; nothing happens if they were not paused."""
+        ...
+
 
 @runtime_checkable
 class Tables(Protocol):

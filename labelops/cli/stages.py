@@ -101,6 +101,7 @@ def _said_consolidated(found: Consolidated) -> str:
     if found.corrected:
         lines.append(f"{counted(found.corrected, 'label')} corrected after the random audit.")
     lines += [f"{safe(name)} is flagged: their votes stop counting." for name in found.flagged]
+    lines += [f"{safe(name)} was quick and is right: their votes count." for name in found.cleared]
     lines += [
         f"{safe(' and '.join(group))} copy each other: their votes on an item count once."
         for group in found.tied

@@ -15,7 +15,7 @@ from ..digest import canonical_json
 from ..errors import ConflictError
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
-from ..state import NO_VOTES, Event, State, Workspace, decide, last_body, load, say
+from ..state import HASTE, NO_VOTES, Event, State, Workspace, decide, last_body, load, say
 from ..state.drift import next_drift_look
 from ..state.gold import gold_alarms, newly_watched
 from ..state.people import annotator_table, find_ties
@@ -45,6 +45,8 @@ class Consolidated:
         How votes were weighed, and why so.
     tied : tuple of tuple of str
         Annotators who were found just now to copy each other: their votes count once.
+    cleared : tuple of str
+        Annotators flagged for haste who were shown just now to be right: their votes count again.
     alarm : str
         How the random stream has changed, if that was found just now; else empty.
     """
@@ -60,6 +62,7 @@ class Consolidated:
     reason: str
     alarm: str = ""
     tied: tuple[tuple[str, ...], ...] = ()
+    cleared: tuple[str, ...] = ()
 
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
@@ -71,10 +74,7 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         state = load(workspace)
     if watched := newly_watched(state):
         say(state, watched, now)
-        state = load(workspace)
-    flagged = _flag_annotators(state, now)
-    if flagged:
-        state = load(workspace)
+    flagged, cleared = decide(workspace, _flag_annotators, now)
     alarm = decide(workspace, _watch_drift, now)
     closed = close_void(workspace, now)
     state, changed, corrected = _write_labels(workspace, now)
@@ -91,6 +91,7 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
         accepted=int((after["method"] == "accepted").sum()),
         corrected=len(corrected),
         flagged=flagged,
+        cleared=cleared,
         closed=closed,
         method=consensus.method,
         reason=consensus.reason,
@@ -158,17 +159,28 @@ def _tie_annotators(state: State, now: datetime) -> tuple[tuple[str, ...], ...]:
     return tuple(tie.annotators for tie in ties)
 
 
-def _flag_annotators(state: State, now: datetime) -> tuple[str, ...]:
-    """Judge people by gold and by what others, the model among them, are sure of."""
+def _flag_annotators(state: State) -> tuple[tuple[tuple[str, ...], ...], list[Event]]:
+    """Judge people by gold and by what others, the model among them, are sure of.
+
+    Returns who is flagged and who is cleared just now, and the events.
+    """
     judged = annotator_table(state)
-    new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(state.flagged)]
-    events: list[Event] = [
-        ("annotator_flagged", row.annotator, 0, {"reason": row.reason}) for row in new.itertuples()
-    ]
+    # Evidence against the answers themselves is for good; that somebody is quick is not.
+    known = set(state.flagged) - (set(state.hasty) - set(judged.loc[judged["hasty"], "annotator"]))
+    new = judged.loc[judged["flagged"] & ~judged["annotator"].isin(known)]
+    found: dict[str, dict[str, object]] = {
+        row.annotator: {"reason": row.reason, **({"cause": HASTE} if row.hasty else {})}
+        for row in new.itertuples()
+    }
     # Who is bad altogether loses all votes; who went bad, only those since then.
-    events += [e for e in gold_alarms(state) if e[1] not in set(new["annotator"])]
-    say(state, events, now)
-    return tuple(sorted(subject for _, subject, _, _ in events))
+    found |= {name: body for name, body in gold_alarms(state).items() if name not in found}
+    right = judged.loc[judged["shown"] & judged["annotator"].isin(state.hasty)]
+    ended: dict[str, dict[str, object]] = {
+        row.annotator: {"cleared": f"right on {row.right} of {row.judged} judged votes"}
+        for row in right.itertuples()
+    }
+    said = [state.next_event("annotator_flagged", *one) for one in (found | ended).items()]
+    return (tuple(sorted(found)), tuple(sorted(ended))), said
 
 
 def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:

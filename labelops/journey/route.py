@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,9 +89,10 @@ def send(workspace: Workspace, queue: Queue) -> Sent:
     """Offer every plan row that still lacks votes; what was offered before stays as it is."""
     state = load(workspace)
     if isinstance(queue, Pausing):
-        reasons = state.latest("annotator_flagged").set_index("subject")["body"]
-        for annotator, body in reasons.items():
-            queue.pause(str(annotator), json.loads(body)["reason"])
+        for annotator, reason in state.flag_reasons.items():
+            queue.pause(annotator, reason)
+        for annotator in state.cleared:
+            queue.resume(annotator)
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
     rows = rows[PLAN.names].reset_index(drop=True)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)

@@ -17,8 +17,11 @@ def e_benjamini_hochberg(log_e_values: ArrayLike, risk: float) -> BoolArray:
     """Say which hypotheses are rejected (e-BH); at most `risk` of them falsely, as expected.
 
     Unlike with p-values this holds however the e-values depend on each other, and whenever one
-    stops to look. If no hypothesis is false and the e-values are e-processes, any is ever
-    rejected with probability at most `risk`: a rejection means that their mean is 1/risk.
+    stops to look. Of e-processes (given all that was seen before, of every hypothesis) it holds too
+    for all that was ever rejected at any look: what one of R rejections adds to the share, 1/R, is
+    at most risk / A times its e-value when it was first rejected, and that is a stopping time. It
+    takes e-values as they stand: the largest so far is no e-value. And it takes A hypotheses from
+    the start: where they come one after another the share is at most risk (1 + 1/2 + … + 1/A).
 
     Parameters
     ----------

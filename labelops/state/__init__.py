@@ -9,12 +9,13 @@ from __future__ import annotations
 from .events import decide, say
 from .labels import State
 from .reading import load, load_events
-from .rows import NO_VOTES, RULES, Event, last_body, rule_vote_id
+from .rows import HASTE, NO_VOTES, RULES, Event, last_body, rule_vote_id
 from .votes import EVIDENCE
 from .workspace import Policies, Workspace
 
 __all__ = [
     "EVIDENCE",
+    "HASTE",
     "NO_VOTES",
     "RULES",
     "Event",

@@ -76,17 +76,17 @@ def _numbers(state: State) -> dict[str, int]:
     return {str(name): place for place, name in enumerate(names, 1)}
 
 
-def gold_alarms(state: State) -> list[Event]:
-    """Return the pauses that are due: who went bad, and since when their votes do not count.
+def gold_alarms(state: State) -> dict[str, dict[str, object]]:
+    """Return the flags that are due: who went bad, and since when their votes do not count.
 
     They count up to the last gold answer before the stretch that may be bad.
     """
     policy, schema = state.workspace.policies.audit, state.workspace.schema
     chance = 1 / len(schema.classes)
     if not policy.gold_risk or not chance < policy.annotator_floor < 1:
-        return []
+        return {}
     numbers = _numbers(state)
-    events: list[Event] = []
+    flags: dict[str, dict[str, object]] = {}
     for name, rows in gold_answers(state).groupby("annotator", sort=True):
         if name in state.flagged or name not in numbers:
             continue
@@ -94,8 +94,8 @@ def gold_alarms(state: State) -> list[Event]:
         found = watch_gold(rows["right"], floor=policy.annotator_floor, chance=chance, risk=risk)
         if found.since is not None:
             last = rows["given_at"].iloc[found.since - 1] if found.since else None
-            events.append(("annotator_flagged", str(name), 0, _body(found, found.since, last)))
-    return events
+            flags[str(name)] = _body(found, found.since, last)
+    return flags
 
 
 def _body(found: GoldWatch, since: int, last: pd.Timestamp | None) -> dict[str, object]:

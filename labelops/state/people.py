@@ -27,7 +27,7 @@ from ..audit.steadiness import Steadiness, judge_steadiness
 from ..collect import current_votes
 from ..digest import seed_of
 from ..kinds.choice import codes_of
-from ..measure.eprocess import hypothesis_risk
+from ..measure.eprocess import hypothesis_risk, log_e_value, log_wanted
 from ..tables import VOTES, frame_of
 from . import EVIDENCE, State
 
@@ -63,10 +63,16 @@ class Tie:
 
 
 def annotator_table(state: State) -> pd.DataFrame:
-    """Return every annotator's accuracy with interval, and whether their votes should count."""
+    """Return every annotator's accuracy with interval, and whether their votes should count.
+
+    Beside the columns of `judge_annotators`: `shown` (there is evidence that the accuracy is above
+    the floor: an e-process, wrong of somebody below it with probability 5 % at most, at all looks
+    together) and `hasty` (flagged for haste alone: too quick to look, and not shown to be right).
+    """
     policy = state.workspace.policies.audit
+    floor = policy.annotator_floor
     frame = judge_annotators(
-        _judged_by(state), state.workspace.schema, gold=state.gold, floor=policy.annotator_floor
+        _judged_by(state), state.workspace.schema, gold=state.gold, floor=floor
     )
     votes = _votes(state)
     who, names = pd.factorize(votes["annotator"], sort=True)
@@ -75,13 +81,18 @@ def annotator_table(state: State) -> pd.DataFrame:
     )
     place = pd.Index(names).get_indexer(frame["annotator"])
     rushed = np.append(speed.rushed & (speed.timed >= _TIMED), False)[place]
-    # Haste by itself is no fault: it turns the burden of proof.
-    unproven = rushed & ~frame["flagged"].to_numpy() & (frame["low"] < policy.annotator_floor)
+    # Haste by itself is no fault: it turns the burden of proof, until that was borne once.
+    wrong = frame["judged"] - frame["right"]
+    shown = log_e_value(wrong, frame["judged"], 1 - floor) >= log_wanted(_RISK)
+    frame["shown"] = shown & ~frame["flagged"].to_numpy()
+    unproven = rushed & ~frame["flagged"].to_numpy() & ~shown
+    unproven &= ~frame["annotator"].isin(state.cleared).to_numpy()
     reasons = [
         _rush(speed, int(place[row])) + "; nothing shows that the answers are right"
         for row in np.flatnonzero(unproven)
     ]
     frame.loc[unproven, "reason"] = reasons
+    frame["hasty"] = unproven
     frame["flagged"] |= unproven
     return frame
 

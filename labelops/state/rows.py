@@ -15,7 +15,7 @@ import pandas as pd
 from ..tables import VOTES, empty
 from .workspace import Workspace
 
-__all__ = ["NO_VOTES", "RULES", "Event", "Rows", "last_body", "rule_vote_id"]
+__all__ = ["HASTE", "NO_VOTES", "RULES", "Event", "Rows", "last_body", "rule_vote_id"]
 
 T = TypeVar("T")
 
@@ -24,6 +24,9 @@ Event = tuple[str, str, int, str | Mapping[str, object]]
 
 RULES = "rules"
 """The `queue` of votes that this workspace's own rules gave."""
+
+HASTE = "haste"
+"""Cause of a flag that answers quicker than a look gave, and nothing else."""
 
 NO_VOTES = f"{0:016x}"
 """The `votes_digest` of an empty table."""
@@ -103,7 +106,7 @@ class Rows:
         rows = rows.sort_values(["subject", "revision"], kind="stable")
         return rows.drop_duplicates("subject", keep="last").reset_index(drop=True)
 
-    def next_event(self, kind: str, subject: str, body: str) -> Event:
+    def next_event(self, kind: str, subject: str, body: str | Mapping[str, object]) -> Event:
         """Return the event that says how a subject stands now: one revision more."""
         rows = self.latest(kind).set_index("subject")["revision"]
         return kind, subject, int(rows.get(subject, -1)) + 1, body
@@ -144,16 +147,36 @@ class Rows:
         return rows.loc[counts].reset_index(drop=True)
 
     @cached_property
-    def good_until(self) -> dict[str, pd.Timestamp]:
-        """Flagged annotators who were good at first → until when their votes count."""
+    def _flags(self) -> dict[str, dict[str, str]]:
+        """What is held against annotators, and what cleared them: name → how it stands now."""
         rows = self.latest("annotator_flagged")
-        said = {s: json.loads(b) for s, b in zip(rows["subject"], rows["body"], strict=True)}
-        return {name: pd.Timestamp(b["since"]) for name, b in said.items() if b.get("since")}
+        return {s: json.loads(b) for s, b in zip(rows["subject"], rows["body"], strict=True)}
 
     @cached_property
     def flagged(self) -> tuple[str, ...]:
         """Annotators whose votes no longer count."""
-        return tuple(sorted(self.latest("annotator_flagged")["subject"]))
+        return tuple(sorted(name for name, body in self._flags.items() if "cleared" not in body))
+
+    @cached_property
+    def cleared(self) -> tuple[str, ...]:
+        """Annotators who were flagged for haste, and shown to be right since: they count again."""
+        return tuple(sorted(name for name, body in self._flags.items() if "cleared" in body))
+
+    @cached_property
+    def flag_reasons(self) -> dict[str, str]:
+        """Why each flagged annotator is."""
+        return {name: self._flags[name]["reason"] for name in self.flagged}
+
+    @cached_property
+    def hasty(self) -> tuple[str, ...]:
+        """Who is flagged for haste alone, which ends when they are shown to be right."""
+        return tuple(name for name in self.flagged if self._flags[name].get("cause") == HASTE)
+
+    @cached_property
+    def good_until(self) -> dict[str, pd.Timestamp]:
+        """Flagged annotators who were good at first → until when their votes count."""
+        said = {name: self._flags[name].get("since") for name in self.flagged}
+        return {name: pd.Timestamp(since) for name, since in said.items() if since}
 
     @cached_property
     def tied(self) -> tuple[tuple[str, ...], ...]:

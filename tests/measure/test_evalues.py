@@ -54,3 +54,60 @@ def test_a_year_of_looks_at_ten_people_at_the_floor() -> None:
     log_e[:, :, 0] = log_e_value_above(careless, n[:, :, 0], 1 - floor)
     found = [e_benjamini_hochberg(year[-1], risk)[0] for year in log_e]
     assert np.mean(found) >= 0.9
+
+
+def _false_share(log_e: np.ndarray, risk: float, guilty: int) -> float:
+    """Return the mean share of false accusations, each for good; (years, looks, people).
+
+    The last `guilty` people are.
+    """
+    shares = []
+    for year in log_e:
+        accused = np.zeros(year.shape[1], dtype=bool)
+        for look in year:
+            accused |= e_benjamini_hochberg(look, risk)
+        shares.append(accused[: accused.size - guilty].sum() / max(int(accused.sum()), 1))
+    return float(np.mean(shares))
+
+
+@pytest.mark.parametrize("guilty", [0, 3])
+@pytest.mark.slow
+def test_people_who_err_together_are_accused_no_more_often(guilty: int) -> None:
+    """Nine exactly at the floor, of whom six answer all alike: false accusations, for good, ≤ 10 %.
+
+    Whoever is accused at one look stays so, though the evidence may fall again: that is each
+    person's first time at the threshold, a stopping time. So the share stays within the risk
+    whoever copies whom, beside people who are guilty too. Twice the risk would not pass.
+    """
+    rng, years, looks, risk, floor = np.random.default_rng(2), 400, 50, 0.1, 0.8
+    share = np.full(9 + guilty, 1 - floor)
+    share[9:] = 1.6 * (1 - floor)
+    wrong = rng.binomial(8, share, (years, looks, share.size))
+    wrong[:, :, 1:6] = wrong[:, :, :1]
+    n = 8 * np.arange(1, looks + 1)[None, :, None]
+    log_e = log_e_value_above(wrong.cumsum(axis=1), n, 1 - floor)
+    found = _false_share(log_e, risk, guilty)
+    assert found <= risk + 2 * np.sqrt(risk / years)
+    if guilty:
+        ever = (log_e[:, :, 9:] >= np.log(share.size / risk)).any(axis=1)
+        assert ever.mean() > 0.8, "the guilty are found all the same"
+
+
+@pytest.mark.slow
+def test_people_who_come_one_after_another() -> None:
+    """Eight at the floor, each gone when the next comes: at most 1 + 1/2 + … + 1/8 times the risk.
+
+    Each is one of all who came so far, so the first has the whole risk and the eighth an eighth.
+    """
+    rng, years, risk, floor, people = np.random.default_rng(3), 400, 0.1, 0.8, 8
+    false = 0
+    for _ in range(years):
+        wrong = rng.binomial(1, 1 - floor, (people, 300)).cumsum(axis=1)
+        log_e = log_e_value_above(wrong, np.arange(1, 301)[None, :], 1 - floor)
+        most = log_e.max(axis=1)
+        # With the others gone at what they had in the end, alone or with all of those.
+        false += any(
+            e_benjamini_hochberg(np.append(log_e[:j, -1], most[j]), risk)[j] for j in range(people)
+        )
+    bound = risk * (1 / np.arange(1, people + 1)).sum()
+    assert risk / 2 < false / years <= bound + 0.03

@@ -10,7 +10,9 @@ import pytest
 
 from labelops.audit import anchoring
 from labelops.audit.steadiness import Steadiness, judge_steadiness
-from labelops.journey import consolidate, route
+from labelops.journey import consolidate, route, send
+from labelops.measure.eprocess import log_e_value, log_wanted
+from labelops.measure.intervals import clopper_pearson_arrays
 from labelops.schema import Schema
 from labelops.state import people, say
 from labelops.state.people import annotator_table, find_ties, remarks
@@ -102,6 +104,24 @@ def timed(world: World, who: str, seconds: float) -> None:
             row["seconds"] = seconds
 
 
+class LocalPause:
+    """A queue that only remembers who is served."""
+
+    name = "pausing"
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def pause(self, annotator: str, reason: str) -> None:
+        self.said.append(("pause", annotator))
+
+    def resume(self, annotator: str) -> None:
+        self.said.append(("resume", annotator))
+
+    def send(self, *args: Any, **rest: Any) -> None:
+        """Take anything."""
+
+
 def test_a_one_second_clicker_is_flagged_with_a_reason(world: World) -> None:
     """Everything in one second and nothing that judges it: flagged; right beside gold: not."""
     fill(world, 40, ann=1.0, bob=1.0)
@@ -129,6 +149,84 @@ def test_alone_and_in_one_second(world: World) -> None:
     fill(slow, 40, zoe=0.1)
     timed(slow, "zoe", 3.0)
     assert not annotator_table(slow.state)["flagged"].any()
+
+
+def _hasty() -> World:
+    """Return a label set in which somebody quick, whom nothing judges, is flagged."""
+    world = make_world(TEN)
+    fill(world, 40, zoe=0.95)
+    timed(world, "zoe", 1.0)
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).flagged == ("human:zoe",)
+    return world
+
+
+def _agrees(world: World, who: str) -> None:
+    """Let somebody take their time over the same items, and say the same."""
+    said = world.state.votes.loc[world.state.votes["annotator"] == "human:zoe"]
+    for item, value in zip(said["item_id"], said["value"], strict=True):
+        world.vote(item, **{who: json.loads(value)})
+    timed(world, who, 6.0)
+
+
+@pytest.mark.slow
+def test_a_flag_for_haste_ends_when_the_answers_prove_right() -> None:
+    """Others say the same of the items: the quick votes count again, by an event, and for good."""
+    world = _hasty()
+    assert world.state.evidence.empty and world.state.hasty == ("human:zoe",)
+    queue = LocalPause()
+    send(world.workspace, queue)
+    for who in ("ann", "bob"):
+        _agrees(world, who)
+    world.flush()
+    done = consolidate(world.workspace, now=world.tick())
+    assert (done.flagged, done.cleared) == ((), ("human:zoe",))
+    assert world.state.flagged == () and "human:zoe" in set(world.state.evidence["annotator"])
+    send(world.workspace, queue)
+    assert queue.said == [("pause", "human:zoe"), ("resume", "human:zoe")]
+    for n in range(40, 90):
+        world.items(f"i{n:03}")
+        world.vote(f"i{n:03}", zoe="1")
+    timed(world, "zoe", 1.0)
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).flagged == (), "haste was answered for"
+    rows = world.workspace.tables.read("events")
+    assert (rows["kind"] == "annotator_flagged").sum() == 2
+
+
+@pytest.mark.slow
+def test_a_flag_for_haste_does_not_end_on_wrong_answers() -> None:
+    """Known answers contradict the quick ones: the flag stays, now for accuracy, and for good."""
+    world = _hasty()
+    said = world.state.votes.set_index("item_id")["value"].map(json.loads).astype(int)
+    for item, value in said.items():
+        world.say("gold", str(item), 0, value=json.dumps(str((value + 1) % 10)))
+    done = consolidate(world.workspace, now=world.tick())
+    assert done.cleared == () and world.state.flagged == ("human:zoe",)
+    assert world.state.hasty == () and "judged votes" in world.state.flag_reasons["human:zoe"]
+
+
+@pytest.mark.slow
+def test_whom_nothing_judges_stays_flagged() -> None:
+    """Running again without new evidence says nothing again."""
+    world = _hasty()
+    assert consolidate(world.workspace, now=world.tick()).flagged == ()
+    assert world.state.hasty == ("human:zoe",)
+
+
+@pytest.mark.slow
+def test_size_and_power_of_the_proof_that_ends_haste() -> None:
+    """At the floor 5 % at most are ever let off; the good soon; the interval let off far more."""
+    rng, n, floor = np.random.default_rng(0), np.arange(1, 301), 0.7
+    shares = {}
+    for accuracy in (floor, 0.95):
+        wrong = (rng.random((600, n.size)) > accuracy).cumsum(axis=1)
+        proven = log_e_value(wrong, n[None, :], 1 - floor) >= log_wanted(0.05)
+        low, _ = clopper_pearson_arrays((n - wrong).ravel(), np.tile(n, len(wrong)), 0.95)
+        naive = (low >= floor).reshape(wrong.shape)
+        shares[accuracy] = proven.any(axis=1).mean(), proven[:, 39].mean(), naive.any(axis=1).mean()
+    assert shares[floor][0] <= 0.05 + 0.02 and shares[floor][2] > 0.1
+    assert shares[0.95][1] > 0.9
 
 
 def test_remarks_say_what_is_odd(world: World) -> None:
