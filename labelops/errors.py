@@ -64,6 +64,8 @@ def shown(value: object, limit: int = _SHOWN) -> str:
     >>> shown("x" * 100, limit=10)
     "'xxxxxxxx… (100 characters)"
     """
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()  # type: ignore[attr-defined]  # 3, not np.int64(3)
     if isinstance(value, str | bytes) and len(value) > 4 * limit:
         head = repr(value[: 2 * limit])
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,22 @@ def test_shown_is_one_short_line(value: object, limit: int) -> None:
     text = shown(value, limit)
     assert text.isprintable()
     assert len(text) <= limit + len(" (1000000 characters)")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float64("nan"), "nan"),
+        (np.int64(3), "3"),
+        (np.bool_(True), "True"),
+        (np.str_("a"), "'a'"),
+        (np.array(0.5), "0.5"),
+        (np.array([1, 2]), "array([1, 2])"),
+    ],
+)
+def test_shown_of_a_numpy_value_is_the_plain_value(value: object, text: str) -> None:
+    """What a cell holds is told as the user wrote it, whichever library read it."""
+    assert shown(value) == text
 
 
 def test_shown_of_a_huge_text() -> None:

@@ -112,8 +112,29 @@ def _said_acceptance(found: Standing) -> str:
         f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
         f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
         f"(≤ {percent(hypothesis.error)} of {whole} wrong, at risk {hypothesis.risk:.3g})."
-        + (f"\nBy class: {safe(hypothesis.classes_in_words)}." if hypothesis.by_class else "")
+        + _said_classes(hypothesis)
     )
+
+
+_CLASSES = 6
+"""Classes shown of a hypothesis; all are under `labelops certificates`."""
+
+
+def _said_classes(hypothesis: Any) -> str:
+    """List the classes of which the calibration items allow for most errors."""
+    known = [c for c in hypothesis.by_class if c.n]
+    if not known:
+        return ""
+    worst = sorted(known, key=lambda c: (-c.at_most, c.value))
+    rows = [
+        [safe(json.loads(c.value)), counted(c.n), counted(c.errors), percent(c.at_most)]
+        for c in worst[:_CLASSES]
+    ]
+    rest = len(known) - len(rows)
+    title = "Its calibration items by proposed class" + (", the least sure first" if rest else "")
+    more = f"\n  … and {counted(rest)} more: labelops certificates" if rest else ""
+    head = ["class", "looked at", "wrong", "at most (95 %)"]
+    return f"\n\n{section(title, rows, head, right=range(1, 4))}{more}"
 
 
 def said_drift(watch: DriftWatch) -> str:
