@@ -45,6 +45,15 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_a_known_set_is_planned_with_corrections(capsys: pytest.CaptureFixture[str]) -> None:
+    """One error costs less in a set of 1,797, where it is corrected, than in any number."""
+    known = said(capsys, "--true", "0.01", "--items", "1797", "--json")[1]
+    endless = said(capsys, "--true", "0.01", "--json")[1]
+    means = [json.loads(text)["plans"][0]["mean"] for text in (known, endless)]
+    assert means[0] < 0.5 * means[1]
+
+
+@pytest.mark.slow
 def test_simulates_audits_by_doubt(capsys: pytest.CaptureFixture[str]) -> None:
     """Told where errors lie, it shows the cost of drawing by doubt too, twice the same."""
     argv = ("--error", "0.05", "--true", "0.03", "--told", "0.95", "--items", "800")

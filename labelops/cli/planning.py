@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plan"]
 
 _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
-"""True errors shown, as shares of the bound: at 1 the certificate would be wrong."""
+"""True errors shown, as shares of the bound; from 1 on an endless set must not be certified."""
 
 
 @command(
@@ -45,7 +45,8 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
 @click.option(
     "--items",
     type=click.IntRange(1),
-    help="Labels in the set: a small set takes fewer audits.  [default: any number]",
+    help="Labels in the set: a small set takes fewer audits, and errors found are corrected.  "
+    "[default: any number]",
 )
 @click.option(
     "--true",
@@ -93,8 +94,10 @@ def plan(
     which nobody knows: so for several. The audit is looked at after every item and stops as
     soon as the bound is certified. The nearer the true error is to the bound, the longer it
     takes; beyond the bound a certificate would be wrong, and its chance stays below one minus
-    the confidence. `--told` adds audits that draw labels in doubt more often, as the gate's do
-    where the bound is near.
+    the confidence. With `--items` every error found is corrected and no part of what is
+    certified, as in a release: near the bound that saves up to half of the audits, and a set a
+    little beyond it may be mended. `--told` adds audits that draw labels in doubt more often, as
+    the gate's do where the bound is near.
     """
     if what == "labeler":
         plan_labeler(session)

@@ -20,7 +20,7 @@ from labelops.measure.eprocess import check_outcomes, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval, check_share
 from labelops.measure.weighted import (
-    log_e_values_weighted,
+    log_e_values_count,
     log_e_values_weighted_above,
     weighted_estimate,
 )
@@ -161,14 +161,7 @@ class _WeightedEvidence:
 
 def _below(wrong: BoolArray, odds: FloatArray, count: int) -> FloatArray:
     """Log evidence, after each look, against "more than `count` labels are wrong"."""
-    if not wrong.size:
-        return np.zeros(0)
-    if count >= odds.size - 1:
-        # All labels but one may be wrong, or all: only certainty tells.
-        surely = np.cumsum(~wrong) >= odds.size - count
-        return np.where(surely, np.inf, 0.0)
-    share = (count + 1) / odds.size
-    return log_e_values_weighted(wrong, np.arange(wrong.size), odds, share)
+    return log_e_values_count(wrong, np.arange(wrong.size), odds, count)
 
 
 def _above(wrong: BoolArray, odds: FloatArray, count: int) -> FloatArray:

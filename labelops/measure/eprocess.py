@@ -290,16 +290,18 @@ def _is_yes_or_no(value: object) -> bool:
 
 
 def certified_at(
-    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None
+    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None, corrected: int = 0
 ) -> int | None:
     """Give the first look (counted from 1) at which the bound is certified, or None.
+
+    With `corrected` it is what that look certifies now.
 
     Examples
     --------
     >>> certified_at(np.zeros(400, bool), 0.02, 0.05)
     178
     """
-    return _first(running_maximum(outcomes, bound, size), risk)
+    return _first(running_maximum(outcomes, bound, size, corrected), risk)
 
 
 def exceeded_at(

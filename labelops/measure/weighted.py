@@ -29,6 +29,7 @@ from labelops.measure.intervals import check_share
 
 __all__ = [
     "audit_chances",
+    "log_e_values_count",
     "log_e_values_weighted",
     "log_e_values_weighted_above",
     "weighted_estimate",
@@ -158,6 +159,30 @@ def log_e_values_weighted(
     impossible = after < bound * draws.size - 1e-9
     value = _log_wealth(_BETS, largest * (bound - draws.found))
     return np.where(impossible, np.inf, value)
+
+
+def log_e_values_count(
+    outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike, count: int
+) -> FloatArray:
+    """Give the log evidence, after each look, against "more than `count` items are wrong".
+
+    Parameters and errors are those of `log_e_values_weighted`, for any count from 0. At every look
+    the evidence grows with the count, since each bet does: it gains r (b - x) / (m - b) on a find x
+    that is m at most, which rises with the bound b. So the count may be moved up for errors that
+    were corrected, as `labelops.measure.eprocess` says.
+
+    Examples
+    --------
+    >>> clean, even = np.zeros(50, bool), np.full(1000, 1 / 1000)
+    >>> [round(float(log_e_values_count(clean, np.arange(50), even, m)[-1]), 2) for m in (20, 25)]
+    [0.78, 0.98]
+    """
+    wrong = check_outcomes(outcomes)
+    size = np.asarray(chances).size
+    if count >= size - 1:
+        # All items but one may be wrong, or all: only certainty tells.
+        return np.where(np.cumsum(~wrong) >= size - count, np.inf, 0.0)
+    return log_e_values_weighted(wrong, drawn, chances, (count + 1) / size)
 
 
 def log_e_values_weighted_above(
