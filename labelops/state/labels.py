@@ -121,18 +121,21 @@ class State(ProposalsView):
             return None
         ids = frozen.index.to_numpy(dtype=object)
         sample = self._audit_order(candidate, ids)
-        order = sample.ids
-        looks = self.looks(order, frozen["value"].reindex(order), self.audit_votes)
+        order, values = sample.ids, frozen["value"].reindex(sample.ids)
+        looks = self.looks(order, values, self.audit_votes)
         began = min(c.revision for c in self.candidates if c.order == candidate.order)
         adjudicated = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
+        corrected = adjudicated.reindex(order).to_numpy(dtype=np.bool_)
+        standing = corrected.copy()
+        standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
         blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
         return audit_state(
             sample,
-            adjudicated.reindex(order),
+            corrected,
             looks,
             self.workspace.policies.gate,
             attempt=attempt_of(candidate, self.candidates),
-            standing=self.corrections_stand(order, frozen["value"].reindex(order)),
+            standing=standing,
             unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
         )
 

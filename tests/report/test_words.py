@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelops.gate.certificate import certify
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import ReportFacts, render
 from labelops.report.words import count, percent, statement, visible
@@ -32,6 +34,24 @@ def test_inconclusive_says_how_much_is_missing(facts: ReportFacts) -> None:
     assert "no pass" in said.headline
     assert f"{found.needed} more labels" in said.meaning[1]
     assert said.missing == (f"certified error: {found.reason}",)
+
+
+@pytest.mark.parametrize(
+    ("corrected", "words"),
+    [
+        (0, "found 2 of them wrong. The true share of wrong labels lies"),
+        (
+            1,
+            "found 2 of them wrong, 1 of which was corrected. The true share of wrong labels after",
+        ),
+        (2, "found 2 of them wrong, all of which were corrected. The true share of wrong labels"),
+    ],
+)
+def test_corrections_are_said(facts: ReportFacts, corrected: int, words: str) -> None:
+    """What was found and what was corrected stand side by side; the shares are of what is left."""
+    found = certify(np.arange(400) < 2, 0.02, 0.05, 1797, corrected)
+    said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
+    assert words in said
 
 
 def test_a_failed_check_beats_a_good_certificate(facts: ReportFacts) -> None:

@@ -236,6 +236,27 @@ def test_only_a_correction_that_is_in_the_labels_is_taken_off(world: World) -> N
     assert certified() == (1, 0), "nobody who counts names it"
 
 
+def test_a_correction_counts_on_in_the_same_order(world: World) -> None:
+    """The next release reads the same looks: the error among them, the label mended."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    first = freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    world.vote(audit.planned.ids[0], "audit", ben="dog", cid="dog")
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    close(world, first, "released pets@1.0.0")
+    world.items("new")
+    freeze(world, 2)
+    state = world.state
+    assert state.audit is not None and state.candidate is not None
+    assert state.candidate.order == first.order
+    found = state.audit.certificate
+    assert (found.errors, found.corrected) == (1, 1)
+
+
 def test_a_correction_by_spare_votes_is_taken_off(world: World) -> None:
     """Where everybody labeled an item, those who were outvoted and prevail count as correcting."""
     for item in IDS:

@@ -154,7 +154,7 @@ def test_an_error_needs_two_others_and_is_corrected() -> None:
     world.flush()
     assert consolidate(world.workspace, now=world.tick()).corrected == 1
     audit = world.state.audit
-    assert audit is not None and audit.certificate.errors == 1
+    assert audit is not None and audit.certificate.errors == audit.certificate.corrected == 1
     assert _label(world, wrong) == "cow"
 
 
