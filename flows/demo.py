@@ -240,7 +240,7 @@ class _Demo:
 
     @classmethod
     def opened(cls, folder: Path, sample: Sample, stack: ExitStack) -> _Demo:
-        from .stages import opened
+        from .tasks import opened
 
         demo = cls(folder, sample)
         stack.enter_context(opened(demo.config, demo.app))

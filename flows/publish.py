@@ -8,7 +8,8 @@ from prefect.artifacts import create_markdown_artifact
 from labelops.app import App
 
 from .artifacts import key_of, release_page
-from .stages import Summary, opened, run_stages, tasks
+from .stages import Summary, run_stages
+from .tasks import opened, tasks
 
 __all__ = ["PUBLISH", "publish", "run_publish"]
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from labelops.adapters.delta import DeltaTables
@@ -30,6 +29,8 @@ def rows_on_disk(place: Path, table: str) -> list[dict[str, object]]:
     if not files:
         return []
     paths = [str(log.parent / f) for f in files]
+    import duckdb
+
     found = duckdb.sql("SELECT * FROM read_parquet($p)", params={"p": paths})
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 

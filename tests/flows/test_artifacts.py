@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from flows.artifacts import escaped, key_of, plan_page, release_page, verdict_page
-from flows.send import run_send
+from flows.stages import run_stages
 
 from .conftest import World
 
@@ -56,7 +56,7 @@ def test_the_verdict_shows_the_worst_check_first() -> None:
 def test_the_plan_counts_open_votes_by_purpose_and_reason(world: World) -> None:
     """The table's votes are those of the plan, in a handful of rows, naming no item."""
     app = world.open()
-    done = run_send(app)
+    done = run_stages(app, ("ingest", "autolabel", "route", "queue"))
     page = plan_page(app, done)
     rows = cells(page)[1:]
     assert sum(int(row[3]) for row in rows) == done["route"]["votes"]

@@ -1,12 +1,11 @@
+"""Schedules and serving. Prefect is imported by the tests: other workers do without it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.deploy import deployments, main, schedule_of
 from labelops.errors import SettingsError
 from labelops.settings import read_settings
 
@@ -16,6 +15,8 @@ from .conftest import World
 @pytest.mark.parametrize("text", ["@daily", "* * * *", "99 * * * *", "* * * * * *", "0", "nan"])
 def test_what_is_no_schedule_is_refused_by_name(text: str) -> None:
     """The message names the setting and quotes the value."""
+    from flows.deploy import schedule_of
+
     with pytest.raises(SettingsError, match=r"schedule\.send is '"):
         schedule_of(text, "send")
 
@@ -23,6 +24,8 @@ def test_what_is_no_schedule_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "", "/etc"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     """A time zone is a name that this machine knows, never a path."""
+    from flows.deploy import schedule_of
+
     with pytest.raises(SettingsError, match=r"schedule\.timezone"):
         schedule_of("0 6 * * 1", "send", zone)
 
@@ -31,6 +34,10 @@ def test_deployments_are_one_run_at_a_time_on_the_settings_schedules(
     make_world: Callable[..., World],
 ) -> None:
     """Each flow gets its own schedule, the path as its only parameter, and a limit of one."""
+    from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+
+    from flows.deploy import deployments
+
     times = 'send = "0 6 * * 1-5"\nreceive = 90\npublish = ""\ntimezone = "Europe/Rome"\n'
     config = make_world(extra=f"[schedule]\n{times}").config
     found = {d.flow_name: d for d in deployments(read_settings(config), config)}
@@ -54,6 +61,8 @@ def test_a_bad_schedule_ends_the_command_with_2(
     make_world: Callable[..., World], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line on stderr names what is wrong; nothing is served."""
+    from flows.deploy import main
+
     config = make_world(extra='[schedule]\nreceive = "often"\n').config
     assert main(["--config", str(config)]) == 2
     assert capsys.readouterr().err.startswith("labelops: schedule.receive is 'often'")
@@ -63,6 +72,10 @@ def test_serving_needs_a_server_that_is_named(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without an address nothing is started in secret."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.deploy import main
+
     with temporary_settings({PREFECT_API_URL: None}):
         assert main(["--config", str(world.config.parent)]) == 2
     assert "prefect server start" in capsys.readouterr().err
@@ -73,6 +86,10 @@ def test_a_server_that_is_down_ends_the_command_with_3(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A closed port is an end that is unavailable."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.deploy import main
+
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert main(["--config", str(world.config)]) == 3
     assert "is it running?" in capsys.readouterr().err

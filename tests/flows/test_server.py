@@ -20,7 +20,7 @@ from prefect.settings import (
 from flows.publish import publish
 from flows.receive import receive
 from flows.send import send
-from flows.stages import TASKS
+from flows.tasks import TASKS
 from labelops.errors import EndUnavailable, SettingsError
 from labelops.state import load
 

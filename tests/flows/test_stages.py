@@ -11,7 +11,8 @@ from prefect.states import Failed
 from flows.publish import run_publish
 from flows.receive import run_receive
 from flows.send import run_send
-from flows.stages import STAGES, TASKS, Summary, app_of, opened
+from flows.stages import STAGES, Summary
+from flows.tasks import TASKS, app_of, opened
 from labelops import errors
 
 from .conftest import World, write_world

@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 import pytest
-from datasketch import MinHash
 
 from labelops.ingest.sketches import FAMILIES, IMAGES, SHINGLE, TEXTS, text_sketches
 
@@ -49,6 +48,8 @@ def jaccard(one: str, two: str) -> float:
 
 def test_estimates_the_jaccard_similarity_as_well_as_datasketch() -> None:
     """The share of equal values is unbiased with the binomial's error, as datasketch's is."""
+    from datasketch import MinHash
+
     texts = some_texts(400, seed=1)
     exact = np.array([jaccard(*texts[i : i + 2]) for i in range(0, 400, 2)])
     values = TEXTS.decode(text_sketches(texts))

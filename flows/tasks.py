@@ -1,0 +1,90 @@
+"""The stages as Prefect tasks: one task a stage, never one an item.
+
+A task is tried again only after errors that can pass by themselves (`LabelopsError.retryable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State as RunState
+from prefect.client.schemas.objects import TaskRun
+
+from labelops.app import App, open_app
+from labelops.errors import LabelopsError
+
+from .stages import STAGES, Summary
+
+__all__ = ["DELAYS", "TASKS", "app_of", "opened", "tasks"]
+
+DELAYS = (5.0, 30.0, 120.0)
+"""Seconds before each further attempt after a retryable error."""
+
+_OPENED: ContextVar[Mapping[str, App]] = ContextVar("labelops_opened", default={})  # noqa: B039
+
+
+def app_of(config: str) -> App:
+    """Return the label set opened around this call, or open the one of a labelops.toml."""
+    found = _OPENED.get().get(_key(config))
+    return open_app(config) if found is None else found
+
+
+def _key(config: str) -> str:
+    return str(Path(config).resolve())
+
+
+@contextmanager
+def opened(config: str, app: App | None = None) -> Iterator[App]:
+    """Let the flows that run inside share one open label set.
+
+    Parameters
+    ----------
+    config : str
+        Path of its labelops.toml, as the flows get it.
+    app : App, optional
+        The label set already open; without it, it is opened here, once.
+    """
+    found = app_of(config) if app is None else app
+    token = _OPENED.set({**_OPENED.get(), _key(config): found})
+    try:
+        yield found
+    finally:
+        _OPENED.reset(token)
+
+
+def _may_pass_by_itself(task: Task[..., Any], run: TaskRun, state: RunState[Any]) -> bool:
+    """Say whether the error that a run failed with is worth another attempt."""
+    error = state.data if isinstance(state.data, BaseException) else None
+    if error is None:
+        error = state.result(raise_on_failure=False)
+    return isinstance(error, LabelopsError) and error.retryable
+
+
+def _task(name: str, work: Callable[[App], Summary]) -> Task[[str], Summary]:
+    def stage(config: str) -> Summary:
+        return work(app_of(config))
+
+    return Task(
+        stage,
+        name=name,
+        task_run_name=name,
+        cache_policy=NO_CACHE,
+        retries=len(DELAYS),
+        retry_delay_seconds=list(DELAYS),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_may_pass_by_itself,
+    )
+
+
+TASKS: Mapping[str, Task[[str], Summary]] = {name: _task(name, w) for name, w in STAGES.items()}
+
+
+def tasks(config: str, names: Iterable[str]) -> dict[str, Summary]:
+    """Run stages one after the other as tasks of the flow around this call."""
+    return {name: TASKS[name](config) for name in names}
