@@ -42,7 +42,8 @@ $(PREPARED): $(BASE)
 test: test-main test-server  ## every test, a real Label Studio and Prefect included
 
 test-fast: $(DEV)  ## tests without servers and long runs (≤ 60 s)
-	@$(PARALLEL) --dist loadfile -m "not slow and not server" $(PYTEST_ARGS)
+	@$(PARALLEL) --dist loadfile --hypothesis-profile fast \
+		-m "not slow and not server" $(PYTEST_ARGS)
 
 test-main: $(DEV)  ## tests without servers, long runs included
 	@$(PARALLEL) --dist loadfile -m "not server" $(PYTEST_ARGS)

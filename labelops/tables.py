@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -282,6 +285,11 @@ def empty(spec: TableSpec) -> pd.DataFrame:
     >>> len(empty(VOTES)), str(empty(VOTES)["given_at"].dtype)
     (0, 'datetime64[us, UTC]')
     """
+    return _empty(spec).copy()
+
+
+@cache
+def _empty(spec: TableSpec) -> pd.DataFrame:
     return pd.DataFrame({c.name: pd.Series([], dtype=c.pandas) for c in spec.columns})
 
 
@@ -312,13 +320,43 @@ def frame_of(spec: TableSpec, columns: Mapping[str, object], rows: int) -> pd.Da
     unknown = sorted(set(columns) - set(spec.names))
     if unknown:
         raise TableError(spec.name, [f"column {unknown[0]!r} is not one of the table's"])
-    full = {name: _cells(columns.get(name)) for name in spec.names}
-    return check(spec, pd.DataFrame(full, index=pd.RangeIndex(rows)))
+    cells = {c.name: _cells(c, columns.get(c.name), rows) for c in spec.columns}
+    return _checked(spec, cells, rows)
 
 
-def _cells(values: object) -> object:
-    # Without its index, or pandas would align rows by it.
-    return values.array if isinstance(values, pd.Series) else values
+# One column's cells, one a row, in numpy's or pandas' array: both know dtype, len and repeat.
+_Cells = Any
+
+
+def _cells(column: Column, values: object, rows: int) -> _Cells:
+    """Return the cells of a column as they were given; a scalar in every row."""
+    if isinstance(values, pd.Series):
+        return _cells_of(values)
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        filled = _filled(column, values, rows)
+        return pd.Series([values] * rows).array if filled is None else filled
+    if column.pandas == "object":
+        return pd.Series(values, dtype=object).to_numpy()
+    return _cells_of(pd.Series(values))
+
+
+def _cells_of(series: pd.Series) -> _Cells:
+    """Return a series' cells without its index, by which pandas would align rows."""
+    return series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+
+
+def _filled(column: Column, value: object, rows: int) -> _Cells | None:
+    """Fill a column with one value of its own type; None if the value is of another."""
+    if value is None and column.nullable:
+        if column.pandas in _NUMPY:
+            return np.full(rows, np.nan if column.type == "float" else None, _NUMPY[column.pandas])
+        return pd.array([None] * rows, dtype=column.pandas)
+    if column.type == "time":
+        aware = isinstance(value, datetime) and value.tzinfo is not None
+        return pd.array([value], dtype=_TIME).repeat(rows) if aware else None
+    if _OF_TYPE.get(column.type) is not type(value) or column.pandas not in _NUMPY:
+        return None
+    return np.full(rows, value, dtype=_NUMPY[column.pandas])
 
 
 def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
@@ -344,26 +382,65 @@ def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     ]
     if problems:
         raise TableError(spec.name, problems)
-    result: dict[str, pd.Series] = {}
-    frame = frame.reset_index(drop=True)
+    if not len(frame):
+        return empty(spec)
+    return _checked(spec, {name: _cells_of(frame[name]) for name in spec.names}, len(frame))
+
+
+def _checked(spec: TableSpec, columns: Mapping[str, _Cells], rows: int) -> pd.DataFrame:
+    result: dict[str, _Cells] = {}
+    problems: list[str] = []
     for column in spec.columns:
-        series = frame[column.name]
-        result[column.name], bad = _coerce(column, series)
-        problems += _describe(column, series, bad)
+        cells = columns[column.name]
+        if not _is_as_declared(column, cells):
+            series = pd.Series(cells)
+            cells, bad = _coerce(column, series)
+            problems += _describe(column, series, bad)
+        result[column.name] = cells
     if problems:
         raise TableError(spec.name, problems)
-    return pd.DataFrame(result)
+    return pd.DataFrame(result, index=pd.RangeIndex(rows))
 
 
 _Bad = npt.NDArray[np.bool_]
 _TIME = pd.DatetimeTZDtype("us", "UTC")
+_NUMPY = {name: np.dtype(name) for name in ("object", "int64", "float64", "bool")}
+_OF_TYPE = {"text": str, "json": str, "int": int, "float": float, "bool": bool}
+
+
+def _is_as_declared(column: Column, cells: _Cells) -> bool:
+    """Say, quickly, that all cells are right, as they come from our own code."""
+    if column.type == "time":
+        return cells.dtype == _TIME and (column.nullable or not cells.isna().any())
+    if cells.dtype != _NUMPY.get(column.pandas, column.pandas):
+        return False
+    if column.pandas not in _NUMPY:
+        cells = cells.dropna().to_numpy(dtype=np.float64)  # nullable: Int64, boolean
+    if column.type == "floats":
+        vectors = [cell for cell in cells if cell is not None]
+        whole = (column.nullable or len(vectors) == len(cells)) and all(map(_is_vector, vectors))
+        return whole and bool(np.isfinite(np.concatenate([[], *vectors])).all())
+    if column.pandas == "object":
+        texts = infer_dtype(cells, skipna=False) == "string"
+        if not texts and not (column.nullable and set(map(type, cells)) <= {str, type(None)}):
+            return False
+        return not column.among or {*column.among, None}.issuperset(cells)
+    if column.type == "bool":
+        return True
+    if not column.nullable and column.type == "float" and np.isnan(cells).any():
+        return False
+    return not ((cells < column.low) | (cells > column.high)).any()
+
+
+def _is_vector(cell: object) -> bool:
+    return type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim == 1
 
 
 def _coerce(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
     if column.type in ("text", "json"):
         return _coerce_text(column, series)
     if column.type == "floats":
-        return _coerce_floats(column, series)
+        return _coerce_each(column, series)
     if column.type == "time":
         return _coerce_time(column, series)
     return _coerce_number(column, series)
@@ -374,10 +451,6 @@ def _none(series: pd.Series) -> _Bad:
 
 
 def _coerce_text(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
-    if series.dtype == object and infer_dtype(series, skipna=False) == "string":
-        # As they come from our own code: all are text, none is missing.
-        among = column.among
-        return series, ~series.isin(among).to_numpy() if among else _none(series)
     missing = series.isna().to_numpy()
     values = series.astype(object)
     if missing.any():
@@ -394,19 +467,6 @@ def _is_text(values: pd.Series, missing: _Bad) -> _Bad:
         return np.ones(len(values), dtype=bool)
     found = np.fromiter((isinstance(v, str) for v in values), dtype=bool, count=len(values))
     return np.asarray(missing | found)
-
-
-def _coerce_floats(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
-    if not len(series) or not all(map(_is_vector, series)):
-        return _coerce_each(column, series)
-    # As they come from our own code: finite at once, or each is looked at.
-    if not np.isfinite(np.concatenate(series.to_list())).all():
-        return _coerce_each(column, series)
-    return series, _none(series)
-
-
-def _is_vector(cell: object) -> bool:
-    return type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim == 1
 
 
 def _coerce_each(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
@@ -438,10 +498,6 @@ def _coerce_time(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
 
 
 def _coerce_number(column: Column, series: pd.Series) -> tuple[pd.Series, _Bad]:
-    if column.pandas in ("int64", "float64") and series.dtype == column.pandas:
-        values = series.to_numpy()
-        outside = (values < column.low) | (values > column.high)
-        return series, outside | np.isnan(values) & (not column.nullable)
     missing = series.isna().to_numpy()
     numbers = pd.to_numeric(series, errors="coerce").astype("Float64")
     plain = numbers.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,15 +1,23 @@
-"""Where a labeler's server is: https, or http on this machine."""
+"""Where a server is (https, or http on this machine), and whom we trust to be it."""
 
 from __future__ import annotations
 
 import ipaddress
+import ssl
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
 
 from ..errors import SettingsError, shown
 
-__all__ = ["checked_host", "is_loopback"]
+__all__ = ["certificates", "checked_host", "is_loopback"]
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Return whom we trust; reading the certificates takes longer than most requests."""
+    return httpx.create_ssl_context()
 
 
 def checked_host(url: str, *, insecure: bool = False) -> str:

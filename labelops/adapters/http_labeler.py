@@ -35,7 +35,7 @@ from ..errors import (
 )
 from ..kinds.choice import canonical
 from ..schema import MEDIA, Schema
-from ._address import checked_host, is_loopback
+from ._address import certificates, checked_host, is_loopback
 from .ml_backend_answers import Answer, results_of, versions_of
 
 __all__ = ["HttpLabeler"]
@@ -121,6 +121,7 @@ and changed on the way; use https, or set insecure = true
             timeout=timeout,
             follow_redirects=False,
             trust_env=not is_loopback(self._host),
+            verify=certificates(),
             headers={"Accept-Encoding": "identity"}
             | ({"Authorization": f"Bearer {token}"} if token else {}),
         )

@@ -14,11 +14,12 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit, logsumexp
+from scipy.special import expit, logit
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.intervals import check_share
+from labelops.measure.logs import log_sum_exp
 
 __all__ = ["Ambiguity", "ambiguous_items"]
 
@@ -275,7 +276,7 @@ def _ordinary(counts: FloatArray, crowd: FloatArray) -> FloatArray:
 def _e_step(votes: _Votes, model: _Model) -> _Weighed:
     said = model.confusion[votes.annotators, :, votes.codes]  # (V, K)
     logs = _sums(votes.items, np.log(said), votes.N) + np.log(model.classes)
-    clear = logsumexp(logs, axis=1)
+    clear = log_sum_exp(logs, axis=1)
     torn, pairs = _torn(votes, said, logs, model)
     return _Weighed(clear, torn, np.exp(logs - clear[:, None]), pairs)
 
@@ -297,10 +298,10 @@ def _torn(
         second = said[np.arange(len(said)), t[votes.items]]
         mixed = np.log(second[:, None] + _SHARES * (first - second)[:, None])
         total = _sums(votes.items, mixed, votes.N) + _LOG_WEIGHTS
-        each.append(weight[s, t] + logsumexp(total, axis=1))
+        each.append(weight[s, t] + log_sum_exp(total, axis=1))
     joint = np.stack(each, axis=1)
-    torn = logsumexp(joint, axis=1)
-    belief = expit(logit(model.prevalence) + torn - logsumexp(logs, axis=1))
+    torn = log_sum_exp(joint, axis=1)
+    belief = expit(logit(model.prevalence) + torn - log_sum_exp(logs, axis=1))
     share = np.exp(joint - torn[:, None]) * belief[:, None]
     pairs = np.zeros((votes.K, votes.K))
     for column, (one, other) in enumerate(combinations(range(width), 2)):

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp, softmax
+from scipy.special import log_softmax, softmax
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.logs import log_sum_exp
 
 __all__ = ["CrowdEvidence", "crowd_evidence"]
 
@@ -188,9 +189,7 @@ def _temper(
         return 1.0
     others, chance = others[~alone], np.log(chance[~alone])
     said = [
-        logsumexp(
-            (z := t * others + np.log(prior)) - logsumexp(z, axis=1, keepdims=True) + chance, axis=1
-        ).mean()
+        log_sum_exp(log_softmax(t * others + np.log(prior), axis=1) + chance, axis=1).mean()
         for t in _TEMPERS
     ]
     return float(_TEMPERS[int(np.argmax(said))])

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.logs import log_sum_exp
 
 __all__ = ["NoiseModel", "fit_noise_model"]
 
@@ -74,8 +75,8 @@ class NoiseModel:
         if voted is not None:
             channel = np.where(np.isnan(voted), channel, voted)
         prior = self.sharpness * np.log(blended)
-        joint = prior - logsumexp(prior, axis=1, keepdims=True) + channel
-        total = logsumexp(joint, axis=1)
+        joint = prior - log_sum_exp(prior, axis=1, keepdims=True) + channel
+        total = log_sum_exp(joint, axis=1)
         return total, joint - total[:, None]
 
     def _channel(self, blended: FloatArray, codes: IntArray) -> FloatArray:

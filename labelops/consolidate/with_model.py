@@ -24,10 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax, softmax
 
 from ..errors import UsageError
 from ..measure.codes import FloatArray, IntArray
+from ..measure.logs import log_sum_exp
 
 __all__ = ["WithModel", "consolidate_with_model"]
 
@@ -286,7 +287,7 @@ def _temperature(log_model: FloatArray, gains: FloatArray) -> float:
 
     def loss(log_temperature: float) -> float:
         soft = log_softmax(log_model * np.exp(-log_temperature), axis=1)
-        return -float(logsumexp(soft + gains, axis=1).mean())
+        return -float(log_sum_exp(soft + gains, axis=1).mean())
 
     found = minimize_scalar(
         loss, bounds=(0.0, np.log(_SOFTEST)), method="bounded", options={"xatol": 1e-3}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, check_codes, check_probs
+from labelops.measure.logs import log_sum_exp
 
 __all__ = [
     "ReliabilityBin",
@@ -89,7 +89,7 @@ def fit_temperature(probs: ArrayLike, codes: ArrayLike) -> float:
 
     def loss(log_temperature: float) -> float:
         beta = math.exp(-log_temperature)
-        return float((logsumexp(beta * logits, axis=1) - beta * own).mean())
+        return float((log_sum_exp(beta * logits, axis=1) - beta * own).mean())
 
     found = minimize_scalar(
         loss,
@@ -117,7 +117,7 @@ def apply_temperature(probs: ArrayLike, temperature: float) -> FloatArray:
         raise UsageError(f"temperature is {temperature}, expected a number above 0")
     array = check_probs(probs, np.shape(probs)[-1] if np.ndim(probs) else 0)
     logits = np.log(np.maximum(array, _TINY)) / temperature
-    return np.asarray(np.exp(logits - logsumexp(logits, axis=1, keepdims=True)))
+    return np.asarray(np.exp(logits - log_sum_exp(logits, axis=1, keepdims=True)))
 
 
 def reliability_table(

@@ -6,11 +6,12 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import bdtr, betaln, gammaln, logsumexp
+from scipy.special import bdtr, betaln, gammaln
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.intervals import check_share
+from labelops.measure.logs import log_sum_exp
 
 __all__ = [
     "count_alternatives",
@@ -57,7 +58,7 @@ def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:
         + _log_choose(size - errors, n - counts)
         - _log_choose(size, np.float64(n))
     )
-    return min(1.0, float(np.exp(logsumexp(log_terms))))
+    return min(1.0, float(np.exp(log_sum_exp(log_terms))))
 
 
 def _log_choose(n: float, k: FloatArray | np.float64) -> FloatArray:
@@ -137,7 +138,7 @@ def count_alternatives(
     """
     counts = np.arange(first, last + 1, dtype=np.float64)
     log_mass = _log_choose(size, counts) + betaln(counts + a, size - counts + b) - betaln(a, b)
-    log_mass -= logsumexp(log_mass)
+    log_mass -= log_sum_exp(log_mass)
     steps = math.ceil(math.log(counts.size + 1) / math.log(_SUPPORT_RATIO)) + 1
     kept = np.unique(np.floor(_SUPPORT_RATIO ** np.arange(steps)).astype(np.int64) - 1)
     kept = kept[kept < counts.size]
@@ -175,7 +176,7 @@ def log_count_ratio(
     """
     rows = max(1, _CHUNK // counts.size)
     parts = [
-        logsumexp(
+        log_sum_exp(
             _log_draw(k[i : i + rows, None], n[i : i + rows, None], counts, size) + weights, axis=1
         )
         for i in range(0, k.size, rows)

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.intervals import check_share
+from labelops.measure.logs import log_sum_exp
 
 __all__ = ["BiasCorrected", "ClassShares", "class_shares", "fit_bias_corrected"]
 
@@ -96,7 +97,7 @@ def fit_bias_corrected(probs: ArrayLike, codes: ArrayLike) -> BiasCorrected:
     def loss(found: FloatArray) -> tuple[float, FloatArray]:
         beta, bias = np.exp(found[0]), found[1:]
         scores = beta * logits + bias
-        log_total = logsumexp(scores, axis=1, keepdims=True)
+        log_total = log_sum_exp(scores, axis=1, keepdims=True)
         wrong = np.exp(scores - log_total) - one_hot
         penalty = _RIDGE / len(logits)
         value = float((log_total[:, 0] - (scores * one_hot).sum(axis=1)).mean())

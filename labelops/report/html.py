@@ -11,6 +11,7 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def render(facts: ReportFacts) -> str:
     )
 
 
+@cache  # Reading the template takes longer than filling it in.
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # lazy: only reports need it
 

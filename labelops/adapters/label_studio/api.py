@@ -7,16 +7,15 @@ they repeat a request that met a server error, which for an import means every i
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
+from labelops.adapters._address import certificates
 from labelops.errors import (
     EndError,
     EndProtocolError,
@@ -132,7 +131,7 @@ class Api:
         from label_studio_sdk.client import LabelStudio
 
         with httpx.Client(
-            timeout=self._timeout, follow_redirects=False, verify=_certificates()
+            timeout=self._timeout, follow_redirects=False, verify=certificates()
         ) as connections:
             try:
                 sdk = LabelStudio(  # type: ignore[no-untyped-call]
@@ -297,12 +296,6 @@ class Api:
             # Only renewing a token raises this; its body may hold the token.
             raise error_for_status(error.status_code or 401, "token refused", asked) from None
         raise error
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Return whom we trust; reading the certificates takes longer than most requests."""
-    return httpx.create_ssl_context()
 
 
 def _detail(response: httpx.Response) -> str:
