@@ -216,8 +216,8 @@ def _from_name(dotted: str) -> Predict:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, after writing ``{"port": N}`` to standard output."""
+def server_of(argv: Sequence[str] | None = None) -> ThreadingHTTPServer:
+    """Return the server that a command line asks for, listening but not serving yet."""
     parser = argparse.ArgumentParser(prog="python -m labelops.testing.ml_backend")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="ok")
@@ -231,13 +231,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         predict = _from_file(given.predictions)
     elif given.predict is not None:
         predict = _from_name(given.predict)
-    server = make_server(
+    return make_server(
         predict,
         behaviour=given.behaviour,
         port=given.port,
         delay=given.delay,
         version=given.version,
     )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until interrupted, after writing ``{"port": N}`` to standard output."""
+    server = server_of(argv)
     sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
     sys.stdout.flush()
     server.serve_forever()

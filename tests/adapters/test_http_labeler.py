@@ -32,26 +32,33 @@ PETS = Schema("pets", ("cat", "dog", "bird"))
 Start = Callable[..., str]
 
 
+# One process with a server for each command line that it reads: twenty processes take seconds.
+SERVERS = """
+import json, sys, threading
+from labelops.testing.ml_backend import server_of
+for line in sys.stdin:
+    server = server_of(json.loads(line))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_address[1], flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
-    """Start a backend process with some arguments, once each; return its URL."""
-    running: dict[tuple[str, ...], tuple[subprocess.Popen[str], str]] = {}
+    """Start a backend in another process with some arguments, once each; return its URL."""
+    ports: dict[tuple[str, ...], int] = {}
+    command = [sys.executable, "-c", SERVERS]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
 
-    def start_one(*arguments: str) -> str:
-        if arguments not in running:
-            command = [sys.executable, "-m", "labelops.testing.ml_backend", *arguments]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            assert process.stdout is not None
-            port = json.loads(process.stdout.readline())["port"]
-            running[arguments] = process, f"http://127.0.0.1:{port}"
-        return running[arguments][1]
+        def start_one(*arguments: str) -> str:
+            if arguments not in ports:
+                print(json.dumps(arguments), file=process.stdin, flush=True)
+                ports[arguments] = int(process.stdout.readline())
+            return f"http://127.0.0.1:{ports[arguments]}"
 
-    yield start_one
-    for process, _ in running.values():
-        process.terminate()
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
+        yield start_one
 
 
 class TestProtocol(LabelerTests):
