@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.eprocess import (
-    certified_bound,
     check_outcomes,
     clean_looks_needed,
-    confidence_sequence,
     exceeded_at,
     log_e_value,
     log_e_value_above,
@@ -22,6 +20,7 @@ from labelops.measure.eprocess import (
     running_maximum,
 )
 from labelops.measure.intervals import Interval, check_share, clopper_pearson
+from labelops.measure.sequences import certified_bound, confidence_sequence
 
 from .evidence import Certificate, conclude, first_count
 

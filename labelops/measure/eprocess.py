@@ -43,25 +43,21 @@ from labelops.measure.finite import (
     log_count_ratio,
     tolerated_errors,
 )
-from labelops.measure.intervals import Interval, check_counts, check_share
+from labelops.measure.intervals import check_counts, check_share
 
 __all__ = [
     "certified_at",
-    "certified_bound",
     "check_outcomes",
     "clean_looks_needed",
-    "confidence_sequence",
     "exceeded_at",
     "hypothesis_risk",
     "log_e_value",
     "log_e_value_above",
     "log_wanted",
-    "proven_lower_bound",
     "running_maximum",
 ]
 
 _A = 0.5
-_BISECTIONS = 50
 
 
 def log_e_value(
@@ -386,60 +382,3 @@ def hypothesis_risk(j: int, risk: float) -> float:
     if j < 1:
         raise UsageError(f"hypothesis number is {j}, expected 1 or more")
     return 6 * check_share("risk", risk, inside=True) / (math.pi**2 * j**2)
-
-
-def certified_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
-    """Give the smallest bound the evidence certifies at these counts; 1 when none.
-
-    The smallest over all looks so far is valid at every look.
-
-    Examples
-    --------
-    >>> certified_bound([0, 1], [178, 325], 0.05).round(4).tolist()
-    [0.02, 0.02]
-    """
-    k, looks = check_counts(errors, n)
-    wanted = log_wanted(risk)
-    low = k / np.maximum(looks, 1)
-    high = np.ones_like(low)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        certified = log_e_value(k, looks, middle) >= wanted
-        low, high = np.where(certified, low, middle), np.where(certified, middle, high)
-    return np.asarray(high, dtype=np.float64)
-
-
-def proven_lower_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
-    """Give the largest share the evidence proves to be exceeded at these counts; 0 when none.
-
-    Examples
-    --------
-    >>> proven_lower_bound([0, 20], [100, 100], 0.05).round(2).tolist()
-    [0.0, 0.1]
-    """
-    k, looks = check_counts(errors, n)
-    wanted = log_wanted(risk)
-    high = k / np.maximum(looks, 1)
-    low = np.zeros_like(high)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        proven = log_e_value_above(k, looks, middle) >= wanted
-        low, high = np.where(proven, middle, low), np.where(proven, high, middle)
-    return np.asarray(low, dtype=np.float64)
-
-
-def confidence_sequence(errors: int, n: int, confidence: float = 0.95) -> Interval:
-    """Cover the true share at every look at once, at least `confidence` of the time.
-
-    The shares that neither e-process rejects, each at half the risk.
-
-    Examples
-    --------
-    >>> interval = confidence_sequence(4, 200)
-    >>> round(interval.low, 4), round(interval.high, 4)
-    (0.0026, 0.0671)
-    """
-    risk = (1 - check_share("confidence", confidence, inside=True)) / 2
-    return Interval(
-        float(proven_lower_bound(errors, n, risk)), float(certified_bound(errors, n, risk))
-    )
