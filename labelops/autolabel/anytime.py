@@ -11,6 +11,9 @@ cut-off may move with them, at no further risk.
 - `selective_anytime`: a few cut-offs fixed beforehand, walked from strict to loose up to the first
   that has not passed. It is wrong only where the first bad one passes.
 
+Where a look is `planned`, most of the risk goes on it: there it is nearly as sharp as a fixed test,
+and may still be looked at before and after (`measure.planned`).
+
 The looks are of a stream: each is wrong with the same probability whatever the earlier ones showed.
 That is so for the random sample of a set whose items arrive in no particular order. Without
 replacement from one set that does not grow, give `pool_size` to `joint_anytime`.
@@ -23,6 +26,8 @@ Candès, Ilyas, Zrnic 2025, https://arxiv.org/abs/2506.10908
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -34,6 +39,7 @@ from labelops.measure.eprocess import (
     log_e_value_above,
     log_wanted,
 )
+from labelops.measure.planned import log_e_value_planned
 
 from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
 
@@ -50,6 +56,7 @@ def joint_anytime(
     error: float,
     risk: float,
     pool_size: int | None = None,
+    planned: int = 0,
 ) -> Acceptance:
     """Find the loosest cut-off shown to leave at most a share `error` of the whole set wrong.
 
@@ -65,6 +72,8 @@ def joint_anytime(
         Tolerated share of wrong labels, in [0, 1]; tolerated risk of ever exceeding it, in (0, 1).
     pool_size : int or None
         Items of one set that does not grow, sampled without replacement; None for a stream.
+    planned : int
+        Looks at a stream that are planned, fixed before any outcome was known; 0 for no plan.
 
     Returns
     -------
@@ -86,14 +95,14 @@ def joint_anytime(
     pool, looks, wrong = checked(scores_pool, scores_looks, errors_looks, error, risk)
     if pool_size is not None and pool_size < looks.size:
         raise UsageError(f"pool_size is {pool_size}, smaller than the {looks.size} looks")
-    critical = _critical(looks.size, error, risk, pool_size)
+    asked = _Asked(error, risk, pool_size, planned)
+    critical = _critical(looks.size, asked)
     if error >= 1:
         beyond = -np.inf
-    elif not _passed(np.zeros_like(wrong), error, risk, pool_size):
-        reason = _too_few(looks.size, error, risk, pool_size)
-        return nothing("joint", looks.size, critical, error, risk, reason)
+    elif not _passed(np.zeros_like(wrong), asked):
+        return nothing("joint", looks.size, critical, error, risk, _too_few(looks.size, asked))
     else:
-        beyond = _first_beyond(looks, wrong, error, risk, pool_size)
+        beyond = _first_beyond(looks, wrong, asked)
     candidates = np.concatenate([pool, looks])
     candidates = candidates[candidates > beyond]
     if not candidates.size:
@@ -111,9 +120,7 @@ def joint_anytime(
     )
 
 
-def _first_beyond(
-    looks: FloatArray, wrong: BoolArray, error: float, risk: float, pool_size: int | None
-) -> float:
+def _first_beyond(looks: FloatArray, wrong: BoolArray, asked: _Asked) -> float:
     """Find the highest error score that no cut-off may let in; -inf when all errors are borne."""
     scores = np.unique(looks[wrong & ~np.isnan(looks)])[::-1]
     low, high = -1, scores.size
@@ -121,42 +128,60 @@ def _first_beyond(
         middle = (low + high) // 2
         # NaN >= t is False: a missing score is accepted at no cut-off.
         inside = wrong & (looks >= scores[middle])
-        passes = _passed(inside, error, risk, pool_size)
-        low, high = (middle, high) if passes else (low, middle)
+        low, high = (middle, high) if _passed(inside, asked) else (low, middle)
     return float(scores[high]) if high < scores.size else -np.inf
 
 
-def _passed(wrong: BoolArray, error: float, risk: float, pool_size: int | None = None) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one e-process is to show: parameters as of `joint_anytime`."""
+
+    error: float
+    risk: float
+    size: int | None = None
+    planned: int = 0
+
+    def shown(self, errors: ArrayLike, n: ArrayLike, by_plan: ArrayLike) -> FloatArray:
+        """Log evidence that the share of errors is within what is asked."""
+        if self.size is not None or not self.planned:
+            return log_e_value(errors, n, self.error, self.size)
+        return log_e_value_planned(
+            errors, n, self.error, self.risk, planned=self.planned, by_plan=by_plan
+        )
+
+
+def _passed(wrong: BoolArray, asked: _Asked) -> bool:
     """Say whether these looks ever showed a share within `error`, and never proved a worse one.
 
     Evidence for it only grows from one error to the next, so it is largest just before an error
     or now; evidence against it is largest at an error.
     """
-    if error >= 1:
+    if asked.error >= 1:
         return True
-    at, wanted = np.flatnonzero(wrong), log_wanted(risk)
+    at, wanted = np.flatnonzero(wrong), log_wanted(asked.risk)
     before = np.append(at, wrong.size)
-    shown = log_e_value(np.arange(before.size), before, error, pool_size)
-    if not (shown >= wanted).any():
+    by_plan = int((at < asked.planned).sum())
+    if not (asked.shown(np.arange(before.size), before, by_plan) >= wanted).any():
         return False
-    proven = log_e_value_above(np.arange(1, at.size + 1), at + 1, error, pool_size)
+    proven = log_e_value_above(np.arange(1, at.size + 1), at + 1, asked.error, asked.size)
     return not (proven >= wanted).any()
 
 
-def _critical(n: int, error: float, risk: float, pool_size: int | None = None) -> int:
-    """Find the most errors in n looks that pass at this look; -1 if none."""
-    if error >= 1:
+def _critical(n: int, asked: _Asked) -> int:
+    """Find the most errors in n looks that pass if this look is the first; -1 if none."""
+    if asked.error >= 1:
         return n
-    passing = log_e_value(np.arange(n + 1), n, error, pool_size) >= log_wanted(risk)
-    return int(passing.sum()) - 1
+    errors = np.arange(n + 1)
+    first = replace(asked, planned=n if asked.planned else 0)
+    return int((first.shown(errors, n, errors) >= log_wanted(asked.risk)).sum()) - 1
 
 
-def _too_few(n: int, error: float, risk: float, pool_size: int | None) -> str:
-    more = clean_looks_needed(0, n, error, risk, pool_size)
+def _too_few(n: int, asked: _Asked) -> str:
+    more = clean_looks_needed(0, n, asked.error, asked.risk, asked.size)
     needed = "" if more is None else f"; {n + more} would be the least"
     return (
-        f"{n} calibration items cannot show a share of errors <= {error:g} "
-        f"at risk {risk:g}, even with none wrong{needed}"
+        f"{n} calibration items cannot show a share of errors <= {asked.error:g} "
+        f"at risk {asked.risk:g}, even with none wrong{needed}"
     )
 
 
@@ -204,6 +229,7 @@ def selective_anytime(
     cutoffs: ArrayLike,
     error: float,
     risk: float,
+    planned: int = 0,
 ) -> Acceptance:
     """Find a loose cut-off shown to leave at most a share `error` of the *accepted* items wrong.
 
@@ -213,6 +239,8 @@ def selective_anytime(
         As for `joint_anytime`.
     cutoffs : (C,) array-like of float
         From strict to loose, the same at every look; from `selective_cutoffs`.
+    planned : int
+        As for `joint_anytime`: looks at all scores together.
 
     Raises
     ------
@@ -230,16 +258,19 @@ def selective_anytime(
     grid = np.asarray(cutoffs, dtype=np.float64)
     if grid.ndim != 1 or not np.isfinite(grid).all() or (np.diff(grid) >= 0).any():
         raise UsageError("cutoffs: expected finite numbers from strict to loose, each less")
+    # How many of the planned looks a cut-off lets in is known from scores alone.
+    plan = [_Asked(error, risk, planned=int((looks[:planned] >= cut).sum())) for cut in grid]
     passed = 0
-    while passed < grid.size and _passed(wrong[looks >= grid[passed]], error, risk):
+    while passed < grid.size and _passed(wrong[looks >= grid[passed]], plan[passed]):
         passed += 1
     counts, failures = at_or_above(looks, grid), at_or_above(looks[wrong], grid)
     shown = int(counts[max(passed - 1, 0)]) if grid.size else 0
-    critical = _critical(shown, error, risk)
+    asked = _Asked(error, risk, planned=planned)
+    critical = _critical(shown, asked)
     if not passed:
         few = not grid.size or not failures[0]
         reason = (
-            _too_few(shown, error, risk, None)
+            _too_few(shown, asked)
             if few
             else f"{failures[0]} of the {shown} surest calibration items are wrong"
         )

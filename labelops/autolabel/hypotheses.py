@@ -126,6 +126,9 @@ class Hypothesis:
         It speaks of items that arrived after `since` and, once closed, still accepts those that
         arrived up to `until`; ISO 8601. An empty `since` is from the first, an empty `until`
         of a closed one is nothing.
+    planned : int
+        Calibration looks that were planned when the labeler version was fitted: an e-process is
+        sharpest there. 0 is no plan.
     """
 
     number: int
@@ -155,6 +158,7 @@ class Hypothesis:
     looked_at: str = ""
     since: str = ""
     until: str = ""
+    planned: int = 0
 
     @property
     def key(self) -> str:

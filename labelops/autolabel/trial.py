@@ -29,6 +29,8 @@ class _Asked:
     error, risk : float
     classes : tuple of str
         Values to be tested one by one, each at an equal share of the risk; empty for all at once.
+    planned : int
+        Looks that an e-process is sharpest at; 0 for no plan.
     """
 
     rule: str
@@ -36,6 +38,7 @@ class _Asked:
     error: float
     risk: float
     classes: tuple[str, ...]
+    planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ def try_labeler(
     earlier: list[Hypothesis],
     policy: AcceptancePolicy,
     classes: tuple[str, ...] = (),
+    *,
+    planned: int = 0,
 ) -> Hypothesis:
     """Test one labeler version for the first time.
 
@@ -101,6 +106,8 @@ def try_labeler(
     policy : AcceptancePolicy
     classes : tuple of str
         All values of the schema; needed where the policy tests each class.
+    planned : int
+        Calibration looks that were planned before any outcome was known; 0 for no plan.
 
     Raises
     ------
@@ -129,6 +136,7 @@ def try_labeler(
         test=policy.test,
         looks=0,
         classes=own,
+        planned=planned if policy.test == ANYTIME else 0,
         cutoffs=_cutoffs_for(pool, len(sample), asked),
     )
     return look_again(opened, pool, sample, wrong)
@@ -193,7 +201,7 @@ def still_passes(
 def _test(
     h: Hypothesis, pool: pd.DataFrame, sample: npt.NDArray[np.object_], wrong: npt.NDArray[np.bool_]
 ) -> _Found:
-    asked = _Asked(h.rule, h.test, h.error, h.risk, h.classes)
+    asked = _Asked(h.rule, h.test, h.error, h.risk, h.classes, h.planned)
     return _passes(pool, sample, wrong, asked, h.cutoffs)
 
 
@@ -276,7 +284,7 @@ def _passes(
     looks = rows["confidence"].to_numpy(dtype=np.float64)
     if not asked.classes:
         grid = cutoffs[0] if cutoffs else ()
-        found = _one(scores, looks, wrong, asked, asked.risk, grid)
+        found = _one(scores, looks, wrong, asked, grid)
         threshold, accepted = found.threshold, found.accepted
         return _Found(threshold, (), accepted, found.errors, found.critical, found.reason, False)
     values, proposed = pool["value"].to_numpy(dtype=object), rows["value"].to_numpy(dtype=object)
@@ -284,8 +292,12 @@ def _passes(
     for place, value in enumerate(asked.classes):
         own, mine = scores[values == value], proposed == value
         grid = cutoffs[place] if cutoffs else ()
-        risk = asked.risk / len(asked.classes)
-        parts[value] = _one(own, looks[mine], wrong[mine], asked, risk, grid)
+        each = replace(
+            asked,
+            risk=asked.risk / len(asked.classes),
+            planned=int(mine[: asked.planned].sum()),
+        )
+        parts[value] = _one(own, looks[mine], wrong[mine], each, grid)
     return _together(parts)
 
 
@@ -294,15 +306,16 @@ def _one(
     looks: npt.NDArray[np.float64],
     wrong: npt.NDArray[np.bool_],
     asked: _Asked,
-    risk: float,
     cutoffs: tuple[float, ...],
 ) -> Acceptance:
     """Test all, or the proposals of one class."""
-    error = asked.error
+    error, risk, planned = asked.error, asked.risk, asked.planned
     if asked.test == ANYTIME:
         if asked.rule == "joint":
-            return joint_anytime(pool, looks, wrong, error=error, risk=risk)
-        return selective_anytime(pool, looks, wrong, cutoffs=cutoffs, error=error, risk=risk)
+            return joint_anytime(pool, looks, wrong, error=error, risk=risk, planned=planned)
+        return selective_anytime(
+            pool, looks, wrong, cutoffs=cutoffs, error=error, risk=risk, planned=planned
+        )
     if asked.rule == "joint":
         return joint_threshold(pool, looks, wrong, error=error, risk=risk, pool_size=pool.size)
     return selective_threshold(pool, looks, wrong, error=error, risk=risk)

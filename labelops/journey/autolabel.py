@@ -138,7 +138,13 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         values = values_of(rows.codes, schema).tolist()
         body = {"items": rows.ids.tolist(), "values": values}
         workspace.objects.put_new(name, canonical_json(body).encode())
-        event = {"items": len(rows), "labeler": labeler.name, "object": name}
+        event = {
+            # Before a look at this version: what its acceptance is planned for.
+            "calibration": len(state.calibration_stream),
+            "items": len(rows),
+            "labeler": labeler.name,
+            "object": name,
+        }
         say(state, [("fit", version, len(state.fits), event)], now)
     return len(lacking)
 
@@ -187,7 +193,11 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
     wrong = looks.status == WRONG
     if before is None:
         values = tuple(map(canonical_json, workspace.schema.classes))
-        found = try_labeler(pool, sample, wrong, state.hypotheses, policy.accept, values)
+        # What comes after a change of the stream is not what was planned for.
+        planned = 0 if since else state.planned_looks
+        found = try_labeler(
+            pool, sample, wrong, state.hypotheses, policy.accept, values, planned=planned
+        )
     else:
         found = look_again(before, pool, sample, wrong)
     ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])

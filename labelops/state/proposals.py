@@ -40,7 +40,7 @@ class ProposalsView(VotesView):
 
     @cached_property
     def fits(self) -> pd.DataFrame:
-        """Every fit of a labeler in order: subject = version; body = {labeler, items, object}."""
+        """Every fit of a labeler in order: subject = version; body = {labeler, items, …}."""
         return self.latest("fit").sort_values("revision", kind="stable").reset_index(drop=True)
 
     @property
@@ -52,6 +52,11 @@ class ProposalsView(VotesView):
     def labeler_version(self) -> str | None:
         """The version fitted last."""
         return None if self.fits.empty else str(self.fits["subject"].iloc[-1])
+
+    @property
+    def planned_looks(self) -> int:
+        """Calibration looks there were to be when the version fitted last was fitted."""
+        return 0 if self.fits.empty else int(last_body(self.fits).get("calibration", 0))
 
     @cached_property
     def current_proposals(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from labelops.autolabel.anytime import joint_anytime, selective_anytime, selecti
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
+from labelops.measure.planned import log_e_value_planned
 
 ERROR = RISK = 0.05
 LOOKS = np.arange(1, 21) * 100
@@ -24,7 +25,9 @@ def _s1(rng: np.random.Generator, n: int) -> tuple[FloatArray, BoolArray]:
     return scores, rng.random(n) < np.minimum(0.6, 1.8 * (1 - scores) ** 1.5)
 
 
-def _compare(repetitions: int, looks: tuple[int, ...]) -> dict[str, tuple[float, float]]:
+def _compare(
+    repetitions: int, looks: tuple[int, ...], planned: int = 0
+) -> dict[str, tuple[float, float]]:
     """Return the share of runs with a wrong look, and mean coverage at the last, on S1."""
     rng = np.random.default_rng(11)
     truth, bad = _s1(rng, 200_000)
@@ -44,9 +47,9 @@ def _compare(repetitions: int, looks: tuple[int, ...]) -> dict[str, tuple[float,
         ever = {"joint": False, "selective": False}
         for n in looks:
             s, e = scores[:n], wrong[:n]
-            joint = shares(joint_anytime([], s, e, error=ERROR, risk=RISK).threshold)
-            cut = selective_anytime([], s, e, cutoffs=cutoffs, error=ERROR, risk=RISK).threshold
-            chosen = shares(cut)
+            asked = {"error": ERROR, "risk": RISK, "planned": planned}
+            joint = shares(joint_anytime([], s, e, **asked).threshold)
+            chosen = shares(selective_anytime([], s, e, cutoffs=cutoffs, **asked).threshold)
             ever["joint"] |= joint[2] > ERROR
             ever["selective"] |= chosen[1] > ERROR
         rows["joint"].append((ever["joint"], joint[0]))
@@ -72,16 +75,31 @@ def test_promises_hold_over_ten_looks() -> None:
     assert found["selective"][0] <= 0.09 and found["selective"][1] >= 0.36
 
 
-def _accepted_everything(share: float, repetitions: int, *, looks: int, joint: bool) -> float:
+@pytest.mark.slow
+def test_by_plan_they_cover_what_fixed_tests_do() -> None:
+    """With the thousand looks planned both accept as much as one fixed test is to, at four looks.
+
+    Over 200 repetitions some look is wrong in no more than 8 % of runs.
+    """
+    found = _compare(200, (100, 400, 700, 1000), planned=1000)
+    assert found["joint"][0] <= 0.08 and found["joint"][1] >= 0.68
+    assert found["selective"][0] <= 0.08 and found["selective"][1] >= 0.49
+
+
+def _accepted_everything(
+    share: float, repetitions: int, *, looks: int, joint: bool, planned: int = 0
+) -> float:
     """How often all is accepted at the last look where scores mean nothing."""
     rng = np.random.default_rng(12)
     hits = 0
     for _ in range(repetitions):
         scores, wrong = rng.random(looks), rng.random(looks) < share
         found = (
-            joint_anytime([0.0], scores, wrong, error=ERROR, risk=RISK)
+            joint_anytime([0.0], scores, wrong, error=ERROR, risk=RISK, planned=planned)
             if joint
-            else selective_anytime([0.0], scores, wrong, cutoffs=FLAT, error=ERROR, risk=RISK)
+            else selective_anytime(
+                [0.0], scores, wrong, cutoffs=FLAT, error=ERROR, risk=RISK, planned=planned
+            )
         )
         hits += found.threshold is not None and found.threshold <= 0.0
     return hits / repetitions
@@ -95,10 +113,12 @@ def test_size_and_power(joint: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("planned", [0, 500])
 @pytest.mark.parametrize("joint", [True, False])
-def test_flat_adversary_over_two_thousand_looks(joint: bool) -> None:
+def test_flat_adversary_over_two_thousand_looks(joint: bool, planned: int) -> None:
     """At 1.05 times the bound anything bad is ever accepted in at most 6.4 % of 1,000 runs."""
-    assert _accepted_everything(1.05 * ERROR, 1000, looks=2000, joint=joint) <= 0.064
+    found = _accepted_everything(1.05 * ERROR, 1000, looks=2000, joint=joint, planned=planned)
+    assert found <= 0.064
 
 
 def test_the_fixed_test_fails_what_the_e_process_passes() -> None:
@@ -134,25 +154,36 @@ def test_power_without_replacement() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 150), st.booleans())
-def test_oracle_every_cut_off_by_definition(seed: int, n: int, finite: bool) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(0, 150), st.sampled_from(["set", "", "plan"]))
+def test_oracle_every_cut_off_by_definition(seed: int, n: int, kind: str) -> None:
     """It equals testing every cut-off by the definition, and the passing ones have no gap."""
     rng = np.random.default_rng(seed)
     scores = rng.choice([*np.arange(6) / 6, np.nan], size=200)
     wrong = rng.random(200) < rng.choice([0.02, 0.08, 0.3])
     sample = rng.choice(200, size=n, replace=False)
-    error, risk, size = 0.15, 0.3, 200 if finite else None
+    error, risk, size = 0.15, 0.3, 200 if kind == "set" else None
+    planned = 90 if kind == "plan" else 0
     passing = []
     for t in np.unique(scores[~np.isnan(scores)])[::-1]:
         k = np.cumsum(wrong[sample] & (scores[sample] >= t))
         looks = np.arange(1, n + 1)
         shown = (log_e_value(k, looks, error, size) >= log_wanted(risk)).any()
+        if planned and n:
+            at = k[min(planned, n) - 1]
+            values = log_e_value_planned(k, looks, error, risk, planned=planned, by_plan=at)
+            shown = (values >= log_wanted(risk)).any()
         proven = (log_e_value_above(k, looks, error, size) >= log_wanted(risk)).any()
         passing.append(bool(shown and not proven))
     expected = np.unique(scores[~np.isnan(scores)])[::-1][: sum(passing)]
     assert passing == sorted(passing, reverse=True), "the cut-offs that pass are the strictest"
     found = joint_anytime(
-        scores, scores[sample], wrong[sample], error=error, risk=risk, pool_size=size
+        scores,
+        scores[sample],
+        wrong[sample],
+        error=error,
+        risk=risk,
+        pool_size=size,
+        planned=planned,
     )
     assert found.threshold == (expected[-1] if expected.size else None)
 

@@ -164,6 +164,33 @@ def test_still_passes() -> None:
         assert not still_passes(found, pool, sample.ids, np.ones(1500, dtype=bool))
 
 
+@pytest.mark.parametrize("per_class", [False, True])
+def test_a_planned_look_bears_more_errors(per_class: bool) -> None:
+    """What was planned when the labeler was fitted is kept, and holds at later looks."""
+    pool, _ = _pool(np.random.default_rng(9), 4000)
+    sample = draw_sample(b"k", "calibrate", pool["item_id"], 1200)
+    wrong = np.zeros(1200, dtype=bool)
+    wrong[:300:60] = not per_class
+    values = pool.set_index("item_id")["value"].reindex(sample.ids).to_numpy()
+    if per_class:
+        wrong[np.flatnonzero(values[:300] == CLASSES[0])[0]] = True
+    policy = AcceptancePolicy(error=ERROR)
+    if per_class:
+        policy = AcceptancePolicy(error=ERROR, rule="selective", per_class=True)
+    first = sample.first(300)
+    bare = try_labeler(pool, first, wrong[:300], [], policy, CLASSES)
+    plan = try_labeler(pool, first, wrong[:300], [], policy, CLASSES, planned=300)
+    assert (bare.planned, plan.planned) == (0, 300)
+    assert plan.accepted > bare.accepted
+    assert read_hypotheses(pd.Series([plan.to_body()])) == [plan]
+    again = look_again(plan, pool, sample.first(310), wrong[:310])
+    assert again.planned == 300 and again.accepted >= plan.accepted
+    fixed = try_labeler(
+        pool, first, wrong[:300], [], AcceptancePolicy(test="fixed"), CLASSES, planned=300
+    )
+    assert fixed.planned == 0, "a fixed test is its own plan"
+
+
 def test_nothing_to_test_on() -> None:
     """Without a score, a class or a look nothing is accepted, and it is said why."""
     ids = [f"i{n:03d}" for n in range(40)]

@@ -91,6 +91,26 @@ def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
     assert len(events(world, "hypothesis")) == 2
 
 
+def test_a_look_is_planned_when_the_labeler_is_fitted() -> None:
+    """The number of looks is that of the sample at the fit, whatever comes before the first look.
+
+    After a change of the stream there is no plan: what comes then is not what was planned for.
+    """
+    world = make_world(accept=POLICY, calibration=60)
+    _arrive(world, "a", np.full(120, 0.9))
+    body = {"items": 1000, "labeler": "m", "object": "t", "calibration": 30}
+    world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2", fit=False)
+    world.say("fit", "m2", 1, **body)
+    late = [f"b{n}" for n in range(80)]
+    world.items(*late)
+    world.propose(dict.fromkeys(late, ("cat", 0.9)), version="m2", fit=False)
+    _calibrate(world)
+    _look(world)
+    (found,) = world.state.hypotheses
+    assert (found.planned, found.sample) == (30, len(world.state.calibration_stream))
+    assert found.sample > 30
+
+
 def _asking(world: World, calibration: int) -> World:
     """Return the label set under settings that ask for a sample of another size."""
     return make_world(accept=POLICY, like=world, calibration=calibration)
