@@ -21,7 +21,7 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.policy import GatePolicy
 from labelops.kinds.choice import codes_of, values_of
-from labelops.route.plan import RoutePolicy
+from labelops.route.policy import RoutePolicy
 from labelops.state import Policies, State, Workspace, load
 from labelops.tables import ITEMS, VOTES, frame_of
 from labelops.testing.memory import MemoryObjects, MemoryTables

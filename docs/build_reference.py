@@ -19,7 +19,7 @@ from labelops.cli import labelops
 from labelops.cli.starting import _parameters, _toml  # the two that `init` writes files with
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.policy import GatePolicy
-from labelops.route.plan import RoutePolicy
+from labelops.route.policy import RoutePolicy
 from labelops.schema import KINDS, MEDIA, QUESTION
 from labelops.settings import (
     ChatSettings,

@@ -22,7 +22,7 @@ from .autolabel.policy import AcceptancePolicy
 from .consolidate.policy import ConsolidatePolicy
 from .errors import SchemaError, SettingsError, shown
 from .gate.policy import GatePolicy
-from .route.plan import RoutePolicy
+from .route.policy import RoutePolicy
 from .schema import Schema
 
 __all__ = [

@@ -8,29 +8,26 @@ a proposal is never accepted as a label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ..digest import canonical_json, digest
-from ..errors import EndProtocolError, SettingsError, shown
+from ..errors import SettingsError
 from ..kinds.choice import canonical
 from ..measure.calibration import apply_temperature
 from ..ports import Estimate, Objects, Usage
 from ..schema import MEDIA, Schema
 from ._temperatures import Temperatures, learn_temperatures
-from .chat_answers import Said, read_answer, tokens_of
-from .chat_cache import Answers, Ledger, Paid, Prices
+from .chat_cache import Answers, Prices
 from .chat_client import ChatClient
-from .chat_request import PROMPT, Asking, Request
+from .chat_questions import Questions
+from .chat_request import PROMPT, Asking
+from .chat_tokens import TokenGuess
 
 __all__ = ["ChatLabeler"]
-
-_BLOCK = 256
-_ENOUGH = 20
-_MARGIN = 1.2
 
 
 class ChatLabeler:
@@ -82,18 +79,25 @@ class ChatLabeler:
         if concurrency < 1:
             raise SettingsError(f"chat.concurrency is {concurrency}, expected 1 or more")
         self.name = f"model:{model}"
-        self._client, self._model, self._objects = client, model, objects
-        self._load = load if media == "image" else None
-        self._served_as, self._concurrency = served_as, concurrency
-        self._prices = prices or Prices()
-        self._ask_as = (prompt, answer, dict(params or {}), top_logprobs)
+        self._questions = Questions(
+            client,
+            objects,
+            prices or Prices(),
+            served_as or model,
+            load if media == "image" else None,
+            concurrency,
+        )
+        # Refuses wrong settings now, not when asked; the schema is put in later.
+        nothing = Schema("nothing", ("a", "b"))
+        self._form = Asking(
+            client.url, model, nothing, prompt, answer, dict(params or {}), top_logprobs
+        )
         self._answers: dict[str, Answers] = {}
         self._temperatures = Temperatures()
-        self._asking(Schema("check", ("a", "b")))  # refuses wrong settings now, not when asked
 
     def __repr__(self) -> str:
         """Say what and where, without secrets."""
-        return f"ChatLabeler({self._client!r}, {self._model!r})"
+        return f"ChatLabeler({self._questions.client!r}, {self._form.model!r})"
 
     # --- the port ------------------------------------------------------------------------
 
@@ -112,7 +116,7 @@ class ChatLabeler:
             As `propose`.
         """
         asking = self._asking(schema)
-        said = self._said(items, asking)
+        said = self._questions.answered(items, asking, self._kept(asking))
         known = [n for n, s in enumerate(said) if s.probs is not None]
         probs = [s.probs for s in said if s.probs is not None]
         if not known:
@@ -131,7 +135,9 @@ class ChatLabeler:
         """Keep what a version is, so that a label can be traced to the prompt behind it."""
         softened = {"overall": self._temperatures.overall, "by_fold": self._temperatures.by_fold}
         said = {"asking": asking.said, "subject": asking.version, "temperature": softened}
-        self._objects.put_new(f"labelers/{version[:32]}.json", canonical_json(said).encode())
+        self._questions.objects.put_new(
+            f"labelers/{version[:32]}.json", canonical_json(said).encode()
+        )
         return version
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -150,7 +156,7 @@ class ChatLabeler:
             If it would cost more than may be spent.
         """
         asking = self._asking(schema)
-        said = self._said(items, asking)
+        said = self._questions.answered(items, asking, self._kept(asking))
         temperatures, folds = self._temperatures.of(items["group"])
         probs = [
             None if s.probs is None else apply_temperature(s.probs[None], t)[0]
@@ -179,173 +185,49 @@ class ChatLabeler:
         Tokens are guessed from the questions' length: at two bytes each, until twenty answers
         say how long they are here.
         """
-        asking = self._asking(schema)
+        asking, prices = self._asking(schema), self._questions.prices
         answers = self._kept(asking)
-        guess, there = _Guess(answers.paid(), asking), answers.keys()
+        guess, there = TokenGuess(answers.paid(), asking), answers.keys()
         seen, answered, question, answer = set(there), 0, 0, 0
-        for block in _blocks(items):
-            for _, request in self._requests(block, asking):
+        for block in self._questions.of(items, asking):
+            for _, request in block:
                 if request.key in seen:
                     answered += 1
                     continue
                 seen.add(request.key)
                 question += guess.input(request)
                 answer += guess.output
-        spent = self.usage(schema).cost
-        priced = self._prices.input > 0
         return Estimate(
             items=len(items),
             answered=answered,
             input_tokens=question,
             output_tokens=answer,
-            cost=self._prices.of(question, answer) if priced else None,
-            spent=spent,
-            most=self._prices.most,
+            cost=prices.of(question, answer) if prices.input else None,
+            spent=self.usage(schema).cost,
+            most=prices.most,
         )
 
     def usage(self, schema: Schema) -> Usage:
         """Say what all answers so far have cost, in this process and in earlier ones."""
-        asking = self._asking(schema)
+        asking, prices = self._asking(schema), self._questions.prices
         paid = self._kept(asking).paid()
-        guess = _Guess(paid, asking)
-        tokens = [guess.tokens(p) for p in paid]
-        question, answer = sum(t[0] for t in tokens), sum(t[1] for t in tokens)
+        question, answer = TokenGuess(paid, asking).total(paid)
         return Usage(
             subject=asking.version,
-            model=self._model,
+            model=asking.model,
             answers=len(paid),
             input_tokens=question,
             output_tokens=answer,
             estimated=sum(None in (p.input_tokens, p.output_tokens) for p in paid),
-            cost=self._prices.of(question, answer) if self._prices.input else None,
+            cost=prices.of(question, answer) if prices.input else None,
         )
 
-    # --- asking --------------------------------------------------------------------------
+    # --- how -----------------------------------------------------------------------------
 
     def _asking(self, schema: Schema) -> Asking:
-        return Asking(self._client.url, self._model, schema, *self._ask_as)
+        return replace(self._form, schema=schema)
 
     def _kept(self, asking: Asking) -> Answers:
         if asking.version not in self._answers:
-            self._answers[asking.version] = Answers(self._objects, asking.version)
+            self._answers[asking.version] = Answers(self._questions.objects, asking.version)
         return self._answers[asking.version]
-
-    def _requests(self, items: pd.DataFrame, asking: Asking) -> Iterator[tuple[str, Request]]:
-        rows = zip(items["item_id"], items["payload"], items["media_type"], strict=True)
-        for item, payload, media_type in rows:
-            image = None if self._load is None else (media_type, self._load(payload))
-            yield item, asking.request("" if image else payload, image)
-
-    def _said(self, items: pd.DataFrame, asking: Asking) -> list[Said]:
-        """Return what was answered about each item, asking only what was never answered."""
-        answers = self._kept(asking)
-        found: list[Said] = []
-        ledger, guess = None, None
-        for block in _blocks(items):
-            requests = list(self._requests(block, asking))
-            raw = {r.key: answers.get(r.key) for _, r in requests}
-            new = {r.key: (item, r) for item, r in requests if raw[r.key] is None}
-            if new:
-                guess = guess or _Guess(answers.paid(), asking)
-                ledger = ledger or Ledger(self._prices, self.usage(asking.schema).cost or 0.0)
-                raw |= self._ask_all(list(new.values()), asking, answers, ledger, guess)
-            found += [read_answer(raw[r.key], asking.schema, asking.answer) for _, r in requests]
-        return found
-
-    def _ask_all(
-        self,
-        new: Sequence[tuple[str, Request]],
-        asking: Asking,
-        answers: Answers,
-        ledger: Ledger,
-        guess: _Guess,
-    ) -> dict[str, Mapping[str, object] | None]:
-        def ask(item: str, request: Request) -> Mapping[str, object]:
-            return self._ask(item, request, asking, answers, ledger, guess)
-
-        with ThreadPoolExecutor(self._concurrency) as pool:
-            asked = [pool.submit(ask, item, request) for item, request in new]
-            try:
-                done, _ = wait(asked, return_when=FIRST_EXCEPTION)
-            finally:
-                # What is under way ends and is kept; what has not begun does not begin.
-                for future in asked:
-                    future.cancel()
-        failed = next((f for f in asked if f in done and f.exception() is not None), None)
-        if failed is not None:
-            failed.result()
-        return {r.key: f.result() for (_, r), f in zip(new, asked, strict=True)}
-
-    def _ask(
-        self,
-        item: str,
-        request: Request,
-        asking: Asking,
-        answers: Answers,
-        ledger: Ledger,
-        guess: _Guess,
-    ) -> Mapping[str, object]:
-        expected = (guess.input(request), guess.output)
-        reserved = self._prices.of(*expected)
-        ledger.reserve(reserved)
-        cost = 0.0
-        try:
-            raw = self._client.ask(request, sum(expected))
-            cost = self._prices.of(*guess.tokens(Paid(request.size, *tokens_of(raw))))
-            try:
-                self._check_model(read_answer(raw, asking.schema, asking.answer).model, answers)
-            except EndProtocolError as error:
-                raise EndProtocolError(
-                    f"chat model at {self._client.host}, item {shown(item)}: {error}"
-                ) from None
-            answers.put(request.key, raw, request.size)
-        finally:
-            ledger.settle(reserved, cost)
-        return raw
-
-    def _check_model(self, model: str | None, answers: Answers) -> None:
-        """Refuse the answer of another model than was asked, or than answered before."""
-        if model is None:
-            return
-        wanted = self._served_as or self._model
-        if not _same_name(model, wanted):
-            raise EndProtocolError(
-                f"asked for {shown(wanted)}, and {shown(model)} answered; mend the server, or set "
-                "chat.served_as to what it calls the model"
-            )
-        answers.same_model(model)
-
-
-class _Guess:
-    """How many tokens a question and its answer have, from those answered so far."""
-
-    def __init__(self, paid: Sequence[Paid], asking: Asking) -> None:
-        said = [p for p in paid if p.input_tokens and p.output_tokens is not None and p.size]
-        enough = len(said) >= _ENOUGH
-        inputs, outputs = (
-            sum(p.input_tokens or 0 for p in said),
-            sum(p.output_tokens or 0 for p in said),
-        )
-        self._bytes = sum(p.size for p in said) / inputs / _MARGIN if enough else None
-        mean = _MARGIN * outputs / len(said) if enough else asking.most_tokens
-        self.output = round(min(mean, asking.most_tokens)) or 1
-
-    def input(self, request: Request) -> int:
-        return request.tokens() if self._bytes is None else request.tokens(self._bytes)
-
-    def tokens(self, paid: Paid) -> tuple[int, int]:
-        """Return an answer's tokens as the server said them, else as guessed."""
-        guessed = self.input(Request({}, "", paid.size))
-        question = guessed if paid.input_tokens is None else paid.input_tokens
-        return question, self.output if paid.output_tokens is None else paid.output_tokens
-
-
-def _blocks(items: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for start in range(0, len(items), _BLOCK):
-        yield items.iloc[start : start + _BLOCK]
-
-
-def _same_name(model: str, wanted: str) -> bool:
-    """Say whether a model is the one wanted, dated or not, with its owner named or not."""
-    short, ours = model.rsplit("/", 1)[-1], wanted.rsplit("/", 1)[-1]
-    return short == ours or any(short.startswith(ours + mark) for mark in "-@:")

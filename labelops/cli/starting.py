@@ -133,7 +133,7 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
     from ..autolabel.policy import AcceptancePolicy
     from ..consolidate.policy import ConsolidatePolicy
     from ..gate.policy import GatePolicy
-    from ..route.plan import RoutePolicy
+    from ..route.policy import RoutePolicy
     from ..settings import (
         ChatSettings,
         LabelerSettings,

@@ -10,6 +10,32 @@ from .words import count, percent
 
 __all__ = ["view_rows"]
 
+# View → what a row is about, and what it says; each names the facts of `look_at_views`.
+_SAID = {
+    "slices": (
+        "{attribute} = {value}",
+        "{suspected} of {items} labels are suspected, {elsewhere} elsewhere",
+    ),
+    "attributes": (
+        "{attribute}",
+        "gives the label away: it removes {information} of the uncertainty",
+    ),
+    "leakage": (
+        "{split}",
+        "{items} items have a copy, a near-duplicate or a relative in {other}",
+    ),
+    "names": (
+        "{class}",
+        "its name stands in {inside} of its texts, in {outside} of the others",
+    ),
+    "clumps": (
+        "{class}",
+        "{share} of its items form a clump apart: a batch of their own, or planted",
+    ),
+}
+_TENTHS = ("suspected", "elsewhere")
+_WHOLE = ("information", "inside", "outside", "share")
+
 
 def view_rows(facts: Mapping[str, Any]) -> tuple[ViewRow, ...]:
     """Put the facts of `labelops.audit.views.look_at_views` into words.
@@ -24,48 +50,16 @@ def view_rows(facts: Mapping[str, Any]) -> tuple[ViewRow, ...]:
     >>> view_rows({"leakage": [{"split": "test", "other": "train", "items": 3}]})[0].text
     '3 items have a copy, a near-duplicate or a relative in train'
     """
-    rows = [
-        ViewRow(
-            "slices",
-            f"{one['attribute']} = {one['value']}",
-            f"{percent(one['suspected'])} of {count(one['items'])} labels are suspected, "
-            f"{percent(one['elsewhere'])} elsewhere",
-        )
-        for one in facts.get("slices", [])
-    ]
-    rows += [
-        ViewRow(
-            "attributes",
-            one["attribute"],
-            f"gives the label away: it removes {percent(one['information'], 0)} of the uncertainty",
-        )
-        for one in facts.get("attributes", [])
-    ]
-    rows += [
-        ViewRow(
-            "leakage",
-            one["split"],
-            f"{count(one['items'])} items have a copy, a near-duplicate or a relative in "
-            f"{one['other']}",
-        )
-        for one in facts.get("leakage", [])
-    ]
-    rows += [
-        ViewRow(
-            "names",
-            one["class"],
-            f"its name stands in {percent(one['inside'], 0)} of its texts, in "
-            f"{percent(one['outside'], 0)} of the others",
-        )
-        for one in facts.get("names", [])
-    ]
-    rows += [
-        ViewRow(
-            "clumps",
-            one["class"],
-            f"{percent(one['share'], 0)} of its items form a clump apart: a batch of their own, or "
-            "planted",
-        )
-        for one in facts.get("clumps", [])
-    ]
-    return tuple(rows)
+    return tuple(
+        ViewRow(view, subject.format_map(said), text.format_map(said))
+        for view, (subject, text) in _SAID.items()
+        for said in map(_in_words, facts.get(view, []))
+    )
+
+
+def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a row's numbers as a reader does."""
+    said = dict(row)
+    said |= {name: percent(row[name]) for name in _TENTHS if name in row}
+    said |= {name: percent(row[name], 0) for name in _WHOLE if name in row}
+    return said | ({"items": count(row["items"])} if "items" in row else {})

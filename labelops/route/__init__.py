@@ -16,7 +16,8 @@ from .needs import (
     review_needs,
     sample_needs,
 )
-from .plan import RoutePolicy, in_flight, make_plan, money_bound
+from .plan import in_flight, make_plan, money_bound
+from .policy import RoutePolicy
 from .value import Voters, Worth, prevented_errors, vote_worth
 
 __all__ = [

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -12,101 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json
-from ..errors import SettingsError, shown
 from ..tables import PLAN, empty, frame_of
 from .needs import CROWD, EXPERT, NEED_COLUMNS
+from .policy import RoutePolicy
 
-__all__ = ["RoutePolicy", "in_flight", "make_plan", "money_bound"]
-
-
-@dataclass(frozen=True, slots=True)
-class RoutePolicy:
-    """How human looks are spent.
-
-    Parameters
-    ----------
-    seed : int
-        Items labeled at random before the first model.
-    training : int
-        Items with a human label before the first attempt to accept a model's labels; beyond
-        `seed` they are chosen by uncertainty.
-    calibration : int
-        Size of the random sample that acceptance is calibrated on; 0 accepts nothing.
-    votes_per_round : int
-        Most votes asked for in one round.
-    votes_total : int
-        Most votes asked for ever; 0 is no bound.
-    overlap_share : float in [0, 1]
-        Random share of items that two people label, to measure agreement.
-    max_votes : int
-        Most votes an item gets for one purpose.
-    pairs : bool
-        Whether an item in doubt gets an odd number of votes: a vote more now and then, for surer
-        labels and fewer rounds. If not, it gets one more at a time where one can decide it.
-    blind_share : float in [0, 1]
-        Random share of items shown without the model's pre-label, to measure anchoring.
-    show_proposals : bool
-        Whether the rest is shown with a pre-label at all; only an item's first label vote ever is.
-    gold_rate : float in [0, 1]
-        Share of everybody's questions whose answer is known already, where sources have `gold`.
-        They are mixed among the others, and nobody gets the same one twice.
-    review_share : float in [0, 1]
-        Most items sent back to people as suspicious, as a share of the label set.
-    experts : tuple of str
-        Annotators whose votes cost `expert_cost`, as they are named in votes (`human:…`). They are
-        asked for a label where their vote is worth that, or nobody else is left.
-    vote_cost, expert_cost : float
-        What a vote costs, in any unit of money: of people, and of experts.
-    budget : float
-        Most money spent on votes ever; 0 is no bound.
-
-    Raises
-    ------
-    SettingsError
-        If a number is out of its range.
-    """
-
-    seed: int = 150
-    training: int = 300
-    calibration: int = 300
-    votes_per_round: int = 600
-    votes_total: int = 0
-    overlap_share: float = 0.2
-    max_votes: int = 7
-    pairs: bool = True
-    blind_share: float = 0.2
-    show_proposals: bool = True
-    gold_rate: float = 0.1
-    review_share: float = 0.05
-    experts: tuple[str, ...] = ()
-    vote_cost: float = 1.0
-    expert_cost: float = 5.0
-    budget: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("overlap_share", "blind_share", "gold_rate", "review_share"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 to 1")
-        for name in ("seed", "training", "votes_per_round", "max_votes"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("calibration", "votes_total", "budget"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("vote_cost", "expert_cost"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise SettingsError(f"route.{name} is {getattr(self, name)}, expected more than 0")
-        for who in self.experts:
-            if not who.startswith("human:"):
-                raise SettingsError(
-                    f"route.experts names {shown(who)}, expected a name like human:ann"
-                )
-
-    def price(self, excluded: Iterable[str]) -> float:
-        """Return what a seat costs at most, whoever may take it does."""
-        if set(self.experts) <= set(excluded):
-            return self.vote_cost
-        return max(self.vote_cost, self.expert_cost)
+__all__ = ["in_flight", "make_plan", "money_bound"]
 
 
 def in_flight(

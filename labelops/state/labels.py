@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..audit.findings import open_findings
-from ..consolidate.labels import Consensus, Voices, consolidate_votes, label_rows
+from ..consolidate.labels import label_rows
+from ..consolidate.opinions import Voices
+from ..consolidate.votes import Consensus, consolidate_votes
 from ..digest import digest
 from ..gate.candidate import (
     ADJUDICATED,

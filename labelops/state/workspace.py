@@ -16,7 +16,7 @@ from ..digest import uniforms
 from ..gate.policy import GatePolicy
 from ..measure.samples import RandomSample, draw_growing, draw_sample
 from ..ports import Objects, Tables
-from ..route.plan import RoutePolicy
+from ..route.policy import RoutePolicy
 from ..schema import Schema
 
 __all__ = ["Policies", "Workspace"]

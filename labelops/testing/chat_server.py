@@ -196,7 +196,7 @@ def make_server(
     delay : float
         Seconds, for the slow behaviours.
     die_after : int
-        Answers after which it answers with 500 for ever; 0: never.
+        Questions after which it answers with 500 for ever; 0: never.
     """
     if behaviour not in BEHAVIOURS:
         raise ValueError(f"behaviour {behaviour!r} is not one of {', '.join(BEHAVIOURS)}")
@@ -223,7 +223,8 @@ def make_server(
             with lock:
                 tries[question] += 1
                 first, done = tries[question] == 1, answered.total()
-            if die_after and done >= die_after:
+                late = 0 < die_after < tries.total()
+            if late:
                 self._fail(*_ERRORS["down"])
             elif behaviour in _ERRORS:
                 self._fail(*_ERRORS[behaviour])
@@ -297,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="ok")
     parser.add_argument("--delay", type=float, default=60.0, help="seconds, if slow")
-    parser.add_argument("--die-after", type=int, default=0, help="answers until it is down")
+    parser.add_argument("--die-after", type=int, default=0, help="questions until it is down")
     given = parser.parse_args(argv)
     server = make_server(
         behaviour=given.behaviour, port=given.port, delay=given.delay, die_after=given.die_after

@@ -12,14 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelops.consolidate.labels import (
-    UNDECIDED,
-    Consensus,
-    changed_labels,
-    consolidate_votes,
-    label_rows,
-)
+from labelops.consolidate.labels import UNDECIDED, changed_labels, label_rows
 from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.consolidate.votes import Consensus, consolidate_votes
 from labelops.schema import Schema
 from labelops.tables import LABELS, PROPOSALS, VOTES, empty, frame_of
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from labelops.consolidate import consolidate_with_model, dawid_skene
-from labelops.consolidate.labels import Consensus, Voices, consolidate_votes
+from labelops.consolidate.opinions import Voices
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.consolidate.voices import clear_majority, pool_opinions, voice_opinion
+from labelops.consolidate.votes import Consensus, consolidate_votes
 from labelops.schema import Schema
 from labelops.tables import VOTES, frame_of
 
@@ -233,7 +234,7 @@ def test_nobody_vouches_for_oneself() -> None:
     rules = rules_on(truth, 0.7, 10, rng)
     assert "rules" not in decided(people, ids, rules, rng).method
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("labelops.consolidate.labels.heard_yet", lambda items: True)
+        patch.setattr("labelops.consolidate.opinions.heard_yet", lambda items: True)
         people, ids = crowd(truth, 0.85, 0, rng)
         found = decided(people, ids, rules, rng)
     sure = found.codes >= 0

@@ -15,7 +15,7 @@ from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.policy import GatePolicy
-from labelops.route.plan import RoutePolicy
+from labelops.route.policy import RoutePolicy
 from labelops.schema import Schema
 from labelops.state import Policies, State, Workspace, load, say
 from labelops.tables import EVENTS, TABLES, frame_of, newest

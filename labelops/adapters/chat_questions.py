@@ -1,0 +1,152 @@
+"""Asking a chat model about items: several at a time, each once, within what may be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..errors import EndProtocolError, shown
+from ..ports import Objects
+from .chat_answers import Said, read_answer, tokens_of
+from .chat_cache import Answers, Ledger, Paid, Prices
+from .chat_client import ChatClient
+from .chat_request import Asking, Request
+from .chat_tokens import TokenGuess
+
+__all__ = ["Questions"]
+
+_BLOCK = 256  # Items whose questions are held in memory at a time.
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Everything that asking needs beside what is asked; answers are kept and never paid twice.
+
+    Parameters
+    ----------
+    client : ChatClient
+    objects : Objects
+        Where answers are kept.
+    prices : Prices
+    model : str
+        What the server calls the model in its answers, perhaps with a date or an owner.
+    load : callable or None
+        Payload URI → bytes of images; None for texts.
+    concurrency : int
+        Questions asked at a time.
+    """
+
+    client: ChatClient
+    objects: Objects
+    prices: Prices
+    model: str
+    load: Callable[[str], bytes] | None
+    concurrency: int
+
+    def of(self, items: pd.DataFrame, asking: Asking) -> Iterator[list[tuple[str, Request]]]:
+        """Give the items' ids and questions, a block at a time."""
+        for start in range(0, len(items), _BLOCK):
+            block = items.iloc[start : start + _BLOCK]
+            rows = zip(block["item_id"], block["payload"], block["media_type"], strict=True)
+            yield [(item, self._question(asking, *said)) for item, *said in rows]
+
+    def _question(self, asking: Asking, payload: str, media_type: str) -> Request:
+        image = None if self.load is None else (media_type, self.load(payload))
+        return asking.request("" if image else payload, image)
+
+    def answered(self, items: pd.DataFrame, asking: Asking, answers: Answers) -> list[Said]:
+        """Return what was answered about each item, asking only what was never answered.
+
+        Raises
+        ------
+        EndError
+            As `ChatLabeler.propose`; what was answered before it is kept.
+        """
+        found: list[Said] = []
+        spending: _Spending | None = None
+        for block in self.of(items, asking):
+            raw = {r.key: answers.get(r.key) for _, r in block}
+            new = {r.key: (item, r) for item, r in block if raw[r.key] is None}
+            if new:
+                spending = spending or self._spending(asking, answers)
+                raw |= self._ask_all(list(new.values()), asking, answers, spending)
+            found += [read_answer(raw[r.key], asking.schema, asking.answer) for _, r in block]
+        return found
+
+    def _spending(self, asking: Asking, answers: Answers) -> _Spending:
+        paid = answers.paid()
+        guess = TokenGuess(paid, asking)
+        return _Spending(Ledger(self.prices, self.prices.of(*guess.total(paid))), guess)
+
+    def _ask_all(
+        self,
+        new: Sequence[tuple[str, Request]],
+        asking: Asking,
+        answers: Answers,
+        spending: _Spending,
+    ) -> dict[str, Mapping[str, object] | None]:
+        def ask(item: str, request: Request) -> Mapping[str, object]:
+            return self._ask(item, request, asking, answers, spending)
+
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            asked = [pool.submit(ask, item, request) for item, request in new]
+            try:
+                done, _ = wait(asked, return_when=FIRST_EXCEPTION)
+            finally:
+                # What is under way ends and is kept; what has not begun does not begin.
+                for future in asked:
+                    future.cancel()
+        failed = next((f for f in asked if f in done and f.exception() is not None), None)
+        if failed is not None:
+            failed.result()
+        return {r.key: f.result() for (_, r), f in zip(new, asked, strict=True)}
+
+    def _ask(
+        self, item: str, request: Request, asking: Asking, answers: Answers, spending: _Spending
+    ) -> Mapping[str, object]:
+        guess = spending.guess
+        expected = (guess.input(request), guess.output)
+        reserved = self.prices.of(*expected)
+        spending.ledger.reserve(reserved)
+        cost = 0.0
+        try:
+            raw = self.client.ask(request, sum(expected))
+            cost = self.prices.of(*guess.tokens(Paid(request.size, *tokens_of(raw))))
+            try:
+                self._check_model(read_answer(raw, asking.schema, asking.answer).model, answers)
+            except EndProtocolError as error:
+                raise EndProtocolError(
+                    f"chat model at {self.client.host}, item {shown(item)}: {error}"
+                ) from None
+            answers.put(request.key, raw, request.size)
+        finally:
+            spending.ledger.settle(reserved, cost)
+        return raw
+
+    def _check_model(self, model: str | None, answers: Answers) -> None:
+        """Refuse the answer of another model than was asked, or than answered before."""
+        if model is None:
+            return
+        if not _same_name(model, self.model):
+            raise EndProtocolError(
+                f"asked for {shown(self.model)}, and {shown(model)} answered; mend the server, or "
+                "set chat.served_as to what it calls the model"
+            )
+        answers.same_model(model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spending:
+    """What has been spent, and what the next question will cost."""
+
+    ledger: Ledger
+    guess: TokenGuess
+
+
+def _same_name(model: str, wanted: str) -> bool:
+    """Say whether a model is the one wanted, dated or not, with its owner named or not."""
+    short, ours = model.rsplit("/", 1)[-1], wanted.rsplit("/", 1)[-1]
+    return short == ours or any(short.startswith(ours + mark) for mark in "-@:")
