@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.codes import FloatArray, IntArray, check_codes, code_count
 
 __all__ = ["along_main_directions", "dense_rows", "rows_by_class"]
 
@@ -29,7 +29,7 @@ def dense_rows(features: Any, codes: ArrayLike) -> tuple[NDArray[np.float32], In
     >>> dense_rows([[1, 2]], [0])[0].shape
     (1, 2)
     """
-    labels = check_codes(codes, int(np.max(codes, initial=-1)) + 1)
+    labels = check_codes(codes, code_count(codes))
     dense = features.toarray() if sparse.issparse(features) else features
     with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
         points = np.ascontiguousarray(dense, dtype=np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.logs import log_sum_exp
 
 __all__ = ["CrowdEvidence", "crowd_evidence"]
@@ -92,7 +92,7 @@ def crowd_evidence(
     ([0, 1], [True, True, False])
     """
     item, who, vote = _checked(items, annotators, codes, n_items, n_classes)
-    A = int(who.max(initial=-1)) + 1
+    A = code_count(who)
     voted = np.bincount(item, minlength=n_items) > 0
     if not len(item):
         flat = np.zeros((n_items, n_classes))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import false_discovery_control, hypergeom
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.intervals import check_share
 
 __all__ = ["DirectedConfusions", "directed_confusions"]
@@ -92,10 +92,9 @@ def directed_confusions(
     """
     check_share("risk", risk, inside=True)
     annotators, codes, reference = (np.asarray(a) for a in (annotators, codes, reference))
-    largest = max(int(np.max(codes, initial=-1)), int(np.max(reference, initial=-1)))
-    K = largest + 1 if n_classes is None else n_classes
+    K = code_count(np.append(codes, reference), n_classes)
     said, true = check_codes(codes, K), check_codes(reference, K)
-    who = check_codes(annotators, int(np.max(annotators, initial=-1)) + 1, missing=False)
+    who = check_codes(annotators, code_count(annotators), missing=False)
     if not len(said) == len(true) == len(who):
         raise UsageError(f"votes: {len(who)} annotators, {len(said)} codes, {len(true)} references")
     known = (said >= 0) & (true >= 0)

@@ -15,7 +15,7 @@ from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph, group_codes
 from labelops.errors import UsageError
 from labelops.kinds.choice import codes_of
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.schema import Schema
 from labelops.tables import FINDINGS, empty
 
@@ -188,7 +188,7 @@ def label_conflicts(codes: ArrayLike, clusters: ArrayLike) -> Disagreement:
     >>> found.flagged.tolist(), found.suggestions.tolist()
     ([False, False, True, False], [0, 0, 0, 2])
     """
-    K = int(np.max(codes, initial=-1)) + 1
+    K = code_count(codes)
     labels = check_codes(codes, K)
     labeled = np.flatnonzero(labels >= 0)
     cluster = group_codes(clusters, len(labels))[labeled]

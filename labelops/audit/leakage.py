@@ -14,7 +14,7 @@ from scipy.stats import false_discovery_control, hypergeom
 from labelops.audit.duplicates import near_pairs
 from labelops.audit.graph import NeighbourGraph, group_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.intervals import check_share
 
 __all__ = ["LabelInText", "SplitLeakage", "label_in_text", "split_leakage"]
@@ -107,7 +107,7 @@ def _shared(
         return np.zeros(len(part), dtype=bool)
     group = group_codes(keys, len(part))
     S = table.shape[1]
-    first = np.full((int(group.max(initial=-1)) + 1, S), len(part), dtype=np.int64)
+    first = np.full((code_count(group), S), len(part), dtype=np.int64)
     np.minimum.at(first, (group, part), np.arange(len(part)))
     others = first[group]
     others[np.arange(len(part)), part] = len(part)

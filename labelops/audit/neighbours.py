@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 
 __all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
 
@@ -117,7 +117,7 @@ def nearest_labels(
     [[1], [0], [1]]
     """
     unit = _unit_rows(features)
-    labels = check_codes(codes, int(np.max(codes, initial=-1)) + 1)
+    labels = check_codes(codes, code_count(codes))
     _check_sizes((k,))
     if unit.shape[0] != len(labels) or (groups is not None and len(groups) != len(labels)):
         raise UsageError(f"found {unit.shape[0]} rows of features for {len(labels)} codes")
@@ -165,7 +165,7 @@ def judge_by_neighbours(
     [True]
     """
     _check_sizes(k)
-    K = int(max(votes.max(initial=-1), np.max(codes, initial=-1))) + 1
+    K = max(code_count(votes), code_count(codes))
     labels = check_codes(codes, K)
     if len(votes) != len(labels):
         raise UsageError(f"found {len(votes)} rows of neighbours for {len(labels)} codes")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import false_discovery_control, hypergeom
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
 from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.measure.intervals import check_share
@@ -102,11 +102,7 @@ def judge_speed(
     [False, False, True]
     """
     check_share("risk", risk, inside=True)
-    A = (
-        int(np.max(np.asarray(annotators), initial=-1)) + 1
-        if n_annotators is None
-        else n_annotators
-    )
+    A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
     time, truth = (np.asarray(a, dtype=np.float64) for a in (seconds, right))
     if not who.shape == time.shape == truth.shape:

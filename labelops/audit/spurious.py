@@ -13,7 +13,7 @@ from scipy.stats.contingency import expected_freq
 
 from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.intervals import check_share
 
 __all__ = ["SpuriousAttributes", "spurious_attributes"]
@@ -96,7 +96,7 @@ def spurious_attributes(
     if not 0 <= least <= 0.25:
         raise UsageError(f"least is {least}, expected 0 to 0.25")
     check_share("risk", risk, inside=True)
-    target = check_codes(codes, int(np.max(codes, initial=-1)) + 1)
+    target = check_codes(codes, code_count(codes))
     rows = []
     for name, given in attributes.items():
         binned = bin_attribute(name, given, len(target))
@@ -115,8 +115,8 @@ def spurious_attributes(
 
 def _table(rows: IntArray, columns: IntArray) -> IntArray:
     """Return the counts of each pair of codes, without empty rows and columns."""
-    K = int(columns.max(initial=-1)) + 1
-    R = int(rows.max(initial=-1)) + 1
+    K = code_count(columns)
+    R = code_count(rows)
     counts = np.bincount(rows * K + columns, minlength=R * K).reshape(R, K)
     kept = counts[counts.any(axis=1)][:, counts.any(axis=0)]
     return np.asarray(kept, dtype=np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from labelops.audit.drift import find_drift
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.measure.intervals import check_share
 
@@ -86,11 +86,7 @@ def judge_steadiness(
     [False, True]
     """
     check_share("risk", risk, inside=True)
-    A = (
-        int(np.max(np.asarray(annotators), initial=-1)) + 1
-        if n_annotators is None
-        else n_annotators
-    )
+    A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
     truth = np.asarray(right, dtype=np.float64)
     if who.shape != truth.shape:

@@ -19,6 +19,7 @@ __all__ = [
     "VoteArrays",
     "check_codes",
     "check_probs",
+    "code_count",
     "decode",
     "encode",
     "vote_arrays",
@@ -145,6 +146,17 @@ def check_codes(codes: ArrayLike, n_classes: int, *, missing: bool = True) -> In
             f"codes: row {row} is {checked[row]}, expected {lowest} to {n_classes - 1}"
         )
     return checked
+
+
+def code_count(codes: ArrayLike, given: int | None = None) -> int:
+    """Return how many different codes there may be: as given, or the largest plus one.
+
+    Examples
+    --------
+    >>> code_count([0, 2, -1]), code_count([]), code_count([0], given=4)
+    (3, 0, 4)
+    """
+    return int(np.max(np.asarray(codes), initial=-1)) + 1 if given is None else given
 
 
 def check_probs(probs: ArrayLike, n_classes: int) -> FloatArray:

@@ -20,12 +20,13 @@ import math
 import re
 import socket
 import struct
-import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from ._serving import serve
 
 __all__ = ["BEHAVIOURS", "make_server"]
 
@@ -293,19 +294,18 @@ def make_server(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, after writing ``{"port": N}`` to standard output."""
+    """Serve until interrupted, as `serve` does."""
     parser = argparse.ArgumentParser(prog="python -m labelops.testing.chat_server")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="ok")
     parser.add_argument("--delay", type=float, default=60.0, help="seconds, if slow")
     parser.add_argument("--die-after", type=int, default=0, help="questions until it is down")
     given = parser.parse_args(argv)
-    server = make_server(
-        behaviour=given.behaviour, port=given.port, delay=given.delay, die_after=given.die_after
+    serve(
+        make_server(
+            behaviour=given.behaviour, port=given.port, delay=given.delay, die_after=given.die_after
+        )
     )
-    sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
-    sys.stdout.flush()
-    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ import hashlib
 import importlib
 import itertools
 import json
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+from ._serving import serve
 
 __all__ = ["BEHAVIOURS", "Predict", "make_server", "obvious"]
 
@@ -241,11 +242,8 @@ def server_of(argv: Sequence[str] | None = None) -> ThreadingHTTPServer:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, after writing ``{"port": N}`` to standard output."""
-    server = server_of(argv)
-    sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
-    sys.stdout.flush()
-    server.serve_forever()
+    """Serve until interrupted, as `serve` does."""
+    serve(server_of(argv))
 
 
 if __name__ == "__main__":
