@@ -195,6 +195,12 @@ class Hypothesis:
         share = hypothesis_risk(self.number, policy.risk)
         return same and self.error <= policy.error and self.risk <= share * (1 + 1e-9)
 
+    def asks(self, policy: AcceptancePolicy) -> bool:
+        """Say whether it is what the policy asks for: no more, and by the same test."""
+        share = hypothesis_risk(self.number, policy.risk)
+        same = self.test == policy.test and self.error == policy.error
+        return same and self.promises(policy) and self.risk >= share * (1 - 1e-9)
+
     def to_body(self) -> str:
         """Return the hypothesis as the body of an event."""
         return canonical_json(asdict(self))

@@ -230,17 +230,18 @@ class ProposalsView(VotesView):
 
         What was closed for want of votes may be looked at again, and what was closed for other
         settings, another schema or drift is another question now. An e-process that has not read
-        all of a larger sample may go on, and one on a changed stream begins with what comes. A
-        version that people found wrong is not tried again:
-        another one has to be fitted.
+        all of a larger sample may go on, and one on a changed stream begins with what comes. What
+        promises more than is asked for now stands, and what is asked for is tried beside it. A
+        version that people found wrong is not tried again: another one has to be fitted.
         """
+        policy = self.workspace.policies.accept
         key, since = f"{self.labeler_version}/{self.pool}", self.stream_since
         if since and not (self.arrived[self.calibration_stream.ids] > pd.Timestamp(since)).any():
             # Nothing came since the stream changed: nobody waits for a test that cannot begin.
             return True
         unread = len(self.calibration_stream) > len(self.stream_read)
         return any(
-            (h.key == key and not h.closed and (h.test == FIXED or not unread))
+            (h.key == key and not h.closed and h.asks(policy) and (h.test == FIXED or not unread))
             or (h.refuted and h.labeler_version == self.labeler_version)
             for h in self.hypotheses
         )
@@ -250,8 +251,8 @@ class ProposalsView(VotesView):
         """The hypothesis about the version fitted last that may be looked at again, if any."""
         policy, key = self.workspace.policies.accept, f"{self.labeler_version}/{self.pool}"
         for h in reversed(self.hypotheses):
-            mine = h.labeler_version == self.labeler_version and h.test == policy.test
-            open_ = (not h.closed or h.cause == VOTES) and h.promises(policy)
+            mine = h.labeler_version == self.labeler_version and h.asks(policy)
+            open_ = not h.closed or h.cause == VOTES
             same = h.key == key if h.test == FIXED else h.since == self.stream_since
             if mine and open_ and same:
                 return h

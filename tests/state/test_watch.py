@@ -301,6 +301,34 @@ def test_other_settings_close_it(policy: AcceptancePolicy) -> None:
     assert "the settings ask for another promise now" in why and later.state.accepted.empty
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        AcceptancePolicy(error=0.4),
+        AcceptancePolicy(error=0.2, risk=0.2),
+        AcceptancePolicy(error=0.2, test="fixed"),
+    ],
+)
+@pytest.mark.slow
+def test_what_is_asked_for_now_is_tried_beside_what_promises_more(
+    policy: AcceptancePolicy,
+) -> None:
+    """Whoever bears more errors or risk, or takes another test, does not wait for a new model.
+
+    It is another hypothesis with its own risk; the stricter one stands as long as it promises
+    what is asked for.
+    """
+    world = _accepting()
+    later = make_world(accept=policy, like=world, calibration=60)
+    assert not later.state.acceptance_tried
+    _look(later)
+    one, two = later.state.hypotheses
+    assert not one.closed and (two.number, two.labeler_version) == (2, "m1")
+    assert (two.error, two.test) == (policy.error, policy.test)
+    assert "tried on these items already" in _look(later)
+    assert _closed(later) == () and len(later.state.accepted) == 240
+
+
 def test_a_looser_bound_is_kept_all_the_more() -> None:
     """Who asks for less than was shown loses nothing, whatever the test."""
     world = _accepting()
