@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
 from ..ports import Labeler, Metered
-from ..state import Event, State, Workspace, decide, load, say
+from ..state import Event, State, Workspace, decide, last_body, load, say
 from ..state.drift import stream_items
 from ..state.votes import majority_codes
 from .acceptance import close_void
@@ -133,20 +134,29 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         answers = check_answers(found, lacking, schema, trained=set(rows.ids))
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
-    if version not in set(state.fits["subject"]):
-        name = f"training/{digest([version])[:32]}.json"
-        values = values_of(rows.codes, schema).tolist()
-        body = {"items": rows.ids.tolist(), "values": values}
-        workspace.objects.put_new(name, canonical_json(body).encode())
-        event = {
-            # Before a look at this version: what its acceptance is planned for.
-            "calibration": len(state.calibration_stream),
-            "items": len(rows),
-            "labeler": labeler.name,
-            "object": name,
-        }
-        say(state, [("fit", version, len(state.fits), event)], now)
+    if version != state.labeler_version:
+        number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
+        say(state, [("fit", version, number, _fitted(state, labeler, version, rows))], now)
     return len(lacking)
+
+
+def _fitted(state: State, labeler: Labeler, version: str, rows: TrainingSet) -> dict[str, Any]:
+    """Return what is said of the version in force: of one that was before, what was said then."""
+    before = state.fits.loc[state.fits["subject"] == version]
+    if len(before):
+        found: dict[str, Any] = last_body(before)
+        return found
+    name = f"training/{digest([version])[:32]}.json"
+    values = values_of(rows.codes, state.workspace.schema).tolist()
+    content = canonical_json({"items": rows.ids.tolist(), "values": values})
+    state.workspace.objects.put_new(name, content.encode())
+    return {
+        # Before a look at this version: what its acceptance is planned for.
+        "calibration": len(state.calibration_stream),
+        "items": len(rows),
+        "labeler": labeler.name,
+        "object": name,
+    }
 
 
 @contextmanager

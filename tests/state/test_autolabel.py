@@ -1,0 +1,72 @@
+"""Which version of a labeler is in force, and what was planned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.journey import autolabel
+from labelops.schema import Schema
+
+from .world import World, events, make_world, words
+
+
+class Served:
+    """A labeler that is somebody else's: it says which version it is, and what it likes."""
+
+    name = "model:served"
+
+    def __init__(self, version: str, said: str) -> None:
+        self.version, self.said = version, said
+
+    def fit(
+        self, items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
+    ) -> str:
+        return self.version
+
+    def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+        n = len(items)
+        return pd.DataFrame(
+            {
+                "item_id": items["item_id"],
+                "value": words(*[self.said] * n),
+                "confidence": np.full(n, 0.9),
+                "probs": None,
+                "fold": 0,
+            }
+        )
+
+
+def _arrive(world: World, batch: str, labeler: Served) -> None:
+    """Let items come, people label some of them, and the labeler propose."""
+    ids = [f"{batch}{n:02}" for n in range(40)]
+    world.items(*ids)
+    for n, item in enumerate(ids[:20]):
+        world.vote(item, ann=("cat", "dog")[n % 2])
+    world.flush()
+    autolabel(world.workspace, labeler, now=world.tick())
+
+
+@pytest.mark.slow
+def test_a_version_that_comes_back_is_in_force_again() -> None:
+    """A server that goes back to the model before is that model, with its plan and proposals."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), calibration=8, seed=10, training=10)
+    one, two = Served("m1", "cat"), Served("m2", "dog")
+    for batch, labeler in (("a", one), ("b", two), ("c", one), ("d", two), ("e", two)):
+        _arrive(world, batch, labeler)
+        state = world.state
+        assert state.labeler_version == labeler.version
+        assert set(state.current_proposals["value"]) == set(words(labeler.said))
+        assert len(state.current_proposals) == len(state.items)
+        plan = {"m1": 8, "m2": len(state.calibration_stream)}
+        assert state.planned_looks <= plan[labeler.version]
+    fits = world.workspace.tables.read("events")
+    fits = fits.loc[fits["kind"] == "fit"].sort_values("revision")
+    assert fits["subject"].tolist() == ["m1", "m2", "m1", "m2"]
+    assert fits["revision"].is_unique
+    assert fits["body"].iloc[0] == fits["body"].iloc[2], "what was planned first, stays"
+    assert len(events(world, "fit")) == 4
