@@ -209,16 +209,16 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
 def _between(certificate: Certificate) -> str:
     """Say where the true share lies, by which interval."""
     whole, sure = certificate.anytime, percent(1 - certificate.risk)
-    after = " after these corrections" if certificate.corrected else ""
+    now = " now" if certificate.corrected else ""
     always = f"between {percent(whole.low, 2)} and {_at_least(whole.high)}"
     if certificate.interval is None:
         return (
-            f"The true share of wrong labels{after} lies {always}, by an interval that holds at "
+            f"The true share of wrong labels{now} lies {always}, by an interval that holds at "
             f"all looks at once at {sure} confidence."
         )
     low, high = certificate.interval.low, certificate.interval.high
     return (
-        f"The true share of wrong labels{after} lies between {percent(low, 2)} and "
+        f"The true share of wrong labels{now} lies between {percent(low, 2)} and "
         f"{_at_least(high)} by the Clopper–Pearson interval, which is for one look, and {always} "
         f"by one that holds at all looks at once, each at {sure} confidence."
     )

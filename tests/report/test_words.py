@@ -40,10 +40,7 @@ def test_inconclusive_says_how_much_is_missing(facts: ReportFacts) -> None:
     ("corrected", "words"),
     [
         (0, "found 2 of them wrong. The true share of wrong labels lies"),
-        (
-            1,
-            "found 2 of them wrong, 1 of which was corrected. The true share of wrong labels after",
-        ),
+        (1, "found 2 of them wrong, 1 of which was corrected. The true share of wrong labels now"),
         (2, "found 2 of them wrong, all of which were corrected. The true share of wrong labels"),
     ],
 )

@@ -13,6 +13,8 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.certificates import certificate_facts, said_certificates
 from labelops.cli.words import json_text
 from labelops.gate.candidate import Candidate
+from labelops.gate.policy import GatePolicy
+from labelops.journey import consolidate
 from labelops.releasing import _reopened, released_as
 from labelops.report.of_state import report_facts
 
@@ -63,6 +65,29 @@ def test_a_closed_certificate_says_why() -> None:
     assert "1  closed: too few calibration votes: 0 of the 60" in text
     assert facts["acceptance"]["spent"] == h["risk"] > 0
     assert "By proposed class" in text, "the last table is still of use"
+
+
+def test_an_open_audit_shows_found_corrected_and_certified() -> None:
+    """Errors found and corrected stand side by side, and the share is of the labels as they are."""
+    world = make_world(gate=GatePolicy(error=0.2))
+    ids = [f"i{n}" for n in range(40)]
+    world.items(*ids)
+    revision = world.label(dict.fromkeys(ids, "cat"))
+    frozen = Candidate(1, revision, 1, len(ids), "d", why="a test")
+    world.say("candidate", "1", 0, **json.loads(frozen.to_body()))
+    assert world.state.audit is not None
+    order = world.state.audit.planned.ids
+    world.vote(order[0], "audit", ann="dog", ben="dog")
+    for item in order[1:]:
+        world.vote(item, "audit", ann="cat")
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    facts, text = _shown(world)
+    found = facts["certificate"]
+    assert (found["errors"], found["corrected"]) == (1, 1)
+    assert "errors found 1, corrected 1; certified of the labels as they are now: at most" in text
+    assert f"{found['certified']:.4f} wrong" in text
+    assert f"1 of {found['n']} audited labels were wrong, 1 of them corrected: " in text
 
 
 def test_a_report_names_the_release_that_has_the_labels() -> None:
