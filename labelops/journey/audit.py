@@ -21,7 +21,7 @@ from ..digest import seed_of
 from ..gate.candidate import labels_digest
 from ..kinds.choice import codes_of
 from ..ports import Detector, NeighbourSearch
-from ..state import State, Workspace, say
+from ..state import Event, State, Workspace, decide
 from ..state.needs import work_in_flight
 from .consolidate import up_to_date
 
@@ -138,7 +138,8 @@ def audit(
     }
     # The event first: killed in between, the same labels are audited again before anything
     # else happens to them. The other way round, reviews would come before the second audit.
-    say(state, [("audited", labels_digest(labels), number, event)], now)
+    if not decide(workspace, _first(labels_digest(labels), number, event), now):
+        return Audited(0, 0, 0, 0, "another run audited labels meanwhile")
     workspace.tables.append("findings", rows)
     return Audited(
         number,
@@ -147,6 +148,21 @@ def audit(
         found.recall.found,
         f"{len(chosen)} labels go back to people",
     )
+
+
+def _first(
+    digest_of_labels: str, number: int, body: dict[str, object]
+) -> Callable[[State], tuple[bool, list[Event]]]:
+    """Say an audit, unless another one took its number: the findings of two would mix."""
+
+    def conclude(state: State) -> tuple[bool, list[Event]]:
+        done = state.latest("audited")
+        others = done.loc[done["subject"] != digest_of_labels, "revision"]
+        if number in others.to_numpy():
+            return False, []
+        return True, [("audited", digest_of_labels, number, body)]
+
+    return conclude
 
 
 def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:

@@ -6,11 +6,12 @@ import dataclasses
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from labelops.errors import ConflictError
-from labelops.journey import consolidate, gate, route
+from labelops.journey import audit, consolidate, gate, route
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.releasing import _say_name
 from labelops.state import decide, load, load_events, say
@@ -260,3 +261,29 @@ def test_two_plans_at_once_ask_nobody_twice() -> None:
     asked = [int(w.state.plan["annotators"].sum()) for w in (world, alone)]
     rows = world.workspace.tables.read("plan")
     assert asked[0] == asked[1] and not rows.duplicated(["item_id", "round", "purpose"]).any()
+
+
+@pytest.mark.slow
+def test_two_audits_at_once_do_not_mix_their_findings() -> None:
+    """Of two that would have one number one is kept; the other is done again, with its own."""
+    world, rng = make_world(), np.random.default_rng(0)
+    ids = [f"i{n:02}" for n in range(60)]
+    world.items(*ids)
+    for n, item in enumerate(ids):
+        said = ("cat", "dog", "cow")[n % 3]
+        world.vote(item, ann=said, ben=said, cid=said)
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    place = {item: np.eye(3)[n % 3] + 0.1 * rng.normal(size=3) for n, item in enumerate(ids)}
+
+    def features(items: pd.DataFrame) -> np.ndarray:
+        return np.array([place[item] for item in items["item_id"]])
+
+    others = {"candidates": 0, "rows": 0}
+    late = beside(world, "events", lambda w: w.say("audited", "other labels", 1, **others))
+    late.hour += 5
+    found = audit(late.workspace, features, now=late.now)
+    assert found.round == 0 and "meanwhile" in found.reason
+    assert load(world.workspace).findings.empty
+    assert audit(late.workspace, features, now=late.tick()).round == 2
+    assert (load(world.workspace).findings["round"] == 2).all()
