@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Hashable
 from functools import cached_property
@@ -15,7 +14,7 @@ from ..collect import current_votes
 from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
-from ..measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
+from ..measure.adjudication import AGREES, Adjudication, adjudicate
 from ..route.plan import in_flight
 from ..schema import Schema
 from .rows import Rows
@@ -211,15 +210,14 @@ class VotesView(Rows):
         index = pd.Index(np.asarray(item_ids, dtype=object))
         places = index.get_indexer(votes["item_id"])
         inside = places >= 0
-        found = adjudicate(
+        return adjudicate(
             codes_of(values, schema),
             places[inside],
             codes_of(votes.loc[inside, "value"], schema),
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
+            stuck=index.isin(self.seen_by_all),
         )
-        stuck = np.isin(found.status, (NO_VOTE, PENDING)) & index.isin(self.seen_by_all)
-        return dataclasses.replace(found, status=np.where(stuck, WRONG, found.status))
 
 
 def majority_codes(votes: pd.DataFrame, schema: Schema) -> pd.Series:

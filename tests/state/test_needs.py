@@ -139,7 +139,7 @@ def _failed_once() -> World:
     for who in TEAM[1:]:
         world.vote("i39", "audit", **{who: "cat"})
     for item in ids[:8]:
-        world.vote(item, "audit", ben="cat", cid="cat")
+        world.vote(item, "audit", ben="cat", cid="cat", eve="cat")
     for item in ids[8:]:
         world.vote(item, "audit", ben="cat")
     consolidated(world, 2)

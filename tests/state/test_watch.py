@@ -225,7 +225,7 @@ def test_errors_that_come_later_make_the_cut_off_stricter_and_are_written_down()
     state = world.state
     for item in state.calibration_stream.ids[state.calibration_looks.status == 0]:
         said = "dog" if item in unsure else "cat"
-        world.vote(item, "calibrate", ann=said, ben=said)
+        world.vote(item, "calibrate", ann=said, ben=said, cid=said)
     _look(world)
     (found,) = world.state.hypotheses
     assert before is not None and found.looks == 2
@@ -362,7 +362,7 @@ def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
     h = world.state.hypotheses[0]
     asked = spot_audit(world.state, h).asked.ids
     for item in asked[:100]:
-        world.vote(item, "audit", eve="dog", fay="dog")
+        world.vote(item, "audit", eve="dog", fay="dog", gus="dog")
     spot = spot_audit(world.state, h)
     assert spot.alarm and spot.settled == 100 and spot.e_value > 20
     world.flush()
@@ -379,7 +379,7 @@ def test_clean_random_looks_leave_it_open() -> None:
     asked = spot_audit(world.state, world.state.hypotheses[0]).asked.ids
     for item in asked[1:]:
         world.vote(item, "audit", eve="cat")
-    world.vote(asked[0], "audit", eve="dog", fay="dog")
+    world.vote(asked[0], "audit", eve="dog", fay="dog", hal="dog")
     assert _closed(world) == ()
     assert asked[0] not in set(world.state.accepted["item_id"])
     spot = spot_audit(world.state, world.state.hypotheses[0])
@@ -407,7 +407,7 @@ def test_what_came_before_the_last_good_look_stays() -> None:
     _look(world)
     h = world.state.hypotheses[0]
     for item in spot_audit(world.state, h).asked.ids:
-        people = dict.fromkeys(("eve", "fay"), "dog" if item in late else "cat")
+        people = dict.fromkeys(("eve", "fay", "gus"), "dog" if item in late else "cat")
         world.vote(item, "audit", **people)
     (why,) = _closed(world)
     assert "random looks at accepted items are wrong" in why

@@ -139,8 +139,8 @@ def test_auditors_are_others_and_blind() -> None:
 
 
 @pytest.mark.slow
-def test_an_error_needs_two_others_and_is_corrected() -> None:
-    """One vote against a label settles nothing; two agreeing do, and it counts as an error."""
+def test_an_error_needs_three_votes_and_is_corrected() -> None:
+    """One vote against a label settles nothing; three agreeing do, and it counts as an error."""
     world = _world()
     _gate(world)
     audit = world.state.audit
@@ -150,7 +150,7 @@ def test_an_error_needs_two_others_and_is_corrected() -> None:
     world.vote(wrong, "audit", ben="cow")
     audit = world.state.audit
     assert audit is not None and audit.pending[0] and audit.certificate.n == 0
-    world.vote(wrong, "audit", dan="cow")
+    world.vote(wrong, "audit", dan="cow", eve="cow")
     world.flush()
     assert consolidate(world.workspace, now=world.tick()).corrected == 1
     audit = world.state.audit
