@@ -5,16 +5,20 @@ careful one. A model that never saw the item's own votes is an independent opini
 enough of it: the posterior of an item is its model probabilities times each annotator's
 likelihood, and each annotator's accuracy is what those posteriors say of their votes.
 
-Two things would make that too sure of itself, and both are estimated and taken out. A model may
-be over-confident: its probabilities are softened by the temperature under which the votes are
-likeliest. And whoever saw the model's proposal may have followed it: such a vote that agrees with
-it is a copy with some probability, and a copy says nothing that the model did not say already.
+Three things would make that surer or less sure than it should be, and all are estimated and taken
+out. A model may be over-confident, or not confident enough: its probabilities are softened or
+sharpened by the temperature under which the votes are likeliest. Classes that look alike are
+mistaken for one another by everybody: which class errors name is estimated once for all annotators,
+so that two who name the likeliest mistake say less than two who name any other. And whoever saw the
+model's proposal may have followed it: such a vote that agrees with it is a copy with some
+probability, and a copy says nothing that the model did not say already.
 
 References
 ----------
 Raykar, Yu, Zhao, Valadez, Florin, Bogoni, Moy (2010), "Learning from crowds", Journal of
 Machine Learning Research 11, https://www.jmlr.org/papers/v11/raykar10a.html. Here with the
-classifier fitted beforehand, out of fold, and one accuracy an annotator, shrunk to the crowd's.
+classifier fitted beforehand, out of fold, one accuracy an annotator, shrunk to the crowd's, and one
+table for all of what is said for what by mistake, shrunk to an even one.
 """
 
 from __future__ import annotations
@@ -45,7 +49,9 @@ _COPY_VOTES = 20.0
 _MOST_COPIES = 0.95
 _LEAST_TWICE = 50
 _ENOUGH = 1e-3
-_SOFTEST = 20.0
+_SOFTEST, _SHARPEST = 20.0, 0.2
+_EVEN_ERRORS = 5.0
+"""How many errors an even spread over the other classes counts for, of each class."""
 _ROUNDS = 6
 
 
@@ -64,11 +70,14 @@ class WithModel:
     iterations : int
         EM iterations done.
     temperature : float
-        How much the model's probabilities were softened; 1 is not at all. With fewer than 50
-        items that two people voted on they are taken as they are: what they are worth cannot be
-        told from what people are worth.
+        How much the model's probabilities were softened, below 1 sharpened; 1 is not at all. With
+        fewer than 50 items that two people voted on they are taken as they are: what they are
+        worth cannot be told from what people are worth.
     copied : float
         Share of votes with a proposal in sight that follow it unread; 0 where nobody saw one.
+    errors : (K, K) float array
+        Which class is named where a row's is true and the vote is wrong; rows sum to 1, zeros on
+        the diagonal.
     """
 
     posterior: npt.NDArray[np.float64]
@@ -76,6 +85,7 @@ class WithModel:
     iterations: int
     temperature: float
     copied: float
+    errors: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,17 @@ class _Ballots:
     seen: int
     n_annotators: int
     shape: tuple[int, int]
+    voted: IntArray
+    counts: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """What is believed of the annotators."""
+
+    accuracy: FloatArray
+    copied: float
+    errors: FloatArray
 
 
 def consolidate_with_model(
@@ -152,8 +173,10 @@ def consolidate_with_model(
     )
     log_model = np.log(known)
     temperature, done = 1.0, 0
-    accuracy: FloatArray = np.full(n_annotators, _CROWD)
-    copied = _COPIES if ballots.seen else 0.0
+    K = known.shape[1]
+    people = _People(
+        np.full(n_annotators, _CROWD), _COPIES if ballots.seen else 0.0, _spread(np.zeros((K, K)))
+    )
     posterior = np.exp(_floored(log_model))
     # A single vote and the model agree or not: which of the two is careless shows only where
     # others voted too.
@@ -161,20 +184,20 @@ def consolidate_with_model(
     enough = max(tolerance, _ENOUGH) if ballots.seen else tolerance
     for _ in range(_ROUNDS):
         log_prior = _floored(log_model / temperature)
-        posterior = _e_step(log_prior, ballots, accuracy, copied)
+        posterior = _e_step(log_prior, ballots, people)
         for _ in range(max_iterations):
-            accuracy, copied = _m_step(posterior, ballots, accuracy, copied, prior_votes)
-            previous, posterior = posterior, _e_step(log_prior, ballots, accuracy, copied)
+            people = _m_step(posterior, ballots, people, prior_votes)
+            previous, posterior = posterior, _e_step(log_prior, ballots, people)
             done += 1
             if np.abs(posterior - previous).max(initial=0.0) <= enough:
                 break
         if twice.sum() < _LEAST_TWICE:
             break
         before = temperature
-        temperature = _temperature(log_model[twice], _gains(ballots, accuracy, copied)[twice])
+        temperature = _temperature(log_model[twice], _gains(ballots, people)[twice])
         if abs(temperature - before) < 0.01:
             break
-    return WithModel(posterior, accuracy, done, temperature, copied)
+    return WithModel(posterior, people.accuracy, done, temperature, people.copied, people.errors)
 
 
 def _known(probs: FloatArray) -> FloatArray:
@@ -208,7 +231,14 @@ def _ballots(
         raise UsageError("votes: items, annotators, votes and saw differ in length")
     seen = seen & (proposed[i] >= 0)
     agrees = seen & (proposed[i] == v)
-    return _Ballots(i, a, v, agrees, int(seen.sum()), n_annotators, (shape[0], shape[1]))
+    n_items, n_classes = shape[0], shape[1]
+    voted = np.unique(i)
+    rows = np.searchsorted(voted, i)
+    counts = np.bincount(rows * n_classes + v, minlength=len(voted) * n_classes)
+    counts = counts.reshape(len(voted), n_classes).astype(np.float64)
+    return _Ballots(
+        i, a, v, agrees, int(seen.sum()), n_annotators, (n_items, n_classes), voted, counts
+    )
 
 
 def _floored(log_model: FloatArray) -> FloatArray:
@@ -216,38 +246,58 @@ def _floored(log_model: FloatArray) -> FloatArray:
     return np.asarray(np.log((1.0 - _FLOOR) * soft + _FLOOR / soft.shape[1]))
 
 
-def _vote_logs(
-    ballots: _Ballots, accuracy: FloatArray, copied: float
-) -> tuple[FloatArray, FloatArray]:
-    """Log probability of each vote if it is right, and if another class is."""
-    inside = np.clip(accuracy, 1e-6, 1 - 1e-6)
-    other = (1.0 - inside) / max(ballots.shape[1] - 1, 1)
-    # Seen and agreeing: copied, or found so anyway. Seen and contradicting: nobody copied that.
-    blind = np.log(np.stack([inside, other]))
-    aided = np.log(copied + (1 - copied) * np.stack([inside, other]))
-    who, agrees = ballots.annotators, ballots.agrees
-    right = np.where(agrees, aided[0][who], blind[0][who])
-    return right, np.where(agrees, aided[1][who], blind[1][who])
+def _spread(mistakes: FloatArray) -> FloatArray:
+    """Turn counted mistakes, (K, K), into shares of each class's, shrunk to an even spread."""
+    K = len(mistakes)
+    shares = mistakes + _EVEN_ERRORS / max(K - 1, 1)
+    np.fill_diagonal(shares, 0.0)
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300))
 
 
-def _gains(ballots: _Ballots, accuracy: FloatArray, copied: float) -> FloatArray:
-    """Log odds the votes add to each class of each item, (N, K)."""
-    # A vote raises its own class and leaves the others alike: one bincount over votes, never
-    # items × annotators × classes.
-    right, wrong = _vote_logs(ballots, accuracy, copied)
+def _log_errors(errors: FloatArray) -> FloatArray:
+    """Log shares of each class's mistakes, and 0 for what is none."""
+    safe = errors.copy()
+    np.fill_diagonal(safe, 1.0)
+    return np.asarray(np.log(np.maximum(safe, 1e-12)))
+
+
+def _inside(accuracy: FloatArray) -> FloatArray:
+    return np.asarray(np.clip(accuracy, 1e-6, 1 - 1e-6))
+
+
+def _gains(ballots: _Ballots, people: _People) -> FloatArray:
+    """Log odds the votes add to each class of each item, (N, K), up to a constant an item."""
+    # A vote raises its own class by its annotator's odds, and every other class by how often that
+    # is mistaken for it: one bincount and one product over items, never annotators × classes.
     n_items, n_classes = ballots.shape
-    flat = np.bincount(
-        ballots.items * n_classes + ballots.codes,
-        weights=right - wrong,
-        minlength=n_items * n_classes,
-    )
-    return np.asarray(flat.reshape(ballots.shape))
+    inside = _inside(people.accuracy)
+    odds = np.log(inside / (1 - inside))[ballots.annotators]
+    places = ballots.items * n_classes + ballots.codes
+    flat = np.bincount(places, weights=odds, minlength=n_items * n_classes)
+    found = flat.reshape(ballots.shape).astype(np.float64)
+    logs = _log_errors(people.errors)
+    found[ballots.voted] += ballots.counts @ logs.T
+    if people.copied > 0:
+        found += _copied_gains(ballots, people, logs)
+    return np.asarray(found)
 
 
-def _e_step(
-    log_prior: FloatArray, ballots: _Ballots, accuracy: FloatArray, copied: float
-) -> FloatArray:
-    logits = log_prior + _gains(ballots, accuracy, copied)
+def _copied_gains(ballots: _Ballots, people: _People, logs: FloatArray) -> FloatArray:
+    """Take from agreeing votes with a proposal in sight what copies do not say, (N, K)."""
+    rows = np.flatnonzero(ballots.agrees)
+    less: FloatArray = np.zeros(ballots.shape)
+    inside = _inside(people.accuracy)[ballots.annotators[rows]]
+    codes = ballots.codes[rows]
+    # Seen and contradicting: nobody copied that.
+    each = (1 - inside)[:, None] * np.exp(logs[:, codes].T)
+    each[np.arange(len(rows)), codes] = inside
+    aided = people.copied + (1 - people.copied) * each
+    np.add.at(less, ballots.items[rows], np.log(aided) - np.log(each))
+    return less
+
+
+def _e_step(log_prior: FloatArray, ballots: _Ballots, people: _People) -> FloatArray:
+    logits = log_prior + _gains(ballots, people)
     logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
@@ -255,41 +305,54 @@ def _e_step(
 
 
 def _m_step(
-    posterior: FloatArray,
-    ballots: _Ballots,
-    accuracy: FloatArray,
-    copied: float,
-    prior_votes: float,
-) -> tuple[FloatArray, float]:
+    posterior: FloatArray, ballots: _Ballots, people: _People, prior_votes: float
+) -> _People:
     right = posterior[ballots.items, ballots.codes]
     # The chance that a vote was the annotator's own; only own votes tell of the annotator.
     own_right, own = right, np.ones_like(right)
-    if copied > 0:
-        log_right, log_wrong = _vote_logs(ballots, accuracy, copied)
-        copy = np.where(ballots.agrees, copied, 0.0)
+    if people.copied > 0:
+        log_right, log_wrong = _vote_logs(ballots, people)
+        copy = np.where(ballots.agrees, people.copied, 0.0)
         own_right = right * (1 - copy * np.exp(-log_right))
         own = own_right + (1 - right) * (1 - copy * np.exp(-log_wrong))
     # A few votes against the model do not make the whole crowd adversaries.
     crowd = (own_right.sum() + prior_votes * _CROWD) / (own.sum() + prior_votes)
     hits = np.bincount(ballots.annotators, weights=own_right, minlength=ballots.n_annotators)
     given = np.bincount(ballots.annotators, weights=own, minlength=ballots.n_annotators)
-    updated = (hits + prior_votes * crowd) / (given + prior_votes)
+    accuracy = (hits + prior_votes * crowd) / (given + prior_votes)
+    errors = _spread(posterior[ballots.voted].T @ ballots.counts)
     if not ballots.seen:
-        return updated, 0.0
+        return _People(accuracy, 0.0, errors)
     copies = float(len(right) - own.sum())
     found = (copies + _COPIES * _COPY_VOTES) / (ballots.seen + _COPY_VOTES)
     # Twice the step: a share of hidden copies is what EM is slowest at.
-    return updated, min(max(2 * found - copied, 0.0), _MOST_COPIES)
+    copied = min(max(2 * found - people.copied, 0.0), _MOST_COPIES)
+    return _People(accuracy, copied, errors)
+
+
+def _vote_logs(ballots: _Ballots, people: _People) -> tuple[FloatArray, FloatArray]:
+    """Log probability of each vote if it is right, and if another class is, copies included."""
+    inside = _inside(people.accuracy)
+    other = (1.0 - inside) / max(ballots.shape[1] - 1, 1)
+    # Seen and agreeing: copied, or found so anyway. Seen and contradicting: nobody copied that.
+    blind = np.log(np.stack([inside, other]))
+    aided = np.log(people.copied + (1 - people.copied) * np.stack([inside, other]))
+    who, agrees = ballots.annotators, ballots.agrees
+    right = np.where(agrees, aided[0][who], blind[0][who])
+    return right, np.where(agrees, aided[1][who], blind[1][who])
 
 
 def _temperature(log_model: FloatArray, gains: FloatArray) -> float:
-    """Find how much to soften the model so that the votes on its items are likeliest."""
+    """Find how much to soften or sharpen the model so that the votes on its items are likeliest."""
 
     def loss(log_temperature: float) -> float:
         soft = log_softmax(log_model * np.exp(-log_temperature), axis=1)
         return -float(log_sum_exp(soft + gains, axis=1).mean())
 
     found = minimize_scalar(
-        loss, bounds=(0.0, np.log(_SOFTEST)), method="bounded", options={"xatol": 1e-3}
+        loss,
+        bounds=(np.log(_SHARPEST), np.log(_SOFTEST)),
+        method="bounded",
+        options={"xatol": 1e-3},
     )
     return float(np.exp(found.x)) if found.fun < loss(0.0) - 1e-9 else 1.0

@@ -178,3 +178,48 @@ def test_ragged_votes_are_refused() -> None:
     """Arrays of different lengths are refused in one line."""
     with pytest.raises(UsageError, match="differ in length"):
         consolidate_with_model([0], [0, 1], [1], [[0.7, 0.3]], 2)
+
+
+def _alike(seed: int, n: int = 1500) -> tuple[npt.NDArray[np.int64], ...]:
+    """Draw two votes an item by five people, right 3 times in 4, who take 0 for 1 and 2 for 3."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, K, n)
+    who = np.stack([rng.permutation(5)[:2] for _ in range(n)])
+    right = rng.random(who.shape) < 0.75
+    other = (truth[:, None] + rng.integers(1, K, who.shape)) % K
+    wrong = np.where(rng.random(who.shape) < 0.85, truth[:, None] ^ 1, other)
+    return truth, who, np.where(right, truth[:, None], wrong)
+
+
+def test_mistakes_that_all_make_are_learned_and_not_believed_twice() -> None:
+    """Two who agree are believed as often as they are right, though both mistook it alike."""
+    truth, who, said = _alike(0)
+    items = np.repeat(np.arange(len(truth)), 2)
+    found = consolidate_with_model(
+        items, who.ravel(), said.ravel(), np.full((len(truth), K), 1 / K), 5
+    )
+    np.testing.assert_allclose(found.errors.sum(axis=1), 1.0)
+    assert (found.errors[np.arange(K), np.arange(K) ^ 1] > 0.6).all()
+    both = said[:, 0] == said[:, 1]
+    believed = found.posterior[np.arange(len(truth)), said[:, 0]][both].mean()
+    accuracy = found.accuracy[who]
+    # What an even spread of mistakes would have them believed.
+    odds = np.prod(accuracy * (K - 1) / (1 - accuracy), axis=1)
+    even = (odds / (odds + K - 1))[both].mean()
+    right = (said[:, 0] == truth)[both].mean()
+    assert abs(believed - right) < 0.03 < even - right
+
+
+def test_a_model_that_is_too_unsure_is_sharpened() -> None:
+    """Right 85 times in 100 and sure of half: the votes of two people tell, and it is believed."""
+    truth, who, votes, guess = _crowd(7, [0.9, 0.85, 0.8], n=800)
+    rng = np.random.default_rng(8)
+    again = np.where(rng.random(800) < 0.85, truth, (truth + rng.integers(1, K, 800)) % K)
+    items = np.concatenate([np.arange(800), np.arange(0, 800, 2)])
+    people = np.concatenate([who, (who[::2] + 1) % 3])
+    said = np.concatenate([votes, again[::2]])
+    found = consolidate_with_model(items, people, said, _probs(guess, 0.5), 3)
+    assert found.temperature < 0.8
+    peak = found.posterior.max(axis=1)
+    right = found.posterior.argmax(axis=1) == truth
+    assert abs(peak.mean() - right.mean()) < 0.02
