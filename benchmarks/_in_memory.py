@@ -61,11 +61,13 @@ def run_journey(data: LabelSet, crowd: Crowd, rules: Rules, seed: int) -> Outcom
 def _policies(rules: Rules) -> Policies:
     """Write the rules as settings; checks that no rival has are no bar to the release."""
     return Policies(
-        accept=AcceptancePolicy(error=rules.bound, risk=rules.risk, growth=rules.growth),
+        accept=AcceptancePolicy(
+            error=rules.bound, risk=rules.risk, growth=rules.growth, test="fixed"
+        ),
         route=RoutePolicy(
             seed=rules.seed, training=rules.training, calibration=rules.calibration,
             votes_per_round=10**6, overlap_share=rules.overlap, max_votes=rules.max_votes,
-            show_proposals=False,
+            pairs=False, settle_share=rules.settle, show_proposals=False,
         ),
         consolidate=ConsolidatePolicy(min_posterior=rules.posterior),
         audit=AuditPolicy(rounds=1, repeats=1, annotator_floor=rules.floor),

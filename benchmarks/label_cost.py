@@ -16,6 +16,8 @@ import numpy as np
 
 from benchmarks._label_sets import SETS, data_folder, label_set
 from benchmarks._pipelines import RIVALS, Outcome, Rules
+from labelops.measure.eprocess import hypothesis_risk
+from labelops.measure.finite import fixed_audit_size
 from labelops.measure.intervals import clopper_pearson
 
 BOUNDS = (0.02, 0.05)
@@ -28,16 +30,20 @@ RULES: Mapping[str, Mapping[str, Any]] = {
 }
 """What a user would set, by set; the rest is as in `Rules`."""
 
-BY_BOUND: Mapping[float, Mapping[str, Any]] = {
-    0.02: {"posterior": 0.98, "calibration": 440},
-    0.05: {"posterior": 0.95, "calibration": 180},
-}
-"""What follows from the bound: calibration samples that bear three or four errors."""
+_BORNE = 1
+"""Errors that the calibration sample is planned to bear at the first attempt."""
 
 
 def rules_for(name: str, bound: float) -> Rules:
-    """Return the settings of a set at a bound."""
-    return Rules(bound, **BY_BOUND[bound], **RULES[name])
+    """Return the settings of a set at a bound: those of `RULES`, and what follows from the bound.
+
+    A label must be as sure as the whole set has to be, and the calibration sample be large enough
+    to show the bound with one error in it, if a quarter of the items is.
+    """
+    risk = hypothesis_risk(1, Rules(bound).risk)
+    size = fixed_audit_size(bound, risk, _BORNE, len(label_set(name).truth))
+    planned = {"posterior": 1 - bound, "calibration": size}
+    return Rules(bound, **{**planned, **RULES[name]})
 
 
 def one_seed(name: str, crowd: str, bound: float, seed: int) -> dict[str, Outcome]:
@@ -56,7 +62,7 @@ def _all_seeds(run: Any, seeds: Sequence[int], jobs: int) -> Iterator[dict[str, 
 
 
 def table(found: Mapping[str, Sequence[Outcome]], bound: float) -> str:
-    """Write one line a pipeline: means over the seeds."""
+    """Write one line a pipeline: means over the seeds, of votes with their standard error."""
     lines = [
         "| pipeline | votes per 1,000 | fewer than three on all | by the model | certified | "
         "true error, mean (max) | above the bound |",
@@ -67,7 +73,8 @@ def table(found: Mapping[str, Sequence[Outcome]], bound: float) -> str:
         if not done:
             lines.append(f"| {name} | {outcomes[0].note} | | | | | |")
             continue
-        votes = float(np.mean([o.per_thousand for o in done]))
+        each = np.array([o.per_thousand for o in done])
+        votes, spread = float(each.mean()), float(each.std() / np.sqrt(len(done)))
         model = float(np.mean([o.accepted / o.released for o in done]))
         errors = np.array([o.error for o in done])
         if len(done) < len(outcomes):
@@ -75,7 +82,7 @@ def table(found: Mapping[str, Sequence[Outcome]], bound: float) -> str:
         certified = [o.certified for o in done if o.certified is not None]
         bounds = f"≤ {np.mean(certified or [0]):.2%} ({len(certified)} of {len(outcomes)})"
         lines.append(
-            f"| {name} | {votes:,.0f} | {1 - votes / 3000:.0%} | {model:.0%} | "
+            f"| {name} | {votes:,.0f} ± {spread:,.0f} | {1 - votes / 3000:.0%} | {model:.0%} | "
             f"{bounds if certified else 'nothing'} | {errors.mean():.2%} ({errors.max():.2%}) | "
             f"{int((errors > bound).sum())} of {len(done)} |"
         )
@@ -95,6 +102,24 @@ def purposes(found: Mapping[str, Sequence[Outcome]]) -> str:
     pairs = zip(found["labelops"], found["told the error curve"], strict=True)
     prices = [a.per_thousand - b.per_thousand for a, b in pairs if a.released and b.released]
     return said + (f"; the price of certainty: {np.mean(prices):,.0f}" if prices else "") + "."
+
+
+def floor(found: Mapping[str, Sequence[Outcome]], bound: float, risk: float) -> str:
+    """Say the least that a certificate adds to the told pipeline: looks, all clean, one vote each.
+
+    After fewer clean looks a set with one error too many would pass with more than the risk,
+    whatever the test.
+    """
+    told = [o for o in found["told the error curve"] if o.released]
+    if not told:
+        return "Nothing stays within the bound, even told the error curve."
+    looks = fixed_audit_size(bound, risk, 0, told[0].items)
+    votes = float(np.mean([o.per_thousand for o in told]))
+    least = votes + 1000 * looks / told[0].items
+    return (
+        f"The floor: told, {votes:,.0f}, and the {looks} clean looks without which no test can "
+        f"certify it: {least:,.0f} votes per 1,000, {1 - least / 3000:.0%} fewer than three on all."
+    )
 
 
 def journey_beside(name: str, crowd: str, bound: float, seed: int) -> str:
@@ -140,7 +165,8 @@ def main() -> None:
                 found = {rival: [o[rival] for o in outcomes] for rival in RIVALS}
                 size = len(label_set(name).truth)
                 print(f"\n### {name}, {size:,} items, crowd `{crowd}`, ≤ {bound:.0%}\n")
-                print(table(found, bound) + "\n\n" + purposes(found), flush=True)
+                print(table(found, bound) + "\n\n" + purposes(found))
+                print(floor(found, bound, Rules(bound).risk), flush=True)
                 if asked.journey:
                     print("\n" + journey_beside(name, crowd, bound, 0), flush=True)
                 mine = [o for o in found["labelops"] if o.certified is not None]

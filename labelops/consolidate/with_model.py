@@ -234,8 +234,8 @@ def _ballots(
     n_items, n_classes = shape[0], shape[1]
     voted = np.unique(i)
     rows = np.searchsorted(voted, i)
-    counts = np.bincount(rows * n_classes + v, minlength=len(voted) * n_classes)
-    counts = counts.reshape(len(voted), n_classes).astype(np.float64)
+    flat = np.bincount(rows * n_classes + v, minlength=len(voted) * n_classes)
+    counts: FloatArray = flat.reshape(len(voted), n_classes).astype(np.float64)
     return _Ballots(
         i, a, v, agrees, int(seen.sum()), n_annotators, (n_items, n_classes), voted, counts
     )
@@ -320,7 +320,9 @@ def _m_step(
     hits = np.bincount(ballots.annotators, weights=own_right, minlength=ballots.n_annotators)
     given = np.bincount(ballots.annotators, weights=own, minlength=ballots.n_annotators)
     accuracy = (hits + prior_votes * crowd) / (given + prior_votes)
-    errors = _spread(posterior[ballots.voted].T @ ballots.counts)
+    # A single vote cannot tell its own mistake from the model's.
+    shared = ballots.counts.sum(axis=1) >= 2
+    errors = _spread(posterior[ballots.voted[shared]].T @ ballots.counts[shared])
     if not ballots.seen:
         return _People(accuracy, 0.0, errors)
     copies = float(len(right) - own.sum())

@@ -14,6 +14,7 @@ from ..ports import Pausing, Queue, Sent
 from ..route.plan import make_plan
 from ..state import State, Workspace, load
 from ..state.needs import all_needs
+from ..state.value import surest_people
 from ..tables import PLAN
 from .consolidate import up_to_date
 
@@ -78,6 +79,7 @@ def _write_plan(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFram
             schema_digest=workspace.schema.digest,
             now=now,
             seen_by_all=state.seen_by_all,
+            surest=surest_people(state),
         )
         with suppress(ConflictError):
             workspace.tables.append("plan", rows, after=state.versions["plan"])

@@ -16,7 +16,7 @@ from .needs import (
     review_needs,
     sample_needs,
 )
-from .plan import in_flight, make_plan, money_bound
+from .plan import best_half, in_flight, make_plan, money_bound
 from .policy import RoutePolicy
 from .value import Voters, Worth, prevented_errors, vote_worth
 
@@ -25,6 +25,7 @@ __all__ = [
     "Voters",
     "Worth",
     "adjudication_needs",
+    "best_half",
     "diverse_choice",
     "doubt_needs",
     "gold_needs",

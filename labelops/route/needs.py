@@ -29,9 +29,9 @@ __all__ = [
     "sample_needs",
 ]
 
-NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by")
+NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by", "settles")
 """Columns of a needs frame: `wanted` votes in all; larger `priority` is earlier; `by` whom:
-`CROWD`, `EXPERT`, or empty for anybody."""
+`CROWD`, `EXPERT`, or empty for anybody; `settles` where others looked and it is not settled yet."""
 
 CROWD, EXPERT = "crowd", "expert"
 
@@ -45,6 +45,8 @@ def _needs(
     wanted: npt.ArrayLike,
     reason: npt.ArrayLike,
     value: npt.ArrayLike,
+    *,
+    settles: npt.ArrayLike = False,
 ) -> pd.DataFrame:
     ids = np.asarray(item_ids, dtype=object)
     frame = pd.DataFrame({"item_id": ids})
@@ -53,6 +55,7 @@ def _needs(
     frame["reason"] = reason
     frame["priority"] = _BASE[purpose] + np.clip(np.asarray(value, dtype=np.float64), 0.0, 0.999)
     frame["by"] = ""
+    frame["settles"] = np.broadcast_to(np.asarray(settles, dtype=bool), len(ids))
     return frame
 
 
@@ -116,7 +119,8 @@ def adjudication_needs(
     counts = np.asarray(votes, dtype=np.int64)[where]
     ids = np.asarray(item_ids, dtype=object)[where]
     wanted = np.maximum(counts + 1, 3)
-    return _needs(ids, purpose, wanted, "a blind vote disagreed; others decide", 0.999)
+    reason = "a blind vote disagreed; others decide"
+    return _needs(ids, purpose, wanted, reason, 0.999, settles=True)
 
 
 def label_needs(
@@ -151,7 +155,8 @@ def label_needs(
         f"{m} more {'vote prevents' if m == 1 else 'votes prevent'} {p:.2f} wrong labels"
         for n, m, p in zip(counts, more, prevents, strict=True)
     ]
-    return _needs(ids, "label", counts + more, reasons, worth.per_cost[asked]).assign(by=by)
+    found = _needs(ids, "label", counts + more, reasons, worth.per_cost[asked], settles=counts > 0)
+    return found.assign(by=by)
 
 
 def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -249,7 +254,8 @@ def doubt_needs(
     [['review', 1], ['review', 2]]
     """
     wanted = np.asarray(votes, dtype=np.int64) + 1
-    return _needs(item_ids, "review", wanted, "among the least certain after a failed audit", doubt)
+    reason = "among the least certain after a failed audit"
+    return _needs(item_ids, "review", wanted, reason, doubt, settles=True)
 
 
 def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLike) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -15,7 +16,38 @@ from ..tables import PLAN, empty, frame_of
 from .needs import CROWD, EXPERT, NEED_COLUMNS
 from .policy import RoutePolicy
 
-__all__ = ["in_flight", "make_plan", "money_bound"]
+__all__ = ["best_half", "in_flight", "make_plan", "money_bound"]
+
+_LEAST_TEAM = 6
+
+
+def best_half(accuracy: Mapping[str, float], share: float = 0.5) -> tuple[str, ...]:
+    """Name the people with the best record, who settle what others leave open.
+
+    Whoever comes first may be anybody, so that everybody has work; what follows is a third of the
+    votes, and there an error costs most: it decides.
+
+    Parameters
+    ----------
+    accuracy : mapping of annotator to float
+        As far as it is known, of everybody who may be asked.
+    share : float in (0, 1]
+
+    Returns
+    -------
+    Names, the best first; none in a team below six, where nobody can be spared.
+
+    Examples
+    --------
+    >>> best_half({"a": 0.9, "b": 0.7, "c": 0.95, "d": 0.8, "e": 0.6, "f": 0.85})
+    ('c', 'a', 'f')
+    >>> best_half({"a": 0.9, "b": 0.7})
+    ()
+    """
+    if len(accuracy) < _LEAST_TEAM or share >= 1:
+        return ()
+    ranked = sorted(accuracy, key=lambda name: (-accuracy[name], name))
+    return tuple(ranked[: math.ceil(share * len(ranked))])
 
 
 def in_flight(
@@ -58,6 +90,7 @@ def make_plan(
     schema_digest: str,
     now: datetime,
     seen_by_all: npt.ArrayLike = (),
+    surest: Collection[str] = (),
 ) -> pd.DataFrame:
     """Turn needs into new plan rows; asking again with the same state asks for nothing.
 
@@ -77,6 +110,9 @@ def make_plan(
     now : datetime
     seen_by_all : item ids
         As for `in_flight`.
+    surest : names
+        Whom to ask where it is to be settled what others left open (`best_half`); empty is
+        everybody.
 
     Returns
     -------
@@ -91,7 +127,7 @@ def make_plan(
     asked = _asked(wanted, open_rows, votes)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - asked, first=asked == 0)
     wanted = wanted.loc[wanted["ask"] > 0]
-    wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts))
+    wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts, surest))
     rows = wanted.loc[_within_budget(wanted, open_rows, plan, votes, policy)]
     if rows.empty:
         return empty(PLAN)
@@ -166,11 +202,12 @@ def money_bound(open_rows: pd.DataFrame, votes: pd.DataFrame, policy: RoutePolic
 
 
 def _excluded(
-    rows: pd.DataFrame, votes: pd.DataFrame, experts: Sequence[str]
+    rows: pd.DataFrame, votes: pd.DataFrame, experts: Sequence[str], surest: Collection[str]
 ) -> npt.NDArray[np.object_]:
     """Name who may not look: whoever has looked before, and who is not of the kind asked for.
 
-    Gold votes decide nothing, and exclude from gold only.
+    Gold votes decide nothing, and exclude from gold only. The surest alone are asked only where
+    enough of them have not looked, and one to spare.
     """
     seen = votes.loc[votes["status"] != "deleted"]
     is_gold = seen["purpose"] == "gold"
@@ -183,11 +220,15 @@ def _excluded(
         CROWD: set(experts),
         EXPERT: set(votes["annotator"].unique()) - set(experts),
     }
+    less_sure = set(votes["annotator"].unique()) - set(surest) - set(experts)
     found = np.empty(len(rows), dtype=object)
-    for n, (item, purpose, by) in enumerate(
-        zip(rows["item_id"], rows["purpose"], rows["by"], strict=True)
+    columns = ["item_id", "purpose", "by", "settles", "ask"]
+    for n, (item, purpose, by, settles, ask) in enumerate(
+        rows[columns].itertuples(index=False, name=None)
     ):
-        found[n] = sorted(by_item[purpose == "gold"].get(item, set()) | others[by])
+        barred = by_item[purpose == "gold"].get(item, set()) | others[by]
+        enough = settles and by != EXPERT and len(set(surest) - barred) > ask
+        found[n] = sorted(barred | less_sure if enough else barred)
     return found
 
 

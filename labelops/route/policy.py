@@ -33,7 +33,10 @@ class RoutePolicy:
         Most votes an item gets for one purpose.
     pairs : bool
         Whether an item in doubt gets an odd number of votes: a vote more now and then, for surer
-        labels and fewer rounds. If not, it gets one more at a time where one can decide it.
+        labels and fewer rounds. If not, it gets one more at a time: the fewest votes.
+    settle_share : float in (0, 1]
+        Share of the people, those with the best record, who are asked where others disagree or do
+        not suffice; 1 is everybody. Teams below six have no such share.
     blind_share : float in [0, 1]
         Random share of items shown without the model's pre-label, to measure anchoring.
     show_proposals : bool
@@ -65,6 +68,7 @@ class RoutePolicy:
     overlap_share: float = 0.2
     max_votes: int = 7
     pairs: bool = True
+    settle_share: float = 0.5
     blind_share: float = 0.2
     show_proposals: bool = True
     gold_rate: float = 0.1
@@ -78,6 +82,10 @@ class RoutePolicy:
         for name in ("overlap_share", "blind_share", "gold_rate", "review_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0.0 < self.settle_share <= 1.0:
+            raise SettingsError(
+                f"route.settle_share is {self.settle_share}, expected more than 0, at most 1"
+            )
         for name in ("seed", "training", "votes_per_round", "max_votes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")

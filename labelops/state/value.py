@@ -7,10 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..route.needs import CROWD, EXPERT
+from ..route.plan import best_half
 from ..route.value import Voters, Worth, vote_worth
 from . import State
 
-__all__ = ["label_worth", "voters_of"]
+__all__ = ["label_worth", "surest_people", "voters_of"]
 
 _EXPECTED = {CROWD: 0.85, EXPERT: 0.98}
 """How often people are right for all we know, before there are votes that say."""
@@ -19,6 +20,7 @@ _WEIGHT = 20.0
 _ABOVE_CHANCE = 0.05
 _MOST_SURE = 0.995
 _LEAST_PEOPLE = 3
+_TOGETHER = 3
 
 
 def label_worth(state: State, item_ids: npt.ArrayLike) -> Worth:
@@ -26,7 +28,20 @@ def label_worth(state: State, item_ids: npt.ArrayLike) -> Worth:
     ids = np.asarray(item_ids, dtype=object)
     consensus = state.decided[0]
     places = pd.Index(consensus.item_ids).get_indexer(ids)
-    return vote_worth(consensus.posterior[places], voters_of(state), _seats_left(state, ids))
+    # One at a time is the fewest votes: the next may settle what two were asked for.
+    most = _TOGETHER if state.workspace.policies.route.pairs else 1
+    voters, left = voters_of(state), _seats_left(state, ids)
+    return vote_worth(consensus.posterior[places], voters, left, most=most)
+
+
+def surest_people(state: State) -> tuple[str, ...]:
+    """Name those with the best record, whom the settings have settle what others leave open."""
+    policy = state.workspace.policies.route
+    accuracy = state.decided[0].accuracy
+    names = set(state.people) - set(policy.experts)
+    # Whoever is not judged yet has no record.
+    known = {n: float(accuracy[n]) for n in names if not np.isnan(accuracy.get(n, np.nan))}
+    return best_half(known | dict.fromkeys(names - set(known), 0.0), policy.settle_share)
 
 
 def voters_of(state: State) -> list[Voters]:

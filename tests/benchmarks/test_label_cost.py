@@ -8,7 +8,7 @@ import pytest
 from benchmarks._in_memory import run_journey
 from benchmarks._label_sets import Crowd, label_set
 from benchmarks._pipelines import RIVALS, Outcome
-from benchmarks.label_cost import one_seed, rules_for, table
+from benchmarks.label_cost import floor, one_seed, rules_for, table
 
 
 def test_majority_is_of_the_first_votes_and_ties_go_to_the_earliest() -> None:
@@ -33,8 +33,16 @@ def test_the_table_says_what_was_not_released() -> None:
         "b": [Outcome(10, 0, note="not applicable: 10 items")],
     }
     lines = table(found, 0.05).splitlines()
-    assert lines[2].startswith("| a | 3,000 | 0% | 0% | nothing | 10.00% (10.00%) | 1 of 1")
+    assert lines[2].startswith("| a | 3,000 ± 0 | 0% | 0% | nothing | 10.00% (10.00%) | 1 of 1")
     assert "not applicable" in lines[3]
+
+
+def test_the_floor_is_told_and_the_fewest_clean_looks() -> None:
+    """Of 1,000 items 21 wrong escape 132 looks with probability 5 %: 500 votes become 632."""
+    told = Outcome(1000, 1000, 0, {"label": 500}, None, 0.02)
+    said = floor({"told the error curve": [told]}, 0.02, 0.05)
+    assert "the 132 clean looks" in said and "632 votes per 1,000" in said
+    assert "Nothing stays" in floor({"told the error curve": [Outcome(10, 0)]}, 0.02, 0.05)
 
 
 @pytest.mark.slow
