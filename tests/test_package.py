@@ -21,7 +21,10 @@ import labelops
 PROJECT = Path(__file__).resolve().parent.parent
 LOCKS = ("base", "dev")
 
-HEAVY = ("prefect", "label_studio_sdk", "cleanlab", "sklearn", "deltalake", "obstore", "imagehash")
+HEAVY = (
+    *("prefect", "label_studio_sdk", "cleanlab", "sklearn", "deltalake", "obstore", "imagehash"),
+    "scipy.stats",
+)
 """Ends and orchestrators: hundreds of modules each, imported when first used."""
 
 ALLOWED = {

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import false_discovery_control
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray, IntArray
@@ -93,6 +92,8 @@ def corrected(p_values: FloatArray) -> FloatArray:
     >>> corrected(np.array([0.01, 0.5])).tolist()
     [0.02, 0.5]
     """
+    from scipy.stats import false_discovery_control  # lazy: .4 s
+
     if not p_values.size:
         return p_values
     return np.asarray(false_discovery_control(p_values, method="bh"), dtype=np.float64)

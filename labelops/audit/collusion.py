@@ -17,9 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.special import bdtrc
-from scipy.stats import false_discovery_control
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
@@ -111,6 +109,8 @@ def find_collusion(
     >>> found.groups
     ((0, 1),)
     """
+    from scipy.stats import false_discovery_control  # lazy: .4 s
+
     check_share("chance", chance, inside=True)
     check_share("risk", risk, inside=True)
     place, who, code = _checked(items, annotators, codes, n_classes)
@@ -211,6 +211,8 @@ def _weighted_median(values: FloatArray, weights: IntArray) -> float:
 
 def _groups(pairs: pd.DataFrame) -> tuple[tuple[int, ...], ...]:
     """Join annotators along flagged pairs."""
+    from scipy.sparse.csgraph import connected_components  # lazy: .1 s
+
     if pairs.empty:
         return ()
     names, ends = np.unique(pairs[["first", "second"]].to_numpy(), return_inverse=True)

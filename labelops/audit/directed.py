@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import false_discovery_control, hypergeom
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
@@ -90,6 +89,8 @@ def directed_confusions(
     >>> [int(part[0]) for part in (found.annotators, found.true, found.given, found.flagged)]
     [0, 0, 1, 1]
     """
+    from scipy.stats import hypergeom  # lazy: .4 s
+
     check_share("risk", risk, inside=True)
     annotators, codes, reference = (np.asarray(a) for a in (annotators, codes, reference))
     K = code_count(np.append(codes, reference), n_classes)
@@ -123,6 +124,8 @@ def directed_confusions(
 
 def _corrected(p_values: FloatArray, tests: int) -> FloatArray:
     """Correct for all tests, of which those not listed have a p-value of 1."""
+    from scipy.stats import false_discovery_control  # lazy: .4 s
+
     if not p_values.size:
         return p_values
     silent = np.ones(max(tests - len(p_values), 0))

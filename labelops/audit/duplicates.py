@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph, group_codes
@@ -154,6 +153,8 @@ def duplicate_clusters(
     >>> duplicate_clusters(graph, ["a", "b", "c", "b"], within=0.2).tolist()
     [0, 1, 0, 1]
     """
+    from scipy.sparse.csgraph import connected_components  # lazy: .1 s
+
     N = len(graph.indices)
     rows, others, _ = near_pairs(graph, within)
     if digests is not None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control, hypergeom
 
 from labelops.audit.duplicates import near_pairs
 from labelops.audit.graph import NeighbourGraph, group_codes
@@ -210,6 +209,8 @@ def label_in_text(
     >>> label_in_text(texts, [0] * 9 + [1] * 9, ["spam", "ham"]).flagged.tolist()
     [True, False]
     """
+    from scipy.stats import false_discovery_control, hypergeom  # lazy: .4 s
+
     check_share("least", least)
     check_share("risk", risk, inside=True)
     labels = check_codes(codes, len(classes))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from scipy.stats import rankdata
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
@@ -264,6 +263,8 @@ def _tally(votes: IntArray, K: int) -> IntArray:
 
 
 def _rank_sum(agreement: FloatArray, judged: BoolArray) -> FloatArray:
+    from scipy.stats import rankdata  # lazy: .4 s
+
     scores = np.full(len(agreement), np.nan)
     if judged.any():
         scores[judged] = rankdata(agreement[judged], axis=0).mean(axis=1) / judged.sum()

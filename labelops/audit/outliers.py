@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
-from scipy.stats import false_discovery_control
 
 from labelops.audit.classes import rows_by_class
 from labelops.audit.graph import NeighbourGraph, codes_for, group_codes
@@ -236,6 +235,8 @@ def _quantiles(far: FloatArray) -> FloatArray:
 
 
 def _flag(p_values: FloatArray, risk: float) -> BoolArray:
+    from scipy.stats import false_discovery_control  # lazy: .4 s
+
     check_share("risk", risk, inside=True)
     known = ~np.isnan(p_values)
     flagged = np.zeros(len(p_values), dtype=bool)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from labelops.audit.activation import activation_clusters
 from labelops.audit.graph import NeighbourGraph, codes_for, group_codes, neighbour_votes
@@ -152,6 +151,8 @@ def _mean_of_first(counted: Any, far: FloatArray, k: int) -> FloatArray:
 
 def _shares(values: FloatArray) -> FloatArray:
     """Return the rank of each value, low first, as a share of those that are known."""
+    from scipy.stats import rankdata  # lazy: .4 s
+
     known = ~np.isnan(values)
     shares = np.full(len(values), np.nan)
     shares[known] = rankdata(values[known], method="max") / max(int(known.sum()), 1)

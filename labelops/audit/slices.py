@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
@@ -90,6 +89,8 @@ def underperforming_slices(
     >>> found.values.tolist(), found.rates.tolist(), found.flagged.tolist()
     (['a', 'b'], [0.8, 0.0], [True, False])
     """
+    from scipy.stats import hypergeom  # lazy: .4 s
+
     check_share("least", least)
     check_share("risk", risk, inside=True)
     outcome = _outcomes(wrong)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import false_discovery_control, hypergeom
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
@@ -101,6 +100,8 @@ def judge_speed(
     >>> judge_speed(who, seconds, np.full(90, np.nan)).rushed.tolist()
     [False, False, True]
     """
+    from scipy.stats import false_discovery_control  # lazy: .4 s
+
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
@@ -147,6 +148,8 @@ def _cuts(who: IntArray, time: FloatArray, A: int, quick: float) -> FloatArray:
 
 def _halves(time: FloatArray, right: FloatArray) -> tuple[float, float, float]:
     """Return the accuracy of the quicker and the slower half, and Fisher's p-value."""
+    from scipy.stats import hypergeom  # lazy: .4 s
+
     known = ~np.isnan(time) & ~np.isnan(right)
     time, right = time[known], right[known]
     if time.size < 2:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, random_table, rankdata
-from scipy.stats.contingency import expected_freq
 
 from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
@@ -124,6 +122,9 @@ def _table(rows: IntArray, columns: IntArray) -> IntArray:
 
 def _information(table: IntArray, rng: np.random.Generator) -> tuple[float, float]:
     """Share of the columns' uncertainty that the rows remove, and its p-value."""
+    from scipy.stats import chi2  # lazy: .4 s
+    from scipy.stats.contingency import expected_freq
+
     if min(table.shape) < 2:
         return 0.0, 1.0
     N = int(table.sum())
@@ -153,6 +154,8 @@ def _mutual(tables: NDArray[Any]) -> FloatArray:
 
 def _by_chance(table: IntArray, rng: np.random.Generator) -> FloatArray:
     """Mutual information of random tables with the same margins."""
+    from scipy.stats import random_table  # lazy: .4 s
+
     margins = random_table(table.sum(axis=1), table.sum(axis=0))
     step = max(1, 2_000_000 // table.size)
     parts = []
@@ -162,6 +165,8 @@ def _by_chance(table: IntArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _best_auroc(numbers: FloatArray | None, target: IntArray) -> float:
+    from scipy.stats import rankdata  # lazy: .4 s
+
     if numbers is None:
         return float("nan")
     known = ~np.isnan(numbers) & (target >= 0)

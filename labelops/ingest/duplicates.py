@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from .sketches import FAMILIES, Bytes, Family, Keys
 
@@ -35,6 +34,8 @@ def components(nodes: int, edges: list[Edges]) -> Nodes:
     >>> components(3, [(np.array([0]), np.array([2]))]).tolist()
     [0, 1, 0]
     """
+    from scipy.sparse.csgraph import connected_components  # lazy: .1 s
+
     left = np.concatenate([np.empty(0, np.int64), *(a for a, _ in edges)])
     right = np.concatenate([np.empty(0, np.int64), *(b for _, b in edges)])
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(nodes, nodes))
