@@ -47,10 +47,10 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_known_set_is_planned_with_corrections(capsys: pytest.CaptureFixture[str]) -> None:
     """One error costs less in a set of 1,797, where it is corrected, than in any number."""
-    known = said(capsys, "--true", "0.01", "--items", "1797", "--json")[1]
-    endless = said(capsys, "--true", "0.01", "--json")[1]
+    asked = ("--true", "0.01", "--budget", "2000", "--json")
+    known, endless = said(capsys, *asked, "--items", "1797")[1], said(capsys, *asked)[1]
     means = [json.loads(text)["plans"][0]["mean"] for text in (known, endless)]
-    assert means[0] < 0.5 * means[1]
+    assert means[0] < 0.55 * means[1]
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_corrections_make_a_known_set_cheaper() -> None:
     """Near the bound an audit of a set of 1,000 takes less than half of an endless one's looks."""
     shares = [0.0, 0.01, 0.015]
     known = audit_plan(0.02, 0.05, shares, size=1000)
-    endless = audit_plan(0.02, 0.05, shares)
+    endless = audit_plan(0.02, 0.05, shares, budget=3000)
     assert known[0].mean < endless[0].mean
     assert all(k.mean < 0.5 * e.mean for k, e in zip(known[1:], endless[1:], strict=True))
 
