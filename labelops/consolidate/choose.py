@@ -29,6 +29,7 @@ from .skill import Skill, annotator_skill, skill_interval
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
 
 _LEAST_PER_ITEM = 2
+_LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
 _PAIR_VOTES = 10.0
 _ABOVE_CHANCE = 0.05
@@ -133,8 +134,9 @@ def consolidate_codes(
         N and K.
     method : str
         One of `METHODS`. `auto` blends majority, one-coin, IBCC and shrunk Dawid–Skene by how
-        well each predicts held-out votes, where most voted items have two votes and annotators
-        two on average; else majority, because nobody can be told from anybody.
+        well each predicts held-out votes, where most voted items have two votes, and there are
+        three annotators or more with two votes on average; else majority, because nobody can be
+        told from anybody.
     n_annotators : int, optional
         A; one more than the largest annotator when left out.
     use : (V,) bool, optional
@@ -230,7 +232,12 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
     middle = float(np.median(per_item[per_item > 0]))
     if middle < _LEAST_PER_ITEM:
         return "majority", f"half the items have no more than {middle:g} vote(s)"
-    per_annotator = votes.cells.size / np.unique(votes.annotators).size
+    people = np.unique(votes.annotators).size
+    if people < _LEAST_PEOPLE:
+        return "majority", (
+            f"{people} annotator(s): where two differ, nothing tells which of them is right"
+        )
+    per_annotator = votes.cells.size / people
     if per_annotator < _LEAST_PER_ANNOTATOR:
         return "majority", (
             f"annotators have {per_annotator:.1f} votes on average, too few to tell one from "

@@ -112,14 +112,28 @@ def design_effect(votes: Votes, dependence: float) -> FloatArray:
     return np.asarray(1 + np.maximum(votes.per_item - 1, 0) * dependence, dtype=np.float64)
 
 
-def soften_items(posterior: FloatArray, temperatures: FloatArray) -> FloatArray:
-    """Divide each item's log probabilities by a temperature of its own.
+def soften_items(posterior: FloatArray, temperatures: FloatArray, shares: FloatArray) -> FloatArray:
+    """Divide what each item's votes say by a temperature of its own; the class shares stand.
+
+    What votes say is the posterior against the class shares. Softening the posterior itself would
+    move a rare class's items, and everybody's skills on it, towards even shares.
+
+    Parameters
+    ----------
+    posterior : (N, K) float
+    temperatures : (N,) float
+    shares : (K,) float
+        Where an item without evidence stands.
 
     Examples
     --------
-    >>> soften_items(np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([1.0, 2.0])).round(3).tolist()
-    [[0.8, 0.2], [0.667, 0.333]]
+    >>> belief, rare = np.array([[0.8, 0.2], [0.9, 0.1]]), np.array([0.9, 0.1])
+    >>> soften_items(belief, np.array([2.0, 2.0]), np.array([0.5, 0.5])).round(3).tolist()
+    [[0.667, 0.333], [0.75, 0.25]]
+    >>> soften_items(belief, np.array([2.0, 2.0]), rare).round(3).tolist()
+    [[0.857, 0.143], [0.9, 0.1]]
     """
-    logs = np.log(np.maximum(posterior, _TINY)) / temperatures[:, None]
+    base = np.log(np.maximum(shares, _TINY))
+    logs = (np.log(np.maximum(posterior, _TINY)) - base) / temperatures[:, None] + base
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma
 
 from labelops.errors import UsageError
+from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true
+from .shares import expected_shares
 
 __all__ = ["fit_ibcc", "ibcc"]
 
@@ -30,7 +32,7 @@ def ibcc(
     start: Start = None,
     right: float = 4.0,
     wrong: float = 1.0,
-    balance: float = 0.5,
+    anchor: float = 0.5,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
@@ -48,8 +50,9 @@ def ibcc(
         A warm start.
     right, wrong : float
         Dirichlet prior of each annotator's right and each wrong cell.
-    balance : float
-        How much even class shares count for beside the items; 0 for the paper's.
+    anchor : float
+        How much the class shares to be expected (`expected_shares`) count for beside the items; 0
+        for the paper's.
     max_iterations, tolerance
         Most steps; stop when no posterior moves further than this.
 
@@ -70,14 +73,14 @@ def ibcc(
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
-    if right <= 0 or wrong <= 0 or balance < 0:
-        raise UsageError("IBCC: right and wrong must be above 0, balance not below")
+    if right <= 0 or wrong <= 0 or anchor < 0:
+        raise UsageError("IBCC: right and wrong must be above 0, anchor not below")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
     return fit_ibcc(
-        [votes], start=start, right=right, wrong=wrong, balance=balance,
+        [votes], start=start, right=right, wrong=wrong, anchor=anchor,
         max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
@@ -88,20 +91,24 @@ def fit_ibcc(
     start: Start = None,
     right: float = 4.0,
     wrong: float = 1.0,
-    balance: float = 0.5,
+    anchor: float = 0.5,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
     """Do what `ibcc` does for packed votes, whose items may lie in several shards."""
-    maximise = partial(_maximise, right=right, wrong=wrong, balance=balance)
+    maximise = partial(
+        _maximise, right=right, wrong=wrong, anchor=anchor, shares=expected_shares(shards)
+    )
     return fit_votes(
         shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance
     )
 
 
-def _maximise(counts: SkillCounts, *, right: float, wrong: float, balance: float) -> Skills:
+def _maximise(
+    counts: SkillCounts, *, right: float, wrong: float, anchor: float, shares: FloatArray
+) -> Skills:
     n_classes = counts.classes.size
     pseudo = given_true(counts) + (wrong + (right - wrong) * np.eye(n_classes))
     expected = digamma(pseudo) - digamma(pseudo.sum(axis=1, keepdims=True))
-    shares = counts.classes + 1 + balance * counts.classes.sum() / n_classes
-    return Skills(expected.reshape(-1, n_classes), digamma(shares) - digamma(shares.sum()))
+    classes = counts.classes + 1 + anchor * counts.classes.sum() * shares
+    return Skills(expected.reshape(-1, n_classes), digamma(classes) - digamma(classes.sum()))

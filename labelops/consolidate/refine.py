@@ -1,13 +1,19 @@
 """One more look at every annotator with what the pool believes, as far as it may be believed.
 
-A pool of methods is right more often than its members, but none of them saw it when it learned
-the annotators' skills. Counting skills once more from the pool, and deciding from them, gives its
-gain to the skills too. The pool takes votes for independent, and would be believed too much where
-annotators share mistakes: it is softened first, by the square root of the design effect, by which
-standard errors grow. More than one such step would again feed on its own certainty.
+The pool takes votes for independent. Where annotators share mistakes it is far too sure, and what
+it says beyond the class shares is softened by the square root of the design effect, by which
+standard errors grow. What then is done depends on the class shares (`shares`).
 
-The step says which class; how sure one may be is what the pool learned from held-out votes. So the
-pool's beliefs stay, and the largest of an item's goes to the class that the step found.
+Where classes are even, skills are counted once more, from the softened pool, and decide: the pool
+is right more often than its members, but none of them saw it when it learned the annotators'
+skills. Softening towards even shares is what takes a leaning crowd's favourite class back. More
+than one such step would again feed on its own certainty. The step says which class; how sure one
+may be is what the pool says. So its beliefs stay, and the largest of an item's goes to the class
+that the step found.
+
+Where classes are not even, the same step would fill the rare ones with hard items of the frequent
+ones. The pool softened towards its own class shares is the better answer: an item on which votes
+that count for little are divided is of the class that is frequent.
 """
 
 from __future__ import annotations
@@ -20,12 +26,16 @@ from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.votes import Votes
 
 from .dependence import design_effect, soften_items, vote_dependence
+from .shares import even_classes, majority_counts
 from .shrunk import fit_shrunk
 from .skill import annotator_skill
 
 __all__ = ["Refined", "refine"]
 
 _TIE = 1e-9
+_SURE = 0.25
+"""Power of the design effect that beliefs are softened by. Less than the square root, because the
+pool holds vote shares too, which do not grow surer with the number of votes."""
 
 STRENGTHS = (4.0, 2.0, 1.0)
 """Votes a class that an annotator's expectation counts for; the mean of all is taken."""
@@ -38,7 +48,8 @@ class Refined:
     Attributes
     ----------
     posterior : (N, K) float
-        The pool's beliefs, each item's largest given to the class that the step found.
+        The pool's beliefs, softened where people share mistakes; where classes are even, each
+        item's largest is given to the class that the step found.
     dependence : float
         How far votes on an item go wrong together, in [0, 1]; see `vote_dependence`.
     """
@@ -48,9 +59,9 @@ class Refined:
 
 
 def refine(votes: Votes, pooled: FloatArray) -> Refined:
-    """Count annotators' skills from a softened posterior, and decide once from them.
+    """Soften a pool by how far votes depend on each other, and decide once more from it.
 
-    An item without a vote keeps its beliefs, as does one whose votes leave classes tied.
+    An item without a vote keeps its beliefs; one whose votes leave classes tied keeps their order.
 
     Parameters
     ----------
@@ -70,13 +81,18 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     confusion = annotator_skill(votes, pooled).confusion
     dependence = vote_dependence(votes, pooled, confusion)
     effect = design_effect(votes, dependence)
-    start = soften_items(pooled, np.sqrt(effect))
+    voted, even = votes.per_item > 0, np.full(votes.n_classes, 1 / votes.n_classes)
+    if even_classes(majority_counts([votes])) <= 0.5:
+        own = pooled[voted].sum(axis=0) + even
+        return Refined(soften_items(pooled, np.sqrt(effect), own / own.sum()), dependence)
+    start = soften_items(pooled, np.sqrt(effect), even)
     steps = [
         fit_shrunk([votes], start=start, strength=times * votes.n_classes, max_iterations=1)
         for times in STRENGTHS
     ]
     decided = np.add.reduce([step.posterior for step in steps])
-    return Refined(_with_winners(pooled, decided, votes.per_item > 0), dependence)
+    sure = soften_items(pooled, effect**_SURE, even)
+    return Refined(_with_winners(sure, decided, voted), dependence)
 
 
 def _with_winners(pooled: FloatArray, decided: FloatArray, voted: BoolArray) -> FloatArray:

@@ -22,6 +22,7 @@ from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
+from .shares import expected_shares
 
 __all__ = ["expected_confusion", "fit_shrunk", "shrunk_dawid_skene"]
 
@@ -41,7 +42,7 @@ def shrunk_dawid_skene(
     start: Start = None,
     strength: float | None = None,
     ability_votes: float = 10.0,
-    balance: float = 0.5,
+    anchor: float = 0.5,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
@@ -65,9 +66,10 @@ def shrunk_dawid_skene(
         out, two a class.
     ability_votes : float
         Votes that the crowd's accuracy counts for in each annotator's.
-    balance : float
-        How much even class shares count for, beside the items: 0.5 is half as much. It holds
-        back a class that grows by swallowing the items people find hard.
+    anchor : float
+        How much the class shares to be expected (`expected_shares`) count for, beside the items:
+        0.5 is half as much. It holds back a class that grows by swallowing the items people find
+        hard.
     max_iterations, tolerance
         Most EM steps; stop when no posterior moves further than this.
 
@@ -94,14 +96,14 @@ def shrunk_dawid_skene(
     >>> bool(found.confusion[10, 0, 0] > 0.5)
     True
     """
-    if (strength is not None and strength <= 0) or ability_votes < 0 or balance < 0:
+    if (strength is not None and strength <= 0) or ability_votes < 0 or anchor < 0:
         raise UsageError("shrunk Dawid–Skene: strength must be above 0, the others not below")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
     return fit_shrunk(
-        [votes], start=start, strength=strength, ability_votes=ability_votes, balance=balance,
+        [votes], start=start, strength=strength, ability_votes=ability_votes, anchor=anchor,
         max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
@@ -112,7 +114,7 @@ def fit_shrunk(
     start: Start = None,
     strength: float | None = None,
     ability_votes: float = 10.0,
-    balance: float = 0.5,
+    anchor: float = 0.5,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
@@ -125,7 +127,8 @@ def fit_shrunk(
         _maximise,
         strength=2.0 * n_classes if strength is None else strength,
         ability_votes=ability_votes,
-        balance=balance,
+        anchor=anchor,
+        shares=expected_shares(shards),
     )
     return fit_votes(
         shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance
@@ -188,11 +191,11 @@ def _logit(share: FloatArray) -> FloatArray:
 
 
 def _maximise(
-    counts: SkillCounts, *, strength: float, ability_votes: float, balance: float
+    counts: SkillCounts, *, strength: float, ability_votes: float, anchor: float, shares: FloatArray
 ) -> Skills:
-    seen, n_classes = given_true(counts), counts.classes.size
-    shares = counts.classes + 1 + balance * counts.classes.sum() / n_classes
+    seen = given_true(counts)
+    classes = counts.classes + 1 + anchor * counts.classes.sum() * shares
     return Skills(
         rates(seen + strength * expected_confusion(seen, ability_votes)),
-        digamma(shares) - digamma(shares.sum()),
+        digamma(classes) - digamma(classes.sum()),
     )

@@ -78,23 +78,58 @@ def test_design_effect_of_one_vote_is_one() -> None:
 def test_softened_items_keep_their_order() -> None:
     """A temperature of its own for each item moves no class past another."""
     belief = np.random.default_rng(3).dirichlet(np.ones(4), 50)
-    soft = soften_items(belief, np.linspace(1, 9, 50))
+    soft = soften_items(belief, np.linspace(1, 9, 50), np.full(4, 0.25))
     assert (soft.argsort(axis=1) == belief.argsort(axis=1)).all()
     np.testing.assert_allclose(soft.sum(axis=1), 1.0)
     assert (soft.max(axis=1)[1:] < belief.max(axis=1)[1:]).all()
 
 
-def test_refining_says_which_class_and_keeps_how_sure() -> None:
-    """Every row keeps its beliefs, in another order at most; items without votes keep theirs."""
+def test_softening_stops_at_the_class_shares() -> None:
+    """What says no more than the shares stays; the softest belief of all is the shares."""
+    shares = np.array([0.9, 0.08, 0.02])
+    belief = np.random.default_rng(6).dirichlet(np.ones(3), 40)
+    belief[0] = shares
+    soft = soften_items(belief, np.full(40, 3.0), shares)
+    np.testing.assert_allclose(soft[0], shares)
+    # Odds against the shares are the cube root of what they were.
+    odds = (belief[:, 1] / belief[:, 0]) / (shares[1] / shares[0])
+    now = (soft[:, 1] / soft[:, 0]) / (shares[1] / shares[0])
+    np.testing.assert_allclose(now, np.cbrt(odds))
+    softest = soften_items(belief, np.full(40, 1e9), shares)
+    np.testing.assert_allclose(softest, np.tile(shares, (40, 1)), atol=1e-6)
+
+
+def test_refining_even_classes_says_which_and_keeps_how_sure() -> None:
+    """Each row keeps its softened beliefs, in another order at most; without votes all of them."""
     votes, _, _ = _crowd(4, 0.3)
     wider = pack_votes(
         votes.items, votes.annotators, votes.codes, n_items=N + 1, n_annotators=A, n_classes=K
     )
     pooled = np.random.default_rng(4).dirichlet(np.ones(K), N + 1)
     found = refine(wider, pooled)
-    np.testing.assert_array_equal(np.sort(found.posterior, axis=1), np.sort(pooled, axis=1))
-    np.testing.assert_array_equal(found.posterior[N], pooled[N])
+    effect = design_effect(wider, found.dependence)
+    sure = soften_items(pooled, effect**0.25, np.full(K, 1 / K))
+    np.testing.assert_array_equal(np.sort(found.posterior, axis=1), np.sort(sure, axis=1))
+    np.testing.assert_allclose(found.posterior[N], pooled[N])
     assert found.dependence > 0
+
+
+def test_refining_fills_no_rare_class() -> None:
+    """Nine of ten items are of a class, and people share mistakes: the rare one only shrinks."""
+    rng = np.random.default_rng(7)
+    truth = (rng.random(N) < 0.1).astype(int)
+    common = np.where(rng.random(N) < 0.8, truth, 1 - truth)
+    own = np.where(rng.random((N, A)) < 0.8, truth[:, None], 1 - truth[:, None])
+    given = np.where(rng.random((N, A)) < 0.5, common[:, None], own)
+    votes = pack_votes(
+        np.repeat(np.arange(N), A), np.tile(np.arange(A), N), given.ravel(),
+        n_items=N, n_annotators=A, n_classes=2,
+    )  # fmt: skip
+    pooled = np.stack([(given == 0).mean(axis=1), (given == 1).mean(axis=1)], axis=1)
+    found = refine(votes, pooled).posterior
+    rare = found.argmax(axis=1) == 1
+    assert 0 < rare.sum() < (pooled.argmax(axis=1) == 1).sum()
+    assert (found.argmax(axis=1) == truth).mean() > (pooled.argmax(axis=1) == truth).mean()
 
 
 def test_refining_learns_who_is_right_from_a_better_pool() -> None:

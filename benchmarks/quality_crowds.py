@@ -1,0 +1,131 @@
+"""On which kinds of crowds the default consensus gains on majority, and where it may lose.
+
+``python -m benchmarks.quality_crowds [--replicas R] [--seed S] [--only WORD] [--any N]`` draws
+made-up crowds of named kinds (`_regimes`) several times each. A difference on one crowd of some
+hundred items is mostly chance, so the mean over replicas stands beside its standard error, and
+beside the share of single crowds on which the default falls more than .005 below majority: that
+share is not zero for anybody, not even for who is told everybody's true confusion. ``--any N``
+draws N crowds of any kind instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from labelops.consolidate import consolidate_codes
+from labelops.consolidate.blend import MEMBERS
+from labelops.consolidate.dawid_skene import dawid_skene
+from labelops.consolidate.majority import vote_shares
+from labelops.measure.calibration import expected_calibration_error
+from labelops.measure.votes import Votes
+
+from ._crowds import Drawn, Regime, draw, told
+from ._regimes import REGIMES, any_regime
+from .quality_consensus import accuracy
+
+Floats = npt.NDArray[np.float64]
+Run: TypeAlias = Callable[[Votes], Floats]
+
+LOSS = 0.005
+"""How far below majority counts as a loss."""
+
+
+def _plain(votes: Votes) -> Floats:
+    return dawid_skene(
+        votes.items, votes.annotators, votes.codes, n_items=votes.n_items,
+        n_annotators=votes.n_annotators, n_classes=votes.n_classes,
+    ).posterior  # fmt: skip
+
+
+def _member(name: str) -> Run:
+    def run(votes: Votes) -> Floats:
+        return MEMBERS[name](votes, start=None, max_iterations=100).posterior
+
+    return run
+
+
+SINGLE: Mapping[str, Run] = MappingProxyType(
+    {"Dawid–Skene": _plain}
+    | {name: _member(name) for name in ("one_coin", "ibcc", "shrunk_4", "shrunk_1")}
+)
+
+
+def default(votes: Votes) -> Floats:
+    """Take what `consolidate` believes of these votes."""
+    return consolidate_codes(
+        votes.items, votes.annotators, votes.codes, votes.n_items, votes.n_classes,
+        n_annotators=votes.n_annotators,
+    ).posterior  # fmt: skip
+
+
+def one_crowd(drawn: Drawn, regime: Regime) -> dict[str, float]:
+    """Accuracy of majority, gains on it, and the default's calibration error."""
+    votes, truth = drawn.votes, drawn.truth
+    base = accuracy(vote_shares(votes), truth)
+    believed = default(votes)
+    row = {"majority": base, "default": accuracy(believed, truth) - base}
+    row |= {name: accuracy(run(votes), truth) - base for name, run in SINGLE.items()}
+    row["told"] = accuracy(told(drawn, regime.shares), truth) - base
+    row["ece"] = expected_calibration_error(believed, truth)
+    return row
+
+
+def summary(name: str, rows: list[dict[str, float]]) -> str:
+    """Write one line of the table from the replicas of a regime."""
+    mean = {k: float(np.mean([r[k] for r in rows])) for k in rows[0]}
+    gains = np.array([r["default"] for r in rows])
+    error = gains.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.nan
+    best = max(SINGLE, key=lambda s: mean[s])
+    return (
+        f"| {name} | {mean['majority']:.3f} | {mean['default']:+.4f} ± {error:.4f} "
+        f"| {100 * (gains < -LOSS).mean():.0f} % | {mean['Dawid–Skene']:+.3f} "
+        f"| {mean[best]:+.3f} {best} | {mean['told']:+.3f} | {mean['ece']:.3f} |"
+    )
+
+
+def crowds(replicas: int, seed: int, only: str, any_of: int) -> Iterable[tuple[str, Regime, Drawn]]:
+    """Draw the crowds: the same for a seed, whichever others are drawn."""
+    if any_of:
+        for i in range(any_of):
+            rng = np.random.default_rng([seed, 1000, i])
+            regime = any_regime(rng)
+            yield "any", regime, draw(regime, rng)
+        return
+    for i, (name, regime) in enumerate(REGIMES.items()):
+        for replica in range(replicas if only in name else 0):
+            yield name, regime, draw(regime, np.random.default_rng([seed, i, replica]))
+
+
+def main() -> None:
+    """Draw, run and print."""
+    options = argparse.ArgumentParser(description="Consensus on made-up crowds.")
+    options.add_argument("--replicas", type=int, default=8)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--only", default="", help="regimes with this word in their name")
+    options.add_argument("--any", type=int, default=0, help="so many crowds of any kind instead")
+    chosen = options.parse_args()
+    began = time.perf_counter()
+    done: dict[str, list[dict[str, float]]] = {}
+    for name, regime, drawn in crowds(chosen.replicas, chosen.seed, chosen.only, chosen.any):
+        done.setdefault(name, []).append(one_crowd(drawn, regime))
+    print("| | majority | default | below −.005 | Dawid–Skene | best single | told | ECE |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, rows in done.items():
+        print(summary(name, rows))
+    every = [row for rows in done.values() for row in rows]
+    print(summary("all", every))
+    for method in (*SINGLE, "told"):
+        below = np.mean([row[method] < -LOSS for row in every])
+        print(f"- {method}: {100 * below:.0f} % of crowds below majority by more than .005")
+    print(f"\n{len(every)} crowds, seed {chosen.seed}, {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
