@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ready = deployments(read_settings(path), path)
         _check_server()
     except LabelopsError as error:
-        sys.stderr.write(f"labelops: {error}\n")
+        sys.stderr.write(f"labelops: error: {error}\n")
         return error.exit_code
     try:
         serve(*ready, limit=1)

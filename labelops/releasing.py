@@ -86,14 +86,17 @@ def resolve(objects: Objects, reference: Reference, names: Mapping[str, str]) ->
         If there is no such release.
     """
     versions = released_versions(reference.name, objects.list(f"releases/{reference.name}/"))
-    known = ", ".join(map(str, versions)) or "none yet"
     wanted = reference.version
     if reference.alias is not None and reference.alias in names:
         wanted = parse_reference(names[reference.alias]).version
     if wanted is None and reference.alias == "latest" and versions:
         wanted = versions[-1]
     if wanted is None or wanted not in versions:
-        raise NotFoundError(f"there is no release {reference}; there are: {known}")
+        known = ", ".join(map(str, versions))
+        others = (
+            f"there are: {known}" if versions else f"nothing named {reference.name} is released"
+        )
+        raise NotFoundError(f"there is no release {reference}; {others}")
     return Manifest.from_bytes(objects.get(manifest_name(reference.name, wanted)))
 
 

@@ -23,7 +23,7 @@ def test_needs_no_label_set(
     monkeypatch.chdir(tmp_path)
     code, out, _ = said(capsys)
     assert code == 0
-    assert out.startswith("Without any error found, 178 audits certify at most 0.02 wrong")
+    assert out.startswith("Without any error found, 178 audits certify at most 2 % wrong at 95 %")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -136,7 +136,8 @@ def _said(
     first = f"Even without any error found, {counted(budget, 'audit')}{of} cannot certify"
     if fewest is not None:
         first = f"Without any error found, {counted(fewest, 'audit')}{of} certify"
-    wanted = f"at most {found['error']:g} wrong at {found['confidence']:g} confidence"
+    error, confidence = 100 * found["error"], 100 * found["confidence"]
+    wanted = f"at most {error:g} % wrong at {confidence:g} % confidence"
     lines = [f"{first} {wanted}{share}.", "", _table(plans)]
     if by_doubt:
         holds = f"if a tenth of the labels holds {found['told']:.0%} of the errors"

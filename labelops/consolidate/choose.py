@@ -220,6 +220,11 @@ def _pack(
     )  # fmt: skip
 
 
+def few_votes(middle: float) -> str:
+    """Say that the median item has few votes."""
+    return f"half the items have at most {'one vote' if middle == 1 else f'{middle:g} votes'}"
+
+
 def _choose(votes: Votes, method: str) -> tuple[str, str]:
     """Pick the method the votes support, and say why."""
     if method not in METHODS:
@@ -231,11 +236,11 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
     per_item = votes.per_item
     middle = float(np.median(per_item[per_item > 0]))
     if middle < _LEAST_PER_ITEM:
-        return "majority", f"half the items have no more than {middle:g} vote(s)"
+        return "majority", few_votes(middle)
     people = np.unique(votes.annotators).size
     if people < _LEAST_PEOPLE:
         return "majority", (
-            f"{people} annotator(s): where two differ, nothing tells which of them is right"
+            f"fewer than {_LEAST_PEOPLE} annotators: where two differ, nothing tells who is right"
         )
     per_annotator = votes.cells.size / people
     if per_annotator < _LEAST_PER_ANNOTATOR:

@@ -91,6 +91,8 @@ def _environment() -> Environment:
         "count": words.count,
         "percent": words.percent,
         "cut": words.cut,
+        "kind_name": words.kind_name,
+        "moment": words.moment,
         "px": _px,
     }
     environment.globals |= {"shade": _shade, "interval": _interval}

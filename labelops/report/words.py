@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from labelops.gate.certificate import Certificate
 from labelops.gate.policy import WEIGHTED
@@ -19,6 +20,8 @@ __all__ = [
     "Statement",
     "count",
     "cut",
+    "kind_name",
+    "moment",
     "percent",
     "statement",
     "visible",
@@ -99,6 +102,33 @@ def visible(text: str) -> str:
         f"⟨U+{ord(c):04X}⟩" if c not in _KEPT and unicodedata.category(c) in _HIDDEN else c
         for c in text
     )
+
+
+def moment(text: str) -> str:
+    """Write a time to the minute, in UTC; what is no time stays as it is.
+
+    Examples
+    --------
+    >>> moment("2026-11-26T15:56:36.820868+01:00"), moment("today")
+    ('2026-11-26 14:56 UTC', 'today')
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time.tzinfo else text
+
+
+def kind_name(kind: str) -> str:
+    """Say a finding's kind in words.
+
+    Examples
+    --------
+    >>> kind_name("label_error"), kind_name("detector:cleanlab")
+    ('label error', 'found by cleanlab')
+    """
+    named = kind.removeprefix("detector:")
+    return kind.replace("_", " ") if named == kind else f"found by {named}"
 
 
 def cut(text: str, limit: int = 400) -> str:

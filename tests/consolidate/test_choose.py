@@ -81,7 +81,7 @@ def test_one_vote_an_item_takes_majority(shared_data: Path, name: str) -> None:
     few = (items[rows], who[rows], codes[rows], size["n_items"], size["n_classes"])
     found = consolidate_codes(*few)
     assert (found.method, found.calibration) == ("majority", "none")
-    assert "no more than 1 vote" in found.reason
+    assert "at most one vote" in found.reason
     collapsed = consolidate_codes(*few, method="dawid_skene")
     assert crowds.accuracy(found.posterior, truth) > crowds.accuracy(collapsed.posterior, truth)
     assert found.posterior.max() < 0.7

@@ -65,7 +65,7 @@ def test_a_bad_schedule_ends_the_command_with_2(
 
     config = make_world(extra='[schedule]\nreceive = "often"\n').config
     assert main(["--config", str(config)]) == 2
-    assert capsys.readouterr().err.startswith("labelops: schedule.receive is 'often'")
+    assert capsys.readouterr().err.startswith("labelops: error: schedule.receive is 'often'")
 
 
 def test_serving_needs_a_server_that_is_named(
