@@ -385,7 +385,7 @@ def schema(session: Session) -> None:
 def report(session: Session, output: Path) -> None:
     """Write an HTML report on the labels as they stand.
 
-    One file that works offline.     With --json, write the same facts on stdout and no file.
+    One file that works offline. With --json, write the same facts on stdout and no file.
     """
     session.note("report: gathering facts")
     html, facts = session.app.report()

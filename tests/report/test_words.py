@@ -99,6 +99,7 @@ def test_released_labels_are_not_called_inconclusive(facts: ReportFacts) -> None
         assert said.missing == (("rights: 3 items",) if broken else ())
         page = render(now)
         assert ">Released<" in page and "Inconclusive" not in page
+        assert "nothing is frozen" not in page
 
 
 @given(st.text())
