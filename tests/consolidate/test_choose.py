@@ -96,6 +96,18 @@ def test_few_votes_per_annotator_take_majority() -> None:
     assert found.posterior.shape == (30, 5)
 
 
+def test_two_annotators_take_majority() -> None:
+    """Where two differ nothing tells which is right: both classes stay alike, and it says why."""
+    items, who = np.repeat(np.arange(60), 2), np.tile([0, 1], 60)
+    codes = np.where((who == 1) & (items % 3 == 0), 1, 0)
+    found = consolidate_codes(items, who, codes, 60, 2)
+    assert found.method == "majority"
+    assert "2 annotator(s)" in found.reason
+    np.testing.assert_allclose(found.posterior[::3], 0.5)
+    third = consolidate_codes(np.append(items, 0), np.append(who, 2), np.append(codes, 0), 60, 2)
+    assert third.method == "blend"
+
+
 def test_asked_for() -> None:
     """The caller's choice stands, and the reason says so."""
     items, who = np.repeat(np.arange(40), 3), np.tile([0, 1, 2], 40)
