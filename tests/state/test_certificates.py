@@ -77,7 +77,7 @@ def test_an_open_audit_shows_found_corrected_and_certified() -> None:
     world.say("candidate", "1", 0, **json.loads(frozen.to_body()))
     assert world.state.audit is not None
     order = world.state.audit.planned.ids
-    world.vote(order[0], "audit", ann="dog", ben="dog")
+    world.vote(order[0], "audit", ann="dog", ben="dog", cem="dog")
     for item in order[1:]:
         world.vote(item, "audit", ann="cat")
     world.flush()
