@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
 from ..errors import UsageError
@@ -90,7 +91,11 @@ class WithModel:
 
 @dataclass(frozen=True, slots=True)
 class _Ballots:
-    """Votes, and whether each agrees with a proposal that was on the screen."""
+    """Votes, and whether each agrees with a proposal that was on the screen.
+
+    `voted` are the items with a vote and `counts` their votes by class, sparse: most of a hundred
+    classes are named by nobody. `shared` are those with two votes or more, alike.
+    """
 
     items: IntArray
     annotators: IntArray
@@ -100,7 +105,9 @@ class _Ballots:
     n_annotators: int
     shape: tuple[int, int]
     voted: IntArray
-    counts: FloatArray
+    counts: csr_array
+    shared: IntArray
+    shared_counts: csr_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +239,15 @@ def _ballots(
     seen = seen & (proposed[i] >= 0)
     agrees = seen & (proposed[i] == v)
     n_items, n_classes = shape[0], shape[1]
-    voted = np.unique(i)
-    rows = np.searchsorted(voted, i)
-    flat = np.bincount(rows * n_classes + v, minlength=len(voted) * n_classes)
-    counts: FloatArray = flat.reshape(len(voted), n_classes).astype(np.float64)
+    voted, rows = np.unique(i, return_inverse=True)
+    n_voted = len(voted)
+    counts = csr_array((np.ones(len(v)), (rows.reshape(-1), v)), shape=(n_voted, n_classes))
+    # A single vote cannot tell its own mistake from the model's.
+    twice = np.flatnonzero(np.bincount(rows.reshape(-1), minlength=n_voted) >= 2)
     return _Ballots(
-        i, a, v, agrees, int(seen.sum()), n_annotators, (n_items, n_classes), voted, counts
-    )
+        i, a, v, agrees, int(seen.sum()), n_annotators, (n_items, n_classes),
+        voted, counts, voted[twice], counts[twice],
+    )  # fmt: skip
 
 
 def _floored(log_model: FloatArray) -> FloatArray:
@@ -320,9 +329,7 @@ def _m_step(
     hits = np.bincount(ballots.annotators, weights=own_right, minlength=ballots.n_annotators)
     given = np.bincount(ballots.annotators, weights=own, minlength=ballots.n_annotators)
     accuracy = (hits + prior_votes * crowd) / (given + prior_votes)
-    # A single vote cannot tell its own mistake from the model's.
-    shared = ballots.counts.sum(axis=1) >= 2
-    errors = _spread(posterior[ballots.voted[shared]].T @ ballots.counts[shared])
+    errors = _spread((ballots.shared_counts.T @ posterior[ballots.shared]).T)
     if not ballots.seen:
         return _People(accuracy, 0.0, errors)
     copies = float(len(right) - own.sum())
