@@ -132,10 +132,11 @@ def _audited(
 ) -> tuple[AuditState, Codes]:
     """Look in the order, correct what is found wrong, until there is a verdict."""
     places, labels = places_of(order), frozen.copy()
+    confirms = work.confirms(frozen, policy)
     fixed: Bools = np.zeros(len(places), dtype=bool)
     while True:
-        looks = work.looks(places, frozen[places], "audit")
-        state = audit_state(order, fixed, looks, policy, attempt=attempt)
+        looks = work.looks(places, frozen[places], "audit", confirms)
+        state = audit_state(order, fixed, looks, policy, attempt=attempt, confirms=confirms)
         found = np.flatnonzero(state.correction >= 0)
         if found.size:
             labels[places[found]] = state.correction[found]
@@ -145,7 +146,7 @@ def _audited(
             return state, labels
         n = len(state.planned.ids)
         planned = replace(looks, status=looks.status[:n], votes=looks.votes[:n])
-        work.ask_others(places[:n], planned, "audit")
+        work.ask_others(places[:n], planned, "audit", confirms)
 
 
 def _look_again(work: Work, error: float) -> None:

@@ -18,8 +18,11 @@ import pandas as pd
 from benchmarks._label_sets import Codes, Crowd, LabelSet, label_set
 from labelops.audit.annotators import judge_annotators
 from labelops.consolidate.with_model import consolidate_with_model
+from labelops.gate.confirm import chance_agreement, choose_confirm
+from labelops.gate.policy import GatePolicy
 from labelops.kinds.choice import values_of
 from labelops.measure.adjudication import NO_VOTE, PENDING, Adjudication, adjudicate
+from labelops.measure.confusion import annotator_confusion
 from labelops.measure.samples import RandomSample, draw_sample
 from labelops.route.plan import best_half
 
@@ -108,6 +111,7 @@ class Work:
         self.judged = 0
         self.label = np.full(N, -1)
         self.doubt = np.zeros(N)
+        self.posterior: Floats = np.zeros((N, len(data.schema.classes)))
         self.basis = np.zeros(N, dtype=np.int64)
         self.accepted: Bools = np.zeros(N, dtype=bool)
         self.by_model = self.label.copy()
@@ -184,6 +188,7 @@ class Work:
             rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged)
         )
         self.accuracy, found = fused.accuracy, fused.posterior
+        self.posterior = found
         peak = found.max(axis=1)
         best = found == peak[:, None]
         said = np.zeros(found.shape, dtype=bool)
@@ -268,7 +273,14 @@ class Work:
         assert self.probs is not None
         return self.probs.argmax(axis=1)
 
-    def looks(self, places: Codes, values: Codes, purpose: str) -> Adjudication:
+    def confirms(self, labels: Codes, policy: GatePolicy) -> int:
+        """Say how many blind votes confirm a label, as the gate does."""
+        rows = self.votes(*EVIDENCE)
+        nobody = np.zeros(len(rows), dtype=np.int64)
+        counts = annotator_confusion(rows[:, 0], nobody, rows[:, 2], self.posterior, 1)[0]
+        return choose_confirm(chance_agreement(self.posterior, labels, counts), policy)
+
+    def looks(self, places: Codes, values: Codes, purpose: str, confirms: int = 1) -> Adjudication:
         """Judge values by the blind votes for a purpose."""
         rows = self.votes(purpose)
         where = np.full(len(self.ids), -1)
@@ -276,12 +288,14 @@ class Work:
         rows = rows[where[rows[:, 0]] >= 0]
         return adjudicate(
             values, where[rows[:, 0]], rows[:, 2], len(self.data.schema.classes),
-            max_votes=self.rules.max_votes, stuck=~self.left[places],
+            max_votes=self.rules.max_votes, confirms=confirms, stuck=~self.left[places],
         )  # fmt: skip
 
-    def ask_others(self, places: Codes, looks: Adjudication, purpose: str) -> int:
-        """Ask for a first look, and two others where it disagreed, then one more at a time."""
-        more = np.where(looks.status == NO_VOTE, 1, np.maximum(3 - looks.votes, 1))
+    def ask_others(
+        self, places: Codes, looks: Adjudication, purpose: str, confirms: int = 1
+    ) -> int:
+        """Ask for as many as confirm, two others where one disagreed, then one more at a time."""
+        more = np.where(looks.status == NO_VOTE, confirms, np.maximum(3 - looks.votes, 1))
         waiting = np.isin(looks.status, (NO_VOTE, PENDING))
         return self.ask(places[waiting], more[waiting], purpose)
 

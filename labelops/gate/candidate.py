@@ -89,6 +89,8 @@ class Candidate:
         The object that holds the doubts of a weighted audit, fixed with the candidate.
     why : str
         Why the audit draws so, in words.
+    confirm : int
+        By how many blind votes its labels must lead to be confirmed.
     """
 
     number: int
@@ -101,6 +103,7 @@ class Candidate:
     audit: str = UNIFORM
     doubts: str = ""
     why: str = ""
+    confirm: int = 1
 
     @property
     def order(self) -> str:
@@ -242,6 +245,8 @@ class AuditState:
         The class that people agree on where a look is newly settled as wrong, else -1.
     unaided : int
         Settled looks for which nobody was left who had no part in the label.
+    confirms : int
+        By how many votes a label must lead to be confirmed.
     """
 
     certificate: Certificate
@@ -251,6 +256,7 @@ class AuditState:
     wrong: npt.NDArray[np.bool_]
     correction: npt.NDArray[np.int64]
     unaided: int = 0
+    confirms: int = 1
 
 
 def audit_state(
@@ -262,6 +268,7 @@ def audit_state(
     attempt: int = 1,
     standing: npt.ArrayLike = True,
     unaided: npt.ArrayLike = False,
+    confirms: int = 1,
 ) -> AuditState:
     """Read the looks in audit order and say how many more are needed.
 
@@ -282,6 +289,8 @@ def audit_state(
         such a label is an error that is still there.
     unaided : (N,) bool array
         True where nobody is left to look who had no part in the label.
+    confirms : int
+        By how many votes a label must lead to be confirmed, as in `looks`.
     """
     ids = expect_drawn(order).ids
     fixed = np.asarray(adjudicated, dtype=bool)
@@ -308,6 +317,7 @@ def audit_state(
         wrong[:size],
         np.where(wrong & ~fixed, looks.consensus, -1)[:size],
         int(np.broadcast_to(np.asarray(unaided, dtype=bool), ids.shape)[:settled].sum()),
+        confirms,
     )
 
 

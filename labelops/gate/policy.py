@@ -36,6 +36,10 @@ class GatePolicy:
         How audited labels are drawn: all alike; or those in doubt more often, which takes fewer
         looks where the true error is above half the bound, and more where it is far below. `auto`
         draws by doubt where that is what posteriors and calibration say. Either is as sure.
+    confirm : int from 0 to 3
+        By how many blind votes a label must lead to be confirmed in an audit; 0: by two where
+        people are estimated to name a wrong label's class in more than 15 of 100 blind looks at
+        it, else by one.
 
     Raises
     ------
@@ -56,6 +60,7 @@ class GatePolicy:
     purpose: str = "training"
     open_findings: float = 0.01
     audit: str = "auto"
+    confirm: int = 0
 
     def __post_init__(self) -> None:
         for name in ("error", "confidence"):
@@ -72,6 +77,8 @@ class GatePolicy:
             raise SettingsError(
                 f"gate.audit is {self.audit!r}, expected one of {', '.join(AUDITS)}"
             )
+        if not 0 <= self.confirm <= 3:
+            raise SettingsError(f"gate.confirm is {self.confirm}, expected 0 to 3")
         if self.per_class < 0:
             raise SettingsError(f"gate.per_class is {self.per_class}, expected 0 or more")
 

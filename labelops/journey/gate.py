@@ -15,8 +15,11 @@ from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
 from ..gate.candidate import Candidate, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
+from ..gate.confirm import chance_agreement, choose_confirm
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
+from ..kinds.choice import codes_of
+from ..measure.confusion import annotator_confusion
 from ..releasing import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
@@ -129,7 +132,23 @@ def _ready(state: State) -> Candidate | None:
         audit=audit,
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
+        confirm=_confirm(state),
     )
+
+
+def _confirm(state: State) -> int:
+    """Say how many blind votes are to confirm a label, by how people err when they look blind."""
+    schema, (consensus, _) = state.workspace.schema, state.decided
+    ids = pd.Index(consensus.item_ids)
+    blind = state.evidence.loc[~state.evidence["saw_proposal"]]
+    places = ids.get_indexer(blind["item_id"])
+    there = places >= 0
+    given = codes_of(blind.loc[there, "value"], schema)
+    nobody = np.zeros(len(given), dtype=np.int64)
+    counts = annotator_confusion(places[there], nobody, given, consensus.posterior, 1)[0]
+    values = state.labels.set_index("item_id")["value"].reindex(ids)
+    chance = chance_agreement(consensus.posterior, codes_of(values, schema), counts)
+    return choose_confirm(chance, state.workspace.policies.gate)
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -64,8 +64,9 @@ def sample_needs(
     given: npt.ArrayLike,
     unseen: npt.ArrayLike,
     purpose: str,
+    votes: int = 1,
 ) -> pd.DataFrame:
-    """Ask one blind vote for every item of a random sample that has none that counts.
+    """Ask for blind votes on every item of a random sample that has none that counts.
 
     Parameters
     ----------
@@ -76,6 +77,8 @@ def sample_needs(
     unseen : (n,) bool array
         True where no vote counts yet.
     purpose : {"calibrate", "audit"}
+    votes : int
+        As many as settle it where all agree.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def sample_needs(
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
     reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
-    wanted = np.asarray(given, dtype=np.int64)[where] + 1
+    wanted = np.asarray(given, dtype=np.int64)[where] + votes
     # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
     return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
 

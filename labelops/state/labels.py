@@ -124,8 +124,11 @@ class State(ProposalsView):
         ids = frozen.index.to_numpy(dtype=object)
         sample = self._audit_order(candidate, ids)
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
-        looks = self.looks(order, values, self.audit_votes)
-        began = min(c.revision for c in self.candidates if c.order == candidate.order)
+        same = [c for c in self.candidates if c.order == candidate.order]
+        began = min(c.revision for c in same)
+        # What was looked at under the stricter rule must not be settled by the looser one.
+        confirms = max(c.confirm for c in same)
+        looks = self.looks(order, values, self.audit_votes, confirms)
         adjudicated = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
         corrected = adjudicated.reindex(order).to_numpy(dtype=np.bool_)
         standing = corrected.copy()
@@ -137,6 +140,7 @@ class State(ProposalsView):
             looks,
             self.workspace.policies.gate,
             attempt=attempt_of(candidate, self.candidates),
+            confirms=confirms,
             standing=standing,
             unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
         )

@@ -65,7 +65,7 @@ def _audit_needs(state: State) -> list[pd.DataFrame]:
         return []
     given = state.given(audit.planned.ids, "audit")
     return [
-        sample_needs(audit.planned, given, audit.unseen, "audit"),
+        sample_needs(audit.planned, given, audit.unseen, "audit", audit.confirms),
         adjudication_needs(audit.planned.ids, given, audit.pending, "audit"),
     ]
 

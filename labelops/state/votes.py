@@ -200,7 +200,7 @@ class VotesView(Rows):
         return counts
 
     def looks(
-        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame
+        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame, confirms: int = 1
     ) -> Adjudication:
         """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
 
@@ -216,6 +216,7 @@ class VotesView(Rows):
             codes_of(votes.loc[inside, "value"], schema),
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
+            confirms=confirms,
             stuck=index.isin(self.seen_by_all),
         )
 

@@ -1,0 +1,72 @@
+"""How many blind votes confirm a label, and what slips through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelops.errors import SettingsError
+from labelops.gate.confirm import chance_agreement, choose_confirm
+from labelops.gate.policy import GatePolicy
+from labelops.measure.adjudication import AGREES, PENDING, WRONG, adjudicate
+
+
+def test_two_votes_confirm_where_people_often_err_alike() -> None:
+    """Between two classes as often as people err; the setting goes before the estimate."""
+    belief = np.tile([0.95, 0.05], (100, 1))
+    for right, expected in ((0.95, 1), (0.8, 2)):
+        counts = 500 * np.array([[right, 1 - right], [1 - right, right]])
+        chance = chance_agreement(belief, np.zeros(100, dtype=int), counts)
+        assert chance == pytest.approx(1 - right, abs=0.01)
+        assert choose_confirm(chance, GatePolicy()) == expected
+        assert choose_confirm(chance, GatePolicy(confirm=3)) == 3
+
+
+def test_the_wrong_class_that_people_name_counts() -> None:
+    """Ten classes of which two are taken for one another: it matters which labels are in doubt."""
+    counts = np.full((10, 10), 1.0) + np.diag([90.0] * 10)
+    counts[3, 5] += 40
+    belief = np.full((20, 10), 0.001)
+    for label, true, low, high in ((5, 3, 0.2, 0.35), (3, 5, 0.0, 0.03)):
+        doubted = belief.copy()
+        doubted[:, [label, true]] = [0.79, 0.202]
+        assert low < chance_agreement(doubted, np.full(20, label), counts) < high
+
+
+def test_nobody_voted_nothing_labeled_one_class() -> None:
+    """Without anything to go by it is what pure guessing among the classes gives, or less."""
+    nothing = np.zeros((0, 3))
+    assert 0.0 <= chance_agreement(nothing, np.zeros(0, dtype=int), np.zeros((3, 3))) <= 1 / 3
+    assert chance_agreement(np.ones((2, 1)), [0, 0], [[5.0]]) == 0.0
+    with pytest.raises(SettingsError, match="confirm is 4, expected 0 to 3"):
+        GatePolicy(confirm=4)
+
+
+def test_a_lead_of_two_confirms() -> None:
+    """One vote for it is not enough, unless nobody is left to ask."""
+    votes = [0, 0, 0, 1]
+    looks = adjudicate([0, 0, 0], [0, 1, 1, 2], votes, 2, confirms=2)
+    assert looks.status.tolist() == [PENDING, AGREES, PENDING]
+    stuck = adjudicate([0, 0, 0], [0, 1, 1, 2], votes, 2, confirms=2, stuck=[True] * 3)
+    assert stuck.status.tolist() == [AGREES, AGREES, WRONG]
+
+
+@pytest.mark.parametrize(("confirms", "missed"), [(1, 0.218), (2, 0.048)])
+def test_wrong_labels_that_slip_through(confirms: int, missed: float) -> None:
+    """Gambler's ruin: the share of wrong labels that people right 82 times in 100 confirm.
+
+    From 0, +1 with .18, -1 with .82: P(reach +c before -3) = (r^3 - r^(3+c)) / (1 - r^(3+c)) less
+    from 1, with r = .82/.18 (Feller 1968, An Introduction to Probability Theory, ch. XIV).
+    """
+    r, n = 0.82 / 0.18, 20_000
+    exact = 1 - (r**3 - r ** (3 + confirms)) / (1 - r ** (3 + confirms))
+    assert exact == pytest.approx(missed, abs=0.001)
+    rng = np.random.default_rng(7)
+    items, codes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for _ in range(25):
+        looks = adjudicate(np.zeros(n, int), items, codes, 2, max_votes=25, confirms=confirms)
+        ask = np.flatnonzero((looks.status != AGREES) & (looks.status != WRONG))
+        items = np.concatenate([items, ask])
+        codes = np.concatenate([codes, (rng.random(ask.size) < 0.82).astype(np.int64)])
+    looks = adjudicate(np.zeros(n, int), items, codes, 2, max_votes=25, confirms=confirms)
+    assert (looks.status == AGREES).mean() == pytest.approx(exact, abs=0.01)

@@ -1,0 +1,68 @@
+"""Between two classes that people often mix up, an audit takes two votes to confirm a label."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.gate.policy import GatePolicy
+from labelops.journey import gate
+from labelops.state import Workspace
+from labelops.state.needs import all_needs
+
+from .test_needs import consolidated
+from .world import World, make_world
+
+IDS = [f"i{n:03d}" for n in range(60)]
+
+
+def _world(apart: int, confirm: int = 0) -> World:
+    """Return 60 items with two votes for the label; every `apart`-th has one against it."""
+    policy = GatePolicy(
+        error=0.1, agreement=-1.0, per_class=0, open_findings=1.0, audit="uniform", confirm=confirm
+    )
+    made = make_world(gate=policy, votes_per_round=500).workspace
+    policies = replace(made.policies, consolidate=ConsolidatePolicy(min_posterior=0.6))
+    world = World(Workspace(made.tables, made.objects, made.schema, b"key", policies))
+    world.items(*IDS)
+    for n, item in enumerate(IDS):
+        right, other = ("cat", "dog") if n % 2 else ("dog", "cat")
+        world.vote(item, ann=right, gil=right, ben=other if n % apart == 0 else right)
+        if n >= 58:
+            world.vote(item, dan=right, eve=right)  # So that there are two who did not look.
+    world.label({i: "cat" if n % 2 else "dog" for n, i in enumerate(IDS)}, posterior=[0.97] * 60)
+    consolidated(world, 1)
+    gate(world.workspace, now=world.tick(), split_groups={})
+    return world
+
+
+@pytest.mark.parametrize(("apart", "confirm", "expected"), [(2, 0, 2), (20, 0, 1), (2, 1, 1)])
+@pytest.mark.slow
+def test_people_who_err_often_are_asked_twice(apart: int, confirm: int, expected: int) -> None:
+    """By their blind votes, unless the settings say; it is kept with the candidate."""
+    world = _world(apart, confirm)
+    state = world.state
+    assert state.candidate is not None and state.candidate.confirm == expected
+    needs = all_needs(state)
+    asked = [rows.loc[rows["purpose"] == "audit"] for rows in needs if not rows.empty]
+    assert {int(w) for rows in asked for w in rows["wanted"]} == {expected}
+
+
+@pytest.mark.slow
+def test_one_vote_leaves_the_look_open_and_a_second_settles_it() -> None:
+    """The certificate counts a look once two more agree than not."""
+    world = _world(2)
+    audit = world.state.audit
+    assert audit is not None
+    first = str(audit.planned.ids[0])
+    values = world.state.frozen.set_index("item_id")["value"]
+    label = str(json.loads(str(values.loc[first])))
+    for who, looks in (("dan", 0), ("eve", 1)):
+        world.vote(first, "audit", **{who: label})
+        world.flush()
+        audit = world.state.audit
+        assert audit is not None
+        assert audit.certificate.n == looks and bool(audit.pending[0]) == (looks == 0)
