@@ -41,6 +41,8 @@ class Facts:
         What the pipeline still waits for, in words; empty when nothing.
     unaided : int
         Audited labels for which nobody was left who had no part in them.
+    confirms : int
+        By how many blind votes a label must lead to be confirmed in the audit.
     spent : str
         Why no more votes will come, in words: the budget is spent, or people are too few. Empty
         while there are both.
@@ -56,16 +58,18 @@ class Facts:
     split_groups: Mapping[str, str] = field(default_factory=dict)
     waiting: str = ""
     unaided: int = 0
+    confirms: int = 1
     spent: str = ""
 
 
 def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, certificate = "certified error", facts.certificate
-    target = f"≤ {policy.error:.4g} at {policy.confidence:.4g} confidence"
+    target = f"≤ {100 * policy.error:.4g} % at {100 * policy.confidence:.4g} % confidence"
     if certificate is None:
         why = "; ".join(filter(None, [facts.waiting or "no candidate is frozen yet", facts.spent]))
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
     drawn = ", drawn by doubt" if certificate.audit == WEIGHTED else ""
+    drawn += f", confirmed by a lead of {facts.confirms} votes" if facts.confirms > 1 else ""
     audits = f"{certificate.n} blind random audits{drawn}"
     wrong = f"{certificate.errors} wrong"
     if certificate.corrected:

@@ -36,6 +36,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         class_counts={c: int(n) for c, n in zip(schema.classes, counts, strict=True)},
         certificate=None if state.audit is None else state.audit.certificate,
         unaided=0 if state.audit is None else state.audit.unaided,
+        confirms=1 if state.audit is None else state.audit.confirms,
         agreement=agreement(state),
         forbidden=forbidden,
         open_findings=int(state.suspicions["item_id"].nunique()),
