@@ -9,10 +9,12 @@ Robbins 1970, https://doi.org/10.1214/aoms/1177696786
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.measure.codes import FloatArray
+from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
 from labelops.measure.intervals import Interval, check_counts, check_share
 
@@ -33,13 +35,11 @@ def certified_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
     """
     k, looks = check_counts(errors, n)
     wanted = log_wanted(risk)
-    low = k / np.maximum(looks, 1)
-    high = np.ones_like(low)
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        certified = log_e_value(k, looks, middle) >= wanted
-        low, high = np.where(certified, low, middle), np.where(certified, middle, high)
-    return np.asarray(high, dtype=np.float64)
+    seen = k / np.maximum(looks, 1)
+    _, high = _bisected(
+        seen, np.ones_like(seen), lambda share: log_e_value(k, looks, share) >= wanted
+    )
+    return high
 
 
 def proven_lower_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArray:
@@ -52,13 +52,22 @@ def proven_lower_bound(errors: ArrayLike, n: ArrayLike, risk: float) -> FloatArr
     """
     k, looks = check_counts(errors, n)
     wanted = log_wanted(risk)
-    high = k / np.maximum(looks, 1)
-    low = np.zeros_like(high)
+    seen = k / np.maximum(looks, 1)
+    low, _ = _bisected(
+        np.zeros_like(seen), seen, lambda share: log_e_value_above(k, looks, share) < wanted
+    )
+    return low
+
+
+def _bisected(
+    low: FloatArray, high: FloatArray, holds: Callable[[FloatArray], BoolArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Close in, for each pair, on the share from which on something holds."""
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        proven = log_e_value_above(k, looks, middle) >= wanted
-        low, high = np.where(proven, middle, low), np.where(proven, high, middle)
-    return np.asarray(low, dtype=np.float64)
+        there = holds(middle)
+        low, high = np.where(there, low, middle), np.where(there, middle, high)
+    return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
 def confidence_sequence(errors: int, n: int, confidence: float = 0.95) -> Interval:
