@@ -135,8 +135,8 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         raise UsageError("corrected errors lower the share only in a population of a known size")
     best = evidence.below(bound)
     status = _status(evidence, bound, risk, best)
-    needed = {"pass": 0, "fail": None}.get(status, -1)
-    if needed == -1:
+    needed = 0 if status == "pass" else None
+    if status == "inconclusive":
         needed = evidence.clean_needed(bound, risk)
     gone = corrected / size if size else 0.0
     # Errors found and not corrected are there for certain.
