@@ -32,7 +32,7 @@ PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2
 help:  ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: $(BASE) $(PREPARED)  ## install what is pinned, then run the whole journey (≤ 60 s); ARGS="tickets"
+demo: $(BASE) $(PREPARED)  ## install what is pinned, then run the whole journey (about a minute); ARGS="tickets"
 	@$(BIN)/labelops demo $(ARGS)
 
 $(PREPARED): $(BASE)
