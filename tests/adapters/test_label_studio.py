@@ -204,6 +204,28 @@ def test_two_senders_at_once_end_in_one_offer_each(
     assert sorted(items) == sorted(w.item_id for w in wishes)
 
 
+def test_an_empty_second_project_is_cleared_away(
+    ends: Ends, label_studio: LabelStudioServer, label_set: str
+) -> None:
+    """A slower sender that could not take its own project back leaves no trace in the end."""
+    queue, hands = ends
+    assert _send(queue, [Wish("a")]) == (1, 0)
+    first = _projects(label_studio, label_set)[0]
+    same = {k: first[k] for k in ("title", "label_config", "maximum_annotations")}
+    with _admin(label_studio) as client:
+        for _ in range(2):
+            client.post("/api/projects/", json=same).raise_for_status()
+        extra = client.post("/api/projects/", json=same).json()["id"]
+        task = {"data": _tasks(label_studio, label_set)[0]["data"]}
+        client.post(f"/api/projects/{extra}/import", json=[task]).raise_for_status()
+    assert len(_projects(label_studio, label_set)) == 4
+    assert _send(queue, [Wish("a"), Wish("b")]) == (1, 1)
+    left = {p["id"]: p["task_number"] for p in _projects(label_studio, label_set)}
+    assert left[first["id"]] == 2, "the oldest is added to"
+    assert set(left) == {first["id"], extra}, "one that holds a task is never deleted"
+    assert sorted(o.item_id for o in hands.offers(ANN1)) == ["a", "b"]
+
+
 def test_two_copies_give_one_vote_a_person(
     ends: Ends, label_studio: LabelStudioServer, label_set: str
 ) -> None:

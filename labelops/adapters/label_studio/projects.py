@@ -94,7 +94,7 @@ class Projects:
         """Return all projects of the label set, oldest first of each kind.
 
         There is more than one of a kind only if two senders made the first at the same
-        moment. All are read; the oldest is added to.
+        moment. All are read; the oldest is added to, and `ensure` clears away the empty ones.
 
         Raises
         ------
@@ -106,8 +106,14 @@ class Projects:
         projects = [self._read(r, kinds[text(r, "title")]) for r in found]
         return sorted(projects, key=lambda p: (KINDS.index(p.kind), p.id))
 
-    def ensure(self, kind: str, schema: Schema, overlap: int, there: Sequence[Project]) -> Project:
-        """Return the project of a kind for this schema: found, updated, or made.
+    def ensure(
+        self, kind: str, schema: Schema, overlap: int, there: Sequence[Project]
+    ) -> list[Project]:
+        """Return the projects of a kind for this schema, the one to add to first.
+
+        They are found and updated; the first is made if there is none. An empty one beside
+        it is deleted: its sender was slower than another, and died or was refused before it
+        could take its own project back.
 
         Parameters
         ----------
@@ -118,6 +124,11 @@ class Projects:
         there : sequence of Project
             What `find` found.
 
+        Returns
+        -------
+        list of Project
+            Oldest first, never empty.
+
         Raises
         ------
         SchemaError
@@ -125,11 +136,21 @@ class Projects:
         """
         mine = [p for p in there if p.kind == kind]
         if not mine:
-            return self._make(kind, schema, overlap)
+            return [self._make(kind, schema, overlap)]
+        if len(mine) > 1:
+            mine = self._cleared(kind)
         for project in mine:
             if project.known[-1].digest != schema.digest:
                 self._update(project, schema)
-        return mine[0]
+        return mine
+
+    def _cleared(self, kind: str) -> list[Project]:
+        """Delete the empty projects beside the oldest; return the others, as they are now."""
+        oldest, *extras = [p for p in self.find() if p.kind == kind]
+        for extra in extras:
+            if not extra.tasks:
+                self._api.delete(f"/api/projects/{extra.id}/")
+        return [oldest, *(p for p in extras if p.tasks)]
 
     def count(self, project: Project) -> int:
         """Return how many tasks a project holds now."""

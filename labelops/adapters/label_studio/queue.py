@@ -121,15 +121,14 @@ class LabelStudioQueue:
         there: Sequence[Project],
     ) -> int:
         usual = Counter(row.annotators for row in rows).most_common(1)[0][0]
-        project = self._projects.ensure(kind, schema, usual, there)
-        same = [p for p in there if p.kind == kind] or [project]
+        same = self._projects.ensure(kind, schema, usual, there)
         known = known_tasks(self._api, same, [row.key for row in rows])
         self._repair(rows, known)
         fresh = [row for row in {r.key: r for r in rows}.values() if row.key not in known]
         if fresh:
-            shows = shown_items(self._api, project, fresh, items, payloads)
+            shows = shown_items(self._api, same[0], fresh, items, payloads)
             people = self._people() if any(row.exclude for row in fresh) else {}
-            self._import(project, fresh, shows, schema, people)
+            self._import(same[0], fresh, shows, schema, people)
         return len(fresh)
 
     def _import(
