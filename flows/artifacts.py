@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from labelops.app import App
-from labelops.errors import shown
+from labelops.errors import counted, shown
 from labelops.state import load
 
 from .stages import Summary
@@ -64,7 +64,7 @@ def plan_page(app: App, done: Summary) -> str:
     return "\n\n".join(
         [
             f"# {escaped(app.settings.schema.name)}: plan",
-            f"{asked} new votes asked for, {offered} items newly offered. "
+            f"{counted(asked, 'new vote')} asked for, {counted(offered, 'item')} newly offered. "
             + (f"People label at {escaped(where)}." if where else "People label in the queue."),
             _table(("purpose", "reason", "items", "votes open"), rows),
             f"The model: {escaped(done['autolabel']['reason'])}.",

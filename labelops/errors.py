@@ -48,6 +48,7 @@ __all__ = [
     "StorageError",
     "TableError",
     "UsageError",
+    "counted",
     "shown",
 ]
 
@@ -75,6 +76,19 @@ def shown(value: object, limit: int = _SHOWN) -> str:
         return head
     size = f" ({len(value)} characters)" if isinstance(value, str) else ""
     return f"{head[: limit - 1]}…{size}"
+
+
+def counted(number: float, noun: str = "", plural: str = "") -> str:
+    """Return a whole number with separators, and its noun in the right form.
+
+    Examples
+    --------
+    >>> counted(1797, "item"), counted(1, "class", "classes"), counted(0)
+    ('1,797 items', '1 class', '0')
+    """
+    if not noun:
+        return f"{number:,.0f}"
+    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
 
 
 class LabelopsError(Exception):

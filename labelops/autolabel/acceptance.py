@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, counted
 from labelops.measure.codes import FloatArray
 from labelops.measure.finite import ROUNDING, hypergeometric_cdf, tolerated_errors
 
@@ -92,8 +92,8 @@ def joint_threshold(
     critical = _critical_joint(sample.size, error, risk, pool_size)
     if critical < 0:
         reason = (
-            f"{sample.size} calibration items cannot show a share of errors <= {error:g} "
-            f"at risk {risk:g}, even with none wrong"
+            f"{counted(sample.size, 'calibration item')} cannot show a share of errors "
+            f"<= {error:g} at risk {risk:g}, even with none wrong"
         )
         return nothing("joint", sample.size, critical, error, risk, reason)
     # Errors only grow as the cut-off loosens: the first cut-off beyond the critical count ends it.
@@ -109,7 +109,7 @@ def joint_threshold(
     reason = (
         "all scores are accepted"
         if np.isneginf(beyond)
-        else f"any looser cut-off has more than {critical} calibration errors"
+        else f"any looser cut-off has more than {counted(critical, 'calibration error')}"
     )
     return accept(
         "joint", float(candidates.min()), pool, sample, wrong, critical, error, risk, reason
@@ -185,7 +185,8 @@ def selective_threshold(
     reason = (
         "every cut-off of the grid passed"
         if passed == grid.size
-        else f"the next cut-off has {failures[passed]} errors in {counts[passed]} items"
+        else f"the next cut-off has {counted(failures[passed], 'error')} "
+        f"in {counted(counts[passed], 'item')}"
     )
     threshold = float(grid[passed - 1])
     return accept("selective", threshold, pool, sample, wrong, critical, error, risk, reason)

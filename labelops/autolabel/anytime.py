@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, counted
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import (
     clean_looks_needed,
@@ -180,7 +180,7 @@ def _too_few(n: int, asked: _Asked) -> str:
     more = clean_looks_needed(0, n, asked.error, asked.risk, asked.size)
     needed = "" if more is None else f"; {n + more} would be the least"
     return (
-        f"{n} calibration items cannot show a share of errors <= {asked.error:g} "
+        f"{counted(n, 'calibration item')} cannot show a share of errors <= {asked.error:g} "
         f"at risk {asked.risk:g}, even with none wrong{needed}"
     )
 
@@ -278,7 +278,8 @@ def selective_anytime(
     reason = (
         "every cut-off passed"
         if passed == grid.size
-        else f"the next cut-off has {failures[passed]} errors in {counts[passed]} items"
+        else f"the next cut-off has {counted(failures[passed], 'error')} "
+        f"in {counted(counts[passed], 'item')}"
     )
     threshold = float(grid[passed - 1])
     return accept("selective", threshold, pool, looks, wrong, critical, error, risk, reason)

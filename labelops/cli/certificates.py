@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import counted
 from .base import Session, command
 from .reading import said_drift
-from .words import columns, counted, emphasised, percent, safe, section, short
+from .words import columns, emphasised, percent, safe, section, short
 
 if TYPE_CHECKING:
     from ..autolabel.hypotheses import ClassCount, Hypothesis

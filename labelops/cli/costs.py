@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import counted
 from .base import Session
-from .words import counted
 
 if TYPE_CHECKING:
     from ..ports import Estimate

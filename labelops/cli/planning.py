@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import counted
 from .base import Session, command
 from .costs import plan_labeler
-from .words import columns, counted
+from .words import columns
 
 if TYPE_CHECKING:
     from ..measure.planning import AuditPlan

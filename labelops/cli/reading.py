@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import counted
 from .base import Session, command, writing
 from .stages import said_verdict
-from .words import columns, counted, cut, emphasised, percent, safe, section, short
+from .words import columns, cut, emphasised, percent, safe, section, short
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
+from ..errors import counted
 from .base import Session, command
 from .stages import said_verdict
-from .words import columns, counted, cut, emphasised, safe, short
+from .words import columns, cut, emphasised, safe, short
 
 if TYPE_CHECKING:
     from ..release import Diff, Manifest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..errors import counted
 from .base import Session, command
-from .words import columns, counted, percent, safe, short
+from .words import columns, percent, safe, short
 
 __all__ = ["rules"]
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import counted
 from .base import Session, command
-from .words import columns, counted, emphasised, safe, short
+from .words import columns, emphasised, safe, short
 
 if TYPE_CHECKING:
     from ..app import App

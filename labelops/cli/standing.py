@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..errors import counted
 from ..gate.verdict import PASS, Verdict
 from ..ports import Usage
 from ..releasing import names_of, released_as
@@ -143,13 +144,13 @@ def _next(state: State, verdict: Verdict, waiting: int) -> str:
         return "the gate passes: `labelops release` writes the next version"
     if waiting:
         return (
-            f"{waiting:,} votes are asked for: `labelops send` offers them, people answer, "
-            "`labelops run receive` takes the answers in"
+            f"{counted(waiting, 'vote is', 'votes are')} asked for: `labelops send` offers them, "
+            "people answer, `labelops run receive` takes the answers in"
         )
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
     if any(len(needs) for needs in all_needs(state)):
         if budget and asked >= budget:
-            return f"the budget of {budget:,} votes is used up: raise [route] votes_total"
+            return f"the budget of {counted(budget, 'vote')} is used up: raise [route] votes_total"
         if spent := budget_spent(state):
             return f"{spent}; raise it to go on"
         return "people are needed: `labelops run send` plans and offers what to look at"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import SettingsError, UsageError
+from ..errors import SettingsError, UsageError, counted
 from .base import Session, command, writing
 from .looking import Guess, look_at
 from .words import safe
@@ -108,9 +108,8 @@ def _said(target: Path, name: str, classes: Sequence[str] | None, guess: Guess) 
     found += f", key {guess.key!r}" if guess.key else ""
     lines = [f"Wrote {safe(target)} for the label set {safe(name)} ({safe(found)}).", "", "Next:"]
     if classes is None and guess.classes:
-        lines.append(
-            f"  · check the {len(guess.classes)} classes, found in column {safe(guess.known)!r}"
-        )
+        classes_found = counted(len(guess.classes), "class", "classes")
+        lines.append(f"  · check the {classes_found}, found in column {safe(guess.known)!r}")
     elif classes is None:
         lines.append("  · name the classes under [schema]")
     lines += [

@@ -17,7 +17,6 @@ import click
 
 __all__ = [
     "columns",
-    "counted",
     "cut",
     "emphasised",
     "json_text",
@@ -78,19 +77,6 @@ def short(digest: object) -> str:
     ('0123456789', '–')
     """
     return "–" if digest is None else safe(digest)[:10]
-
-
-def counted(number: float, noun: str = "", plural: str = "") -> str:
-    """Return a whole number with separators, and its noun in the right form.
-
-    Examples
-    --------
-    >>> counted(1797, "item"), counted(1, "class", "classes"), counted(0)
-    ('1,797 items', '1 class', '0')
-    """
-    if not noun:
-        return f"{number:,.0f}"
-    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
 
 
 def percent(share: object, digits: int = 1) -> str:

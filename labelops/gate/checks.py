@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import shown
+from ..errors import counted, shown
 from ..measure.agreement import AgreementResult
 from .certificate import Certificate
+from .evidence import clean_audits_certify
 from .policy import WEIGHTED, GatePolicy
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
 
@@ -70,7 +71,7 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)
     drawn = ", drawn by doubt" if certificate.audit == WEIGHTED else ""
     drawn += f", confirmed by a lead of {facts.confirms} votes" if facts.confirms > 1 else ""
-    audits = f"{certificate.n} blind random audits{drawn}"
+    audits = f"{counted(certificate.n, 'blind random audit')}{drawn}"
     wrong = f"{certificate.errors} wrong"
     if certificate.corrected:
         wrong += f", {certificate.corrected} of them corrected,"
@@ -81,7 +82,7 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     if certificate.status == FAIL:
         return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
     needed = certificate.needed or 0
-    more = f"{seen}; {needed} more clean audits certify {target}"
+    more = f"{seen}; {clean_audits_certify(needed)} {target}"
     more += f" ({facts.spent})" if facts.spent else ""
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
 
@@ -100,7 +101,8 @@ def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
     if found is None or found.alpha is None or found.low is None or found.high is None:
         why = (found.reason if found else "") or "no two people labeled the same random item"
         return CheckResult(name, INCONCLUSIVE, why, None, policy.agreement)
-    text = f"α = {found.alpha:.3f} [{found.low:.3f}, {found.high:.3f}] on {found.items} items"
+    text = f"α = {found.alpha:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    text += f" on {counted(found.items, 'item')}"
     if found.low >= policy.agreement:
         return CheckResult(name, PASS, text, found.alpha, policy.agreement)
     if found.high < policy.agreement:
@@ -116,13 +118,17 @@ def _enough_evidence(facts: Facts, policy: GatePolicy) -> CheckResult:
     if facts.items == 0:
         return CheckResult(name, FAIL, "the label set has no items", None, policy.decided)
     share = facts.decided / facts.items
-    text = f"{facts.decided} of {facts.items} items have a label"
+    text = f"{counted(facts.decided)} of {counted(facts.items, 'item')} have a label"
     if share >= policy.decided:
         return CheckResult(name, PASS, text, share, policy.decided)
     need = math.ceil(policy.decided * facts.items) - facts.decided
     status = INCONCLUSIVE if facts.waiting else FAIL
     return CheckResult(
-        name, status, f"{text}; {need} more items need evidence", share, policy.decided
+        name,
+        status,
+        f"{text}; {counted(need, 'more item needs', 'more items need')} evidence",
+        share,
+        policy.decided,
     )
 
 
@@ -130,7 +136,7 @@ def _class_minimum(facts: Facts, policy: GatePolicy) -> CheckResult:
     name = "class minimum"
     rarest = min(facts.class_counts, key=lambda c: facts.class_counts[c])
     count = facts.class_counts[rarest]
-    text = f"the rarest class {shown(rarest)} has {count} labels"
+    text = f"the rarest class {shown(rarest)} has {counted(count, 'label')}"
     if count >= policy.per_class:
         return CheckResult(name, PASS, text, count, policy.per_class)
     status = INCONCLUSIVE if facts.waiting else FAIL
@@ -144,7 +150,8 @@ def _rights(facts: Facts, policy: GatePolicy) -> CheckResult:
     if not count:
         return CheckResult(name, PASS, f"every item may be used for {policy.purpose!r}", 0, 0)
     item, reason = next(iter(facts.forbidden.items()))
-    text = f"{count} items may not be used for {policy.purpose!r}, such as {shown(item)}: {reason}"
+    text = f"{counted(count, 'item')} may not be used for {policy.purpose!r}, "
+    text += f"such as {shown(item)}: {reason}"
     return CheckResult(name, FAIL, text, count, 0)
 
 

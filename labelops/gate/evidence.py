@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, counted
 from labelops.measure.codes import BoolArray
 from labelops.measure.eprocess import log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval
 
-__all__ = ["Certificate", "Evidence", "conclude", "first_count"]
+__all__ = ["Certificate", "Evidence", "clean_audits_certify", "conclude", "first_count"]
 
 _Status = Literal["pass", "fail", "inconclusive"]
 _ANYWHERE = Interval(0.0, 1.0)
@@ -190,16 +190,28 @@ def _reason(
     status: str, errors: int, corrected: int, n: int, bound: float, risk: float, needed: int | None
 ) -> str:
     """Say the verdict in one sentence."""
-    found = f"{errors} of {n} audited labels are wrong"
+    of, be = f"{errors} of {counted(n, 'audited label')}", "is" if errors == 1 else "are"
+    found = f"{of} {be} wrong"
     if corrected:
-        found = f"{errors} of {n} audited labels were wrong, {corrected} of them corrected"
+        found = f"{of} {'was' if errors == 1 else 'were'} wrong, {corrected} of them corrected"
     if status == "pass":
         return f"{found}: at most {bound:.4g} of all, at confidence {1 - risk:g}"
     if status == "fail":
         return f"{found}: more than {bound:.4g} of all, at confidence {1 - risk:g}"
     if needed is None:
         return f"{found}: no further audit can certify {bound:.4g}"
-    return f"{found}: {needed} more clean audits certify {bound:.4g} at confidence {1 - risk:g}"
+    return f"{found}: {clean_audits_certify(needed)} {bound:.4g} at confidence {1 - risk:g}"
+
+
+def clean_audits_certify(needed: int) -> str:
+    """Say how many more looks, all clean, certify what is named next.
+
+    Examples
+    --------
+    >>> clean_audits_certify(1), clean_audits_certify(78)
+    ('1 more clean audit certifies', '78 more clean audits certify')
+    """
+    return counted(needed, "more clean audit certifies", "more clean audits certify")
 
 
 def first_count(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from labelops.errors import ChangedPayloadError, SourceError, UsageError, shown
+from labelops.errors import ChangedPayloadError, SourceError, UsageError, counted, shown
 from labelops.tables import ITEMS, check, empty
 
 from .duplicates import components, name_groups, near_edges, same_edges
@@ -251,7 +251,7 @@ def _refuse_changed(
         return
     first = places[np.argmin(rows["row"].to_numpy()[places])]
     row, before = rows.iloc[first], existing["payload_digest"].iloc[known[first]]
-    more = f" (and {places.size - 1:,} more changed payloads)" if places.size > 1 else ""
+    more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
     raise ChangedPayloadError(
         f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
         f"payload {before}, now it has {row['payload_digest']}; ingest with --revise if that is "

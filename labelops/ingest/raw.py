@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labelops.errors import SourceError
+from labelops.errors import SourceError, counted
 
 __all__ = ["MAX_CELL", "RAW_COLUMNS", "Problems", "too_large"]
 
@@ -101,7 +101,7 @@ class Problems:
             return
         if not others:
             raise first
-        more = f"{others:,} more problem{'s' if others > 1 else ''}"
+        more = counted(others, "more problem")
         whole = SourceError(f"{first} (and {more})")
         whole.file, whole.row, whole.column = first.file, first.row, first.column
         whole.problem, whole.value = first.problem, first.value

@@ -18,6 +18,7 @@ from ..audit.graph import NeighbourGraph, nearest_graph
 from ..audit.noise import audit_noise, reviews_for, votes_for
 from ..audit.views import Surroundings, look_at_views
 from ..digest import seed_of
+from ..errors import counted
 from ..gate.candidate import labels_digest
 from ..kinds.choice import codes_of
 from ..ports import Detector, NeighbourSearch
@@ -146,7 +147,7 @@ def audit(
         len(chosen),
         found.recall.planted,
         found.recall.found,
-        f"{len(chosen)} labels go back to people",
+        f"{counted(len(chosen), 'label goes', 'labels go')} back to people",
     )
 
 

@@ -17,6 +17,7 @@ from ..autolabel.hypotheses import Hypothesis
 from ..autolabel.proposals import check_answers, proposals_frame
 from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest
+from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
@@ -24,6 +25,7 @@ from ..measure.samples import RandomSample, TrainingSet, expect_sample, training
 from ..ports import Labeler, Metered
 from ..state import Event, State, Workspace, decide, last_body, load, say
 from ..state.drift import stream_items
+from ..state.needs import calibration_waits
 from ..state.votes import majority_codes
 from .acceptance import close_void
 from .consolidate import up_to_date
@@ -189,7 +191,7 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
     if policy.accept.rule == "never" or not len(state.calibration_stream):
         return "acceptance is switched off"
     if trained_on < state.training_enough:
-        return f"{trained_on} items are too few to try acceptance"
+        return f"{counted(trained_on, 'item is', 'items are')} too few to try acceptance"
     before, since = state.resumable, state.stream_since
     pool, sample = _spoken_of(state, since)
     if not len(sample):
@@ -199,7 +201,7 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
     looks = state.judged(sample.ids, state.labeler_version)
     waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
     if waiting:
-        return f"{waiting} items of the calibration sample wait for people"
+        return calibration_waits(waiting)
     wrong = looks.status == WRONG
     if before is None:
         values = tuple(map(canonical_json, workspace.schema.classes))

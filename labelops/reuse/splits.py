@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, uniforms
-from ..errors import TableError, UsageError, shown
+from ..errors import TableError, UsageError, counted, shown
 
 __all__ = ["assign_splits", "split_conflicts"]
 
@@ -116,7 +116,7 @@ def split_conflicts(items: pd.DataFrame, column: str = "split") -> dict[str, str
     found = found.loc[found.duplicated("group", keep=False)]
     return {
         str(group): ", ".join(
-            f"{size} item{'s' if size > 1 else ''} in {shown(side)} (such as {shown(item)})"
+            f"{counted(size, 'item')} in {shown(side)} (such as {shown(item)})"
             for side, size, item in part[["side", "size", "min"]].itertuples(index=False)
         )
         for group, part in found.groupby("group")

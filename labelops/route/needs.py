@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import counted
 from ..measure.samples import RandomSample, WeightedSample, expect_drawn, expect_sample
 from .value import Worth
 
@@ -90,7 +91,9 @@ def sample_needs(
     ids, total = expect_drawn(sample).ids, sample.total
     name = "calibration" if purpose == "calibrate" else purpose
     where = np.flatnonzero(np.asarray(unseen, dtype=bool))
-    reasons = [f"random {name} sample, {i + 1} of {len(ids)} from {total} items" for i in where]
+    reasons = [
+        f"random {name} sample, {i + 1} of {len(ids)} from {counted(total, 'item')}" for i in where
+    ]
     wanted = np.asarray(given, dtype=np.int64)[where] + votes
     # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
     return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
@@ -155,7 +158,7 @@ def label_needs(
     more = more + (pairs & (by == CROWD) & ((counts + more) % 2 == 0))
     reasons = [
         f"{'no label yet' if not n else 'not enough evidence yet'}; "
-        f"{m} more {'vote prevents' if m == 1 else 'votes prevent'} {p:.2f} wrong labels"
+        f"{counted(m, 'more vote prevents', 'more votes prevent')} {p:.2f} wrong labels"
         for n, m, p in zip(counts, more, prevents, strict=True)
     ]
     found = _needs(ids, "label", counts + more, reasons, worth.per_cost[asked], settles=counts > 0)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import NO_VOTE, PENDING
 from ..measure.samples import choose_active
@@ -25,7 +26,14 @@ from .overlap import overlap_sample
 from .value import label_worth
 from .watch import spot_audit
 
-__all__ = ["all_needs", "audit_stalled", "budget_spent", "label_doubt", "work_in_flight"]
+__all__ = [
+    "all_needs",
+    "audit_stalled",
+    "budget_spent",
+    "calibration_waits",
+    "label_doubt",
+    "work_in_flight",
+]
 
 _LEAST_BUDGET = 3
 """Votes that settle a doubt; with fewer left nothing more can be relied on to be settled."""
@@ -210,7 +218,20 @@ def audit_stalled(state: State) -> str:
     stuck = int((looked >= len(state.team)).sum())
     if not stuck or not state.team:
         return budget_spent(state)
-    return f"{stuck} of them wait for another person: all {len(state.team)} have looked"
+    wait = counted(stuck, "of them waits", "of them wait")
+    return f"{wait} for another person: all {len(state.team)} have looked"
+
+
+def calibration_waits(items: int) -> str:
+    """Say that items of the calibration sample are not settled yet.
+
+    Examples
+    --------
+    >>> calibration_waits(1)
+    '1 item of the calibration sample waits for people'
+    """
+    one, many = (f"{noun} of the calibration sample" for noun in ("item", "items"))
+    return f"{counted(items, f'{one} waits', f'{many} wait')} for people"
 
 
 def work_in_flight(state: State) -> str:
@@ -219,13 +240,15 @@ def work_in_flight(state: State) -> str:
         return "there are no items"
     samples = sum(len(n) for n in _calibration_needs(state))
     if samples:
-        return f"{samples} items of the calibration sample wait for people"
+        return calibration_waits(samples)
     undecided = len(state.undecided)
     if undecided:
-        return f"{undecided} items have no label yet"
+        return f"{counted(undecided, 'item has', 'items have')} no label yet"
     reviews = sum(len(n) for n in _review_needs(state))
     if reviews:
-        return f"{reviews} suspected labels wait for review"
+        return counted(reviews, "suspected label waits", "suspected labels wait") + " for review"
     doubts = sum(len(n) for n in _doubt_needs(state))
-    why = f"{doubts} of the least certain labels wait for another look, since the audit failed"
-    return why if doubts else ""
+    if not doubts:
+        return ""
+    wait = counted(doubts, "of the least certain labels waits", "of the least certain labels wait")
+    return f"{wait} for another look, since the audit failed"

@@ -26,6 +26,7 @@ from ..audit.speed import Speed, judge_speed
 from ..audit.steadiness import Steadiness, judge_steadiness
 from ..collect import current_votes
 from ..digest import seed_of
+from ..errors import counted
 from ..kinds.choice import codes_of
 from ..measure.eprocess import hypothesis_risk, log_e_value, log_wanted
 from ..tables import VOTES, frame_of
@@ -198,7 +199,9 @@ def _as_votes(proposals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rush(speed: Speed, a: int) -> str:
-    return f"{speed.quick[a]} of {speed.timed[a]} answers within {speed.cut[a]:.1f} seconds"
+    return (
+        f"{speed.quick[a]} of {counted(speed.timed[a], 'answer')} within {speed.cut[a]:.1f} seconds"
+    )
 
 
 def _of_speed(speed: Speed, a: int) -> list[Remark]:
@@ -227,7 +230,7 @@ def _confusions(
         (
             str(names[found.annotators[i]]),
             f"says {classes[found.given[i]]} for {classes[found.true[i]]} in {found.counts[i]} of "
-            f"{found.chances[i]} votes, where others do in {found.others[i]:.0%}",
+            f"{counted(found.chances[i], 'vote')}, where others do in {found.others[i]:.0%}",
         )
         for i in np.flatnonzero(found.flagged)
     ]
@@ -243,6 +246,6 @@ def _swayed(state: State, risk: float) -> Mapping[str, Anchoring]:
 def _sway(found: Anchoring) -> str:
     shown, blind = found.shown_agree / found.shown, found.blind_agree / found.blind
     return (
-        f"agrees with the model in {shown:.0%} of {found.shown} votes that saw its proposal, in "
-        f"{blind:.0%} of {found.blind} that did not"
+        f"agrees with the model in {shown:.0%} of {counted(found.shown, 'vote')} that saw its "
+        f"proposal, in {blind:.0%} of {found.blind} that did not"
     )

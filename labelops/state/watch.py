@@ -29,6 +29,7 @@ from ..autolabel.hypotheses import (
 )
 from ..autolabel.policy import FIXED
 from ..autolabel.trial import still_passes
+from ..errors import counted
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.eprocess import log_e_value_above, log_wanted
 from ..measure.samples import RandomSample
@@ -147,8 +148,8 @@ def _votes_lost(state: State, h: Hypothesis) -> str:
     left = int(there.sum()) - int(doubtful.sum())
     if left < h.sample:
         return (
-            f"too few calibration votes: {left} of the {h.sample} items it rests on still have "
-            "votes that count and settle them"
+            f"too few calibration votes: {left} of the {counted(h.sample, 'item')} it rests on "
+            "still have votes that count and settle them"
         )
     return "calibration votes were changed, and do not show any more what it promised"
 

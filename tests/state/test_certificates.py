@@ -87,7 +87,7 @@ def test_an_open_audit_shows_found_corrected_and_certified() -> None:
     assert (found["errors"], found["corrected"]) == (1, 1)
     assert "errors found 1, corrected 1; certified of the labels as they are now: at most" in text
     assert f"{found['certified']:.4f} wrong" in text
-    assert f"1 of {found['n']} audited labels were wrong, 1 of them corrected: " in text
+    assert f"1 of {found['n']} audited labels was wrong, 1 of them corrected: " in text
 
 
 def test_a_report_names_the_release_that_has_the_labels() -> None:

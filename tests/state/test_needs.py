@@ -14,7 +14,7 @@ from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate, route
 from labelops.state.facts import gate_facts
-from labelops.state.needs import all_needs, budget_spent, work_in_flight
+from labelops.state.needs import all_needs, budget_spent, calibration_waits, work_in_flight
 
 from .world import World, events, make_world
 
@@ -261,3 +261,10 @@ def test_without_a_calibration_sample_nobody_waits_for_it() -> None:
     world.propose({f"i{n}": ("cat", 0.6) for n in range(12)})
     asked = pd.concat(all_needs(world.state))
     assert {f"i{n}" for n in range(4, 12)} <= set(asked.loc[asked["purpose"] == "label", "item_id"])
+
+
+@pytest.mark.parametrize(("items", "said"), [(1, "1 item of"), (2, "2 items of")])
+def test_one_waits_and_several_wait(items: int, said: str) -> None:
+    """What people are waited for reads as people write it, for one item as for several."""
+    text = calibration_waits(items)
+    assert text.startswith(said) and ("waits" in text) == (items == 1)
