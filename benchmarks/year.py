@@ -4,7 +4,7 @@ python -m benchmarks.year [--years 400] [--quick]
 
 Every day brings new items and ten blind looks at random ones. Three things happen: a new model on
 day 120, another mix of classes on day 182, and one of eight annotators turns bad on day 240. What
-judges are the core's own functions (`log_e_value`, `log_e_value_above`, `hypothesis_risk`,
+judges are the core's own functions (`log_e_value`, `rise_evidence`, `hypothesis_risk`,
 `find_drift`); beside them are the rules that a script would use.
 """
 
@@ -21,6 +21,7 @@ from scipy.special import bdtr, bdtrc
 from scipy.stats import chi2
 
 from labelops.audit.drift import class_indicators, find_drift
+from labelops.measure.changes import rise_evidence
 from labelops.measure.eprocess import hypothesis_risk, log_e_value, log_e_value_above
 from labelops.measure.intervals import clopper_pearson
 
@@ -107,22 +108,19 @@ def days_of_naive_certificates(wrong: npt.NDArray[np.bool_], risk: float) -> Int
 
 
 def days_of_closing(wrong: npt.NDArray[np.bool_], start: int, risk: float) -> Ints:
-    """Return the day on which looks since `start` prove more than 5 % wrong.
+    """Return the day on which looks since `start` prove that more than 5 % is or became wrong."""
+    since = wrong[:, start:]
+    days = np.repeat(np.arange(since.shape[1]), since.shape[2])
+    evidence = np.stack([rise_evidence(year.ravel(), days, ERROR) for year in since])
+    found = _first(evidence >= np.log(1 / risk))
+    return np.where(found == NEVER, NEVER, start + found // since.shape[2])
 
-    A part of the money begins anew each week, since nobody knows when errors will begin.
-    """
-    errors, looks = _counts(wrong)
-    owned = np.zeros(errors.shape)
-    weeks = range(start, wrong.shape[1], 7)
-    for first in weeks:
-        before = (errors[:, first - 1], looks[:, first - 1]) if first else (0, 0)
-        since = [
-            now[:, first:] - np.reshape(then, (-1, 1))
-            for now, then in zip((errors, looks), before, strict=True)
-        ]
-        owned[:, first:] += np.exp(np.minimum(log_e_value_above(*since, ERROR), 600.0))
-    reached = owned / len(weeks) >= 1 / risk
-    return _first(reached)
+
+def days_of_closing_from_start(wrong: npt.NDArray[np.bool_], start: int, risk: float) -> Ints:
+    """Return the same by all looks since `start` together, in which good ones weigh as bad."""
+    errors, looks = _counts(wrong[:, start:])
+    found = _first(log_e_value_above(errors, looks, ERROR) >= np.log(1 / risk))
+    return np.where(found == NEVER, NEVER, start + found)
 
 
 def days_of_naive_closing(wrong: npt.NDArray[np.bool_], start: int, risk: float) -> Ints:
@@ -253,6 +251,7 @@ def events(years: int, rng: np.random.Generator, drift_years: int) -> list[str]:
         lines.append(_detected(f"new model: certified{name}", second, 0))
     closing: tuple[tuple[str, Callable[..., Ints]], ...] = (
         ("shift: acceptance closed by random looks", days_of_closing),
+        ("… by all looks together", days_of_closing_from_start),
         ("… by a test a month", days_of_naive_closing),
     )
     for name, close in closing:

@@ -2,14 +2,8 @@
 
 People are right for months and then lose interest, or hand their account on. So the evidence is
 mixed over when that may have begun: from the s-th gold answer on, with the weight 6/(π²s²), as well
-as over how bad it got. Each part is a likelihood ratio of a worse accuracy to the floor, whose
-expectation never grows while the annotator is right at least that often, so the mixture is an
-e-process: it may be read after every answer for ever.
-
-References
-----------
-Ville 1939; Ramdas, Grünwald, Vovk, Shafer 2023, https://doi.org/10.1214/23-STS894
-Shin, Ramdas, Rinaldo 2024, https://doi.org/10.51387/23-NEJSDS51 (changes; mixed over their start)
+as over how bad it got: an e-process (`measure.changes`), so it may be read after every answer for
+ever.
 """
 
 from __future__ import annotations
@@ -22,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
 from ..errors import UsageError
+from ..measure.changes import change_evidence, earliest_start, error_ratios
 from ..measure.codes import BoolArray, FloatArray
 from ..measure.eprocess import log_wanted
 from ..measure.intervals import check_share
@@ -29,7 +24,6 @@ from ..measure.intervals import check_share
 __all__ = ["GoldWatch", "gold_evidence", "golds_needed", "watch_gold"]
 
 _WORSE = (0.0, 1 / 3, 2 / 3)
-_RISK_OF_SINCE = 0.02
 _MOST_GOLDS = 10_000
 
 
@@ -79,35 +73,20 @@ def gold_evidence(right: ArrayLike, floor: float, chance: float) -> FloatArray:
     >>> gold_evidence([False] * 3, 0.9, 0.1).round(2).tolist()
     [1.45, 3.35, 5.38]
     """
-    steps = _steps(right, floor, chance)
-    begun = np.full(len(steps), -np.inf)
-    values = np.zeros(steps.shape[1])
-    rest = 1.0
-    for look in range(steps.shape[1]):
-        weight = _weight(look)
-        rest -= weight
-        begun = np.logaddexp(begun, math.log(weight)) + steps[:, look]
-        parts = np.append(begun - math.log(len(steps)), math.log(max(rest, 1e-300)))
-        values[look] = np.logaddexp.reduce(parts)
+    ratios = _ratios(right, floor, chance)
+    weights = 6 / (math.pi * np.arange(1, ratios.shape[1] + 1)) ** 2
+    values = change_evidence(ratios, weights)
     return values if floor > chance else 0.0 * values
 
 
-def _weight(start: int) -> float:
-    """Give the prior weight of a change before the answer `start`, from 0; all sum to 1."""
-    return 6 / (math.pi * (start + 1)) ** 2
-
-
-def _steps(right: ArrayLike, floor: float, chance: float) -> FloatArray:
+def _ratios(right: ArrayLike, floor: float, chance: float) -> FloatArray:
     """Give each answer's log likelihood ratio, one row a worse accuracy."""
     check_share("floor", floor, inside=True)
     check_share("chance", chance, inside=True)
-    hit = _hits(right)
     # Where the floor is no better than chance nobody is worse; any number will do.
     low = min(chance, floor)
-    worse = np.array([low + share * (floor - low) for share in _WORSE])[:, None]
-    return np.asarray(
-        np.where(hit, np.log(worse / floor), np.log((1 - worse) / (1 - floor))), dtype=np.float64
-    )
+    worse = np.array([low + share * (floor - low) for share in _WORSE])
+    return error_ratios(~_hits(right), 1 - floor, 1 - worse)
 
 
 def _hits(right: ArrayLike) -> BoolArray:
@@ -142,20 +121,8 @@ def watch_gold(right: ArrayLike, *, floor: float, chance: float, risk: float) ->
         return GoldWatch(len(hit), int(hit.sum()), top, None, None)
     alarm = int(reached[0])
     # Later answers, if any, tell of the stretch as well.
-    since = _first_bad(_steps(hit, floor, chance))
+    since = earliest_start(_ratios(hit, floor, chance))
     return GoldWatch(len(hit), int(hit.sum()), top, alarm, since)
-
-
-def _first_bad(steps: FloatArray) -> int:
-    """Find the earliest start of the bad stretch that the answers do not rule out.
-
-    All starts are kept whose likelihood, under some worse accuracy, is not 150 times smaller than
-    the largest: by Ville's inequality, for the answers before a start and after it alike, the
-    true one is left out with probability 1/150 for each of three accuracies.
-    """
-    from_start = steps[:, ::-1].cumsum(axis=1)[:, ::-1]
-    kept = from_start >= from_start.max() - math.log(len(_WORSE) / _RISK_OF_SINCE)
-    return int(np.flatnonzero(kept.any(axis=0))[0])
 
 
 def golds_needed(accuracy: float, chance: float, risk: float = 0.05) -> int:

@@ -5,8 +5,8 @@ under, and, for an e-process, on a stream of items that goes on as it was. A ran
 it accepted is looked at for good, blind, with an e-process for "more is wrong than promised".
 The checks only read; closing is an event (`journey.acceptance`).
 
-Evidence that grows from look to look began somewhere: the last look at which there was none is
-the last good one. What arrived up to then stays accepted, what came since goes back to people.
+What went bad began somewhere, at the earliest with the batch of items that the evidence does not
+rule out. What arrived before stays accepted, what came since goes back to people.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from ..autolabel.policy import FIXED
 from ..autolabel.trial import still_passes
 from ..errors import counted
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
-from ..measure.eprocess import log_e_value_above, log_wanted
+from ..measure.changes import rise_evidence, rise_start
+from ..measure.eprocess import log_wanted
 from ..measure.samples import RandomSample
 from . import State
 from .drift import Alarm, drift_watch
@@ -54,7 +55,7 @@ class SpotAudit:
     alarm : bool
         Whether it suffices.
     good_until : str
-        Arrival of the last items before which there was no evidence, as ISO 8601; "" for none.
+        Arrival of the last items before the rise may have begun, as ISO 8601; "" for none.
     """
 
     asked: RandomSample
@@ -193,18 +194,15 @@ def _weigh(
     if not len(wrong):
         return found
     order = np.argsort(arrived.to_numpy(), kind="stable")
-    evidence = log_e_value_above(
-        np.cumsum(wrong[order]), np.arange(1, len(wrong) + 1), min(error, 1.0)
-    )
-    reached = np.flatnonzero(evidence >= log_wanted(risk))
-    times = arrived.to_numpy()[order]
+    seen, times = wrong[order], arrived.to_numpy()[order]
+    evidence = rise_evidence(seen, times, error)
+    alarm = bool((evidence >= log_wanted(risk)).any())
     good = ""
-    if len(reached):
-        ends = np.append(times[1:] != times[:-1], True) & (np.arange(len(times)) < reached[0])
-        clean = np.flatnonzero(ends & (evidence <= 0))
-        good = pd.Timestamp(arrived.iloc[order[clean[-1]]]).isoformat() if len(clean) else ""
+    if alarm:
+        begun = rise_start(seen, times, error)
+        good = pd.Timestamp(arrived.iloc[order[begun - 1]]).isoformat() if begun else ""
     largest = float(np.exp(min(max(evidence.max(), 0.0), 700.0)))
-    return SpotAudit(found.asked, found.looks, largest, bool(len(reached)), good)
+    return SpotAudit(found.asked, found.looks, largest, alarm, good)
 
 
 def _labeled_first(state: State) -> npt.NDArray[np.object_]:
