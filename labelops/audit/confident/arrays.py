@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelops.measure.rows import first_largest
+from labelops.audit.confident.blocks import working
+from labelops.measure.rows import NARROW, first_largest, first_largest_down
 
-__all__ = ["compare", "gather", "survey", "top_margins"]
+__all__ = ["compare", "gather", "survey", "tied", "top_margins"]
 
 _TILE = 1 << 20  # Margins held at once.
+_CACHED = 1 << 17  # Numbers that a core's cache holds beside what is made of them.
 
 
 def gather(
@@ -56,51 +59,119 @@ def survey(
     rival: NDArray[np.int32],
     guess: NDArray[np.int32],
     doubt: NDArray[np.bool_],
+    *,
+    runners_up: bool = True,
 ) -> int:
-    """Say of each row its best other class and the class it confidently belongs to."""
+    """Say of each row its best other class and the class it confidently belongs to.
+
+    Without `runners_up`, of a row whose label is ahead it is said that no other class is: the
+    compiled loop has its best other class for nothing, here it costs another pass.
+    """
+    at, top, total = _tops(probs, bits)
+    # A sign makes the largest of all unsigned integers, so this finds one anywhere in a row.
+    doubt[:] = (top > _unsigned(most)) | ~(np.abs(total - 1) <= slack)
+    best = top.view(bits.dtype)
+    other[:] = best
+    rival[:] = at
+    ahead = np.flatnonzero(at == codes)
+    rival[ahead] = -1
+    if runners_up and ahead.size:
+        other[ahead], rival[ahead] = _behind(bits, ahead, codes)
     labeled = codes >= 0
-    mine = np.maximum(codes, 0)
-    place = np.arange(len(codes)) * bits.shape[1] + mine
-    held = bits.reshape(-1)[place]
-    own = np.where(labeled, held, -1)
-    others = bits.copy()
-    others.reshape(-1)[place] = np.where(labeled, -1, held)
-    at, best = first_largest(others)
-    top = np.maximum(own, best)
-    doubt[:] = (top > most) | ~(np.abs(_row_sums(probs) - 1) <= slack)
-    if bits.min() < 0:
-        doubt |= bits.min(axis=1) < 0
-    other[:] = np.maximum(best, 0)
-    rival[:] = np.where(own > best, -1, at)
-    chosen = np.where((own > best) | ((own == best) & (mine < at)), mine, at)
-    sure = labeled & (top >= limits[chosen])
-    guess[:] = np.where(sure, chosen, -1)
-    left = np.flatnonzero(labeled & ~sure & (top >= lowest) & ~doubt)
+    sure = labeled & (best >= limits[at])
+    guess[:] = np.where(sure, at, -1)
+    left = np.flatnonzero(labeled & ~sure & (best >= lowest) & ~doubt)
     if left.size:
-        guess[left] = _confident(bits[left], limits, chosen[left], whole_row)
+        guess[left] = _confident(bits, left, limits, at, whole_row)
     return int(np.count_nonzero(doubt))
 
 
+def _unsigned(bits: Any) -> Any:
+    return bits.view(np.uint32 if bits.dtype.itemsize == 4 else np.uint64)
+
+
+def _tiles(rows: int, classes: int) -> Iterator[slice]:
+    """Cut rows into pieces that stay in a core's cache while they are read several times."""
+    step = max(1, _CACHED // classes)
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def _tops(probs: NDArray[Any], bits: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Give each row's first largest class, its bits, unsigned, and about the row's sum."""
+    n, K = bits.shape
+    plain = _unsigned(bits)
+    at, top, total = np.empty(n, np.intp), np.empty(n, plain.dtype), np.empty(n, probs.dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for some in _tiles(n, K):
+            if K < NARROW:
+                columns = np.ascontiguousarray(plain[some].T)
+                at[some], top[some] = first_largest_down(columns)
+                np.add.reduce(columns.view(probs.dtype), axis=0, out=total[some])
+                continue
+            plain[some].argmax(axis=1, out=at[some])
+            # Several times faster than `sum`, whose care with rounding is of no use here.
+            np.einsum("ij->i", probs[some], out=total[some])
+    if K >= NARROW:
+        np.take(plain.reshape(-1), np.arange(0, n * K, K) + at, out=top, mode="clip")
+    return at, top, total
+
+
+def _behind(
+    bits: NDArray[Any], rows: NDArray[np.intp], codes: NDArray[np.int32]
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Give the best class other than the label, which is a first largest one, and if it ties."""
+    n, K = len(rows), bits.shape[1]
+    best, tied = np.empty(n, bits.dtype), np.empty(n, np.int32)
+    room = np.empty((min(n, max(1, _CACHED // K)), K), bits.dtype)
+    for some in _tiles(n, K):
+        picked = rows[some]
+        held = np.take(bits, picked, axis=0, out=room[: len(picked)], mode="clip")
+        place = np.arange(len(picked)), codes[picked]
+        own = held[place]
+        held[place] = -1
+        at, found = first_largest(held)
+        tied[some] = np.where(own > found, -1, at)
+        best[some] = np.maximum(found, 0)
+    return best, tied
+
+
 def _confident(
-    bits: NDArray[Any], limits: NDArray[Any], chosen: NDArray[Any], whole_row: bool
-) -> NDArray[Any]:
-    """Give the largest class at or above its limit, else -1."""
-    reached = bits >= limits
-    found = np.full(len(bits), -1, dtype=np.intp)
-    some = np.flatnonzero(reached.any(axis=1))  # Few: looking for them costs less than masking all.
-    if some.size:
-        reached = reached[some]
-        found[some], _ = first_largest(np.where(reached, bits[some], -1))
-        if whole_row:
-            several = np.count_nonzero(reached, axis=1) > 1
-            found[some[several]] = chosen[some[several]]
+    bits: NDArray[Any],
+    rows: NDArray[np.intp],
+    limits: NDArray[Any],
+    chosen: NDArray[np.intp],
+    whole_row: bool,
+) -> NDArray[np.intp]:
+    """Give some rows' largest class at or above its limit, else -1."""
+    n, K = len(rows), bits.shape[1]
+    found = np.full(n, -1, dtype=np.intp)
+    size = min(n, max(1, _CACHED // K))
+    room, reaches = np.empty((size, K), bits.dtype), np.empty((size, K), np.bool_)
+    for some in _tiles(n, K):
+        picked = rows[some]
+        held = np.take(bits, picked, axis=0, out=room[: len(picked)], mode="clip")
+        reached = np.greater_equal(held, limits, out=reaches[: len(picked)])
+        few = np.flatnonzero(reached.any(axis=1))  # Looking for them costs less than masking all.
+        if few.size:
+            reached = reached[few]
+            found[some.start + few], _ = first_largest(np.where(reached, held[few], -1))
+            if whole_row:
+                several = few[np.count_nonzero(reached, axis=1) > 1]
+                found[some.start + several] = chosen[picked[several]]
     return found
 
 
-def _row_sums(probs: NDArray[Any]) -> NDArray[Any]:
-    # Several times faster than `sum`, whose care with rounding is of no use here.
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(np.einsum("ij->i", probs))
+def tied(probs: NDArray[Any], codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give, of rows whose label is a first largest class, another one that is as large, or -1.
+
+    Examples
+    --------
+    >>> tied(np.array([[0.5, 0.5], [0.75, 0.25]]), np.zeros(2, dtype=np.int32)).tolist()
+    [1, -1]
+    """
+    bits = working(np.abs(working(probs)))
+    bits = bits.view(np.int32 if bits.dtype.itemsize == 4 else np.int64)
+    return _behind(bits, np.arange(len(codes)), codes)[1]
 
 
 def compare(

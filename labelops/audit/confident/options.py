@@ -45,6 +45,11 @@ class Options:
         """Whether the filter takes out as many labels as the joint says."""
         return self.filter_by in _PRUNING
 
+    @property
+    def needs_runners_up(self) -> bool:
+        """Whether margins are asked for of labels that are ahead of all other classes too."""
+        return "normalized_margin" in (self.filter_by.removeprefix("low_"), self.rank_by)
+
     def to_json(self) -> str:
         """Write down."""
         return json.dumps(asdict(self))

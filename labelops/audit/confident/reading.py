@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,15 @@ class Engine:
     block: int
 
 
-def engine(rows: int, classes: int) -> Engine:
+def engine(rows: int, classes: int, *, runners_up: bool = True) -> Engine:
     """Choose compiled loops where there are any and the table is worth loading them."""
     if can_compile(rows * classes):
-        survey = kernels.survey_narrow if classes < 32 else kernels.survey
-        return Engine(kernels.gather, survey, kernels.compare, 1 << 20)
-    return Engine(arrays.gather, arrays.survey, arrays.compare, 1 << 18)
+        loop = kernels.survey_narrow if classes < 32 else kernels.survey
+        return Engine(kernels.gather, loop, kernels.compare, 1 << 20)
+    survey = partial(arrays.survey, runners_up=runners_up)
+    # A call costs numpy the same for few rows as for many; tiles of a block are its own affair.
+    block = min(1 << 21, classes << 14)
+    return Engine(arrays.gather, survey, arrays.compare, block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,11 @@ class Facts:
     own : (N,) float
         The label's probability; 0 where it is missing.
     other : (N,) float
-        The largest probability of any other class.
+        The largest probability of any other class; where the label is a first largest one and
+        `surveyed` was not asked for runners-up, perhaps the label's own.
     rival : (N,) int
-        The first class that has it; -1 where the label is ahead of all others.
+        The first class that has it; -1 where the label is ahead of all others, and perhaps where
+        it is the first of several largest ones, if runners-up were not asked for.
     guess : (N,) int
         The class the row confidently belongs to, -1 if none.
     differs : (N,) bool
@@ -117,6 +123,7 @@ def surveyed(
     limits: NDArray[Any],
     *,
     whole_row: bool = False,
+    runners_up: bool = True,
     first_row: int = 0,
 ) -> Facts:
     """Read every row once: best other class, confident class, and whether it is valid.
@@ -132,6 +139,8 @@ def surveyed(
     whole_row : bool
         Whether a row with two confident classes belongs to its most probable class even where
         that one is not confident, as in cleanlab.
+    runners_up : bool
+        Whether `other` and `rival` are asked for of rows whose label is ahead as well.
     first_row : int
         The number of the first row, for errors.
 
@@ -141,7 +150,7 @@ def surveyed(
         A row is no probabilities; the first one is named.
     """
     N, K = table.shape
-    use = engine(N, K)
+    use = engine(N, K, runners_up=runners_up)
     dtype = own.dtype
     integer = np.int32 if dtype.itemsize == 4 else np.int64
     least = limits_of(limits, dtype)

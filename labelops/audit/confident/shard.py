@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelops.audit.confident.arrays import tied
 from labelops.audit.confident.blocks import as_table, int_codes, working
 from labelops.audit.confident.candidates import candidates
 from labelops.audit.confident.joint import confident_cells
@@ -57,7 +58,7 @@ class Shard:
         self._codes: NDArray[np.int32] | None = None
         self._own: NDArray[Any] | None = None
         self._sums: tuple[IntArray, IntArray, IntArray] | None = None
-        self._facts: tuple[FloatArray, Facts] | None = None
+        self._facts: tuple[FloatArray, bool, Facts] | None = None
 
     def answer(self, asked: Round) -> Partial:
         """Answer one round for these rows.
@@ -76,7 +77,7 @@ class Shard:
         if asked.stage == "sums":
             high, low, count = self._gathered(table)[1]
             return Partial("sums", self.first_row, len(table), count, high, low)
-        facts = self.facts(table, asked.thresholds)
+        facts = self.facts(table, asked.thresholds, asked.options.needs_runners_up)
         if asked.stage == "joint":
             return self._joint(table, codes, facts)
         return self._mark(table, codes, facts, asked)
@@ -94,15 +95,19 @@ class Shard:
             self._own, self._sums = gathered(table, self.codes(table), self.first_row)
         return self._own, self._sums
 
-    def facts(self, table: NDArray[Any], thresholds: FloatArray) -> Facts:
+    def facts(self, table: NDArray[Any], thresholds: FloatArray, runners_up: bool = True) -> Facts:
         """Survey the rows, once for the same thresholds."""
-        if self._facts is None or not np.array_equal(self._facts[0], thresholds):
-            own = self._gathered(table)[0]
-            made = surveyed(
-                table, self.codes(table), own, thresholds - EDGE, first_row=self.first_row
-            )
-            self._facts = (thresholds, made)
-        return self._facts[1]
+        if self._facts is not None:
+            of, more, made = self._facts
+            if np.array_equal(of, thresholds) and more >= runners_up:
+                return made
+        own = self._gathered(table)[0]
+        made = surveyed(
+            table, self.codes(table), own, thresholds - EDGE,
+            runners_up=runners_up, first_row=self.first_row,
+        )  # fmt: skip
+        self._facts = (thresholds, runners_up, made)
+        return made
 
     def _joint(self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts) -> Partial:
         counts = self._gathered(table)[1][2]
@@ -116,6 +121,11 @@ class Shard:
         self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts, asked: Round
     ) -> Partial:
         group, row, value = candidates(table, codes, facts, asked)
+        fits = np.where(facts.away, facts.guess, facts.rival)
+        if asked.lowest:
+            # Only here a label may be reported that no class is ahead of, at most at its side.
+            level = row[fits[row] < 0]
+            fits[level] = tied(table[level], codes[level])
         return Partial(
             "mark",
             self.first_row,
@@ -123,7 +133,7 @@ class Shard:
             scores=self._scores(table, codes, facts, asked),
             differs=facts.differs,
             elsewhere=facts.away,
-            fits=np.where(facts.away, facts.guess, facts.rival),
+            fits=fits,
             group=group,
             row=row + self.first_row,
             value=value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -136,17 +137,62 @@ def check_cuts(seed: int, filter_by: Any, rank_by: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float64, *NARROW])
 @settings(deadline=None, max_examples=15)
-@given(st.integers(0, 10_000), st.sampled_from(FILTERS))
-def test_compiled_or_not(dtype: type[np.floating], seed: int, filter_by: Any) -> None:
+@given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
+def test_compiled_or_not(dtype: type[np.floating], seed: int, filter_by: Any, rank_by: Any) -> None:
     """Compiled loops and numpy give the same bits."""
     pytest.importorskip("numba")
     codes, probs = some_labels(seed, dtype)
-    asked: dict[str, Any] = {"filter_by": filter_by}
+    asked: dict[str, Any] = {"filter_by": filter_by, "rank_by": rank_by}
     if filter_by in FILTERS[:3]:
         asked |= {"frac_noise": 0.7, "min_examples_per_class": seed % 4}
     with numpy_only():
         expected = find_label_issues(codes, probs, **asked)
     assert_same(find_label_issues(codes, probs, **asked), expected)
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_tiles_do_not_matter(filter_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows read a few at a time or all at once, without compiled loops: the same bits."""
+    for seed in (2, 5, 11):  # 53, 25 and 9 classes, with ties where the seed is odd
+        codes, probs = some_labels(seed)
+        with numpy_only():
+            whole = find_label_issues(codes, probs, filter_by=filter_by)
+            with monkeypatch.context() as patched:
+                patched.setattr("labelops.audit.confident.arrays._CACHED", 3 * probs.shape[1])
+                assert_same(find_label_issues(codes, probs, filter_by=filter_by), whole)
+
+
+def test_what_a_shard_kept_serves_the_next_question_too() -> None:
+    """Rows surveyed for a filter that needs no margins are surveyed again for one that does."""
+    codes, probs = some_labels(5)
+    shard, K = Shard(codes, probs), probs.shape[1]
+    with numpy_only():
+        over_shards([shard], first_round(K, Options("prune_by_class")))
+        asked = Options("confident_learning", "normalized_margin")
+        found = over_shards([shard], first_round(K, asked))
+        fresh = over_shards([Shard(codes, probs)], first_round(K, asked))
+    assert_same(found, fresh)
+    ahead = probs.argmax(axis=1) == codes
+    assert ahead.any()
+    others = np.where(np.arange(K) == codes[:, None], -1, probs).max(axis=1)
+    own = probs[np.arange(len(codes)), codes]
+    np.testing.assert_allclose(found.scores[ahead], ((own - others + 1) / 2)[ahead], rtol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_label_at_the_side_of_another_is_suggested_that_one(compiled: bool) -> None:
+    """Where the label and another class are equally probable, `low_…` may report the label."""
+    if compiled:
+        pytest.importorskip("numba")
+    probs = np.array([[0.3, 0.3, 0.2, 0.2], [0.4, 0.55, 0.05, 0.0], [0.1, 0.5, 0.2, 0.2]])
+    with nullcontext() if compiled else numpy_only():
+        found = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
+        probs[0] = [0.3, 0.29, 0.21, 0.2]
+        ahead = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
+    # One label is confidently another class, so one is reported: that of lowest confidence.
+    assert found.ranked.tolist() == ahead.ranked.tolist() == [0]
+    assert found.suggestions.tolist() == [1, -1, -1]
+    assert ahead.suggestions.tolist() == [-1, -1, -1]
 
 
 @pytest.mark.parametrize("seed", range(4))
