@@ -373,7 +373,7 @@ class App:
 
     def route(self) -> journey.Routed:
         """Plan who should look at what next."""
-        return journey.route(self.workspace, now=self.clock())
+        return journey.route(self.workspace, self.features, now=self.clock())
 
     def send(self) -> Sent:
         """Offer the plan to people."""

@@ -6,9 +6,9 @@ raises only errors of `labelops.errors`; an `EndError` says whether trying again
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ __all__ = [
     "Detected",
     "Detector",
     "Estimate",
+    "Features",
     "Hands",
     "Labeler",
     "Metered",
@@ -397,6 +398,10 @@ class Detector(Protocol):
             Labels; -1 is missing and not judged.
         """
         ...
+
+
+Features = Callable[[pd.DataFrame], Any]
+"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ beside another of its kind: what was already said is not said twice.
 from __future__ import annotations
 
 from .adopt import adopt_schema
-from .audit import Audited, Features, audit
+from .audit import Audited, audit
 from .autolabel import Autolabeled, autolabel
 from .collect import Collected, collect
 from .consolidate import Consolidated, consolidate
@@ -22,7 +22,6 @@ __all__ = [
     "Autolabeled",
     "Collected",
     "Consolidated",
-    "Features",
     "Gated",
     "Intake",
     "Routed",

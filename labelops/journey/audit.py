@@ -21,12 +21,12 @@ from ..digest import seed_of
 from ..errors import counted
 from ..gate.candidate import labels_digest
 from ..kinds.choice import codes_of
-from ..ports import Detector, NeighbourSearch
+from ..ports import Detector, Features, NeighbourSearch
 from ..state import Event, State, Workspace, decide
 from ..state.needs import work_in_flight
 from .consolidate import up_to_date
 
-__all__ = ["Audited", "Features", "audit", "audit_not_due"]
+__all__ = ["Audited", "audit", "audit_not_due"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,6 @@ class Audited:
 
 
 _EXACT = 50_000
-
-Features = Callable[[pd.DataFrame], Any]
-"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
 
 
 def audit(

@@ -9,9 +9,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from ..errors import ConflictError
-from ..ports import Pausing, Queue, Sent
+from ..errors import ConflictError, UsageError
+from ..ports import Features, Pausing, Queue, Sent
 from ..route.plan import make_plan
+from ..route.policy import DIVERSE
 from ..state import State, Workspace, load
 from ..state.needs import all_needs
 from ..state.value import surest_people
@@ -45,10 +46,25 @@ class Routed:
     waiting: int
 
 
-def route(workspace: Workspace, *, now: datetime) -> Routed:
-    """Plan who should look at what next; the same state gives the same plan."""
+def route(workspace: Workspace, features: Features | None = None, *, now: datetime) -> Routed:
+    """Plan who should look at what next; the same state gives the same plan.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    features : callable, optional
+        Needed where `[route] order` is `diverse`.
+    now : datetime
+
+    Raises
+    ------
+    UsageError
+        If the order is `diverse` and there are no features.
+    """
+    if workspace.policies.route.order == DIVERSE and features is None:
+        raise UsageError("route: the order 'diverse' needs `features` of the items")
     up_to_date(workspace, now)
-    state, rows = _write_plan(workspace, now)
+    state, rows = _write_plan(workspace, features, now)
     last = int(state.plan["round"].max()) if len(state.plan) else 0
     asked = rows.groupby("purpose")["annotators"].sum()
     return Routed(
@@ -59,7 +75,9 @@ def route(workspace: Workspace, *, now: datetime) -> Routed:
     )
 
 
-def _write_plan(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFrame]:
+def _write_plan(
+    workspace: Workspace, features: Features | None, now: datetime
+) -> tuple[State, pd.DataFrame]:
     """Append the next round; return the state it follows from, and its rows.
 
     Where another process planned meanwhile, it is planned anew: what that asks for is in flight.
@@ -69,7 +87,7 @@ def _write_plan(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFram
         last = int(state.plan["round"].max()) if len(state.plan) else 0
         draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
         rows = make_plan(
-            all_needs(state),
+            all_needs(state, features),
             state.plan,
             state.votes,
             state.current_proposals,

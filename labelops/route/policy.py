@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError, shown
 
-__all__ = ["RoutePolicy"]
+__all__ = ["DIVERSE", "DOUBT", "RoutePolicy"]
+
+DOUBT, DIVERSE = ORDERS = ("doubt", "diverse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,11 @@ class RoutePolicy:
         Items labeled at random before the first model.
     training : int
         Items with a human label before the first attempt to accept a model's labels; beyond
-        `seed` they are chosen by uncertainty.
+        `seed` they are chosen in the `order`.
+    order : {"doubt", "diverse"}
+        What the labeler learns from next: `doubt` is what it is least sure of; `diverse` chooses
+        among half as many again as are wanted, so that they differ from one another and from what
+        it has learned from, by the words or pixels of the items.
     calibration : int
         Size of the random sample that acceptance is calibrated on; 0 accepts nothing.
     votes_per_round : int
@@ -62,6 +68,7 @@ class RoutePolicy:
 
     seed: int = 150
     training: int = 300
+    order: str = DOUBT
     calibration: int = 300
     votes_per_round: int = 600
     votes_total: int = 0
@@ -79,6 +86,10 @@ class RoutePolicy:
     budget: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise SettingsError(
+                f"route.order is {shown(self.order)}, expected {' or '.join(map(repr, ORDERS))}"
+            )
         for name in ("overlap_share", "blind_share", "gold_rate", "review_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 to 1")

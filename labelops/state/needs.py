@@ -10,6 +10,7 @@ from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import NO_VOTE, PENDING
 from ..measure.samples import choose_active
+from ..ports import Features
 from ..route.needs import (
     adjudication_needs,
     doubt_needs,
@@ -23,6 +24,7 @@ from ..route.plan import money_bound
 from . import State
 from .gold import gold_sample
 from .overlap import overlap_sample
+from .training import asked_now
 from .value import label_worth
 from .watch import spot_audit
 
@@ -39,9 +41,16 @@ _LEAST_BUDGET = 3
 """Votes that settle a doubt; with fewer left nothing more can be relied on to be settled."""
 
 
-def all_needs(state: State) -> list[pd.DataFrame]:
-    """Return every reason to ask people, as needs frames."""
-    needs = [*_calibration_needs(state), *_label_needs(state)]
+def all_needs(state: State, features: Features | None = None) -> list[pd.DataFrame]:
+    """Return every reason to ask people, as needs frames.
+
+    Parameters
+    ----------
+    state : State
+    features : callable, optional
+        For the order `diverse`; whether there are needs can be told without.
+    """
+    needs = [*_calibration_needs(state), *_label_needs(state, features)]
     # Whoever audits an item must not be about to review it: one of the two waits.
     needs += [_apart(state, rows, "audit") for rows in _review_needs(state)]
     needs += [*_doubt_needs(state), *_overlap_needs(state), *_audit_needs(state)]
@@ -148,7 +157,7 @@ def label_doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
     return np.where(known, 0.0, doubt)
 
 
-def _label_needs(state: State) -> list[pd.DataFrame]:
+def _label_needs(state: State, features: Features | None) -> list[pd.DataFrame]:
     """Ask for labels: first enough to train on, then for whatever acceptance does not cover.
 
     Asking stops where the calibrated posterior suffices, or the item has its most votes.
@@ -157,42 +166,9 @@ def _label_needs(state: State) -> list[pd.DataFrame]:
     seen = np.isin(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~np.isin(ids, state.calibration_stream.ids)]
-    ids = ids[_now(state, ids)]
+    ids = ids[asked_now(state, ids, features)]
     given, pairs = state.given(ids, "label"), state.workspace.policies.route.pairs
     return [label_needs(ids, given, label_worth(state, ids), pairs=pairs)]
-
-
-def _now(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-    """Say which undecided items to ask about now.
-
-    All, once acceptance was tried on them (or never will be); before, what is begun and as
-    many new ones as the labeler needs to learn from.
-    """
-    policy = state.workspace.policies
-    if policy.accept.rule == "never" or state.acceptance_tried:
-        return np.ones(len(ids), dtype=bool)
-    begun = state.given(ids, "label") > 0
-    learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].nunique()
-    if not len(state.calibration_stream) and learned >= state.training_enough:
-        # Nothing to try acceptance on: nobody waits for a test that never comes.
-        return np.ones(len(ids), dtype=bool)
-    first = state.labeler_version is None
-    target = min(policy.route.seed, state.training_target) if first else state.training_target
-    # Nothing of the calibration sample is learned from, so none of it is chosen for that.
-    fresh = ids[~begun & ~np.isin(ids, state.calibration_stream.ids)]
-    if first:
-        chosen = state.workspace.sample("seed", fresh, target - learned).ids
-    else:
-        value, apart = _uncertainty(state, fresh), [state.calibration_stream]
-        chosen = choose_active(fresh, value, target - learned, apart_from=apart).ids
-    now: npt.NDArray[np.bool_] = begun | np.isin(ids, chosen)
-    return now
-
-
-def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    known = state.current_proposals.set_index("item_id")["confidence"].reindex(ids)
-    value: npt.NDArray[np.float64] = 1.0 - known.fillna(0.0).to_numpy(dtype=np.float64)
-    return value
 
 
 def budget_spent(state: State) -> str:

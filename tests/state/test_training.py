@@ -1,0 +1,105 @@
+"""What people are asked about so that the labeler can learn: in doubt, and not the same twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from labelops.errors import SettingsError, UsageError
+from labelops.journey import route
+from labelops.route.policy import DIVERSE, DOUBT, RoutePolicy
+
+from .world import World, make_world
+
+IDS = [f"i{n:02d}" for n in range(80)]
+
+
+def _features(items: pd.DataFrame) -> Any:
+    """Place every third item in a direction of its own, and all others in one."""
+    places = items["item_id"].str[1:].astype(int).to_numpy()
+    points = np.zeros((len(items), len(IDS)))
+    points[np.arange(len(items)), np.where(places % 3, 0, places)] = 1.0
+    return points
+
+
+def _unsure(order: str, size: int = 8, **more: object) -> World:
+    """Return four labeled items and a model less sure of an item the lower its number is."""
+    policy = {"seed": 4, "training": 4 + size, "calibration": 6, "overlap_share": 0.0, **more}
+    world = make_world(order=order, **policy)
+    world.items(*IDS)
+    world.propose({item: ("cat", 0.4 + n / 200) for n, item in enumerate(IDS)})
+    fresh = [i for i in IDS if i not in set(world.state.calibration_stream.ids)]
+    for item in fresh[:4]:
+        world.vote(item, ann="cat")
+    return world
+
+
+def _fresh(world: World) -> list[str]:
+    """Return what is neither learned from nor drawn at random, the least certain first."""
+    apart = {*world.state.calibration_stream.ids, *world.state.evidence["item_id"]}
+    return [i for i in IDS if i not in apart]
+
+
+def _chosen(world: World) -> set[str]:
+    rows, votes = world.state.plan, world.state.votes
+    first = set(votes.loc[votes["annotator"] == "human:ann", "item_id"])
+    return set(rows.loc[rows["purpose"] == "label", "item_id"]) - first
+
+
+def test_by_doubt_the_least_certain_are_asked_about() -> None:
+    """The default asks about the eight lowest that are neither learned from nor drawn at random."""
+    world = _unsure(DOUBT)
+    route(world.workspace, _features, now=world.tick())
+    assert _chosen(world) == set(_fresh(world)[:8])
+
+
+@pytest.mark.parametrize("as_matrix", [np.asarray, sparse.csr_matrix])
+def test_diverse_prefers_what_is_new_among_the_doubtful(as_matrix: Any) -> None:
+    """Of twelve wanted from the eighteen least certain, all with a direction of their own are."""
+    world = _unsure(DIVERSE, size=12)
+    route(world.workspace, lambda items: as_matrix(_features(items)), now=world.tick())
+    near = _fresh(world)[:18]
+    alone = {i for i in near if int(i[1:]) % 3 == 0}
+    assert len(_chosen(world)) == 12
+    assert alone <= _chosen(world) <= set(near)
+    assert not alone <= set(near[:12]), "doubt alone would have chosen others"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [DOUBT, DIVERSE])
+def test_answers_that_come_in_bits_ask_for_nothing_more(order: str) -> None:
+    """While the chosen are answered one by one, in any order, nobody else is chosen."""
+    world = _unsure(order, size=20)
+    route(world.workspace, _features, now=world.tick())
+    before = _chosen(world)
+    for item in sorted(before)[::3]:
+        world.vote(item, bob="dog", round_=1)
+    route(world.workspace, _features, now=world.tick())
+    assert _chosen(world) == before
+    # A model that is fitted anew while people work is sure of other things: they work on.
+    world.propose({item: ("dog", 0.9 - n / 200) for n, item in enumerate(IDS)}, version="m2")
+    route(world.workspace, _features, now=world.tick())
+    assert _chosen(world) == before
+
+
+def test_the_same_state_gives_the_same_plan() -> None:
+    """Two copies of a label set ask about the same items, in the same order."""
+    world = _unsure(DIVERSE, size=20)
+    other = world.copy()
+    for each in (world, other):
+        route(each.workspace, _features, now=each.tick())
+    plans = [w.state.plan[["item_id", "purpose", "exclude", "reason"]] for w in (world, other)]
+    pd.testing.assert_frame_equal(*plans)
+
+
+def test_what_is_wrong_is_said() -> None:
+    """An unknown order, and the diverse one without features, are errors of their own."""
+    with pytest.raises(SettingsError, match=r"route.order is 'random', expected 'doubt' or"):
+        RoutePolicy(order="random")
+    world = _unsure(DIVERSE)
+    with pytest.raises(UsageError, match="needs `features`"):
+        route(world.workspace, now=world.tick())
