@@ -6,6 +6,7 @@ import textwrap
 
 from labelops.app import App
 from labelops.audit import recall
+from labelops.errors import percent
 from labelops.report.of_state import counts_of
 from labelops.state import load
 
@@ -31,12 +32,14 @@ def screen(app: App, sample: Sample, first: str, second: str, seconds: float) ->
     counts, planted = counts_of(state), recall(state.findings)
     flagged = ", ".join(name.removeprefix("human:") for name in state.flagged) or "nobody"
     changes = app.diff(first, second).counts()
-    gate = app.settings.gate
+    gate, accepted = app.settings.gate, f"{counts.accepted:,} of {counts.items:,} labels"
+    certified = f"at most {percent(gate.error)} wrong, at {percent(gate.confidence)} confidence"
+    votes = f"{counts.votes_total:,}, where three on everything are {counts.baseline:,}"
     rows = [
-        ("votes bought", f"{counts.votes_total}, where three on everything are {counts.baseline}"),
-        ("", f"{counts.saved:.0%} saved"),
-        ("from the model", f"{counts.accepted} of {counts.items} labels accepted without a vote"),
-        ("certified error", f"at most {gate.error:.1%} wrong, at {gate.confidence:.0%} confidence"),
+        ("votes bought", votes),
+        ("", f"{percent(counts.saved, 0)} saved"),
+        ("from the model", f"{accepted} accepted without a vote"),
+        ("certified error", certified),
         ("true error", _true_errors(app, sample, first, second)),
         ("planted errors", f"{planted.found} of {planted.planted} found again"),
         ("flagged", f"{flagged} (the simulated annotator who clicks at random is gus)"),
@@ -63,13 +66,13 @@ def _true_errors(app: App, sample: Sample, *references: str) -> str:
     for reference in references:
         labels = app.read(reference).labels
         wrong = int((labels["value"] != labels["item_id"].map(sample.truth)).sum())
-        found.append(f"{wrong / len(labels):.2%} ({wrong} of {len(labels)})")
+        found.append(f"{percent(wrong / len(labels), 2)} ({wrong} of {len(labels):,})")
     return ", then ".join(found) + "; known here because the truth is"
 
 
 def _changes(counts: dict[str, int]) -> str:
     shown = {name: n for name, n in counts.items() if n}
-    return ", ".join(f"{n} {name}" for name, n in shown.items())
+    return ", ".join(f"{n:,} {name}" for name, n in shown.items())
 
 
 def _path(app: App, reference: str, role: str) -> str:

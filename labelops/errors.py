@@ -27,6 +27,7 @@ expected, and what to do. ``retryable`` tells a scheduler whether asking again c
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "TableError",
     "UsageError",
     "counted",
+    "percent",
     "shown",
 ]
 
@@ -89,6 +91,34 @@ def counted(number: float, noun: str = "", plural: str = "") -> str:
     if not noun:
         return f"{number:,.0f}"
     return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percent(share: float | None, digits: int = 1, fixed: bool = False) -> str:
+    """Return a share in percent; a missing one is a dash, and a small one is not rounded to 0.
+
+    Parameters
+    ----------
+    share : float or None
+        NaN is missing as well.
+    digits : int
+        After the point, at most.
+    fixed : bool
+        Exactly so many, for numbers that stand below each other.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(0.02), percent(float("nan")), percent(0.00004), percent(0.0)
+    ('12.3 %', '2 %', '–', '< 0.1 %', '0 %')
+    >>> percent(0.02, fixed=True)
+    '2.0 %'
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    least = 10.0**-digits
+    if 0 < 100 * share < least:
+        return f"< {least:g} %"
+    text = f"{100 * share:.{digits}f}"
+    return f"{text if fixed or '.' not in text else text.rstrip('0').rstrip('.')} %"
 
 
 class LabelopsError(Exception):

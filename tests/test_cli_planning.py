@@ -58,7 +58,7 @@ def test_simulates_audits_by_doubt(capsys: pytest.CaptureFixture[str]) -> None:
     """Told where errors lie, it shows the cost of drawing by doubt too, twice the same."""
     argv = ("--error", "0.05", "--true", "0.03", "--told", "0.95", "--items", "800")
     out = said(capsys, *argv)[1]
-    assert "Drawn by doubt, if a tenth of the labels holds 95% of the errors (simulated):" in out
+    assert "Drawn by doubt, if a tenth of the labels holds 95 % of the errors (simulated):" in out
     found = json.loads(said(capsys, *argv, "--json")[1])
     assert found["by_doubt"][0]["mean"] < found["plans"][0]["mean"]
     assert json.loads(said(capsys, *argv, "--json")[1]) == found

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from labelops.errors import percent
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.eprocess import log_e_value_above
@@ -258,8 +259,9 @@ def _flag(names: list[str], log_e: FloatArray, risk: float) -> BoolArray:
 
 
 def _reason(right: int, judged: int, low: float, high: float, floor: float, chance: float) -> str:
-    text = f"right on {right} of {judged} judged votes, at most {high:.0%}; expected {floor:.0%}"
-    return f"{text}; no better than chance ({chance:.0%})" if low <= chance else text
+    found = f"right on {right} of {judged} judged votes, at most {percent(high, 0)}"
+    text = f"{found}; expected {percent(floor, 0)}"
+    return f"{text}; no better than chance ({percent(chance, 0)})" if low <= chance else text
 
 
 def anchoring(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, percent
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
 __all__ = ["check_folds", "check_not_memorised"]
@@ -103,7 +103,7 @@ def check_not_memorised(
         if _too_loyal(repeats, contradicted) or (near is None and _too_good(repeats, own, known)):
             share = repeats[contradicted if near is not None else known].mean()
             raise UsageError(
-                f"probs {name!r} repeat {share:.1%} of the labels"
+                f"probs {name!r} repeat {percent(share)} of the labels"
                 f"{' that their neighbours contradict' if near is not None else ''}, as a model "
                 "does that was trained on them; predict every item by a model that did not see "
                 "it (out-of-fold), or pass check_memorised=False if you are sure"

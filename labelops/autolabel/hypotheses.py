@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
+from ..errors import percent
 from ..measure.eprocess import hypothesis_risk
 from ..measure.intervals import binomial_upper
 from .policy import FIXED, AcceptancePolicy
@@ -182,9 +183,9 @@ class Hypothesis:
 
     @property
     def classes_in_words(self) -> str:
-        """Return each class's errors with what 95% confidence allows for it; empty if unknown."""
+        """Return each class's errors with what 95 % confidence allows for it; empty if unknown."""
         return "; ".join(
-            f"{json.loads(c.value)}: {c.errors} of {c.n} wrong, at most {c.at_most:.1%}"
+            f"{json.loads(c.value)}: {c.errors} of {c.n} wrong, at most {percent(c.at_most)}"
             for c in self.by_class
             if c.n
         )

@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import counted
+from ..errors import counted, percent
 from .base import Session, command
 from .reading import said_drift
-from .words import columns, emphasised, percent, safe, section, short
+from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
     from ..autolabel.hypotheses import ClassCount, Hypothesis
@@ -118,7 +118,7 @@ def _said_hypotheses(state: State) -> str:
             str(h.number),
             short(h.labeler_version),
             f"{h.rule}{' per class' if h.classes else ''}, {h.test}",
-            f"{percent(h.error)}",
+            percent(h.error),
             f"{h.risk:.4f}",
             counted(h.looks),
             counted(h.sample),
@@ -171,7 +171,7 @@ def _class_row(c: ClassCount) -> list[str]:
         "–" if c.threshold is None else f"{c.threshold:.3f}",
         counted(c.n),
         counted(c.errors),
-        percent(c.at_most) if c.n else "–",
+        percent(c.at_most, fixed=True) if c.n else "–",
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted
+from ..errors import counted, percent
 from .base import Session, command
 from .costs import plan_labeler
 from .words import columns
@@ -137,11 +137,11 @@ def _said(
     first = f"Even without any error found, {counted(budget, 'audit')}{of} cannot certify"
     if fewest is not None:
         first = f"Without any error found, {counted(fewest, 'audit')}{of} certify"
-    error, confidence = 100 * found["error"], 100 * found["confidence"]
-    wanted = f"at most {error:g} % wrong at {confidence:g} % confidence"
+    error, confidence = percent(found["error"], 4), percent(found["confidence"], 4)
+    wanted = f"at most {error} wrong at {confidence} confidence"
     lines = [f"{first} {wanted}{share}.", "", _table(plans)]
     if by_doubt:
-        holds = f"if a tenth of the labels holds {found['told']:.0%} of the errors"
+        holds = f"if a tenth of the labels holds {percent(found['told'])} of the errors"
         lines += ["", f"Drawn by doubt, {holds} (simulated):", "", _table(by_doubt)]
     notes = []
     if budget < 100_000:
@@ -170,9 +170,9 @@ def _simulated(
 
 def _row(plan: AuditPlan) -> list[str]:
     return [
-        f"{plan.true_error:.3%}",
+        percent(plan.true_error, 3, fixed=True),
         counted(round(plan.mean)),
         "–" if plan.median is None else counted(plan.median),
         "–" if plan.high is None else counted(plan.high),
-        f"{plan.certified:.1%}",
+        percent(plan.certified, fixed=True),
     ]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted
+from ..errors import counted, percent
 from .base import Session, command, writing
 from .stages import said_verdict
-from .words import columns, cut, emphasised, percent, safe, section, short
+from .words import columns, cut, emphasised, safe, section, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def _said_classes(hypothesis: Any) -> str:
         return ""
     worst = sorted(known, key=lambda c: (-c.at_most, c.value))
     rows = [
-        [safe(json.loads(c.value)), counted(c.n), counted(c.errors), percent(c.at_most)]
+        [safe(json.loads(c.value)), counted(c.n), counted(c.errors), percent(c.at_most, fixed=True)]
         for c in worst[:_CLASSES]
     ]
     rest = len(known) - len(rows)
@@ -336,8 +336,8 @@ def annotators(session: Session) -> None:
             safe(r["annotator"]),
             counted(r["votes"]),
             counted(r["judged"]),
-            percent(r["accuracy"]),
-            f"{percent(r['low'])} – {percent(r['high'])}",
+            percent(r["accuracy"], fixed=True),
+            f"{percent(r['low'], fixed=True)} – {percent(r['high'], fixed=True)}",
             "–" if r["seconds"] != r["seconds"] else f"{r['seconds']:.1f}",
             _said_counting(r),
         ]

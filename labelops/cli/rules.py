@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import counted
+from ..errors import counted, percent
 from .base import Session, command
-from .words import columns, percent, safe, short
+from .words import columns, safe, short
 
 __all__ = ["rules"]
 
@@ -25,12 +25,14 @@ def rules(session: Session) -> None:
         [
             safe(row.rule),
             counted(row.votes),
-            percent(row.coverage),
+            percent(row.coverage, fixed=True),
             counted(row.overlaps),
             counted(row.conflicts),
             counted(row.judged),
-            "–" if row.accuracy is None else percent(row.accuracy),
-            "" if row.low is None or row.high is None else f"{row.low:.1%} to {row.high:.1%}",
+            percent(row.accuracy, fixed=True),
+            ""
+            if row.low is None or row.high is None
+            else f"{percent(row.low, fixed=True)} to {percent(row.high, fixed=True)}",
             short(row.version) if row.version else "",
         ]
         for row in found

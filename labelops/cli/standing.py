@@ -16,6 +16,9 @@ from ..state.needs import all_needs, budget_spent, work_in_flight
 
 __all__ = ["Standing", "standing_of"]
 
+_GOLD = "gold"
+"""The purpose that nothing waits for: those seats are for whoever comes next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -127,7 +130,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         releases=releases,
         released_as=released_as(state),
         names=names_of(state),
-        next=_next(state, verdict, sum(waiting.values())),
+        next=_next(state, verdict, sum(n for why, n in waiting.items() if why != _GOLD)),
         drift=drift_watch(state),
     )
 
@@ -148,7 +151,7 @@ def _next(state: State, verdict: Verdict, waiting: int) -> str:
             "people answer, `labelops run receive` takes the answers in"
         )
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
-    if any(len(needs) for needs in all_needs(state)):
+    if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):
         if budget and asked >= budget:
             return f"the budget of {counted(budget, 'vote')} is used up: raise [route] votes_total"
         if spent := budget_spent(state):

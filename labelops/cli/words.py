@@ -20,7 +20,6 @@ __all__ = [
     "cut",
     "emphasised",
     "json_text",
-    "percent",
     "safe",
     "section",
     "short",
@@ -77,19 +76,6 @@ def short(digest: object) -> str:
     ('0123456789', '–')
     """
     return "–" if digest is None else safe(digest)[:10]
-
-
-def percent(share: object, digits: int = 1) -> str:
-    """Return a share in percent; a dash for none.
-
-    Examples
-    --------
-    >>> percent(0.0213), percent(None), percent(float("nan"))
-    ('2.1 %', '–', '–')
-    """
-    if not isinstance(share, int | float) or math.isnan(share):
-        return "–"
-    return f"{100 * share:.{digits}f} %"
 
 
 def emphasised(status: str, text: str | None = None) -> str:

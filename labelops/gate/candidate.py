@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
-from ..errors import UsageError
+from ..errors import UsageError, percent
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.samples import RandomSample, WeightedSample, expect_drawn
 from ..measure.weighted import audit_chances
@@ -180,7 +180,7 @@ def choose_audit(
         return UNIFORM, "looks at earlier candidates count on in its order"
     worth = np.asarray(doubt, dtype=np.float64)
     expected = float(worth.mean()) if worth.size else 0.0
-    said = f"{100 * expected:.2g} % are expected to be wrong"
+    said = f"{percent(expected)} are expected to be wrong"
     if expected <= _NEAR * policy.error:
         return UNIFORM, f"{said}, no more than three quarters of the bound"
     chances = audit_chances(worth)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import counted, shown
+from ..errors import counted, percent, shown
 from ..measure.agreement import AgreementResult
 from .certificate import Certificate
 from .evidence import clean_audits_certify
@@ -65,7 +65,7 @@ class Facts:
 
 def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, certificate = "certified error", facts.certificate
-    target = f"≤ {100 * policy.error:.4g} % at {100 * policy.confidence:.4g} % confidence"
+    target = f"≤ {percent(policy.error, 4)} at {percent(policy.confidence, 4)} confidence"
     if certificate is None:
         why = "; ".join(filter(None, [facts.waiting or "no candidate is frozen yet", facts.spent]))
         return CheckResult(name, INCONCLUSIVE, f"no audit yet ({why})", None, policy.error)

@@ -274,6 +274,8 @@ class ReportFacts:
         Why the audited labels were drawn as they were; empty where nothing was said.
     released_as : str
         The release that already has the labels as they stand; empty if none.
+    confidence : float
+        What the settings ask for, over all attempts together; 0 where nothing was said.
     """
 
     title: str
@@ -303,6 +305,7 @@ class ReportFacts:
     purpose: str = ""
     audit_why: str = ""
     released_as: str = ""
+    confidence: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """Return the facts as a JSON object; a number that is absent (NaN) is null."""

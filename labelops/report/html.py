@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from ..errors import percent
 from . import words
 from .facts import AnnotatorRow, Confusion, ReportFacts
 
@@ -89,7 +90,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "count": words.count,
-        "percent": words.percent,
+        "percent": lambda *shown, **how: _unbroken(percent(*shown, **how)),
+        "unbroken": _unbroken,
         "cut": words.cut,
         "kind_name": words.kind_name,
         "moment": words.moment,
@@ -102,6 +104,11 @@ def _environment() -> Environment:
 def _finalize(value: object) -> object:
     """Make hidden characters visible in every text that the template puts out."""
     return words.visible(value) if type(value) is str else value
+
+
+def _unbroken(text: str) -> str:
+    """Keep a number and its percent sign on one line."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _policy(style: str) -> str:
@@ -129,7 +136,7 @@ def _shade(confusion: Confusion, row: int, column: int) -> str:
 
 
 def _interval(row: AnnotatorRow) -> str:
-    return f"{words.percent(row.low, 0)} to {words.percent(row.high, 0)}"
+    return f"{percent(row.low, 0)} to {percent(row.high, 0)}"
 
 
 def _axis(facts: ReportFacts) -> _Axis | None:
@@ -139,7 +146,7 @@ def _axis(facts: ReportFacts) -> _Axis | None:
     interval = certificate.interval or certificate.anytime
     top = _round_up(1.15 * max(certificate.bound * 1.5, interval.high))
     steps = 4
-    ticks = tuple((i / steps, words.percent(top * i / steps, 2)) for i in range(steps + 1))
+    ticks = tuple((i / steps, percent(top * i / steps, 2)) for i in range(steps + 1))
     return _Axis(
         interval.low / top,
         interval.high / top,

@@ -98,6 +98,7 @@ def report_facts(
         purpose=workspace.policies.gate.purpose,
         audit_why="" if candidate is None else candidate.why,
         released_as=released,
+        confidence=workspace.policies.gate.confidence,
     )
 
 

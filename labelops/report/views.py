@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import percent
 from .facts import ViewRow
-from .words import count, percent
+from .words import count
 
 __all__ = ["view_rows"]
 

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from labelops.errors import percent
 from labelops.gate.certificate import Certificate
 from labelops.gate.policy import WEIGHTED
 from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
@@ -22,7 +23,6 @@ __all__ = [
     "cut",
     "kind_name",
     "moment",
-    "percent",
     "statement",
     "visible",
 ]
@@ -153,23 +153,6 @@ def count(number: float | None) -> str:
     return "–" if number is None or not math.isfinite(number) else f"{round(number):,}"
 
 
-def percent(share: float | None, digits: int = 1) -> str:
-    """Write a share in percent; a missing one is a dash, and a small one is not rounded to 0.
-
-    Examples
-    --------
-    >>> percent(0.1234), percent(float("nan")), percent(0.00004), percent(0.0)
-    ('12.3%', '–', '< 0.1%', '0%')
-    """
-    if share is None or not math.isfinite(share):
-        return "–"
-    least = 10.0**-digits
-    if 0 < 100 * share < least:
-        return f"< {least:g}%"
-    text = f"{100 * share:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
-
-
 def _at_least(share: float, digits: int = 1) -> str:
     """Write a bound in percent, rounded up: it must stay true."""
     scale = 10.0**digits
@@ -224,7 +207,7 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     looked = (
         f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
         f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}. "
-        f"{_between(certificate)}"
+        f"{_between(certificate)}{_share_of_risk(facts.confidence, certificate)}"
     )
     if certificate.status != PASS:
         return (looked, _not_yet(facts))
@@ -251,6 +234,17 @@ def _between(certificate: Certificate) -> str:
         f"The true share of wrong labels{now} lies between {percent(low, 2)} and "
         f"{_at_least(high)} by the Clopper–Pearson interval, which is for one look, and {always} "
         f"by one that holds at all looks at once, each at {sure} confidence."
+    )
+
+
+def _share_of_risk(confidence: float, certificate: Certificate) -> str:
+    """Say why the confidence is another than the settings ask for; empty where it is not."""
+    own = percent(1 - certificate.risk)
+    if not confidence or own == percent(confidence):
+        return ""
+    return (
+        f" The settings ask for {percent(confidence)} over all attempts together; this one has a "
+        f"share of that risk, and holds at {own}."
     )
 
 

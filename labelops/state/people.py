@@ -26,7 +26,7 @@ from ..audit.speed import Speed, judge_speed
 from ..audit.steadiness import Steadiness, judge_steadiness
 from ..collect import current_votes
 from ..digest import seed_of
-from ..errors import counted
+from ..errors import counted, percent
 from ..kinds.choice import codes_of
 from ..measure.eprocess import hypothesis_risk, log_e_value, log_wanted
 from ..tables import VOTES, frame_of
@@ -207,16 +207,18 @@ def _rush(speed: Speed, a: int) -> str:
 def _of_speed(speed: Speed, a: int) -> list[Remark]:
     found = [Remark("rushed", _rush(speed, a))] if speed.rushed[a] else []
     if speed.hasty[a]:
-        text = f"right in {speed.fast_accuracy[a]:.0%} of the quicker half of the answers"
-        found.append(Remark("hasty", f"{text}, in {speed.slow_accuracy[a]:.0%} of the slower"))
+        text = f"right in {percent(speed.fast_accuracy[a], 0)} of the quicker half of the answers"
+        found.append(
+            Remark("hasty", f"{text}, in {percent(speed.slow_accuracy[a], 0)} of the slower")
+        )
     return found
 
 
 def _of_steadiness(steady: Steadiness, a: int) -> list[Remark]:
     if not steady.changed[a]:
         return []
-    text = f"right in {steady.latest[a]:.0%} of the latest {steady.window[a]} judged votes"
-    return [Remark("changed", f"{text}, in {steady.before[a]:.0%} before")]
+    text = f"right in {percent(steady.latest[a], 0)} of the latest {steady.window[a]} judged votes"
+    return [Remark("changed", f"{text}, in {percent(steady.before[a], 0)} before")]
 
 
 def _confusions(
@@ -230,7 +232,8 @@ def _confusions(
         (
             str(names[found.annotators[i]]),
             f"says {classes[found.given[i]]} for {classes[found.true[i]]} in {found.counts[i]} of "
-            f"{counted(found.chances[i], 'vote')}, where others do in {found.others[i]:.0%}",
+            f"{counted(found.chances[i], 'vote')}, where others do in "
+            f"{percent(found.others[i], 0)}",
         )
         for i in np.flatnonzero(found.flagged)
     ]
@@ -246,6 +249,6 @@ def _swayed(state: State, risk: float) -> Mapping[str, Anchoring]:
 def _sway(found: Anchoring) -> str:
     shown, blind = found.shown_agree / found.shown, found.blind_agree / found.blind
     return (
-        f"agrees with the model in {shown:.0%} of {counted(found.shown, 'vote')} that saw its "
-        f"proposal, in {blind:.0%} of {found.blind} that did not"
+        f"agrees with the model in {percent(shown, 0)} of {counted(found.shown, 'vote')} that saw "
+        f"its proposal, in {percent(blind, 0)} of {found.blind} that did not"
     )

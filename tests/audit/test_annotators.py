@@ -100,7 +100,7 @@ def test_reason_names_numbers(votes_of: Any, ten: Any) -> None:
     gold = {f"i{i}": '"0"' for i in range(20)}
     reason = judge_annotators(votes_of(triples), ten, gold=gold)["reason"][0]
     assert reason == (
-        "right on 0 of 20 judged votes, at most 17%; expected 80%; no better than chance (10%)"
+        "right on 0 of 20 judged votes, at most 17 %; expected 80 %; no better than chance (10 %)"
     )
 
 

@@ -39,7 +39,7 @@ def test_memorised_probabilities_are_refused(noise: float) -> None:
     X, codes = _blobs(noise)
     probs = ExtraTreesClassifier(20, random_state=0).fit(X, codes).predict_proba(X)
     near = neighbour_probs(X, codes, None, 3, np.random.default_rng(0))
-    with pytest.raises(UsageError, match=r"'forest' repeat 100.0% .* neighbours contradict"):
+    with pytest.raises(UsageError, match=r"'forest' repeat 100 % .* neighbours contradict"):
         check_not_memorised({"forest": probs}, codes, near)
     with pytest.raises(UsageError, match="trained on them"):
         check_not_memorised({"forest": probs}, codes, None)

@@ -137,7 +137,7 @@ def test_a_bad_class_shows_by_class() -> None:
     found = try_labeler(pool, sample, wrong, [], AcceptancePolicy(error=0.05, rule="selective"))
     assert found.by_class == (('"cat"', 380, 0, 380, 0.9), ('"owl"', 20, 4, 20, 0.9))
     # Clopper–Pearson, 4 of 20 at one-sided 95%: 0.4010 (R: binom.test(4, 20, alt = "l")).
-    assert "owl: 4 of 20 wrong, at most 40.1%" in found.classes_in_words
+    assert "owl: 4 of 20 wrong, at most 40.1 %" in found.classes_in_words
     assert read_hypotheses(pd.Series([found.to_body()])) == [found]
     old = {k: v for k, v in json.loads(found.to_body()).items() if k != "by_class"}
     assert read_hypotheses(pd.Series([json.dumps(old)]))[0].by_class == ()

@@ -91,7 +91,7 @@ def facts() -> ReportFacts:
         for i in range(12)
     )  # fmt: skip
     clicker = (
-        "right on 7 of 60 judged votes, at most 23%; expected 70%; no better than chance (10%)"
+        "right on 7 of 60 judged votes, at most 23 %; expected 70 %; no better than chance (10 %)"
     )
     people = (
         _person("7", 190, 60, 7, 0.8, clicker),
@@ -128,7 +128,7 @@ def facts() -> ReportFacts:
             ),
         ),
         shown_total={"outlier": 3, "ambiguous": 1, "poison": 1},
-        views=(ViewRow("slices", "source = scanner 2", "12% of 90 labels are suspected"),),
+        views=(ViewRow("slices", "source = scanner 2", "12 % of 90 labels are suspected"),),
         drift=DriftWatch(
             5,
             410,

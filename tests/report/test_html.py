@@ -151,9 +151,9 @@ def test_a_lone_surrogate_does_not_break_the_file(facts: ReportFacts) -> None:
 
 def test_verdict_comes_first(facts: ReportFacts) -> None:
     """The verdict is the first thing in main, before the numbers; sections are in order."""
-    text = "".join(_Page(render(facts)).text)
+    text = "".join(_Page(render(facts)).text).replace("\u00a0", " ")
     order = [
-        "Passed", "At most 2% of these 1,797 labels", "votes given by people", "Checks",
+        "Passed", "At most 2 % of these 1,797 labels", "votes given by people", "Checks",
         "Share of wrong labels", "Most suspicious labels", "Who confuses what", "Annotators",
         "Classes", "Rights", "How it was made",
     ]  # fmt: skip
@@ -164,12 +164,12 @@ def test_verdict_comes_first(facts: ReportFacts) -> None:
 def test_every_fact_is_on_the_page(facts: ReportFacts) -> None:
     """Checks, annotators, findings, classes, rights, lineage and tools are all shown."""
     page = _Page(render(facts))
-    text = " ".join(page.text)
+    text = " ".join(page.text).replace("\u00a0", " ")
     wanted = [
         *(c.message for c in facts.verdict.checks),
         *(a.annotator for a in facts.annotators),
         *(f.item_id for f in facts.findings),
-        facts.annotators[0].reason, "86%", "82%", "45%", "CC-BY-4.0", "model:pixels",
+        facts.annotators[0].reason, "86 %", "82 %", "45 %", "CC-BY-4.0", "model:pixels",
         facts.schema.digest, "Which digit is it?", "12 of 41 suspicions", "+5.0 points",
     ]  # fmt: skip
     assert [w for w in wanted if w not in text] == []

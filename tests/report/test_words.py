@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelops.errors import percent
 from labelops.gate.certificate import certify
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import ReportFacts, render
-from labelops.report.words import count, percent, statement, visible
+from labelops.report.words import count, statement, visible
 
 from .conftest import certificate
 
@@ -20,7 +21,7 @@ from .conftest import certificate
 def test_a_pass_says_what_was_certified(facts: ReportFacts) -> None:
     """Bound, number of labels and confidence in one sentence; nothing is missing."""
     said = statement(facts)
-    assert said.headline == "At most 2% of these 1,797 labels are wrong, with 95% confidence."
+    assert said.headline == "At most 2 % of these 1,797 labels are wrong, with 95 % confidence."
     assert "210 labels, drawn at random, all with the same chance" in said.meaning[0]
     assert "none of them wrong" in said.meaning[0]
     assert said.missing == ()
@@ -49,6 +50,16 @@ def test_corrections_are_said(facts: ReportFacts, corrected: int, words: str) ->
     found = certify(np.arange(400) < 2, 0.02, 0.05, 1797, corrected)
     said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
     assert words in said
+
+
+def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> None:
+    """An attempt's share of the risk makes it surer than the settings ask for: that is said."""
+    assert "attempts" not in " ".join(statement(facts).meaning)
+    same = dataclasses.replace(facts, confidence=0.95)
+    assert "attempts" not in " ".join(statement(same).meaning)
+    found = certify(np.zeros(400, dtype=bool), 0.02, 0.04)
+    said = " ".join(statement(dataclasses.replace(same, certificate=found)).meaning)
+    assert "ask for 95 % over all attempts together" in said and "holds at 96 %." in said
 
 
 def test_a_failed_check_beats_a_good_certificate(facts: ReportFacts) -> None:
@@ -123,9 +134,9 @@ def test_visible_leaves_ordinary_text() -> None:
 
 
 def test_bounds_are_never_rounded_down(facts: ReportFacts) -> None:
-    """A bound of 2.04 % reads "at most 2.1%": rounding must not claim more than was shown."""
+    """A bound of 2.04 % reads "at most 2.1 %": rounding must not claim more than was shown."""
     found = dataclasses.replace(facts.certificate, bound=0.0204)
-    assert "At most 2.1%" in statement(dataclasses.replace(facts, certificate=found)).headline
+    assert "At most 2.1 %" in statement(dataclasses.replace(facts, certificate=found)).headline
 
 
 def test_missing_numbers_are_dashes() -> None:

@@ -8,8 +8,12 @@ import pytest
 
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
+from labelops.cli.standing import standing_of
+from labelops.gate.checks import evaluate
+from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, route
 from labelops.state import say
+from labelops.state.facts import gate_facts
 from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
 
 from .world import World, events, make_world
@@ -168,3 +172,19 @@ def test_a_number_given_twice_is_two_numbers() -> None:
     for item in GOLD[:3]:
         world.vote(item, "gold", eve="cat")
     assert [e[3]["number"] for e in newly_watched(world.state)] == [5]
+
+
+def test_open_gold_is_not_what_comes_next() -> None:
+    """When only gold waits, the next step is something else: gold is for whoever comes next."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), overlap_share=0.0, gold_rate=0.25)
+    world.items(*IDS[:8], *GOLD[:4])
+    say(world.state, [("gold", item, 0, {"value": '"cat"'}) for item in GOLD[:4]], world.tick())
+    for item in IDS[:8] + GOLD[:4]:
+        world.vote(item, **dict.fromkeys(PEOPLE, "cat"))
+    consolidate(world.workspace, now=world.tick())
+    route(world.workspace, now=world.tick())
+    state = world.state
+    assert set(state.open_seats["purpose"]) == {"gold"}
+    found = standing_of(state, evaluate(gate_facts(state, world.now, {}), GatePolicy()), ())
+    assert found.waiting["gold"] > 0
+    assert found.next.startswith("all answers are in")

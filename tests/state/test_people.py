@@ -240,7 +240,7 @@ def test_remarks_say_what_is_odd(world: World) -> None:
     assert set(found) == {"human:eve"}
     (remark,) = found["human:eve"]
     assert remark.kind == "confuses"
-    assert remark.text.startswith("says 7 for 1 in ") and "where others do in 0%" in remark.text
+    assert remark.text.startswith("says 7 for 1 in ") and "where others do in 0 %" in remark.text
 
 
 def test_whoever_clicks_yes_is_swayed(world: World) -> None:
@@ -262,7 +262,7 @@ def test_whoever_clicks_yes_is_swayed(world: World) -> None:
     assert (found.shown, found.blind) == (shown, len(asked) - shown)
     assert 0.1 < found.blind / len(asked) < 0.3 and found.low > 0.2
     (swayed,) = (r for r in remarks(state)["human:eve"] if r.kind == "swayed")
-    assert swayed.text.startswith(f"agrees with the model in 100% of {shown} votes that saw its")
+    assert swayed.text.startswith(f"agrees with the model in 100 % of {shown} votes that saw its")
 
 
 def test_a_newcomer_moves_nobody_elses_evidence(
