@@ -170,6 +170,8 @@ def consolidate_codes(
     softness, calibration = (found.temperature or 1.0, 0.0), "held-out votes"
     by_gold = None
     if gold is not None:
+        if np.shape(gold) != (n_items,):
+            raise UsageError(f"gold: shape {np.shape(gold)}, expected a class for {n_items} items")
         by_gold = gold_softening(found.posterior, gold, counts.sum(axis=1), min_gold)
     if by_gold is not None:
         softness, calibration = by_gold, "gold"

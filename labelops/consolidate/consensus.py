@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import TableError, UsageError, shown
-from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..errors import UsageError
+from ..measure.codes import FloatArray, IntArray
 from .choose import CodeConsensus
 from .evidence import decide
 from .fused import fused_codes
+from .inputs import (
+    VoteTable,
+    class_codes,
+    class_names,
+    distinct,
+    gold_codes,
+    listed,
+    model_probs,
+    read_votes,
+)
 
 __all__ = ["Consolidated", "consolidate"]
-
-_COLUMNS = {
-    "item": ("item", "item_id", "task"),
-    "annotator": ("annotator", "annotator_id", "worker"),
-    "label": ("label", "value", "code"),
-    "weight": ("weight",),
-    "saw": ("saw_proposal",),
-}
-
-VoteTable: TypeAlias = "pd.DataFrame | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def consolidate(
     items: Sequence[Any] | npt.NDArray[Any] | None = None,
     classes: Sequence[Any] | npt.NDArray[Any] | None = None,
     probs: pd.DataFrame | npt.ArrayLike | None = None,
-    gold: pd.Series[Any] | None = None,
+    gold: pd.Series[Any] | Mapping[Any, Any] | None = None,
     start: Consolidated | None = None,
     method: str = "auto",
     min_gold: int = 30,
@@ -124,8 +124,9 @@ def consolidate(
     ----------
     votes : DataFrame or tuple of three arrays
         A row a vote. Columns `item` (or `item_id`, `task`), `annotator` (or `worker`), `label` (or
-        `value`), and optionally `weight` and `saw_proposal` (whether the model's proposal was in
-        sight). Or (items, annotators, labels). A missing label is no vote.
+        `value`), and optionally `weight` and `saw_proposal` (true or false: whether the model's
+        proposal was in sight). Or (items, annotators, labels). A missing label is no vote; two
+        votes of one annotator on an item are two votes.
     items : (N,) sequence, optional
         The items to label, in this order; those voted on when left out.
     classes : (K,) sequence, optional
@@ -133,7 +134,7 @@ def consolidate(
     probs : DataFrame by item and class, or (N, K) array-like with `items`, optional
         A model's probabilities for items whose votes it did not learn from; NaN rows where it
         says nothing. Read where most items have fewer than three votes; with more, votes decide.
-    gold : Series by item, optional
+    gold : Series or mapping by item, optional
         Known classes. They calibrate the posterior, they are not mixed into it.
     start : Consolidated, optional
         Yesterday's result: its annotators' skills are believed first.
@@ -149,7 +150,7 @@ def consolidate(
     Raises
     ------
     TableError
-        A column is missing, a vote names no item or annotator, or a class that is not listed.
+        A column is missing or there twice, or holds what it should not; the row is named.
     UsageError
         `probs` do not fit, or the method is unknown.
 
@@ -164,20 +165,28 @@ def consolidate(
     >>> found.decided(min_posterior=0.9).tolist()
     [None, None]
     """
-    table = _table(votes)
-    known = _ids("item", table["item"], items)
-    names = _classes(table["label"], classes, probs, gold)
-    people = _people(table["annotator"], start)
-    place, who = known.get_indexer(table["item"]), people.get_indexer(table["annotator"])
-    code = _codes(table["label"], names)
+    given = read_votes(votes)
+    known = distinct("item", given.items) if items is None else listed("item", items)
+    names = class_names(given.labels, classes, probs, gold)
+    people = _people(given.annotators, start)
+    place, who = known.get_indexer(given.items), people.get_indexer(given.annotators)
+    code = class_codes(given.labels, names)
     code[place < 0] = -1
-    model = None if probs is None else _model(probs, known, names)
-    truth = None if gold is None else _gold(gold, known, names)
     found = fused_codes(
-        np.maximum(place, 0), who, code, model, len(known), len(names), method=method,
-        n_annotators=len(people), weights=_optional(table, "weight"), saw=_saw(table), gold=truth,
-        min_gold=min_gold, start=None if start is None else _state(start, names),
-    )  # fmt: skip
+        np.maximum(place, 0),
+        who,
+        code,
+        None if probs is None else model_probs(probs, known, names),
+        len(known),
+        len(names),
+        method=method,
+        n_annotators=len(people),
+        weights=given.weights,
+        saw=given.saw,
+        gold=None if gold is None else gold_codes(gold, known, names),
+        min_gold=min_gold,
+        start=None if start is None else _state(start, names),
+    )
     best = decide(found.posterior, found.votes, min_posterior=0.0)
     labels = _named(best, names.to_numpy(dtype=object))
     return Consolidated(
@@ -189,107 +198,13 @@ def consolidate(
     )
 
 
-def _table(votes: VoteTable) -> pd.DataFrame:
-    """Give the table our column names, without rows that carry no vote."""
-    if isinstance(votes, tuple):
-        if len(votes) != 3:
-            raise UsageError("votes: expected (items, annotators, labels)")
-        arrays = [np.asarray(v) for v in votes]
-        if len({len(a) for a in arrays}) > 1:
-            raise UsageError(f"votes: arrays differ in length: {[len(a) for a in arrays]}")
-        votes = pd.DataFrame(dict(zip(("item", "annotator", "label"), arrays, strict=True)))
-    found: dict[str, Any] = {}
-    for name, among in _COLUMNS.items():
-        column = next((c for c in among if c in votes.columns), None)
-        if column is not None:
-            found[name] = votes[column].reset_index(drop=True)
-        elif name in ("item", "annotator", "label"):
-            raise TableError(
-                "votes", [f"no column {' or '.join(among)}; found {shown(list(votes.columns))}"]
-            )
-    table = pd.DataFrame(found)
-    table = table.loc[table["label"].notna()].reset_index(drop=True)
-    for name in ("item", "annotator"):
-        if table[name].isna().any():
-            row = int(np.flatnonzero(table[name].isna())[0])
-            raise TableError("votes", [f"row {row} has no {name}; every vote needs one"])
-    return table
-
-
-def _ids(name: str, values: pd.Series[Any], given: Any) -> pd.Index[Any]:
-    if given is None:
-        return pd.Index(np.sort(values.unique()))
-    index = pd.Index(given)
-    if not index.is_unique:
-        raise UsageError(f"{name} {shown(index[index.duplicated()][0])} is listed twice")
-    return index
-
-
-def _classes(values: pd.Series[Any], given: Any, probs: Any, gold: Any) -> pd.Index[Any]:
-    if given is not None:
-        return _ids("class", values, given)
-    if isinstance(probs, pd.DataFrame):
-        return _ids("class", values, probs.columns)
-    found = values if gold is None else pd.concat([values, gold.dropna()])
-    index = pd.Index(np.sort(found.unique()))
-    if len(index) < 2:
-        raise UsageError(f"votes: {len(index)} classes were given; name all of them in `classes`")
-    return index
-
-
 def _people(values: pd.Series[Any], start: Consolidated | None) -> pd.Index[Any]:
     """Annotators, those of an earlier result first."""
-    now = pd.Index(np.sort(values.unique()))
+    now = distinct("annotator", values)
     if start is None:
         return now
     before = pd.Index(start.annotators)
     return before.append(now[~now.isin(before)])
-
-
-def _codes(values: pd.Series[Any], names: pd.Index[Any]) -> IntArray:
-    codes: IntArray = names.get_indexer(values).astype(np.int64)
-    if (codes < 0).any():
-        row = int(np.flatnonzero(codes < 0)[0])
-        said = shown(values.iloc[row])
-        raise TableError("votes", [f"row {row} says {said}, expected one of {shown(list(names))}"])
-    return codes
-
-
-def _model(probs: Any, known: pd.Index[Any], names: pd.Index[Any]) -> FloatArray:
-    if isinstance(probs, pd.DataFrame):
-        missing = names[~names.isin(probs.columns)]
-        if len(missing):
-            raise UsageError(f"probs: no column for class {shown(missing[0])}")
-        array = probs.reindex(index=known, columns=names).to_numpy(dtype=np.float64)
-    else:
-        array = np.asarray(probs, dtype=np.float64)
-    if array.shape != (len(known), len(names)):
-        raise UsageError(
-            f"probs: shape {array.shape}, expected {(len(known), len(names))} (items, classes)"
-        )
-    said = array[~np.isnan(array).all(axis=1)]
-    if said.size and not (np.isfinite(said).all() and (said >= 0).all()):
-        raise UsageError("probs: a value is negative or missing; a row is all NaN or none")
-    if said.size and np.abs(said.sum(axis=1) - 1).max() > 1e-3:
-        raise UsageError("probs: rows must sum to 1; normalise them first")
-    return np.asarray(array)
-
-
-def _gold(gold: pd.Series[Any], known: pd.Index[Any], names: pd.Index[Any]) -> IntArray:
-    values = gold.reindex(known)
-    codes: IntArray = names.get_indexer(values).astype(np.int64)
-    bad = (codes < 0) & values.notna().to_numpy()
-    if bad.any():
-        raise UsageError(f"gold: {shown(values[bad].iloc[0])} is not one of {shown(list(names))}")
-    return codes
-
-
-def _optional(table: pd.DataFrame, name: str) -> FloatArray | None:
-    return np.asarray(table[name], dtype=np.float64) if name in table else None
-
-
-def _saw(table: pd.DataFrame) -> BoolArray | None:
-    return np.asarray(table["saw"], dtype=np.bool_) if "saw" in table else None
 
 
 def _state(start: Consolidated, names: pd.Index[Any]) -> CodeConsensus:

@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature, fit_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
+from labelops.measure.intervals import check_share
 
 __all__ = [
     "annotator_folds",
@@ -55,7 +56,8 @@ def decide(
     Raises
     ------
     UsageError
-        The arrays differ in length or the posterior is malformed.
+        The arrays differ in length, the posterior is malformed, or `min_posterior` is not in
+        [0, 1].
 
     Examples
     --------
@@ -63,6 +65,7 @@ def decide(
     ...        ).tolist()
     [0, -1, -1]
     """
+    check_share("min_posterior", min_posterior)
     belief = check_probs(posterior, np.shape(posterior)[-1] if np.ndim(posterior) else 0)
     count = np.asarray(votes)
     if count.shape != belief.shape[:1]:

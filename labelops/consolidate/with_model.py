@@ -28,31 +28,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
 from ..errors import UsageError
 from ..measure.codes import FloatArray, IntArray
 from ..measure.logs import log_sum_exp
+from ..measure.votes import check_ints
+from ._ballots import e_step, gather, m_step, strangers, vote_gains
 
 __all__ = ["WithModel", "consolidate_with_model"]
 
 _FLOOR = 0.02
 """Share of the model's belief spread over all classes: no model is sure beyond any vote."""
 
-_CROWD = 0.8
-"""How often people are right before there are votes to tell."""
-
-_COPIES = 0.05
-"""Share of votes that copy a proposal in sight, before there are votes to tell."""
-
-_COPY_VOTES = 20.0
-_MOST_COPIES = 0.95
 _LEAST_TWICE = 50
 _ENOUGH = 1e-3
 _SOFTEST, _SHARPEST = 20.0, 0.2
-_EVEN_ERRORS = 5.0
-"""How many errors an even spread over the other classes counts for, of each class."""
 _ROUNDS = 6
 
 
@@ -89,36 +80,6 @@ class WithModel:
     errors: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ballots:
-    """Votes, and whether each agrees with a proposal that was on the screen.
-
-    `voted` are the items with a vote and `counts` their votes by class, sparse: most of a hundred
-    classes are named by nobody. `shared` are those with two votes or more, alike.
-    """
-
-    items: IntArray
-    annotators: IntArray
-    codes: IntArray
-    agrees: npt.NDArray[np.bool_]
-    seen: int
-    n_annotators: int
-    shape: tuple[int, int]
-    voted: IntArray
-    counts: csr_array
-    shared: IntArray
-    shared_counts: csr_array
-
-
-@dataclass(frozen=True, slots=True)
-class _People:
-    """What is believed of the annotators."""
-
-    accuracy: FloatArray
-    copied: float
-    errors: FloatArray
-
-
 def consolidate_with_model(
     items: npt.ArrayLike,
     annotators: npt.ArrayLike,
@@ -137,7 +98,7 @@ def consolidate_with_model(
     Parameters
     ----------
     items, annotators, votes : (V,) int arrays
-        Item code, annotator code and class code of each vote.
+        Item code, annotator code and class code of each vote; class -1 (missing) is no vote.
     probs : (N, K) float array
         Out-of-fold probabilities; a row of NaN (no proposal) counts as uniform.
     n_annotators : int
@@ -157,7 +118,7 @@ def consolidate_with_model(
     Raises
     ------
     UsageError
-        If arrays differ in length.
+        Arrays differ in length, codes are out of range, or `probs` are no probabilities.
 
     Examples
     --------
@@ -174,16 +135,14 @@ def consolidate_with_model(
     >>> bool(0.7 < seen.posterior[0, 0] < blind.posterior[0, 0])
     True
     """
-    known = _known(np.asarray(probs, dtype=np.float64))
-    ballots = _ballots(
-        items, annotators, votes, _proposed(known, proposed), saw, n_annotators, known.shape
-    )
+    if prior_votes < 0:
+        raise UsageError(f"prior_votes is {prior_votes}, expected 0 or more")
+    known = _known(probs)
+    shape = known.shape[0], known.shape[1]
+    ballots = gather(items, annotators, votes, _proposed(known, proposed), saw, n_annotators, shape)
     log_model = np.log(known)
     temperature, done = 1.0, 0
-    K = known.shape[1]
-    people = _People(
-        np.full(n_annotators, _CROWD), _COPIES if ballots.seen else 0.0, _spread(np.zeros((K, K)))
-    )
+    people = strangers(ballots)
     posterior = np.exp(_floored(log_model))
     # A single vote and the model agree or not: which of the two is careless shows only where
     # others voted too.
@@ -191,164 +150,49 @@ def consolidate_with_model(
     enough = max(tolerance, _ENOUGH) if ballots.seen else tolerance
     for _ in range(_ROUNDS):
         log_prior = _floored(log_model / temperature)
-        posterior = _e_step(log_prior, ballots, people)
+        posterior = e_step(log_prior, ballots, people)
         for _ in range(max_iterations):
-            people = _m_step(posterior, ballots, people, prior_votes)
-            previous, posterior = posterior, _e_step(log_prior, ballots, people)
+            people = m_step(posterior, ballots, people, prior_votes)
+            previous, posterior = posterior, e_step(log_prior, ballots, people)
             done += 1
             if np.abs(posterior - previous).max(initial=0.0) <= enough:
                 break
         if twice.sum() < _LEAST_TWICE:
             break
         before = temperature
-        temperature = _temperature(log_model[twice], _gains(ballots, people)[twice])
+        temperature = _temperature(log_model[twice], vote_gains(ballots, people)[twice])
         if abs(temperature - before) < 0.01:
             break
     return WithModel(posterior, people.accuracy, done, temperature, people.copied, people.errors)
 
 
-def _known(probs: FloatArray) -> FloatArray:
+def _known(probs: npt.ArrayLike) -> FloatArray:
     """Probabilities without holes and without zeros."""
-    even = np.where(np.isnan(probs), 1.0 / probs.shape[1], probs)
+    array = np.asarray(probs, dtype=np.float64)
+    if array.ndim != 2:
+        raise UsageError(f"probs: shape {array.shape}, expected (items, classes)")
+    if (array < 0).any() or np.isinf(array).any():
+        raise UsageError("probs: a value is negative or infinite")
+    even = np.where(np.isnan(array), 1.0 / max(array.shape[1], 1), array)
     return np.asarray(np.maximum(even, 1e-12))
 
 
 def _proposed(known: FloatArray, proposed: npt.ArrayLike | None) -> IntArray:
     """Return the classes proposed; where the model knows nothing there is none to follow."""
     if proposed is not None:
-        return np.asarray(proposed, dtype=np.int64)
+        found = check_ints("proposed", proposed, known.shape[1], lowest=-1)
+        if len(found) != len(known):
+            raise UsageError(f"proposed: {len(found)} classes, expected {len(known)}, one an item")
+        return found.astype(np.int64)
     if not len(known):
         return np.empty(0, dtype=np.int64)
     knows = known.max(axis=1) > known.min(axis=1)
     return np.asarray(np.where(knows, known.argmax(axis=1), -1), dtype=np.int64)
 
 
-def _ballots(
-    items: npt.ArrayLike,
-    annotators: npt.ArrayLike,
-    votes: npt.ArrayLike,
-    proposed: IntArray,
-    saw: npt.ArrayLike | None,
-    n_annotators: int,
-    shape: tuple[int, ...],
-) -> _Ballots:
-    i, a, v = (np.asarray(x, dtype=np.int64) for x in (items, annotators, votes))
-    seen = np.zeros(len(v), dtype=np.bool_) if saw is None else np.asarray(saw, dtype=np.bool_)
-    if not len(i) == len(a) == len(v) == len(seen):
-        raise UsageError("votes: items, annotators, votes and saw differ in length")
-    seen = seen & (proposed[i] >= 0)
-    agrees = seen & (proposed[i] == v)
-    n_items, n_classes = shape[0], shape[1]
-    voted, rows = np.unique(i, return_inverse=True)
-    n_voted = len(voted)
-    counts = csr_array((np.ones(len(v)), (rows.reshape(-1), v)), shape=(n_voted, n_classes))
-    # A single vote cannot tell its own mistake from the model's.
-    twice = np.flatnonzero(np.bincount(rows.reshape(-1), minlength=n_voted) >= 2)
-    return _Ballots(
-        i, a, v, agrees, int(seen.sum()), n_annotators, (n_items, n_classes),
-        voted, counts, voted[twice], counts[twice],
-    )  # fmt: skip
-
-
 def _floored(log_model: FloatArray) -> FloatArray:
     soft = softmax(log_model, axis=1)
     return np.asarray(np.log((1.0 - _FLOOR) * soft + _FLOOR / soft.shape[1]))
-
-
-def _spread(mistakes: FloatArray) -> FloatArray:
-    """Turn counted mistakes, (K, K), into shares of each class's, shrunk to an even spread."""
-    K = len(mistakes)
-    shares = mistakes + _EVEN_ERRORS / max(K - 1, 1)
-    np.fill_diagonal(shares, 0.0)
-    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300))
-
-
-def _log_errors(errors: FloatArray) -> FloatArray:
-    """Log shares of each class's mistakes, and 0 for what is none."""
-    safe = errors.copy()
-    np.fill_diagonal(safe, 1.0)
-    return np.asarray(np.log(np.maximum(safe, 1e-12)))
-
-
-def _inside(accuracy: FloatArray) -> FloatArray:
-    return np.asarray(np.clip(accuracy, 1e-6, 1 - 1e-6))
-
-
-def _gains(ballots: _Ballots, people: _People) -> FloatArray:
-    """Log odds the votes add to each class of each item, (N, K), up to a constant an item."""
-    # A vote raises its own class by its annotator's odds, and every other class by how often that
-    # is mistaken for it: one bincount and one product over items, never annotators × classes.
-    n_items, n_classes = ballots.shape
-    inside = _inside(people.accuracy)
-    odds = np.log(inside / (1 - inside))[ballots.annotators]
-    places = ballots.items * n_classes + ballots.codes
-    flat = np.bincount(places, weights=odds, minlength=n_items * n_classes)
-    found = flat.reshape(ballots.shape).astype(np.float64)
-    logs = _log_errors(people.errors)
-    found[ballots.voted] += ballots.counts @ logs.T
-    if people.copied > 0:
-        found += _copied_gains(ballots, people, logs)
-    return np.asarray(found)
-
-
-def _copied_gains(ballots: _Ballots, people: _People, logs: FloatArray) -> FloatArray:
-    """Take from agreeing votes with a proposal in sight what copies do not say, (N, K)."""
-    rows = np.flatnonzero(ballots.agrees)
-    less: FloatArray = np.zeros(ballots.shape)
-    inside = _inside(people.accuracy)[ballots.annotators[rows]]
-    codes = ballots.codes[rows]
-    # Seen and contradicting: nobody copied that.
-    each = (1 - inside)[:, None] * np.exp(logs[:, codes].T)
-    each[np.arange(len(rows)), codes] = inside
-    aided = people.copied + (1 - people.copied) * each
-    np.add.at(less, ballots.items[rows], np.log(aided) - np.log(each))
-    return less
-
-
-def _e_step(log_prior: FloatArray, ballots: _Ballots, people: _People) -> FloatArray:
-    logits = log_prior + _gains(ballots, people)
-    logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
-
-
-def _m_step(
-    posterior: FloatArray, ballots: _Ballots, people: _People, prior_votes: float
-) -> _People:
-    right = posterior[ballots.items, ballots.codes]
-    # The chance that a vote was the annotator's own; only own votes tell of the annotator.
-    own_right, own = right, np.ones_like(right)
-    if people.copied > 0:
-        log_right, log_wrong = _vote_logs(ballots, people)
-        copy = np.where(ballots.agrees, people.copied, 0.0)
-        own_right = right * (1 - copy * np.exp(-log_right))
-        own = own_right + (1 - right) * (1 - copy * np.exp(-log_wrong))
-    # A few votes against the model do not make the whole crowd adversaries.
-    crowd = (own_right.sum() + prior_votes * _CROWD) / (own.sum() + prior_votes)
-    hits = np.bincount(ballots.annotators, weights=own_right, minlength=ballots.n_annotators)
-    given = np.bincount(ballots.annotators, weights=own, minlength=ballots.n_annotators)
-    accuracy = (hits + prior_votes * crowd) / (given + prior_votes)
-    errors = _spread((ballots.shared_counts.T @ posterior[ballots.shared]).T)
-    if not ballots.seen:
-        return _People(accuracy, 0.0, errors)
-    copies = float(len(right) - own.sum())
-    found = (copies + _COPIES * _COPY_VOTES) / (ballots.seen + _COPY_VOTES)
-    # Twice the step: a share of hidden copies is what EM is slowest at.
-    copied = min(max(2 * found - people.copied, 0.0), _MOST_COPIES)
-    return _People(accuracy, copied, errors)
-
-
-def _vote_logs(ballots: _Ballots, people: _People) -> tuple[FloatArray, FloatArray]:
-    """Log probability of each vote if it is right, and if another class is, copies included."""
-    inside = _inside(people.accuracy)
-    other = (1.0 - inside) / max(ballots.shape[1] - 1, 1)
-    # Seen and agreeing: copied, or found so anyway. Seen and contradicting: nobody copied that.
-    blind = np.log(np.stack([inside, other]))
-    aided = np.log(people.copied + (1 - people.copied) * np.stack([inside, other]))
-    who, agrees = ballots.annotators, ballots.agrees
-    right = np.where(agrees, aided[0][who], blind[0][who])
-    return right, np.where(agrees, aided[1][who], blind[1][who])
 
 
 def _temperature(log_model: FloatArray, gains: FloatArray) -> float:

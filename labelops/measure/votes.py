@@ -35,6 +35,8 @@ __all__ = [
 Repeats: TypeAlias = Literal["keep", "last", "refuse"]
 AnyInts: TypeAlias = NDArray[np.signedinteger[Any]]
 
+_HEAVIEST = 1e15
+
 _LONG = 48
 """Votes on an item from which sorting by insertion no longer pays."""
 
@@ -225,7 +227,7 @@ def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> A
 
 
 def check_weights(weights: ArrayLike) -> FloatArray:
-    """Return flat weights, finite and not negative.
+    """Return flat weights, not negative and not so large that products of their sums overflow.
 
     Raises
     ------
@@ -240,10 +242,12 @@ def check_weights(weights: ArrayLike) -> FloatArray:
     array = np.asarray(weights, dtype=np.float64)
     if array.ndim != 1:
         raise UsageError(f"weights: expected one dimension, found shape {array.shape}")
-    bad = np.flatnonzero(~np.isfinite(array) | (array < 0))
+    bad = np.flatnonzero(~((array >= 0) & (array <= _HEAVIEST)))
     if bad.size:
         row = int(bad[0])
-        raise UsageError(f"weights: row {row} is {array[row]}, expected a number from 0 up")
+        raise UsageError(
+            f"weights: row {row} is {array[row]}, expected a number from 0 to {_HEAVIEST:g}"
+        )
     return array
 
 

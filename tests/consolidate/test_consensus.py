@@ -126,9 +126,29 @@ def test_no_votes_at_all() -> None:
         ({"annotator": None}, {}, TableError, "row 0 has no annotator"),
         ({}, {"items": ["a", "a"]}, UsageError, "'a' is listed twice"),
         ({"label": "ant"}, {}, UsageError, "1 classes were given"),
+        ({"label": [["ant"]] * 240}, {}, TableError, r"row 0: label is \['ant'\]"),
+        ({"weight": "heavy"}, {}, TableError, "row 0: weight is 'heavy'"),
+        ({"weight": np.nan}, {}, TableError, "row 0: weight is nan"),
+        ({"weight": 1e300}, {}, UsageError, "from 0 to 1e"),
+        ({"saw_proposal": "no"}, {}, TableError, "saw_proposal is 'no'"),
+        ({"saw_proposal": np.nan}, {}, TableError, "saw_proposal is nan"),
+        (
+            {},
+            {"classes": ["ant", "bee", "cow", None]},
+            UsageError,
+            "class 3 of those listed is missing",
+        ),
         ({}, {"probs": [[0.5, 0.5]]}, UsageError, "probs: shape"),
         ({}, {"probs": np.full((60, 3), 0.5)}, UsageError, "rows must sum to 1"),
         ({}, {"probs": np.full((60, 3), -1.0)}, UsageError, "negative"),
+        ({}, {"probs": np.full((60, 3), "half")}, UsageError, "probs: expected numbers"),
+        (
+            {},
+            {"probs": pd.DataFrame(0.5, index=["i000"] * 2, columns=["ant", "bee", "cow"])},
+            UsageError,
+            "'i000' is there twice",
+        ),
+        ({}, {"gold": pd.Series(["ant", "bee"], index=["i000"] * 2)}, UsageError, "there twice"),
         (
             {},
             {"gold": pd.Series({"i000": "elk"}), "classes": ["ant", "bee", "cow"]},
@@ -154,3 +174,71 @@ def test_wrong_shapes() -> None:
         consolidate(_table().drop(columns="annotator"))
     with pytest.raises(UsageError, match="differ in length"):
         consolidate(([1, 2], [1], [0, 1]))
+    with pytest.raises(UsageError, match="three flat arrays"):
+        consolidate((1, 2, 3))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="found a list"):
+        consolidate([[1, 2], [1, 2], [0, 1]])  # type: ignore[arg-type]
+    with pytest.raises(TableError, match="column item is there twice"):
+        consolidate(pd.concat([_table(), _table()], axis=1))
+    with pytest.raises(UsageError, match="min_posterior"):
+        consolidate(_table(n_items=4)).decided(float("nan"))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_model_in_any_precision(dtype: type) -> None:
+    """Half precision, columns first, every other row: the same labels, rows that sum to 1."""
+    votes = _table(5, 80, per_item=1)
+    probs = np.random.default_rng(5).dirichlet(np.ones(3), 80)
+    classes = ["ant", "bee", "cow"]
+    plain = consolidate(votes, classes=classes, probs=probs)
+    forms = [np.asfortranarray(probs.astype(dtype)), np.repeat(probs.astype(dtype), 2, axis=0)[::2]]
+    for form in forms:
+        found = consolidate(votes, classes=classes, probs=form)
+        np.testing.assert_allclose(found.posterior, plain.posterior, atol=2e-3)
+        np.testing.assert_allclose(found.posterior.sum(axis=1), 1.0)
+
+
+def test_ids_of_several_types() -> None:
+    """Numbers and strings beside each other are told apart; numbers come first."""
+    found = consolidate(
+        (np.array([0, "0", 0, "0", 0, "0"], dtype=object), ["a", "a", "b", "b", 3, 3],
+         ["x", "y"] * 3)
+    )  # fmt: skip
+    assert found.items.tolist() == [0, "0"]
+    assert found.labels.tolist() == ["x", "y"]
+    assert found.annotators.tolist() == [3, "a", "b"]
+    gaps = consolidate(([1, 1, 2], ["a", "b", "a"], ["x", float("nan"), "y"]))
+    assert gaps.classes.tolist() == ["x", "y"]
+
+
+def test_gold_may_be_a_dict_and_leaves_classes_as_they_are() -> None:
+    """A gap makes floats of a column of whole numbers; the classes stay whole numbers."""
+    codes = (
+        np.repeat(np.arange(40), 3),
+        np.tile(np.arange(3), 40),
+        np.repeat(np.arange(40) % 2, 3),
+    )
+    by_dict = consolidate(codes, gold={0: 0, 1: 1})
+    by_series = consolidate(codes, gold=pd.Series([0, 1, np.nan], index=[0, 1, 2]))
+    for found in (by_dict, by_series):
+        assert [type(c) for c in found.classes] == [int, int]
+        np.testing.assert_array_equal(found.posterior, by_dict.posterior)
+    assert consolidate(codes, gold={0: 7}).classes.tolist() == [0, 1, 7]
+
+
+def test_a_class_never_given_gets_no_item() -> None:
+    """A class nobody named has some belief, and no label."""
+    found = consolidate(_table(), classes=["ant", "bee", "cow", "elk"])
+    assert "elk" not in found.labels.tolist()
+    assert (found.posterior[:, 3] > 0).all()
+    assert np.isfinite(found.posterior).all()
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_too_few_people_are_majority(people: int) -> None:
+    """One annotator's labels are taken as they are; of two who differ neither is."""
+    items = np.repeat(np.arange(6), people)
+    code = np.where((items == 0) & (np.arange(items.size) % people == 1), 1, items % 2)
+    found = consolidate((items, np.tile(np.arange(people), 6), code))
+    assert found.method == "majority"
+    assert found.labels.tolist() == [0 if people == 1 else None, 1, 0, 1, 0, 1]

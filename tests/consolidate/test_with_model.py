@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -174,10 +176,38 @@ def test_an_over_confident_model_is_softened() -> None:
     assert honest.temperature < 1.3
 
 
-def test_ragged_votes_are_refused() -> None:
-    """Arrays of different lengths are refused in one line."""
-    with pytest.raises(UsageError, match="differ in length"):
-        consolidate_with_model([0], [0, 1], [1], [[0.7, 0.3]], 2)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"annotators": [0]}, "differ in length"),
+        ({"votes": [0, 2]}, "votes: row 1 is 2"),
+        ({"votes": [0.5, 1.0]}, "votes: expected integers"),
+        ({"annotators": [0, 2]}, "annotators: row 1 is 2"),
+        ({"items": [0, -1]}, "items: row 1 is -1"),
+        ({"probs": [0.7, 0.3]}, "probs: shape"),
+        ({"probs": [[1.5, -0.5]]}, "negative"),
+        ({"probs": [[np.inf, 0.5]]}, "infinite"),
+        ({"proposed": [0, 1]}, "proposed: 2 classes"),
+        ({"proposed": [2]}, "proposed: row 0 is 2"),
+        ({"prior_votes": -1.0}, "prior_votes is -1"),
+    ],
+)
+def test_wrong_input_is_refused(change: dict[str, Any], message: str) -> None:
+    """What does not fit is refused in one line that names it."""
+    good = {"items": [0, 0], "annotators": [0, 1], "votes": [0, 1], "probs": [[0.7, 0.3]]}
+    with pytest.raises(UsageError, match=message):
+        consolidate_with_model(**{**good, "n_annotators": 2, **change})
+
+
+def test_a_missing_vote_is_none() -> None:
+    """Class -1 says nothing, with or without a proposal in sight."""
+    probs = [[0.7, 0.3], [0.4, 0.6]]
+    one = consolidate_with_model([0, 1], [0, 1], [1, 1], probs, 2, saw=[True, False])
+    two = consolidate_with_model(
+        [0, 1, 0], [0, 1, 1], [1, 1, -1], probs, 2, saw=[True, False, True]
+    )
+    np.testing.assert_array_equal(one.posterior, two.posterior)
+    np.testing.assert_array_equal(one.accuracy, two.accuracy)
 
 
 def _alike(seed: int, n: int = 1500) -> tuple[npt.NDArray[np.int64], ...]:

@@ -1,0 +1,307 @@
+"""What a user hands to `consolidate`, checked once: votes, names, a model's probabilities, gold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import TableError, UsageError, shown
+from ..measure.codes import BoolArray, FloatArray, IntArray
+
+__all__ = [
+    "GivenVotes",
+    "VoteTable",
+    "class_codes",
+    "class_names",
+    "distinct",
+    "gold_codes",
+    "listed",
+    "model_probs",
+    "read_votes",
+]
+
+_COLUMNS = {
+    "item": ("item", "item_id", "task"),
+    "annotator": ("annotator", "annotator_id", "worker"),
+    "label": ("label", "value", "code"),
+    "weight": ("weight",),
+    "saw": ("saw_proposal",),
+}
+_NEEDED = ("item", "annotator", "label")
+
+VoteTable: TypeAlias = "pd.DataFrame | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenVotes:
+    """V votes that say something, as columns.
+
+    Attributes
+    ----------
+    items, annotators, labels : (V,) Series
+        None is missing.
+    weights : (V,) float or None
+    saw : (V,) bool or None
+    """
+
+    items: pd.Series[Any]
+    annotators: pd.Series[Any]
+    labels: pd.Series[Any]
+    weights: FloatArray | None
+    saw: BoolArray | None
+
+
+def read_votes(votes: VoteTable) -> GivenVotes:
+    """Take the columns of a table of votes, or three arrays; rows without a label are left out.
+
+    Raises
+    ------
+    TableError
+        A column is missing or there twice, or a vote names no item or annotator.
+    UsageError
+        Neither a table nor three flat arrays of one length.
+
+    Examples
+    --------
+    >>> given = read_votes(([7, 7, 8], ["x", "y", "x"], ["cat", None, "dog"]))
+    >>> given.items.tolist(), given.labels.tolist()
+    ([7, 8], ['cat', 'dog'])
+    """
+    table = _columns(votes)
+    table = table.loc[table["label"].notna()].reset_index(drop=True)
+    for name in ("item", "annotator"):
+        if table[name].isna().any():
+            row = int(np.flatnonzero(table[name].isna())[0])
+            raise TableError("votes", [f"row {row} has no {name}; every vote needs one"])
+    return GivenVotes(
+        table["item"],
+        table["annotator"],
+        table["label"],
+        _numbers(table["weight"]) if "weight" in table else None,
+        _yes_or_no(table["saw"]) if "saw" in table else None,
+    )
+
+
+def _columns(votes: VoteTable) -> pd.DataFrame:
+    """Give the table our column names."""
+    if isinstance(votes, tuple):
+        if len(votes) != 3:
+            raise UsageError("votes: expected (items, annotators, labels)")
+        # A list of several types stays one: numpy would make strings of all, "nan" among them.
+        arrays = [np.asarray(pd.Series(v) if isinstance(v, list) else v) for v in votes]
+        if any(a.ndim != 1 for a in arrays):
+            raise UsageError(
+                f"votes: expected three flat arrays, found shapes {[a.shape for a in arrays]}"
+            )
+        if len({len(a) for a in arrays}) > 1:
+            raise UsageError(f"votes: arrays differ in length: {[len(a) for a in arrays]}")
+        return pd.DataFrame(dict(zip(_NEEDED, arrays, strict=True)))
+    if not isinstance(votes, pd.DataFrame):
+        raise UsageError(
+            f"votes: expected a DataFrame or a tuple (items, annotators, labels), found a "
+            f"{type(votes).__name__}"
+        )
+    found: dict[str, pd.Series[Any]] = {}
+    for name, among in _COLUMNS.items():
+        column = next((c for c in among if c in votes.columns), None)
+        if column is not None:
+            values = votes[column]
+            if isinstance(values, pd.DataFrame):
+                raise TableError("votes", [f"column {column} is there twice"])
+            found[name] = values.reset_index(drop=True)
+        elif name in _NEEDED:
+            raise TableError(
+                "votes", [f"no column {' or '.join(among)}; found {shown(list(votes.columns))}"]
+            )
+    return pd.DataFrame(found)
+
+
+def _numbers(values: pd.Series[Any]) -> FloatArray:
+    found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(np.isnan(found))
+    if bad.size:
+        row = int(bad[0])
+        raise TableError("votes", [f"row {row}: weight is {shown(values.iloc[row])}, no number"])
+    return np.asarray(found)
+
+
+def _yes_or_no(values: pd.Series[Any]) -> BoolArray:
+    """Read true and false, also as 1 and 0; "no" would count as true, and nothing as false."""
+    good = values.isin([True, False]).to_numpy()
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        said = shown(values.iloc[row])
+        raise TableError("votes", [f"row {row}: saw_proposal is {said}, expected true or false"])
+    return np.asarray(values.astype(bool), dtype=np.bool_)
+
+
+def distinct(name: str, values: pd.Series[Any]) -> pd.Index[Any]:
+    """Return each value once, sorted; of several types, numbers come before strings.
+
+    Raises
+    ------
+    TableError
+        A value cannot be told from others, as a list cannot.
+
+    Examples
+    --------
+    >>> distinct("item", pd.Series(["b", 2, "a", 2])).tolist()
+    [2, 'a', 'b']
+    """
+    try:
+        once = values.unique()
+    except TypeError as problem:
+        row = next(i for i, v in enumerate(values) if getattr(v, "__hash__", None) is None)
+        said = shown(values.iloc[row])
+        raise TableError(
+            "votes", [f"row {row}: {name} is {said}; expected a number or a string"]
+        ) from problem
+    try:
+        return pd.Index(np.sort(once))
+    except TypeError:
+        return pd.Index(pd.factorize(np.asarray(once, dtype=object), sort=True)[1])
+
+
+def listed(name: str, given: Any) -> pd.Index[Any]:
+    """Return what was listed, in its order.
+
+    Raises
+    ------
+    UsageError
+        Something is listed twice, or missing.
+
+    Examples
+    --------
+    >>> listed("class", ["dog", "cat"]).tolist()
+    ['dog', 'cat']
+    """
+    index = pd.Index(given)
+    if not index.is_unique:
+        raise UsageError(f"{name} {shown(index[index.duplicated()][0])} is listed twice")
+    if index.isna().any():
+        raise UsageError(
+            f"{name} {int(np.flatnonzero(index.isna())[0])} of those listed is missing"
+        )
+    return index
+
+
+def class_names(values: pd.Series[Any], given: Any, probs: Any, gold: Any) -> pd.Index[Any]:
+    """Return the classes: those listed, or the model's, or those that occur.
+
+    Raises
+    ------
+    UsageError
+        A class is listed twice, or fewer than two occur.
+
+    Examples
+    --------
+    >>> class_names(pd.Series([1, 0]), None, None, {"i": 3}).tolist()
+    [0, 1, 3]
+    """
+    if given is not None:
+        return listed("class", given)
+    if isinstance(probs, pd.DataFrame):
+        return listed("class", probs.columns)
+    if gold is not None:
+        known = pd.Series(gold, dtype=object).dropna()
+        new = known[~known.isin(values.unique())]
+        # As they come: a missing one makes floats of whole numbers, which are no other classes.
+        values = pd.concat([values, new], ignore_index=True) if len(new) else values
+    found = distinct("label", values)
+    if len(found) < 2:
+        raise UsageError(f"votes: {len(found)} classes were given; name all of them in `classes`")
+    return found
+
+
+def class_codes(values: pd.Series[Any], names: pd.Index[Any]) -> IntArray:
+    """Return the number of each vote's class, (V,).
+
+    Raises
+    ------
+    TableError
+        A vote names a class that is not listed; the row is named.
+
+    Examples
+    --------
+    >>> class_codes(pd.Series(["b", "a"]), pd.Index(["a", "b"])).tolist()
+    [1, 0]
+    """
+    codes: IntArray = names.get_indexer(values).astype(np.int64)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        said = shown(values.iloc[row])
+        raise TableError("votes", [f"row {row} says {said}, expected one of {shown(list(names))}"])
+    return codes
+
+
+def model_probs(probs: Any, known: pd.Index[Any], names: pd.Index[Any]) -> FloatArray:
+    """Order a model's probabilities by item and class, (N, K); NaN rows where it says nothing.
+
+    Rows in half precision sum to 1 only nearly; all are made to.
+
+    Raises
+    ------
+    UsageError
+        They are of another shape, not probabilities, or there twice.
+
+    Examples
+    --------
+    >>> model_probs(np.array([[0.9, 0.1]], dtype=np.float16), pd.Index(["i"]), pd.Index([0, 1])
+    ...             ).round(3).tolist()
+    [[0.9, 0.1]]
+    """
+    if isinstance(probs, pd.DataFrame):
+        missing = names[~names.isin(probs.columns)]
+        if len(missing):
+            raise UsageError(f"probs: no column for class {shown(missing[0])}")
+        for what, index in (("item", probs.index), ("class", probs.columns)):
+            if not index.is_unique:
+                twice = shown(index[index.duplicated()][0])
+                raise UsageError(f"probs: {what} {twice} is there twice")
+        probs = probs.reindex(index=known, columns=names).to_numpy()
+    try:
+        array = np.asarray(probs, dtype=np.float64)
+    except (TypeError, ValueError) as problem:
+        raise UsageError(f"probs: expected numbers; {problem}") from problem
+    if array.shape != (len(known), len(names)):
+        raise UsageError(
+            f"probs: shape {array.shape}, expected {(len(known), len(names))} (items, classes)"
+        )
+    said = array[~np.isnan(array).all(axis=1)]
+    if said.size and not (np.isfinite(said).all() and (said >= 0).all()):
+        raise UsageError("probs: a value is negative or missing; a row is all NaN or none")
+    if said.size and np.abs(said.sum(axis=1) - 1).max() > 1e-3:
+        raise UsageError("probs: rows must sum to 1; normalise them first")
+    return np.asarray(array / array.sum(axis=1, keepdims=True))
+
+
+def gold_codes(
+    gold: pd.Series[Any] | Mapping[Any, Any], known: pd.Index[Any], names: pd.Index[Any]
+) -> IntArray:
+    """Return the number of each item's known class, (N,); -1 where none is.
+
+    Raises
+    ------
+    UsageError
+        A class is not listed, or an item is there twice.
+
+    Examples
+    --------
+    >>> gold_codes({"i": "b"}, pd.Index(["h", "i"]), pd.Index(["a", "b"])).tolist()
+    [-1, 1]
+    """
+    given = pd.Series(gold, dtype=object)
+    if not given.index.is_unique:
+        twice = shown(given.index[given.index.duplicated()][0])
+        raise UsageError(f"gold: item {twice} is there twice")
+    values = given.reindex(known)
+    codes: IntArray = names.get_indexer(values).astype(np.int64)
+    bad = (codes < 0) & values.notna().to_numpy()
+    if bad.any():
+        raise UsageError(f"gold: {shown(values[bad].iloc[0])} is not one of {shown(list(names))}")
+    return codes
