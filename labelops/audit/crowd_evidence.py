@@ -1,8 +1,8 @@
-"""What the votes say about each item's class: annotators shrunk to the crowd, then tempered.
+"""What the votes say about each item's class: the consensus, as evidence that can be weighed.
 
-Dawid–Skene confusion matrices, each shrunk to the whole crowd's, so that an annotator of few
-votes counts as an average one. Votes on an item err together more than the model allows; the
-exponent under which an item's other votes predict each vote best takes that back.
+The posterior is the default consensus's. It is softened by how far votes on an item go wrong
+together, so a label is not called right with near certainty because ten people share a mistake.
+Where nobody shared an item, votes tell nothing of how often they are wrong, and are no evidence.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
+from labelops.consolidate import CodeConsensus, consolidate_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
-from labelops.measure.logs import log_sum_exp
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 
 __all__ = ["CrowdEvidence", "crowd_evidence"]
 
-_CROWD = 8.0  # How many votes of its own outweigh the crowd's confusion, a class.
-_TEMPERS = np.linspace(0.2, 1.0, 9)
-_ROUNDS = 40
-_FORETOLD = 20_000
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +29,17 @@ class CrowdEvidence:
     Attributes
     ----------
     log_likelihood : (N, K) float
-        log P(the item's votes | class), tempered; 0 for an item without votes.
+        log P(the item's votes | class), up to a constant an item; 0 for an item without votes.
     prior : (K,) float
         The classes' shares.
     voted : (N,) bool
-        Which items have a vote at all.
-    temper : float
-        The exponent, in [0.2, 1]: 1 when votes on an item err independently.
-    accuracy : (A,) float
-        How often each annotator is right, by these estimates; NaN without votes.
+        Which items have a vote that tells something: none where no item has two.
+    dependence : float
+        How far votes on an item go wrong together beyond what its class explains, in [0, 1]; NaN
+        where that cannot be told.
     doubt : (R,) float
-        For up to 20,000 votes, all or evenly spread: the probability, by the item's other votes
-        and who is asked, that the vote is not the class expected most.
+        For some votes: the probability, by what others said of the item, that the vote is not the
+        class expected most.
     missed : (R,) bool
         Whether it was not.
     """
@@ -51,8 +47,7 @@ class CrowdEvidence:
     log_likelihood: FloatArray
     prior: FloatArray
     voted: BoolArray
-    temper: float
-    accuracy: FloatArray
+    dependence: float
     doubt: FloatArray
     missed: BoolArray
 
@@ -80,11 +75,6 @@ def crowd_evidence(
     UsageError
         Lengths differ, or an item, annotator or class does not exist.
 
-    References
-    ----------
-    Dawid, Skene 1979, https://doi.org/10.2307/2346806
-    Kim, Ghahramani 2012, https://proceedings.mlr.press/v22/kim12.html
-
     Examples
     --------
     >>> said = crowd_evidence([0, 0, 0, 1, 1, 1], [0, 1, 2] * 2, [0, 0, 0, 1, 1, 0], 3, 2)
@@ -92,27 +82,18 @@ def crowd_evidence(
     ([0, 1], [True, True, False])
     """
     item, who, vote = _checked(items, annotators, codes, n_items, n_classes)
-    A = code_count(who)
-    voted = np.bincount(item, minlength=n_items) > 0
-    if not len(item):
-        flat = np.zeros((n_items, n_classes))
-        prior = np.full(n_classes, 1 / n_classes)
-        none = np.zeros(0)
-        return CrowdEvidence(flat, prior, voted, 1.0, np.full(A, np.nan), none, none > 0)
-    q: FloatArray = _shares(item, vote, n_items, n_classes)
-    for _ in range(_ROUNDS):
-        shares = _prior(q, voted)
-        confusion = _confusions(q, item, who, vote, A)
-        parts = np.log(confusion[who, :, vote])
-        before, q = q, softmax(_sums(parts, item, n_items) + np.log(shares), axis=1)
-        if np.abs(q - before)[voted].max() < 1e-4:
-            break
-    total = _sums(parts, item, n_items)
-    temper = _temper(total, parts, confusion[who, :, vote], item, shares)
-    right = np.einsum("k,akk->a", shares, confusion)
-    right[np.bincount(who, minlength=A) == 0] = np.nan
-    doubt, missed = _foretold(temper * (total[item] - parts), confusion, item, who, vote, shares)
-    return CrowdEvidence(temper * total, shares, voted, temper, right, doubt, missed)
+    found = consolidate_codes(item, who, vote, n_items, n_classes)
+    # A majority starts from even classes, a blend from their shares.
+    blended = found.method != "majority"
+    prior: FloatArray = found.class_prior if blended else np.full(n_classes, 1 / n_classes)
+    per_item = np.bincount(item, minlength=n_items)
+    voted = (per_item > 0) & bool((per_item >= 2).any())
+    logs = np.log(np.maximum(found.posterior, _LEAST)) - np.log(prior)
+    doubt, missed = _foretold(found)
+    return CrowdEvidence(
+        np.where(voted[:, None], logs, 0.0), prior, voted, found.dependence, doubt,
+        missed,
+    )  # fmt: skip
 
 
 def _checked(
@@ -134,62 +115,16 @@ def _checked(
     return item[last], who[last], vote[last]
 
 
-def _shares(item: IntArray, vote: IntArray, N: int, K: int) -> FloatArray:
-    counts = np.bincount(item * K + vote, minlength=N * K).reshape(N, K) + 1e-9
-    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+def _foretold(found: CodeConsensus) -> tuple[FloatArray, BoolArray]:
+    """Predict held-out votes by the others' on the item: how doubtful, and whether it was another.
 
-
-def _prior(q: FloatArray, voted: BoolArray) -> FloatArray:
-    mass = q[voted].sum(axis=0) + 1
-    return np.asarray(mass / mass.sum())
-
-
-def _confusions(q: FloatArray, item: IntArray, who: IntArray, vote: IntArray, A: int) -> FloatArray:
-    """P(vote | class) of every annotator, (A, K, K), shrunk to the crowd's."""
-    K = q.shape[1]
-    counts = np.zeros((A * K, K))
-    np.add.at(counts, who * K + vote, q[item])
-    mine = counts.reshape(A, K, K).transpose(0, 2, 1)
-    pooled: FloatArray = mine.sum(axis=0) + np.eye(K) + 1 / K
-    pooled /= pooled.sum(axis=1, keepdims=True)
-    shrunk = mine + _CROWD * pooled
-    return np.asarray(shrunk / shrunk.sum(axis=2, keepdims=True))
-
-
-def _sums(parts: FloatArray, item: IntArray, N: int) -> FloatArray:
-    total = np.zeros((N, parts.shape[1]))
-    np.add.at(total, item, parts)
-    return total
-
-
-def _foretold(
-    others: FloatArray,
-    confusion: FloatArray,
-    item: IntArray,
-    who: IntArray,
-    vote: IntArray,
-    prior: FloatArray,
-) -> tuple[FloatArray, BoolArray]:
-    """Predict votes by the item's other votes: how doubtful, and whether the vote was another."""
-    shared = np.flatnonzero(np.bincount(item)[item] >= 2)
-    shared = shared[:: 1 + len(shared) // _FORETOLD]
-    truth = softmax(others[shared] + np.log(prior), axis=1)
-    said = np.einsum("vk,vkj->vj", truth, confusion[who[shared]])
-    expected = said.argmax(axis=1)
-    return 1 - said.max(axis=1), np.asarray(expected != vote[shared])
-
-
-def _temper(
-    total: FloatArray, parts: FloatArray, chance: FloatArray, item: IntArray, prior: FloatArray
-) -> float:
-    """Choose the exponent under which an item's other votes predict each of its votes best."""
-    others = total[item] - parts
-    alone = np.bincount(item, minlength=len(total))[item] < 2
-    if alone.all():
-        return 1.0
-    others, chance = others[~alone], np.log(chance[~alone])
-    said = [
-        log_sum_exp(log_softmax(t * others + np.log(prior), axis=1) + chance, axis=1).mean()
-        for t in _TEMPERS
-    ]
-    return float(_TEMPERS[int(np.argmax(said))])
+    A vote is the item's class as often as votes of this crowd are right.
+    """
+    held = found.held_out
+    if held is None:
+        return np.zeros(0), np.zeros(0, dtype=np.bool_)
+    belief, p = held.beliefs[:, 0], held.accuracy
+    expected = belief.argmax(axis=1)
+    miss = (1 - p) / (belief.shape[1] - 1)
+    said = miss + (p - miss) * belief.max(axis=1)
+    return np.asarray(1 - said), np.asarray(expected != held.codes)

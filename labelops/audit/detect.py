@@ -74,7 +74,8 @@ def detect_label_errors(
         Counts, tf-idf or embeddings not learned from these labels. Learners are trained out of
         fold on them, and neighbours compared.
     votes : (items, annotators, codes), optional
-        All votes known: rows, numbers and classes; the label's own where it was one.
+        All votes known: rows, numbers and classes; the label's own where it was one. Of people
+        who never shared an item they tell nothing.
     groups : (N,) sequence, optional
         Leakage groups (copies, documents, users), never split between training and held-out.
     reviews : Reviews, optional
@@ -183,7 +184,7 @@ def _views(
     graph: NeighbourGraph | None,
 ) -> tuple[dict[str, View], BoolArray]:
     """All held-out views, calibrated, and which labels they can judge."""
-    judged = labels >= 0
+    judged = (labels >= 0) & (bool(said) or features is not None)
     if features is not None and features_len(features) != len(labels):
         raise UsageError(f"found {features_len(features)} rows of features for {len(labels)} codes")
     if not judged.any():

@@ -81,6 +81,9 @@ class LabelErrorReport:
         one that the item's other votes foretell; else the errors that planted ones imply.
     calibration_error : float
         Mean distance between the two, weighted by items (ECE); NaN where nothing was seen.
+    dependence : float
+        How far votes on an item go wrong together, in [0, 1]; NaN where there are no votes to tell
+        it from. Above .1 votes alone still say too little: verdicts of others repair it.
     precision : Rate
         Of flagged labels that people reviewed, how many were wrong.
     recall : Rate
@@ -108,6 +111,7 @@ class LabelErrorReport:
     reliability: tuple[ErrorBin, ...]
     shown_by: str
     calibration_error: float
+    dependence: float
     precision: Rate
     recall: Rate
     planted_recall: Recall
@@ -170,6 +174,7 @@ def report(
         reliability=bins,
         shown_by=shown_by,
         calibration_error=calibration_error(bins),
+        dependence=np.nan if evidence.crowd is None else evidence.crowd.dependence,
         precision=_rate(verdicts.wrong[caught]),
         recall=_rate((_chance(judge, verdicts) >= threshold)[verdicts.random & verdicts.wrong]),
         planted_recall=Recall(found.hits, found.n, found.share, found.interval),

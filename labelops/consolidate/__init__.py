@@ -3,7 +3,7 @@
 `consolidate` is the one entry; the methods it chooses from may be called on their own.
 """
 
-from .blend import Blend, blend
+from .blend import Blend, HeldOut, blend
 from .choose import METHODS, CodeConsensus, consolidate_codes
 from .consensus import Consolidated, consolidate
 from .crowdlab import Crowdlab, crowdlab
@@ -26,6 +26,7 @@ __all__ = [
     "Crowdlab",
     "DawidSkene",
     "Glad",
+    "HeldOut",
     "Majority",
     "Skill",
     "WithModel",

@@ -14,7 +14,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
-from .blend import Blend, blend
+from .blend import Blend, HeldOut, blend
 from .dawid_skene import dawid_skene
 from .difficulty import fit_glad
 from .ebcc import fit_ebcc
@@ -94,6 +94,7 @@ class CodeConsensus:
     weights: Mapping[str, float]
     scores: Mapping[str, float]
     dependence: float = math.nan
+    held_out: HeldOut | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class _Found:
     weights: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     dependence: float = math.nan
+    held_out: HeldOut | None = None
 
 
 def consolidate_codes(
@@ -189,6 +191,7 @@ def consolidate_codes(
         posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
         found.iterations, found.converged, found.weights, found.scores, found.dependence,
+        found.held_out,
     )  # fmt: skip
 
 
@@ -307,14 +310,15 @@ def _majority(votes: Votes) -> _Found:
 
 
 def _pooled(found: Blend) -> _Found:
-    temperature = None
+    temperature, one = None, None
     if (held := found.held_out) is not None:
         weights = np.array(list(found.weights.values()))
         pooled = np.einsum("hmk,m->hk", held.beliefs, weights)
         temperature = softening(pooled, held.codes, held.accuracy)
+        one = replace(held, beliefs=soften(pooled, temperature)[:, None])
     return _Found(
         found.posterior, temperature, found.iterations, found.converged, found.weights,
-        found.scores, found.dependence,
+        found.scores, found.dependence, one,
     )  # fmt: skip
 
 

@@ -203,8 +203,11 @@ def test_small_and_odd_inputs() -> None:
     assert np.isnan(empty.error_rate)
     one = detect_label_errors([1], probs=[[0.9, 0.1]], out_of_sample=True)
     assert 0 <= one.probability[0] <= 1
+    shared = detect_label_errors([0, 1, -1, 1], votes=([0, 1, 1], [0, 0, 1], [0, 1, 1]))
+    assert np.isnan(shared.probability).tolist() == [False, False, True, True]
     alone = detect_label_errors([0, 1, -1], votes=([0, 1], [0, 0], [0, 1]))
-    assert np.isnan(alone.probability).tolist() == [False, False, True]
+    assert np.isnan(alone.probability).all()
+    assert not len(alone.ranking)
     X, codes, wrong = _blobs(0.1, 150)
     thin = detect_label_errors(codes, n_classes=5, features=sparse.csr_matrix(np.abs(X)), repeats=1)
     assert set(thin.scores) == {"words", "trees", "bayes", "neighbours"}
