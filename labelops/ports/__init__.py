@@ -1,0 +1,39 @@
+"""The ends: the only ways out of the core, each a Protocol that adapters implement.
+
+Every end has an embedded default and a conformance suite in `labelops.testing`. An end
+raises only errors of `labelops.errors`; an `EndError` says whether trying again can help.
+"""
+
+from __future__ import annotations
+
+from .hands import Answer, BatchHands, Hands, Offer
+from .labeler import Estimate, Labeler, Metered, Usage
+from .looking import Detected, Detector, Features, NeighbourSearch
+from .queue import Pausing, Queue, Received, Sent
+from .source import RowBlock, Source
+from .storage import BatchObjects, Compacting, Objects, Tables
+
+__all__ = [
+    "Answer",
+    "BatchHands",
+    "BatchObjects",
+    "Compacting",
+    "Detected",
+    "Detector",
+    "Estimate",
+    "Features",
+    "Hands",
+    "Labeler",
+    "Metered",
+    "NeighbourSearch",
+    "Objects",
+    "Offer",
+    "Pausing",
+    "Queue",
+    "Received",
+    "RowBlock",
+    "Sent",
+    "Source",
+    "Tables",
+    "Usage",
+]

@@ -1,0 +1,148 @@
+"""What proposes labels, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import pandas as pd
+
+from ..errors import SettingsError
+from ..schema import Schema
+
+__all__ = ["Estimate", "Labeler", "Metered", "Usage"]
+
+
+@runtime_checkable
+class Labeler(Protocol):
+    """A model or rule that proposes labels; it never decides.
+
+    `name` is what its votes and proposals are signed with (`model:…` or `rule:…`).
+    """
+
+    name: str
+
+    def fit(
+        self, items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
+    ) -> str:
+        """Learn from labeled items; return the version, a digest of all that was learned from.
+
+        A labeler that cannot learn returns its fixed version. Fitting on the same rows again
+        gives the same version and the same proposals.
+
+        Parameters
+        ----------
+        items : (N,) items frame
+            Rows of the items table, one an item.
+        codes : (N,) class codes, none missing
+        groups : (N,) leakage groups
+            A group's items are held out together.
+        schema : Schema
+        """
+        ...
+
+    def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+        """Return one row an item, in any order: item_id, value, confidence, probs, fold.
+
+        A row of an item that was fitted on comes from the fold that held its group out, and
+        says which. `confidence` is NaN and `probs` None where there is none; never 0 instead.
+
+        Raises
+        ------
+        EndError
+            If the labeler is away, slow, or answers something else than asked.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a labeler's answers cost, all runs together.
+
+    Parameters
+    ----------
+    subject : str
+        What they are the answers to: a digest of model, prompt and parameters.
+    model : str
+        Its name.
+    answers : int
+        Answers paid for; each question is paid for once.
+    input_tokens, output_tokens : int
+        Tokens asked and answered.
+    estimated : int
+        Answers whose tokens the server did not say; they are counted by estimate.
+    cost : float or None
+        At the prices in the settings; None without prices.
+    """
+
+    subject: str
+    model: str
+    answers: int
+    input_tokens: int
+    output_tokens: int
+    estimated: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking about items will cost, rather too much than too little.
+
+    Parameters
+    ----------
+    items, answered : int
+        Items, and those whose answers are there already and cost nothing.
+    input_tokens, output_tokens : int
+        Tokens of the rest.
+    cost : float or None
+        At the prices in the settings; None without prices.
+    spent : float or None
+        What was spent before on the same model and prompt.
+    most : float
+        Most that may be spent in all; 0 is no bound.
+    """
+
+    items: int
+    answered: int
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+    spent: float | None
+    most: float
+
+    def refuse_beyond(self) -> None:
+        """Return if it may be spent.
+
+        Raises
+        ------
+        SettingsError
+            If it would go beyond the bound.
+
+        Examples
+        --------
+        >>> Estimate(100, 0, 9_000, 900, 2.5, 0.0, 1.0).refuse_beyond()
+        Traceback (most recent call last):
+        labelops.errors.SettingsError: 100 more answers cost about 2.5000, 0.0000 are spent, and \
+chat.max_cost is 1.0000; raise it, or label fewer items
+        """
+        total = (self.cost or 0.0) + (self.spent or 0.0)
+        if self.most and self.items > self.answered and total > self.most:
+            raise SettingsError(
+                f"{self.items - self.answered} more answers cost about {self.cost or 0.0:,.4f}, "
+                f"{self.spent or 0.0:,.4f} are spent, and chat.max_cost is {self.most:,.4f}; raise "
+                "it, or label fewer items"
+            )
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A labeler whose answers cost something each."""
+
+    def estimate(self, items: pd.DataFrame, schema: Schema) -> Estimate:
+        """Say what asking about items will cost; asks nobody."""
+        ...
+
+    def usage(self, schema: Schema) -> Usage:
+        """Say what all answers so far have cost, in this process and in earlier ones."""
+        ...
