@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks._label_sets import SETS, data_folder, label_set
 from benchmarks._pipelines import RIVALS, Outcome, Rules
-from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.finite import fixed_audit_size
+from labelops.measure.from_bound import calibration_size, least_posterior
 from labelops.measure.intervals import clopper_pearson
 
 BOUNDS = (0.02, 0.05)
@@ -30,19 +30,11 @@ RULES: Mapping[str, Mapping[str, Any]] = {
 }
 """What a user would set, by set; the rest is as in `Rules`."""
 
-_BORNE = 1
-"""Errors that the calibration sample is planned to bear at the first attempt."""
-
 
 def rules_for(name: str, bound: float) -> Rules:
-    """Return the settings of a set at a bound: those of `RULES`, and what follows from the bound.
-
-    A label must be as sure as the whole set has to be, and the calibration sample be large enough
-    to show the bound with one error in it, if a quarter of the items is.
-    """
-    risk = hypothesis_risk(1, Rules(bound).risk)
-    size = fixed_audit_size(bound, risk, _BORNE, len(label_set(name).truth))
-    planned = {"posterior": 1 - bound, "calibration": size}
+    """Return a set's settings at a bound: those of `RULES`, and what follows from the bound."""
+    size = calibration_size(bound, Rules(bound).risk, len(label_set(name).truth))
+    planned = {"posterior": least_posterior(bound), "calibration": size}
     return Rules(bound, **{**planned, **RULES[name]})
 
 

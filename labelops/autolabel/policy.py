@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import SettingsError
+from ..measure.from_bound import calibration_size
 
 __all__ = ["ANYTIME", "FIXED", "AcceptancePolicy"]
 
@@ -29,8 +30,8 @@ class AcceptancePolicy:
         With the rule `selective`: each class has its own cut-off, tested at an equal share of
         the risk, so that the promise holds within every class. Takes a larger calibration
         sample: each class needs as many looks as all need together without it.
-    error : float in (0, 1)
-        ε, the share tolerated.
+    error : float in [0, 1)
+        ε, the share tolerated; 0: as much as `[gate] error`.
     risk : float in (0, 1)
         δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
         false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.
@@ -48,7 +49,7 @@ class AcceptancePolicy:
     rule: str = "joint"
     test: str = ANYTIME
     per_class: bool = False
-    error: float = 0.02
+    error: float = 0.0
     risk: float = 0.05
     growth: float = 2.0
     spot_share: float = 0.02
@@ -63,12 +64,42 @@ class AcceptancePolicy:
             raise SettingsError(
                 f"accept.per_class is on and accept.rule is {self.rule!r}; set rule to 'selective'"
             )
-        for name in ("error", "risk"):
-            if not 0.0 < getattr(self, name) < 1.0:
-                raise SettingsError(
-                    f"accept.{name} is {getattr(self, name)}, expected a number between 0 and 1"
-                )
+        if not 0.0 <= self.error < 1.0:
+            raise SettingsError(f"accept.error is {self.error}, expected 0 or more, below 1")
+        if not 0.0 < self.risk < 1.0:
+            raise SettingsError(f"accept.risk is {self.risk}, expected a number between 0 and 1")
         if not self.growth > 1.0:
             raise SettingsError(f"accept.growth is {self.growth}, expected more than 1")
         if not 0.0 <= self.spot_share <= 1.0:
             raise SettingsError(f"accept.spot_share is {self.spot_share}, expected 0 to 1")
+
+    def looks(self, items: int, classes: int) -> int:
+        """Plan the calibration sample: the smallest that shows the promise with one error in it.
+
+        Where the promise is about the accepted labels, half of all are expected to be; where it
+        is made of each class, each needs as many looks at its share of the risk.
+
+        Parameters
+        ----------
+        items, classes : int
+            Of the label set.
+
+        Returns
+        -------
+        int
+            0 where nothing is accepted. It never falls as items come.
+
+        Examples
+        --------
+        >>> AcceptancePolicy(error=0.02).looks(1797, classes=10)
+        289
+        >>> AcceptancePolicy(error=0.02, test="fixed").looks(1797, classes=10)
+        250
+        """
+        if self.rule == "never":
+            return 0
+        whole = self.rule == "joint"
+        parts = classes if self.per_class else 1
+        size = max(items, 1) if whole and self.test == FIXED else None
+        looks = parts * calibration_size(self.error, self.risk / parts, size)
+        return looks if whole else 2 * looks

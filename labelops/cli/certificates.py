@@ -47,6 +47,7 @@ def certificates(session: Session) -> None:
 def certificate_facts(state: State) -> dict[str, Any]:
     """Return every certificate of a label set, for JSON."""
     from ..state.drift import drift_watch
+    from ..state.plan import labeling_plan
 
     risk, spent = state.workspace.policies.accept.risk, _spent(state)
     return {
@@ -55,18 +56,21 @@ def certificate_facts(state: State) -> dict[str, Any]:
         "candidates": state.candidates,
         "certificate": None if state.audit is None else state.audit.certificate,
         "drift": drift_watch(state),
+        "plan": labeling_plan(state),
     }
 
 
 def said_certificates(state: State) -> str:
     """Return every certificate of a label set in words and tables."""
     from ..state.drift import drift_watch
+    from ..state.plan import labeling_plan
 
     risk, spent, watch = state.workspace.policies.accept.risk, _spent(state), drift_watch(state)
     alarms = [[str(a.number), f"{a.at:%Y-%m-%d %H:%M}", safe(a.reason)] for a in watch.alarms]
     text = [
         _said_hypotheses(state),
         f"δ spent on acceptance: {spent:.4f} of {risk:.4g}; {risk - spent:.4f} left.",
+        f"Plan: {labeling_plan(state).in_words}.",
         *map(_said_classes, _shown(state)),
         *(_said_looks(h, looks, risk) for h in state.standing if (looks := _looks(state, h))),
         _said_candidates(state.candidates),

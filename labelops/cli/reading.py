@@ -55,7 +55,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
-    parts = [head, columns(rows, right=[1]), _said_acceptance(found), said_drift(found.drift)]
+    parts = [head, columns(rows, right=[1]), f"Plan: {found.plan.in_words}."]
+    parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]

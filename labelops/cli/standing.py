@@ -13,6 +13,7 @@ from ..report.of_state import counts_of
 from ..state import State
 from ..state.drift import DriftWatch, drift_watch
 from ..state.needs import all_needs, budget_spent, work_in_flight
+from ..state.plan import LabelingPlan, labeling_plan
 
 __all__ = ["Standing", "standing_of"]
 
@@ -63,6 +64,8 @@ class Standing:
         What happens next, in words.
     drift : DriftWatch
         The watch over the random stream.
+    plan : LabelingPlan
+        How sure a label has to be, and how many items are calibrated on.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Standing:
     names: Mapping[str, str]
     next: str
     drift: DriftWatch
+    plan: LabelingPlan
 
 
 def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> Standing:
@@ -132,6 +136,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         names=names_of(state),
         next=_next(state, verdict, sum(n for why, n in waiting.items() if why != _GOLD)),
         drift=drift_watch(state),
+        plan=labeling_plan(state),
     )
 
 

@@ -31,8 +31,9 @@ class ConsolidatePolicy:
     method : str
         One of `METHODS`. `auto` uses the model's out-of-fold probabilities beside the votes where
         there are any, else what the votes support: a blend, or majority at one vote an item.
-    min_posterior : float in (0, 1)
-        Least calibrated posterior of a decided label.
+    min_posterior : float in [0, 1)
+        Least calibrated posterior of a decided label; 0: one less `[gate] error`, so that a label
+        is as sure as the whole set has to be.
 
     Raises
     ------
@@ -41,14 +42,14 @@ class ConsolidatePolicy:
     """
 
     method: str = "auto"
-    min_posterior: float = 0.95
+    min_posterior: float = 0.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise SettingsError(
                 f"consolidate.method is {self.method!r}, expected one of {', '.join(METHODS)}"
             )
-        if not 0.0 < self.min_posterior < 1.0:
+        if not 0.0 <= self.min_posterior < 1.0:
             raise SettingsError(
-                f"consolidate.min_posterior is {self.min_posterior}, expected between 0 and 1"
+                f"consolidate.min_posterior is {self.min_posterior}, expected 0 or more, below 1"
             )

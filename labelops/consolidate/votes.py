@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import UsageError
 from ..kinds.choice import codes_of
 from ..schema import Schema
 from .choose import consolidate_codes
@@ -86,7 +87,11 @@ def consolidate_votes(
     ------
     SchemaError
         If a vote's value is not one of the schema's.
+    UsageError
+        If the policy leaves open how sure a label has to be.
     """
+    if not policy.min_posterior:
+        raise UsageError("min_posterior is 0: it follows from the gate's bound; name it here")
     ids = np.asarray(item_ids, dtype=object)
     places = pd.Index(ids).get_indexer(votes["item_id"])
     votes = votes.loc[places >= 0]

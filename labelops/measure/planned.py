@@ -24,9 +24,10 @@ from labelops.measure.eprocess import log_e_value
 from labelops.measure.finite import ROUNDING
 from labelops.measure.intervals import check_counts, check_share
 
-__all__ = ["log_e_value_planned", "most_errors"]
+__all__ = ["ON_PLAN", "log_e_value_planned", "most_errors"]
 
-_ON_PLAN = 2 / 3
+ON_PLAN = 2 / 3
+"""Share of the risk that goes on the planned look."""
 
 
 def most_errors(n: int, bound: float, risk: float) -> int:
@@ -91,7 +92,7 @@ def log_e_value_planned(
     if planned < 0:
         raise UsageError(f"planned is {planned}, expected a number of looks from 0 up")
     mixed = np.asarray(log_e_value(k, looks, share), dtype=np.float64)
-    most = most_errors(planned, share, _ON_PLAN * risk) if 0 < share < 1 else -1
+    most = most_errors(planned, share, ON_PLAN * risk) if 0 < share < 1 else -1
     if most < 0:
         return mixed
     k, looks, at_plan = np.broadcast_arrays(k, looks, np.asarray(by_plan, dtype=np.float64))
@@ -100,7 +101,7 @@ def log_e_value_planned(
     with np.errstate(divide="ignore"):
         passing = np.log(_at_most((most - at_plan).astype(np.int64), left, share))
     tested = passing - np.log(bdtr(most, planned, share))
-    every = np.logaddexp(np.log(_ON_PLAN) + tested, np.log1p(-_ON_PLAN) + mixed)
+    every = np.logaddexp(np.log(ON_PLAN) + tested, np.log1p(-ON_PLAN) + mixed)
     return np.asarray(every, dtype=np.float64)
 
 

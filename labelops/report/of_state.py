@@ -18,6 +18,7 @@ from ..releasing import released_as
 from ..state import EVIDENCE, State
 from ..state.drift import drift_watch
 from ..state.people import annotator_table, remarks
+from ..state.plan import labeling_plan
 from ..state.shares import latest_shares
 from .facts import (
     ClassRow,
@@ -233,6 +234,7 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
         LineageRow("labeler", str(row.subject)[:12], _said(row.body, "labeler", "items"))
         for row in state.fits.itertuples()
     ]
+    rows.append(LineageRow("plan", "labels", labeling_plan(state).in_words))
     for found in state.hypotheses:
         detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
         if found.by_class:

@@ -28,7 +28,8 @@ class RoutePolicy:
         among half as many again as are wanted, so that they differ from one another and from what
         it has learned from, by the words or pixels of the items.
     calibration : int
-        Size of the random sample that acceptance is calibrated on; 0 accepts nothing.
+        Size of the random sample that acceptance is calibrated on, at most a quarter of the items;
+        0: the smallest that shows `[accept] error` with one error in it, at the first attempt.
     votes_per_round : int
         Most votes asked for in one round.
     votes_total : int
@@ -69,7 +70,7 @@ class RoutePolicy:
     seed: int = 150
     training: int = 300
     order: str = DOUBT
-    calibration: int = 300
+    calibration: int = 0
     votes_per_round: int = 600
     votes_total: int = 0
     overlap_share: float = 0.2

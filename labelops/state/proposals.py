@@ -149,8 +149,12 @@ class ProposalsView(VotesView):
     @cached_property
     def calibration_sample(self) -> RandomSample:
         """The random sample that acceptance is calibrated on; at most a quarter of the items."""
-        size = min(self.workspace.policies.route.calibration, len(self.item_ids) // 4)
+        size = self._calibration_size(len(self.item_ids))
         return self.workspace.sample("calibrate", self.item_ids, size)
+
+    def _calibration_size(self, items: int) -> int:
+        workspace = self.workspace
+        return workspace.policies.calibration(items, len(workspace.schema.classes))
 
     @cached_property
     def calibration_stream(self) -> RandomSample:
@@ -163,12 +167,12 @@ class ProposalsView(VotesView):
         policies = self.workspace.policies
         if policies.accept.test == FIXED:
             return self.calibration_sample
-        most, changed = policies.route.calibration, self.stream_since
+        changed = self.stream_since
         return self.workspace.growing_sample(
             "calibrate",
             self.item_ids,
             self.items["ingested_at"],
-            lambda n: min(most, n // 4),
+            self._calibration_size,
             anew=pd.Timestamp(changed) if changed else None,
             read=self.stream_read,
         )

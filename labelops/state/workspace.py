@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..autolabel.policy import AcceptancePolicy
 from ..consolidate.policy import ConsolidatePolicy
 from ..digest import uniforms
 from ..gate.policy import GatePolicy
+from ..measure.from_bound import least_posterior
 from ..measure.samples import RandomSample, draw_growing, draw_sample
 from ..ports import Objects, Tables
 from ..route.policy import RoutePolicy
@@ -24,13 +25,34 @@ __all__ = ["Policies", "Workspace"]
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The rules a label set is made by, one object a stage."""
+    """The rules a label set is made by, one object a stage.
+
+    What the others leave open, with a 0, follows from the bound of the gate.
+
+    Examples
+    --------
+    >>> open_ = (AcceptancePolicy(), RoutePolicy(), ConsolidatePolicy(), AuditPolicy())
+    >>> planned = Policies(*open_, GatePolicy(error=0.05))
+    >>> planned.accept.error, planned.consolidate.min_posterior, planned.calibration(1797, 10)
+    (0.05, 0.95, 114)
+    """
 
     accept: AcceptancePolicy
     route: RoutePolicy
     consolidate: ConsolidatePolicy
     audit: AuditPolicy
     gate: GatePolicy
+
+    def __post_init__(self) -> None:
+        bound = self.gate.error
+        accept = replace(self.accept, error=self.accept.error or bound)
+        sure = self.consolidate.min_posterior or least_posterior(bound)
+        object.__setattr__(self, "accept", accept)
+        object.__setattr__(self, "consolidate", replace(self.consolidate, min_posterior=sure))
+
+    def calibration(self, items: int, classes: int) -> int:
+        """Return on how many of so many items acceptance is calibrated: a quarter at most."""
+        return min(self.route.calibration or self.accept.looks(items, classes), items // 4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ def test_pool_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bad"), [("error", 0.0), ("risk", 1.0), ("growth", 1.0), ("growth", float("nan"))]
+    ("name", "bad"),
+    [("error", 1.0), ("error", -0.1), ("risk", 1.0), ("growth", 1.0), ("growth", float("nan"))],
 )
 def test_bad_policy(name: str, bad: float) -> None:
     """A number out of range is named with its section."""

@@ -20,7 +20,7 @@ from labelops.tables import LABELS, PROPOSALS, VOTES, empty, frame_of
 
 PETS = Schema("pets", ("cat", "dog", "cow", "hen"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-POLICY = ConsolidatePolicy()
+POLICY = ConsolidatePolicy(min_posterior=0.95)
 
 
 def votes(*said: tuple[str, str, str]) -> pd.DataFrame:

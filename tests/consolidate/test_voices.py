@@ -195,7 +195,7 @@ def decided(
 ) -> Consensus:
     said = as_votes(rules[0], [f"rule:{r}" for r in rules[1]], rules[2])
     voices = Voices(said, rng.integers(0, 5, len(ids)))
-    return consolidate_votes(ids, people, ABC, ConsolidatePolicy(), None, voices)
+    return consolidate_votes(ids, people, ABC, ConsolidatePolicy(min_posterior=0.95), None, voices)
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_copies_do_not_decide() -> None:
         all_alike = pd.concat(
             [people, as_votes(rules[0], [f"rule:{r}" for r in rules[1]], rules[2])]
         )
-        naive = consolidate_votes(ids, all_alike, ABC, ConsolidatePolicy())
+        naive = consolidate_votes(ids, all_alike, ABC, ConsolidatePolicy(min_posterior=0.95))
         assert (naive.codes >= 0).mean() > 0.9
         naive_wrong.append((naive.codes != truth).mean())
     assert len(wrong) > 1000
@@ -253,7 +253,7 @@ def test_good_rules_save_second_looks() -> None:
         people, ids = crowd(truth, 0.9, 60, rng)
         parts = [rules_on(truth, 0.85, 1, rng)[2] for _ in range(3)]
         rules = np.tile(np.arange(900), 3), np.repeat(np.arange(3), 900), np.concatenate(parts)
-        alone = consolidate_votes(ids, people, ABC, ConsolidatePolicy())
+        alone = consolidate_votes(ids, people, ABC, ConsolidatePolicy(min_posterior=0.95))
         found = decided(people, ids, rules, rng)
         sure = found.codes >= 0
         assert sure.mean() > (alone.codes >= 0).mean() + 0.3

@@ -162,7 +162,8 @@ def test_the_proposer_audits_nothing(
     """All the way to a release that rules had a part in, every audit vote is a person's."""
     # So few items have too few second votes for rules to be heard otherwise.
     monkeypatch.setattr("labelops.consolidate.opinions.heard_yet", lambda items: True)
-    config = project(tmp_path, url, route="calibration = 0\noverlap_share = 1.0")
+    monkeypatch.setenv("LABELOPS_ACCEPT_RULE", "never")
+    config = project(tmp_path, url, route="overlap_share = 1.0")
     schema, names = Schema("mails", CLASSES), ("ann", "ben", "cy", "di")
     people = [skilled(f"human:{name}", schema, 1.0) for name in names]
     answers = {i: canonical_json(name) for i, name in truth().items()}

@@ -254,7 +254,7 @@ def consolidated(world: World, number: int) -> None:
 
 def test_without_a_calibration_sample_nobody_waits_for_it() -> None:
     """With enough to learn from, and nothing to try acceptance on, people are asked about all."""
-    world = make_world(calibration=0, seed=2, training=4)
+    world = make_world(seed=2, training=4)
     world.items(*(f"i{n}" for n in range(12)))
     for n in range(4):
         world.vote(f"i{n}", ann="cat", ben="cat")

@@ -171,9 +171,9 @@ def make_world(
 ) -> World:
     """Return an empty label set, or one `like` another under other policies or schema."""
     policies = Policies(
-        accept=accept or AcceptancePolicy(),
-        route=RoutePolicy(**{"calibration": 0, **route}),
-        consolidate=ConsolidatePolicy(),
+        accept=accept or AcceptancePolicy(rule="joint" if "calibration" in route else "never"),
+        route=RoutePolicy(**route),
+        consolidate=ConsolidatePolicy(min_posterior=0.95),
         audit=AuditPolicy(),
         gate=gate or GatePolicy(),
     )

@@ -1,0 +1,63 @@
+"""What is asked of labels and of the calibration sample, and where the numbers come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import counted
+from . import State
+
+__all__ = ["LabelingPlan", "labeling_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelingPlan:
+    """What the settings come to for the items there are.
+
+    Parameters
+    ----------
+    error : float
+        The share of wrong labels that acceptance may leave.
+    min_posterior : float
+        How sure a label has to be.
+    calibration : int
+        Items in the calibration sample, those of earlier draws included.
+    wanted : int
+        Looks that show `error` with one wrong answer among them; 0 where nothing is accepted.
+    named : bool
+        Whether the settings name the size of the sample.
+    """
+
+    error: float
+    min_posterior: float
+    calibration: int
+    wanted: int
+    named: bool
+
+    @property
+    def in_words(self) -> str:
+        """Say the plan in one sentence."""
+        sure = f"a label is decided from posterior {self.min_posterior:g} up"
+        sample = f"the calibration sample has {counted(self.calibration, 'item')}"
+        if self.named:
+            return f"{sure}; {sample}, as [route] calibration says"
+        if not self.wanted:
+            return f"{sure}; no model's label is accepted, so nothing is calibrated"
+        shows = f"{100 * self.error:.4g} % with one error among them"
+        if self.calibration < self.wanted:
+            few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
+            return f"{sure}; {sample}: {few}"
+        return f"{sure}; {sample}: as many as show {shows}"
+
+
+def labeling_plan(state: State) -> LabelingPlan:
+    """Return what the settings come to for the items there are."""
+    policies, classes = state.workspace.policies, len(state.workspace.schema.classes)
+    items = len(state.item_ids)
+    return LabelingPlan(
+        error=policies.accept.error,
+        min_posterior=policies.consolidate.min_posterior,
+        calibration=len(state.calibration_stream),
+        wanted=policies.accept.looks(items, classes),
+        named=policies.route.calibration > 0,
+    )
