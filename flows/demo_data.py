@@ -62,9 +62,6 @@ gold = "gold"
 licence = "CC-BY-4.0"
 purposes = ["training"]
 
-[route]
-calibration = 375
-
 [gate]
 error = 0.02
 confidence = 0.95
@@ -92,13 +89,9 @@ group = "customer"
 licence = "Apache-2.0"
 purposes = ["training"]
 
-[accept]
-error = 0.05
-
 [route]
 seed = 100
 training = 180
-calibration = 120
 
 [gate]
 error = 0.04

@@ -39,8 +39,8 @@ class RoutePolicy:
     max_votes : int
         Most votes an item gets for one purpose.
     pairs : bool
-        Whether an item in doubt gets an odd number of votes: a vote more now and then, for surer
-        labels and fewer rounds. If not, it gets one more at a time: the fewest votes.
+        Whether an item in doubt gets an odd number of votes, two more at once where one would not
+        do. If not, it gets one more at a time: the fewest votes, in about as many rounds.
     settle_share : float in (0, 1]
         Share of the people, those with the best record, who are asked where others disagree or do
         not suffice; 1 is everybody. Teams below six have no such share.
@@ -75,7 +75,7 @@ class RoutePolicy:
     votes_total: int = 0
     overlap_share: float = 0.2
     max_votes: int = 7
-    pairs: bool = True
+    pairs: bool = False
     settle_share: float = 0.5
     blind_share: float = 0.2
     show_proposals: bool = True
