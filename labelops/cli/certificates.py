@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import counted, percent
 from .base import Session, command
-from .reading import said_drift
+from .reading import said_drift, said_plan
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def said_certificates(state: State) -> str:
     text = [
         _said_hypotheses(state),
         f"δ spent on acceptance: {spent:.4f} of {risk:.4g}; {risk - spent:.4f} left.",
-        f"Plan: {labeling_plan(state).in_words}.",
+        said_plan(labeling_plan(state)),
         *map(_said_classes, _shown(state)),
         *(_said_looks(h, looks, risk) for h in state.standing if (looks := _looks(state, h))),
         _said_candidates(state.candidates),

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ..release import Explanation
     from ..schema import Schema
     from ..state.drift import DriftWatch
+    from ..state.plan import LabelingPlan
     from .standing import Standing
 
-__all__ = ["READING", "said_drift"]
+__all__ = ["READING", "said_drift", "said_plan"]
 
 
 # --- status ------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
-    parts = [head, columns(rows, right=[1]), f"Plan: {found.plan.in_words}."]
+    parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
     parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
@@ -64,6 +65,11 @@ def _said_standing(found: Standing, workspace: str) -> str:
         parts += [said_verdict(found.verdict, about)]
     parts.append(f"Next: {safe(found.next)}.")
     return "\n\n".join(part for part in parts if part)
+
+
+def said_plan(plan: LabelingPlan) -> str:
+    """Return the plan in two lines."""
+    return "Plan: " + ";\n      ".join(plan.in_words) + "."
 
 
 def _said_labels(found: Standing) -> str:

@@ -234,7 +234,7 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
         LineageRow("labeler", str(row.subject)[:12], _said(row.body, "labeler", "items"))
         for row in state.fits.itertuples()
     ]
-    rows.append(LineageRow("plan", "labels", labeling_plan(state).in_words))
+    rows.append(LineageRow("plan", "labels", "; ".join(labeling_plan(state).in_words)))
     for found in state.hypotheses:
         detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
         if found.by_class:

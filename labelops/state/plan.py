@@ -35,19 +35,22 @@ class LabelingPlan:
     named: bool
 
     @property
-    def in_words(self) -> str:
-        """Say the plan in one sentence."""
-        sure = f"a label is decided from posterior {self.min_posterior:g} up"
+    def in_words(self) -> tuple[str, str]:
+        """Say how sure a label has to be, and how large the calibration sample is and why."""
+        return f"a label is decided from posterior {self.min_posterior:g} up", self._sample
+
+    @property
+    def _sample(self) -> str:
         sample = f"the calibration sample has {counted(self.calibration, 'item')}"
         if self.named:
-            return f"{sure}; {sample}, as [route] calibration says"
+            return f"{sample}, as [route] calibration says"
         if not self.wanted:
-            return f"{sure}; no model's label is accepted, so nothing is calibrated"
+            return "no model's label is accepted, so nothing is calibrated"
         shows = f"{100 * self.error:.4g} % with one error among them"
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
-            return f"{sure}; {sample}: {few}"
-        return f"{sure}; {sample}: as many as show {shows}"
+            return f"{sample}: {few}"
+        return f"{sample}: as many as show {shows}"
 
 
 def labeling_plan(state: State) -> LabelingPlan:

@@ -91,14 +91,14 @@ def test_a_larger_bound_keeps_what_was_read() -> None:
 def test_the_plan_in_words() -> None:
     """The plan says how many looks, why so many, and what they fall short of."""
     assert labeling_plan(with_items(400, gate=0.1).state).in_words == (
-        "a label is decided from posterior 0.95 up; the calibration sample has 56 items: as many "
-        "as show 10 % with one error among them"
+        "a label is decided from posterior 0.95 up",
+        "the calibration sample has 56 items: as many as show 10 % with one error among them",
     )
     short = labeling_plan(with_items(40, gate=0.1).state)
     assert (short.calibration, short.wanted) == (10, 56)
-    assert "has 10 items: 56 would show 10 % with one error among them" in short.in_words
+    assert "has 10 items: 56 would show 10 % with one error among them" in short.in_words[1]
     named = make_world(calibration=7)
     named.items(*(f"i{n}" for n in range(40)))
-    assert "has 7 items, as [route] calibration says" in labeling_plan(named.state).in_words
+    assert "has 7 items, as [route] calibration says" in labeling_plan(named.state).in_words[1]
     never = labeling_plan(with_items(40, rule="never").state)
-    assert "no model's label is accepted" in never.in_words
+    assert "no model's label is accepted" in never.in_words[1]
