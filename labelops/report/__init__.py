@@ -15,13 +15,11 @@ from .facts import (
     ReportFacts,
     RightsRow,
     ViewRow,
-    annotator_rows,
-    confusion_of,
     facts_json,
-    finding_rows,
 )
 from .html import render
 from .pictures import thumbnail
+from .rows import annotator_rows, confusion_of, finding_rows
 
 __all__ = [
     "AnnotatorRow",

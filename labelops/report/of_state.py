@@ -27,11 +27,9 @@ from .facts import (
     LineageRow,
     ReportFacts,
     RightsRow,
-    annotator_rows,
-    confusion_of,
-    finding_rows,
 )
 from .pictures import thumbnail
+from .rows import annotator_rows, confusion_of, finding_rows
 from .views import view_rows
 
 __all__ = ["counts_of", "report_facts"]

@@ -305,7 +305,7 @@ def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_large_append_is_one_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows written slice by slice are one commit; a bad one in a late slice stops all of them."""
-    monkeypatch.setattr("labelops.adapters.delta._SLICE", 10)
+    monkeypatch.setattr("labelops.adapters._arrow.SLICE", 10)
     tables = DeltaTables(str(tmp_path))
     ids = [f"v{i:02d}" for i in range(35)]
     tables.append("votes", votes_for(ids))

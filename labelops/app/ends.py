@@ -1,0 +1,162 @@
+"""The ends that a label set's settings name, each made when it is first used."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .. import journey
+from ..adapters.objects import open_objects
+from ..errors import NotFoundError, SettingsError
+from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue
+from ..settings import Settings
+from ..state import Policies, Workspace
+from .labelers import LabelerParts, make_labeler, make_rules
+
+if TYPE_CHECKING:
+    from ..adapters.sklearn_features import Grey
+
+__all__ = ["Ends"]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a label set reads from and writes to.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock : callable
+        Returns the time, with a time zone.
+    """
+
+    settings: Settings
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The workspace's write-once objects."""
+        return open_objects(self.settings.workspace)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, with its schema checked against the one it was made with."""
+        from ..adapters.delta import DeltaTables
+
+        s = self.settings
+        root = s.workspace.rstrip("/") + "/tables"
+        workspace = Workspace(
+            tables=DeltaTables(root),
+            objects=self.objects,
+            schema=s.schema,
+            key=self._key(),
+            policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
+        )
+        journey.adopt_schema(workspace, now=self.clock())
+        return workspace
+
+    def _key(self) -> bytes:
+        """Return the key of digests and draws: from the environment, else the workspace's own."""
+        own = self._identity["key"]  # drawn now in any case: a later failure must not leave it
+        return self.settings.key.reveal().encode()[:64] if self.settings.key else bytes.fromhex(own)
+
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """The workspace's own random id and key, drawn when it is first opened."""
+        fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
+        self.objects.put_new("workspace.json", fresh)
+        found: dict[str, str] = json.loads(self.objects.get("workspace.json"))
+        return found
+
+    @property
+    def namespace(self) -> str:
+        """What tells this workspace's projects from others' on a shared labeling server."""
+        return self._identity["id"]
+
+    def read_payload(self, uri: str) -> bytes:
+        """Return the bytes a payload URI of this workspace names."""
+        if not uri.startswith("object:"):
+            raise NotFoundError(f"{uri!r} is not a payload of this workspace")
+        return self.objects.get(uri.removeprefix("object:"))
+
+    @cached_property
+    def queue(self) -> Queue:
+        """Where people label."""
+        settings = self.settings
+        if settings.queue.type == "local":
+            from ..adapters.local_queue import LocalQueue
+
+            if "://" in settings.workspace:
+                raise SettingsError(
+                    "queue.type is 'local' and the workspace a bucket; "
+                    "set it to 'label-studio', or keep the workspace in a folder"
+                )
+            return LocalQueue(Path(settings.workspace) / "queue")
+        if settings.queue.type != "label-studio":
+            raise SettingsError(
+                f"queue.type is {settings.queue.type!r}, expected 'local' or 'label-studio'"
+            )
+        from ..adapters.label_studio import LabelStudioQueue
+
+        if not settings.queue.url or not settings.label_studio_key:
+            raise SettingsError(
+                "Label Studio needs LABEL_STUDIO_URL (or [queue] url) and LABEL_STUDIO_API_KEY"
+            )
+        return LabelStudioQueue(
+            settings.queue.url,
+            settings.label_studio_key.reveal(),
+            settings.schema.name,
+            namespace=self.namespace,
+            timeout=settings.queue.timeout,
+        )
+
+    @cached_property
+    def labeler(self) -> Labeler | None:
+        """What proposes labels; None where people label everything."""
+        return make_labeler(
+            self.settings, LabelerParts(self.objects, self.read_payload, self._greys)
+        )
+
+    @cached_property
+    def rules(self) -> tuple[Labeler, ...]:
+        """Labeling functions, each of which votes under its own name."""
+        return make_rules(self.settings.rules)
+
+    @cached_property
+    def _greys(self) -> dict[str, Grey]:
+        """Images decoded while this label set was open, by digest."""
+        return {}
+
+    def features(self, items: pd.DataFrame) -> Any:
+        """Return features of items that are not learned from their labels."""
+        from ..adapters.sklearn_features import TfidfMap, few_dimensions, pixels, word_counts
+
+        if self.settings.schema.media == "image":
+            return few_dimensions(pixels(items, self.read_payload, self._greys))
+        counts = word_counts(items["payload"].tolist())
+        return few_dimensions(TfidfMap.learned(counts)(counts))
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Second opinions on label noise."""
+        from ..adapters.cleanlab_detector import CleanlabDetector
+
+        return (CleanlabDetector(),)
+
+    @property
+    def search(self) -> NeighbourSearch | None:
+        """How neighbours are found among very many items; None without the extra `neighbours`."""
+        if find_spec("faiss") is None:
+            return None
+        from ..adapters.faiss_search import FaissSearch
+
+        return FaissSearch()

@@ -1,0 +1,60 @@
+"""How a source of the settings is read, and under which rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ..adapters.source_files import Signature
+from ..adapters.sources import SourceSpec
+from ..errors import SettingsError
+from ..ingest import Rights
+from ..settings import Settings, SourceSettings
+
+__all__ = ["source_spec"]
+
+
+def source_spec(
+    source: SourceSettings,
+    settings: Settings,
+    known: Mapping[str, tuple[str, str, str | None]],
+    seen: dict[str, tuple[Signature, str]],
+) -> SourceSpec:
+    """Say how a source of the settings is read.
+
+    Parameters
+    ----------
+    source : SourceSettings
+    settings : Settings
+    known : mapping
+        Images taken in before by digest, so that they are not decoded again.
+    seen : dict
+        Files read before, so that they are not read again; filled while reading.
+    """
+    expires = None
+    if source.expires:
+        try:
+            expires = datetime.fromisoformat(source.expires)
+        except ValueError:
+            raise SettingsError(
+                f"source.{source.name}.expires is {source.expires!r}, expected an ISO date"
+            ) from None
+        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+    return SourceSpec(
+        name=source.name,
+        path=settings.root / source.path,
+        format=source.format or None,
+        key=source.key or None,
+        text=source.text or None,
+        image=source.image or None,
+        group=source.group or None,
+        media=settings.schema.media,
+        known=known,
+        seen=seen,
+        rights=Rights(
+            licence=source.licence or None,
+            purposes=source.purposes or None,
+            region=source.region or None,
+            expires=expires,
+        ),
+    )

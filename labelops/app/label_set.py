@@ -1,0 +1,279 @@
+"""A label set: one method a stage, and what can be read of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from .. import journey, releasing
+from ..adapters.export_files import write_export
+from ..adapters.parquet import decode_parquet, encode_parquet
+from ..adapters.source_files import Signature
+from ..adapters.sources import open_source
+from ..gate.checks import evaluate
+from ..gate.verdict import Verdict
+from ..ingest import Ingested
+from ..ports import Estimate, Metered, Sent
+from ..release import (
+    Diff,
+    Explanation,
+    Manifest,
+    Problem,
+    Release,
+    diff,
+    explain,
+    manifest_name,
+    parse_reference,
+    release_folder,
+    released_versions,
+    verify,
+)
+from ..releasing import Released
+from ..report.facts import facts_json
+from ..report.html import render
+from ..report.of_state import report_facts
+from ..reuse import export, split_conflicts, training_frame
+from ..state import State, load, load_events
+from ..state.facts import gate_facts
+from .ends import Ends
+from .intake import source_spec
+from .tools import tool_versions
+
+__all__ = ["App"]
+
+
+class App(Ends):
+    """A label set with its ends; one method a stage.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock : callable
+        Returns the time, with a time zone.
+    """
+
+    # --- stages --------------------------------------------------------------------------
+
+    def ingest(self, *, revise: bool = False) -> dict[str, Ingested]:
+        """Take in every source of the settings; source name → what changed.
+
+        All sources are read before anything of them is stored as an item.
+        """
+        intakes, known = [], self._known_images()
+        for source in self.settings.sources:
+            spec = source_spec(source, self.settings, known, self._seen)
+            intakes.append(journey.Intake(open_source(spec), spec.rights, source.gold))
+        return journey.ingest(self.workspace, intakes, now=self.clock(), revise=revise)
+
+    @cached_property
+    def _seen(self) -> dict[str, tuple[Signature, str]]:
+        """Files read while this label set was open, so that they are not read at every ingest."""
+        return {}
+
+    def _known_images(self) -> dict[str, tuple[str, str, str | None]]:
+        """Return the images taken in before by digest, so that they are not decoded again."""
+        if self.settings.schema.media != "image":
+            return {}
+        items = load(self.workspace).items
+        columns = (items[c] for c in ("payload", "media_type", "sketch"))
+        return dict(zip(items["payload_digest"], zip(*columns, strict=True), strict=True))
+
+    def autolabel(self) -> journey.Autolabeled:
+        """Let rules vote; fit the labeler, let it propose, and try whether it may be accepted."""
+        ruled = journey.vote_by_rules(self.workspace, self.rules, now=self.clock())
+        labeler = self.labeler
+        if labeler is None:
+            reason = "no labeler is configured"
+            return journey.Autolabeled(None, 0, 0, 0, reason, rule_votes=ruled.votes)
+        found = journey.autolabel(self.workspace, labeler, now=self.clock())
+        return dataclasses.replace(found, rule_votes=ruled.votes)
+
+    def estimate(self) -> Estimate | None:
+        """Say what the labeler's answers about all items will cost; None if they cost nothing."""
+        labeler: object = self.labeler
+        if isinstance(labeler, Metered):
+            return labeler.estimate(load(self.workspace).items, self.settings.schema)
+        return None
+
+    def route(self) -> journey.Routed:
+        """Plan who should look at what next."""
+        return journey.route(self.workspace, self.features, now=self.clock())
+
+    def send(self) -> Sent:
+        """Offer the plan to people."""
+        return journey.send(self.workspace, self.queue)
+
+    def collect(self) -> journey.Collected:
+        """Take people's answers in."""
+        return journey.collect(self.workspace, self.queue, now=self.clock())
+
+    def consolidate(self) -> journey.Consolidated:
+        """Decide labels from votes."""
+        return journey.consolidate(self.workspace, now=self.clock())
+
+    def audit(self) -> journey.Audited:
+        """Look for wrong labels."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # Matrices this narrow gain nothing by threads, which spin while others want the cores.
+        with threadpool_limits(1):
+            return journey.audit(
+                self.workspace,
+                self.features,
+                self.detectors,
+                now=self.clock(),
+                search=self.search,
+            )
+
+    def gate(self) -> journey.Gated:
+        """Freeze the labels when they are ready and hold them against the policy."""
+        conflicts = split_conflicts(load(self.workspace).items)
+        return journey.gate(self.workspace, now=self.clock(), split_groups=conflicts)
+
+    def release(self) -> Released:
+        """Judge the frozen labels once more and write them as the next version.
+
+        Labels that were released as they are stay that release.
+
+        Raises
+        ------
+        GateNotPassed
+            If the gate does not pass now.
+        """
+        if releasing.released_as(load(self.workspace)) is None:
+            verdict = self.gate().verdict
+            # Somebody else may have released them meanwhile.
+            if releasing.released_as(load(self.workspace)) is None:
+                verdict.raise_if_failed()
+        return releasing.release(
+            self.workspace,
+            tools=tool_versions(),
+            encode=encode_parquet,
+            decode=decode_parquet,
+            extras=self._extras,
+            now=self.clock(),
+        )
+
+    def _extras(
+        self, state: State, verdict: Mapping[str, object], when: str
+    ) -> Mapping[str, bytes]:
+        facts = report_facts(state, verdict, when, self.read_payload)
+        return {
+            "report.html": render(facts).encode(),
+            "report.json": facts_json(facts).encode(),
+        }
+
+    # --- reading -------------------------------------------------------------------------
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names that move → release."""
+        return releasing.names_of(load_events(self.workspace))
+
+    def manifest(self, reference: str | None = None) -> Manifest:
+        """Return the manifest of a release; the latest of this label set by default."""
+        wanted = parse_reference(reference or f"{self.settings.schema.name}@latest")
+        return releasing.resolve(self.objects, wanted, self.names)
+
+    def manifests(self) -> list[Manifest]:
+        """Return the manifests of all releases, oldest first."""
+        name = self.settings.schema.name
+        versions = released_versions(name, self.objects.list(f"releases/{name}/"))
+        return [Manifest.from_bytes(self.objects.get(manifest_name(name, v))) for v in versions]
+
+    def read(self, reference: str | None = None) -> Release:
+        """Read a release's labels and items back."""
+        return releasing.read_release(self.objects, self.manifest(reference), decode_parquet)
+
+    def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
+        """Return a release as a frame to train on; see `labelops.load`."""
+        found = self.read(reference)
+        images = found.manifest.schema.media == "image"
+        contents = (
+            {
+                item_id: self.read_payload(uri)
+                for item_id, uri in zip(found.items["item_id"], found.items["payload"], strict=True)
+            }
+            if images
+            else None
+        )
+        split = self.settings.split
+        return training_frame(
+            found.labels,
+            found.items,
+            found.manifest.schema,
+            shares={"train": split.train, "validation": split.validation, "test": split.test},
+            key=self.workspace.key,
+            weights=weights,
+            contents=contents,
+            release=found.manifest.reference,
+            manifest_digest=found.manifest.digest,
+        )
+
+    def export(
+        self,
+        target: str | Path,
+        reference: str | None = None,
+        *,
+        format: str = "parquet",  # noqa: A002 - the word users know
+        weights: str = "hard",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a release's training frame into a folder."""
+        files = export(self.load(reference, weights=weights), format, encode_parquet)
+        return write_export(files, target, overwrite=overwrite)
+
+    def verify(self, reference: str | None = None) -> list[Problem]:
+        """Compare every byte of a release with what was released."""
+        manifest = self.manifest(reference)
+        expected = {
+            json.loads(b)["release"]: json.loads(b)["digest"]
+            for b in load_events(self.workspace).latest("name")["body"]
+        }
+        return verify(
+            self.objects.get(manifest.object_name),
+            self.objects.get,
+            self.objects.list(release_folder(manifest.name, manifest.version)),
+            expected=expected.get(manifest.reference),
+        )
+
+    def diff(self, before: str, after: str) -> Diff:
+        """Say what changed between two releases."""
+        a, b = self.read(before), self.read(after)
+        return diff(a.labels, b.labels, a.manifest.schema, b.manifest.schema)
+
+    def explain(self, item_id: str) -> Explanation:
+        """Say who voted what on an item, what a model proposed, and why its label stands."""
+        read = self.workspace.tables.read
+        mine = {"item_id": item_id}
+        return explain(
+            item_id,
+            read("labels", where=mine),
+            read("votes", where=mine),
+            read("proposals", where=mine),
+            read("plan", where=mine),
+            read("findings", where=mine),
+            read("events", where={"subject": item_id}),
+            known=len(read("items", columns=["item_id"], where=mine)) > 0,
+        )
+
+    def name(self, alias: str, reference: str) -> str:
+        """Let a name such as `prod` mean a release."""
+        return releasing.name_release(self.workspace, alias, reference, now=self.clock())
+
+    def verdict(self) -> Verdict:
+        """Return what the gate would say of the labels as they stand; freezes nothing."""
+        state = load(self.workspace)
+        facts = gate_facts(state, self.clock(), split_conflicts(state.items))
+        return evaluate(facts, self.workspace.policies.gate)
+
+    def report(self) -> tuple[str, str]:
+        """Return the report on the label set as it stands now, as HTML and as JSON text."""
+        state, now = load(self.workspace), self.clock()
+        facts = report_facts(state, self.verdict().to_json(), now.isoformat(), self.read_payload)
+        return render(facts), facts_json(facts)

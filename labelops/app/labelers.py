@@ -1,0 +1,143 @@
+"""The labeler and the rules that the settings name; a vendor is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import SettingsError
+from ..ports import Labeler, Objects
+from ..settings import RuleSettings, Settings
+
+if TYPE_CHECKING:
+    from ..adapters.sklearn_features import Grey
+
+__all__ = ["LabelerParts", "make_labeler", "make_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelerParts:
+    """What a labeler may need beside its settings.
+
+    Parameters
+    ----------
+    objects : Objects
+        Where paid answers are kept.
+    load : callable
+        Payload URI → bytes.
+    greys : mapping
+        Images decoded before, by digest.
+    """
+
+    objects: Objects
+    load: Callable[[str], bytes]
+    greys: MutableMapping[str, Grey]
+
+
+def make_labeler(settings: Settings, parts: LabelerParts) -> Labeler | None:
+    """Return what proposes labels; None where people label everything.
+
+    Raises
+    ------
+    SettingsError
+        If the type is none of those there are, or its settings do not fit.
+    """
+    makers = {"sklearn": _sklearn, "http": _http, "chat": _chat, "rules": _rules}
+    kind = settings.labeler.type
+    if kind == "none":
+        return None
+    if kind not in makers:
+        raise SettingsError(
+            f"labeler.type is {kind!r}, expected 'sklearn', 'http', 'chat', 'rules' or 'none'"
+        )
+    return makers[kind](settings, parts)
+
+
+def _sklearn(settings: Settings, parts: LabelerParts) -> Labeler:
+    from ..adapters.sklearn_labeler import SklearnLabeler
+
+    return SklearnLabeler(
+        settings.labeler.estimator or None,
+        params=settings.labeler.params,
+        media=settings.schema.media,
+        load=parts.load,
+        kept=parts.greys,
+    )
+
+
+def _http(settings: Settings, parts: LabelerParts) -> Labeler:
+    from ..adapters.http_labeler import HttpLabeler
+
+    if settings.labeler.token_env and not settings.labeler_token:
+        # Without the name: somebody may have put the token itself there.
+        raise SettingsError(
+            "the environment has no variable of the name in labeler.token_env; export it with the "
+            "labeler's token, or leave the setting out"
+        )
+    return HttpLabeler(
+        settings.labeler.url,
+        media=settings.schema.media,
+        timeout=settings.labeler.timeout,
+        token=settings.labeler_token.reveal() or None,
+        load=parts.load,
+    )
+
+
+def _chat(settings: Settings, parts: LabelerParts) -> Labeler:
+    from ..adapters._pace import Pace
+    from ..adapters.chat_cache import Prices
+    from ..adapters.chat_client import ChatClient
+    from ..adapters.chat_labeler import ChatLabeler
+    from ..adapters.chat_request import PROMPT
+
+    chat = settings.chat
+    client = ChatClient(
+        settings.labeler.url,
+        settings.labeler_token.reveal(),
+        timeout=settings.labeler.timeout,
+        attempts=chat.attempts,
+        pace=Pace(chat.requests_per_minute, chat.tokens_per_minute),
+    )
+    return ChatLabeler(
+        client,
+        chat.model,
+        objects=parts.objects,
+        prompt=_text(settings, chat.prompt, "chat.prompt") if chat.prompt else PROMPT,
+        answer=chat.answer,
+        params=settings.labeler.params,
+        top_logprobs=chat.top_logprobs,
+        served_as=chat.served_as,
+        media=settings.schema.media,
+        load=parts.load,
+        prices=Prices(chat.input_price, chat.output_price, chat.max_cost),
+        concurrency=chat.concurrency,
+    )
+
+
+def _text(settings: Settings, name: str, setting: str) -> str:
+    """Read a text file of the project."""
+    path = settings.root / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting}: {path} cannot be read as UTF-8 ({error})") from None
+
+
+def _rules(settings: Settings, parts: LabelerParts) -> Labeler:
+    from ..adapters.rule_labeler import RuleLabeler
+
+    names = settings.labeler.rules
+    return RuleLabeler({name.partition(":")[2] or name: name for name in names})
+
+
+def make_rules(rules: tuple[RuleSettings, ...]) -> tuple[Labeler, ...]:
+    """Return labeling functions, each of which votes under its own name."""
+    from ..adapters.rule_labeler import Rule, RuleLabeler, contains, matches
+
+    def made(rule: RuleSettings) -> Rule | str:
+        if rule.words:
+            return contains(rule.words, rule.label)
+        return matches(rule.pattern, rule.label) if rule.pattern else rule.function
+
+    return RuleLabeler({rule.name: made(rule) for rule in rules}).each() if rules else ()
