@@ -13,7 +13,8 @@ from ..errors import ConflictError, UsageError
 from ..ports import Features, Pausing, Queue, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
-from ..state import State, Workspace, load
+from ..route.surest import forsaken_seats
+from ..state import Event, State, Workspace, decide, load
 from ..state.needs import all_needs
 from ..state.value import surest_people
 from ..tables import PLAN
@@ -64,6 +65,7 @@ def route(workspace: Workspace, features: Features | None = None, *, now: dateti
     if workspace.policies.route.order == DIVERSE and features is None:
         raise UsageError("route: the order 'diverse' needs `features` of the items")
     up_to_date(workspace, now)
+    decide(workspace, lambda state: (None, _forsaken(state, now)), now)
     state, rows = _write_plan(workspace, features, now)
     last = int(state.plan["round"].max()) if len(state.plan) else 0
     asked = rows.groupby("purpose")["annotators"].sum()
@@ -73,6 +75,18 @@ def route(workspace: Workspace, features: Features | None = None, *, now: dateti
         by_purpose={str(k): int(v) for k, v in asked.items()},
         waiting=int(state.open_seats["open"].sum()),
     )
+
+
+def _forsaken(state: State, now: datetime) -> list[Event]:
+    """Say which seats are kept no longer for people who do not come; the plan asks others."""
+    policy = state.workspace.policies.route
+    seats = forsaken_seats(
+        state.open_seats, state.votes, state.team, policy.experts, policy.settle_days, now
+    )
+    if not seats:
+        return []
+    number = str(1 + len(state.latest("forsaken")))
+    return [("forsaken", number, 0, {"seats": [list(seat) for seat in seats], "days": policy.settle_days})]
 
 
 def _write_plan(
@@ -97,7 +111,8 @@ def _write_plan(
             schema_digest=workspace.schema.digest,
             now=now,
             seen_by_all=state.seen_by_all,
-            surest=surest_people(state),
+            surest=surest_people(state, now),
+            forsaken=state.forsaken,
         )
         with suppress(ConflictError):
             workspace.tables.append("plan", rows, after=state.versions["plan"])

@@ -16,18 +16,22 @@ from .needs import (
     review_needs,
     sample_needs,
 )
-from .plan import best_half, in_flight, make_plan, money_bound
+from .plan import Seat, in_flight, make_plan, money_bound
 from .policy import RoutePolicy
+from .surest import absent_people, best_half, forsaken_seats
 from .value import Voters, Worth, prevented_errors, vote_worth
 
 __all__ = [
     "RoutePolicy",
+    "Seat",
     "Voters",
     "Worth",
+    "absent_people",
     "adjudication_needs",
     "best_half",
     "diverse_choice",
     "doubt_needs",
+    "forsaken_seats",
     "gold_needs",
     "in_flight",
     "label_needs",

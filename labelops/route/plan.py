@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -16,42 +15,19 @@ from ..tables import PLAN, empty, frame_of
 from .needs import CROWD, EXPERT, NEED_COLUMNS
 from .policy import RoutePolicy
 
-__all__ = ["best_half", "in_flight", "make_plan", "money_bound"]
+__all__ = ["Seat", "in_flight", "make_plan", "money_bound"]
 
-_LEAST_TEAM = 6
+Seat = tuple[str, int, str]
+"""Item, round and purpose: the key of a plan row."""
 
-
-def best_half(accuracy: Mapping[str, float], share: float = 0.5) -> tuple[str, ...]:
-    """Name the people with the best record, who settle what others leave open.
-
-    Whoever comes first may be anybody, so that everybody has work; what follows is a third of the
-    votes, and there an error costs most: it decides.
-
-    Parameters
-    ----------
-    accuracy : mapping of annotator to float
-        As far as it is known, of everybody who may be asked.
-    share : float in (0, 1]
-
-    Returns
-    -------
-    Names, the best first; none in a team below six, where nobody can be spared.
-
-    Examples
-    --------
-    >>> best_half({"a": 0.9, "b": 0.7, "c": 0.95, "d": 0.8, "e": 0.6, "f": 0.85})
-    ('c', 'a', 'f')
-    >>> best_half({"a": 0.9, "b": 0.7})
-    ()
-    """
-    if len(accuracy) < _LEAST_TEAM or share >= 1:
-        return ()
-    ranked = sorted(accuracy, key=lambda name: (-accuracy[name], name))
-    return tuple(ranked[: math.ceil(share * len(ranked))])
+SEAT = ["item_id", "round", "purpose"]
 
 
 def in_flight(
-    plan: pd.DataFrame, votes: pd.DataFrame, seen_by_all: npt.ArrayLike = ()
+    plan: pd.DataFrame,
+    votes: pd.DataFrame,
+    seen_by_all: npt.ArrayLike = (),
+    forsaken: Collection[Seat] = (),
 ) -> pd.DataFrame:
     """Return plan rows that still lack votes, with `open`: how many are lacking.
 
@@ -63,17 +39,21 @@ def in_flight(
     seen_by_all : item ids
         Items that nobody is left to look at: their seats stay empty and are not waited for.
         Gold is another matter: everybody answers it.
+    forsaken : seats
+        Those for whom they were kept never came: they are not waited for either.
 
     Returns
     -------
     The plan's rows with at least one open seat and an int column `open`.
     """
-    given = votes.loc[votes["status"] == "given", ["item_id", "round", "purpose"]]
+    given = votes.loc[votes["status"] == "given", SEAT]
     filled = given.value_counts().rename("filled").reset_index()
-    joined = plan.merge(filled, on=["item_id", "round", "purpose"], how="left")
+    joined = plan.merge(filled, on=SEAT, how="left")
     lacking = joined["annotators"] - joined["filled"].fillna(0).astype(np.int64)
     gone = joined["item_id"].isin(np.asarray(seen_by_all, dtype=object))
     gone &= joined["purpose"] != "gold"
+    if forsaken:
+        gone |= pd.MultiIndex.from_frame(joined[SEAT]).isin(list(forsaken))
     rows = joined.assign(open=lacking.clip(lower=0)).loc[(lacking > 0) & ~gone]
     return rows.drop(columns="filled")
 
@@ -91,6 +71,7 @@ def make_plan(
     now: datetime,
     seen_by_all: npt.ArrayLike = (),
     surest: Collection[str] = (),
+    forsaken: Collection[Seat] = (),
 ) -> pd.DataFrame:
     """Turn needs into new plan rows; asking again with the same state asks for nothing.
 
@@ -113,6 +94,8 @@ def make_plan(
     surest : names
         Whom to ask where it is to be settled what others left open (`best_half`); empty is
         everybody.
+    forsaken : seats
+        As for `in_flight`. Money stays reserved for them: who comes back may still take them.
 
     Returns
     -------
@@ -123,12 +106,14 @@ def make_plan(
     wanted = wanted.sort_values(["wanted", "priority"], ascending=False, kind="stable")
     wanted = wanted.drop_duplicates(["item_id", "purpose"])
     wanted = wanted.sort_values("priority", ascending=False, kind="stable")
-    open_rows = in_flight(plan, votes, seen_by_all)
+    open_rows = in_flight(plan, votes, seen_by_all, forsaken)
     asked = _asked(wanted, open_rows, votes)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - asked, first=asked == 0)
     wanted = wanted.loc[wanted["ask"] > 0]
     wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts, surest))
-    rows = wanted.loc[_within_budget(wanted, open_rows, plan, votes, policy)]
+    reserved = in_flight(plan, votes, seen_by_all) if forsaken else open_rows
+    paid = money_bound(reserved, votes, policy)
+    rows = wanted.loc[_within_budget(wanted, open_rows, plan, paid, policy)]
     if rows.empty:
         return empty(PLAN)
     rows = _gold_mixed(rows, draws)
@@ -152,7 +137,7 @@ def _within_budget(
     wanted: pd.DataFrame,
     open_rows: pd.DataFrame,
     plan: pd.DataFrame,
-    votes: pd.DataFrame,
+    paid: float,
     policy: RoutePolicy,
 ) -> npt.NDArray[np.bool_]:
     ask = wanted["ask"].to_numpy(dtype=np.int64)
@@ -164,8 +149,7 @@ def _within_budget(
     fits: npt.NDArray[np.bool_] = np.cumsum(ask) <= budget
     if policy.budget:
         prices = np.array([policy.price(barred) for barred in wanted["barred"]])
-        left = policy.budget - money_bound(open_rows, votes, policy)
-        fits &= np.cumsum(ask * prices) <= left + 1e-9
+        fits &= np.cumsum(ask * prices) <= policy.budget - paid + 1e-9
     return fits
 
 

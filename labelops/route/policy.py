@@ -44,6 +44,9 @@ class RoutePolicy:
     settle_share : float in (0, 1]
         Share of the people, those with the best record, who are asked where others disagree or do
         not suffice; 1 is everybody. Teams below six have no such share.
+    settle_days : float
+        Days without a vote after which somebody is none of these people, and a seat kept for
+        nobody else is for everybody; 0 keeps it for ever.
     blind_share : float in [0, 1]
         Random share of items shown without the model's pre-label, to measure anchoring.
     show_proposals : bool
@@ -77,6 +80,7 @@ class RoutePolicy:
     max_votes: int = 7
     pairs: bool = False
     settle_share: float = 0.5
+    settle_days: float = 7.0
     blind_share: float = 0.2
     show_proposals: bool = True
     gold_rate: float = 0.1
@@ -101,7 +105,7 @@ class RoutePolicy:
         for name in ("seed", "training", "votes_per_round", "max_votes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("calibration", "votes_total", "budget"):
+        for name in ("calibration", "votes_total", "budget", "settle_days"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
         for name in ("vote_cost", "expert_cost"):

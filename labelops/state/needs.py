@@ -20,7 +20,7 @@ from ..route.needs import (
     review_needs,
     sample_needs,
 )
-from ..route.plan import money_bound
+from ..route.plan import in_flight, money_bound
 from . import State
 from .gold import gold_sample
 from .overlap import overlap_sample
@@ -179,7 +179,9 @@ def budget_spent(state: State) -> str:
     total, left = policy.votes_total, policy.votes_total - int(state.plan["annotators"].sum())
     if total and left < _LEAST_BUDGET:
         return f"the vote budget is spent: route.votes_total = {total}"
-    paid = money_bound(state.open_seats, state.votes, policy)
+    # Whoever comes back may still take a seat that is not waited for.
+    reserved = in_flight(state.plan, state.votes, state.seen_by_all)
+    paid = money_bound(reserved, state.votes, policy)
     if policy.budget and policy.budget - paid < _LEAST_BUDGET * policy.price(()):
         return f"the budget is spent: {paid:g} of route.budget = {policy.budget:g}"
     return ""

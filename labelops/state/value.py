@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..route.needs import CROWD, EXPERT
-from ..route.plan import best_half
+from ..route.surest import absent_people, best_half
 from ..route.value import Voters, Worth, vote_worth
 from . import State
 
@@ -34,11 +36,15 @@ def label_worth(state: State, item_ids: npt.ArrayLike) -> Worth:
     return vote_worth(consensus.posterior[places], voters, left, most=most)
 
 
-def surest_people(state: State) -> tuple[str, ...]:
-    """Name those with the best record, whom the settings have settle what others leave open."""
+def surest_people(state: State, now: datetime) -> tuple[str, ...]:
+    """Name those with the best record, whom the settings have settle what others leave open.
+
+    Who has not voted for `settle_days` is none of them.
+    """
     policy = state.workspace.policies.route
     accuracy = state.decided[0].accuracy
     names = set(state.people) - set(policy.experts)
+    names -= absent_people(state.votes, names, policy.settle_days, now)
     # Whoever is not judged yet has no record.
     known = {n: float(accuracy[n]) for n in names if not np.isnan(accuracy.get(n, np.nan))}
     return best_half(known | dict.fromkeys(names - set(known), 0.0), policy.settle_share)

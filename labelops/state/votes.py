@@ -15,7 +15,7 @@ from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
 from ..measure.adjudication import AGREES, Adjudication, adjudicate
-from ..route.plan import in_flight
+from ..route.plan import Seat, in_flight
 from ..schema import Schema
 from .rows import Rows
 
@@ -185,9 +185,15 @@ class VotesView(Rows):
         return rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
 
     @cached_property
+    def forsaken(self) -> frozenset[Seat]:
+        """Seats that are not waited for: those for whom they were kept never came."""
+        said = (json.loads(body)["seats"] for body in self.latest("forsaken")["body"])
+        return frozenset((item, number, why) for seats in said for item, number, why in seats)
+
+    @cached_property
     def open_seats(self) -> pd.DataFrame:
         """Plan rows that still lack votes, with how many are `open`."""
-        return in_flight(self.plan, self.votes, self.seen_by_all)
+        return in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
 
     def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:
         """Return how many votes each item was given for a purpose, by anybody."""
