@@ -86,7 +86,8 @@ def _forsaken(state: State, now: datetime) -> list[Event]:
     if not seats:
         return []
     number = str(1 + len(state.latest("forsaken")))
-    return [("forsaken", number, 0, {"seats": [list(seat) for seat in seats], "days": policy.settle_days})]
+    body = {"seats": [list(seat) for seat in seats], "days": policy.settle_days}
+    return [("forsaken", number, 0, body)]
 
 
 def _write_plan(
