@@ -88,6 +88,8 @@ class SourceSettings:
         Column with the owner's group (user, document) that must not be split.
     gold : str
         Column with known answers for some items, used to measure annotators, never as votes.
+    encoding : str
+        Of text files and CSV, such as cp1252.
     licence : str
         Licence of the payloads, as SPDX where one exists.
     purposes : tuple of str
@@ -106,6 +108,7 @@ class SourceSettings:
     image: str = ""
     group: str = ""
     gold: str = ""
+    encoding: str = "utf-8"
     licence: str = ""
     purposes: tuple[str, ...] = ()
     region: str = ""

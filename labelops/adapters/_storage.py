@@ -19,6 +19,7 @@ from ..errors import (
 
 __all__ = ["bucket_options", "is_bucket", "root_of", "storage_error"]
 
+_READ_ONLY = re.compile(r"Read-only file system|os error 30\b")
 _DISK_FULL = re.compile(r"os error (27|28|122)\b|No space left|Disk quota exceeded|File too large")
 _NO_BUCKET = re.compile(r"NoSuchBucket")
 _REFUSED = re.compile(
@@ -123,6 +124,10 @@ def storage_error(
     if _DISK_FULL.search(text):
         return StorageError(
             f"{what}: the disk is full; free some space and run again, nothing was changed"
+        )
+    if _READ_ONLY.search(text):
+        return StorageError(
+            f"{what}: the folder can only be read; make it writable, or name another as `workspace`"
         )
     if _NO_BUCKET.search(text):
         return StorageError(f"{what}: there is no such bucket; create it or correct the root")

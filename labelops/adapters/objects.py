@@ -186,7 +186,10 @@ class LocalObjects:
             raise
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-                raise UsageError(f"{what}: the name runs through another object") from error
+                raise UsageError(
+                    f"{what}: the name runs through another object, a file where a folder should "
+                    "be; name another place"
+                ) from error
             raise storage_error(error, what) from error
 
 

@@ -49,6 +49,7 @@ def source_spec(
         image=source.image or None,
         group=source.group or None,
         media=settings.schema.media,
+        encoding=source.encoding,
         known=known,
         seen=seen,
         rights=Rights(

@@ -11,6 +11,7 @@ from labelops.errors import EndRefused, EndUnavailable, StorageError
     [
         ("No space left on device (os error 28)", StorageError, "disk is full"),
         ("[Errno 28] No space left on device: '/w/x'", StorageError, "disk is full"),
+        ("[Errno 30] Read-only file system: '/w/x'", StorageError, "make it writable"),
         ("Permission denied (os error 13)", EndRefused, "access refused"),
         ("403 Forbidden: <Code>SignatureDoesNotMatch</Code>", EndRefused, "access refused"),
         ("error sending request", EndUnavailable, "cannot be reached"),

@@ -170,6 +170,19 @@ def test_good_source_beside_a_bad_one(folder: Path, refused: Callable[..., str])
     refused(folder, "ingest", 2, "chat.csv, row 1", "column 'text'")
 
 
+def test_the_remedy_for_another_encoding_works(folder: Path, refused: Callable[..., str]) -> None:
+    """The message names the setting `encoding`, and with it the file is read."""
+    (folder / "mail.csv").write_bytes("id,text\nmail-950,caf\u00e9\n".encode("cp1252"))
+    refused(folder, "ingest", 2, "mail.csv: line 2", "encoding = 'cp1252'")
+    (folder / "labelops.toml").write_text(
+        MAIL.replace('text = "text"', 'text = "text"\nencoding = "cp1252"')
+    )
+    app = open_app(folder)
+    app.ingest()
+    items = load(app.workspace).items.set_index("item_id")["payload"]
+    assert items["mail-950"] == "caf\u00e9"
+
+
 # --- classes -----------------------------------------------------------------------------
 
 
@@ -189,6 +202,15 @@ def test_misspelt_column_of_known_answers(folder: Path, refused: Callable[..., s
         MAIL.replace('text = "text"', 'text = "text"\ngold = "glod"')
     )
     refused(folder, "ingest", 2, "mail.csv", "'glod'")
+
+
+def test_known_answers_in_the_column_of_the_text(folder: Path, refused: Callable[..., str]) -> None:
+    """A column that is something else already is not said to be missing."""
+    (folder / "mail.csv").write_bytes(HEAD)
+    (folder / "labelops.toml").write_text(
+        MAIL.replace('text = "text"', 'text = "text"\ngold = "text"')
+    )
+    refused(folder, "ingest", 2, "column 'text'", "beside key, text", "correct `gold`")
 
 
 @pytest.mark.parametrize("command", ["status", "collect", "consolidate", "release"])
