@@ -11,7 +11,7 @@ import httpx
 
 from ..errors import SettingsError, shown
 
-__all__ = ["certificates", "checked_host", "is_loopback"]
+__all__ = ["certificates", "checked_host", "holds_credentials", "is_loopback"]
 
 
 @cache
@@ -40,6 +40,9 @@ def checked_host(url: str, *, insecure: bool = False) -> str:
     >>> checked_host("http://127.0.0.1:8080/v1")
     '127.0.0.1:8080'
     """
+    # First, so that no later message shows them.
+    if holds_credentials(url):
+        raise SettingsError("labeler url: leave user and password out of it; they go into `auth`")
     try:
         httpx.URL(url)
         parts = urlsplit(url)
@@ -48,14 +51,23 @@ def checked_host(url: str, *, insecure: bool = False) -> str:
         raise SettingsError(f"labeler url {shown(url)}: {error}") from None
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise SettingsError(f"labeler url {shown(url)}: expected https://host[:port][/path]")
-    if parts.username is not None or parts.password is not None:
-        raise SettingsError("labeler url: leave user and password out of it; they go into `auth`")
     if parts.scheme == "http" and not insecure and not is_loopback(host):
         raise SettingsError(
             f"labeler url: plain http to {shown(host)} could be read and changed on the way; "
             "use https, or set insecure = true"
         )
     return host if port is None else f"{host}:{port}"
+
+
+def holds_credentials(url: str) -> bool:
+    """Say whether an address, right or wrong, has a user or password before its host.
+
+    Examples
+    --------
+    >>> holds_credentials("ftp://me:s3cret@host"), holds_credentials("https://host/a@b")
+    (True, False)
+    """
+    return "@" in url.partition("//")[2].partition("/")[0]
 
 
 def is_loopback(host: str) -> bool:

@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ._address import checked_host, is_loopback
 from ._pace import Pace
+from ._secrets import masked
 from .chat_request import Request
 
 if TYPE_CHECKING:
@@ -205,9 +206,11 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
             found = json.loads(content)
         except (ValueError, RecursionError):
             # What a proxy says while the server behind it is away.
-            raise _AskAgain(self._broken(f"it answered {shown(content)}, not JSON")) from None
+            raise _AskAgain(
+                self._broken(f"it answered {self._masked(content)}, not JSON")
+            ) from None
         if not isinstance(found, dict):
-            raise self._broken(f"it answered {shown(found)}, not a JSON object")
+            raise self._broken(f"it answered {self._masked(repr(found))}, not a JSON object")
         return found
 
     def _by_status(self, error: openai.APIStatusError) -> Exception:
@@ -227,9 +230,9 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
             return self._broken(f"{said}; check chat.model and labeler.url (…/v1)")
         return self._broken(f"status {status}: {said}")
 
-    def _masked(self, text: str) -> str:
+    def _masked(self, said: str | bytes) -> str:
         """Quote what a server said, without the key it may repeat."""
-        return shown(text.replace(self._key, "********") if self._key else text, 200)
+        return shown(masked(said, self._key), 200)
 
     def _late(self) -> EndTimeout:
         remedy = "raise labeler.timeout, or lower chat.concurrency"

@@ -36,6 +36,7 @@ from ..errors import (
 from ..kinds.choice import canonical
 from ..schema import MEDIA, Schema
 from ._address import certificates, checked_host, is_loopback
+from ._secrets import masked
 from .ml_backend_answers import Answer, results_of, versions_of
 
 __all__ = ["HttpLabeler"]
@@ -115,6 +116,9 @@ and changed on the way; use https, or set insecure = true
         self._from_name, self._to_name = from_name, to_name
         self._params, self._timeout, self._max_bytes = dict(params or {}), timeout, max_bytes
         self._model_version: str | None = None
+        user, password = auth or ("", "")
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode("ascii") if auth else ""
+        self._secrets = (token or "", password, basic)
         # A proxy from the environment must not see what is meant for this machine.
         self._client = httpx.Client(
             auth=auth,
@@ -155,7 +159,8 @@ and changed on the way; use https, or set insecure = true
         raw = self._ask("POST", "setup", self._setup_body(schema), 0)
         version = raw.get("model_version")
         if version is not None and not isinstance(version, str | int | float):
-            raise self._broken(0, f"/setup answered model_version {shown(version)}, not a text")
+            said = shown(self._masked(repr(version)))
+            raise self._broken(0, f"/setup answered model_version {said}, not a text")
         self._model_version = None if version in (None, "") else str(version)
         if self._model_version is None and len(items):
             self._predict(items.iloc[:1], schema)
@@ -208,7 +213,7 @@ and changed on the way; use https, or set insecure = true
         try:
             answers = results_of(raw, ids, schema, self._from_name)
         except EndProtocolError as error:
-            raise self._broken(len(ids), str(error)) from None
+            raise self._broken(len(ids), self._masked(str(error))) from None
         for version in versions_of(raw):
             self._same_version(version, len(ids))
         return answers
@@ -219,7 +224,8 @@ and changed on the way; use https, or set insecure = true
         if version != self._model_version:
             raise ConflictError(
                 f"labeler {self.name!r} at {self._host}, asked about {items} items: it was model "
-                f"{shown(self._model_version)} and is now {shown(version)}; fit and propose again"
+                f"{shown(self._masked(self._model_version))} and is now "
+                f"{shown(self._masked(version))}; fit and propose again"
             )
 
     def _setup_body(self, schema: Schema) -> dict[str, object]:
@@ -276,9 +282,13 @@ and changed on the way; use https, or set insecure = true
         try:
             raw = json.loads(content)
         except (ValueError, RecursionError):
-            raise self._broken(items, f"/{path} answered {shown(content)}, not JSON") from None
+            raise self._broken(
+                items, f"/{path} answered {shown(self._masked(content))}, not JSON"
+            ) from None
         if not isinstance(raw, dict):
-            raise self._broken(items, f"/{path} answered {shown(raw)}, not a JSON object")
+            raise self._broken(
+                items, f"/{path} answered {shown(self._masked(repr(raw)))}, not a JSON object"
+            )
         return raw
 
     def _read(self, request: httpx.Request, items: int) -> bytes:
@@ -318,6 +328,9 @@ and changed on the way; use https, or set insecure = true
         return EndProtocolError(
             self._says(items, problem, "check that it speaks the Label Studio ML-backend protocol")
         )
+
+    def _masked(self, said: str | bytes) -> str:
+        return masked(said, *self._secrets)
 
     def _says(self, items: int, problem: str, remedy: str) -> str:
         about = f", asked about {items} items" if items else ""

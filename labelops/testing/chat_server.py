@@ -47,8 +47,8 @@ BEHAVIOURS = {
     "reset": "resets each question's first connection in the middle of the answer",
     "cut": "sends half of each question's first answer and closes",
     "gone": "sends half an answer and closes",
-    "junk": "answers with something that is not JSON",
-    "list": "answers with JSON that is no object",
+    "junk": "answers with something that is not JSON, repeating the key",
+    "list": "answers with JSON that is no object, repeating the key",
     "nochoice": "answers without a choice",
     "twice": "answers with two choices",
     "twolabels": "says two labels in one answer",
@@ -239,7 +239,9 @@ def make_server(
 
         def _answer(self, body: Mapping[str, Any], question: str, first: bool, done: int) -> None:
             whole = json.dumps(_completion(body, behaviour, done)).encode()
-            plain = {"junk": b"<html>Bad gateway</html>", "list": b"[]"}.get(behaviour, whole)
+            key = str(self.headers.get("Authorization"))
+            junk = {"junk": f"<html>Bad gateway: {key}</html>", "list": json.dumps([key])}
+            plain = junk[behaviour].encode() if behaviour in junk else whole
             if behaviour == "huge":
                 plain = b'"' + b"x" * 64 * 2**20 + b'"'
             if behaviour == "gone" or (behaviour in ("cut", "reset") and first):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -199,6 +200,8 @@ def test_images_travel_as_data_uris(start: Start) -> None:
         ("example.org", "expected https"),
         ("https://", "expected https"),
         ("https://u:p@example.org", "leave user and password out"),
+        ("ftp://u:p@example.org", "leave user and password out"),
+        ("https://u:p@example.org:x", "leave user and password out"),
         ("https://example.org:99999", "labeler url"),
         ("https://example.org/?a=1", "expected https"),
     ],
@@ -274,3 +277,27 @@ def test_a_token_is_sent_and_never_shown() -> None:
     with pytest.raises(SettingsError, match="no HTTP header") as caught:
         HttpLabeler("http://localhost:1", token="s3cret\nX: y")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("auth", [None, ("me", "s3cret")])
+@pytest.mark.parametrize("answer", ["{}", "[{}]", '{{"model_version": ["{}"]}}'])
+def test_a_server_that_repeats_the_secret_is_quoted_without_it(
+    auth: tuple[str, str] | None, answer: str
+) -> None:
+    """Whatever comes back, its message holds neither token, password nor what they travel as."""
+    given = {"auth": auth} if auth else {"token": "s3cret"}
+    labeler = HttpLabeler("http://localhost:1", **given)
+
+    def repeated(request: httpx.Request) -> httpx.Response:
+        said = f"s3cret and {request.headers['Authorization']}"
+        return httpx.Response(200, text=answer.format(said))
+
+    headers = labeler._client.headers
+    labeler._client = httpx.Client(
+        transport=httpx.MockTransport(repeated), headers=headers, auth=auth
+    )
+    with pytest.raises(EndProtocolError) as caught:
+        labeler.fit(example_items().iloc[:1], [0], ["a"], PETS)
+    message = str(caught.value)
+    assert "********" in message and "s3cret" not in message
+    assert "bWU6czNjcmV0" not in message, "me:s3cret as it travels"

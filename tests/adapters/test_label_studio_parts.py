@@ -25,6 +25,7 @@ from labelops.errors import (
     EndTimeout,
     EndUnavailable,
     SchemaError,
+    SettingsError,
     UsageError,
 )
 from labelops.schema import Schema
@@ -510,3 +511,25 @@ def test_batches_are_small_enough() -> None:
     assert max(map(len, found)) <= 500
     flat: list[Any] = [task["data"] for batch in found for task in batch]
     assert [d["labelops_item"] for d in flat] == [row.item_id for row in rows]
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+@pytest.mark.parametrize("form", ["{}", '{{"detail": "{}"}}', '["{}"]', "{:>320}"])
+def test_a_server_that_repeats_the_token_is_quoted_without_it(
+    answering: Callable[[Answer], LabelStudioQueue], status: int, form: str
+) -> None:
+    """Its words stand in the message, the token does not, nor a part of it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text=form.format(request.headers["authorization"]))
+
+    with pytest.raises(EndError) as failure:
+        answering(answer).receive()
+    assert "t0ken" not in str(failure.value)
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it() -> None:
+    """It would stand in every message, and take the token's place in the header."""
+    with pytest.raises(SettingsError, match="leave user and password out") as caught:
+        LabelStudioQueue("https://me:s3cret@ls.test", "t0ken", "pets", namespace="n")
+    assert "s3cret" not in str(caught.value)

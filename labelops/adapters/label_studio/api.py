@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
-from labelops.adapters._address import certificates
+from labelops.adapters._address import certificates, holds_credentials
+from labelops.adapters._secrets import masked
 from labelops.errors import (
     EndError,
     EndProtocolError,
     EndRefused,
     EndTimeout,
     EndUnavailable,
+    SettingsError,
     UsageError,
     shown,
 )
@@ -114,9 +116,17 @@ class Api:
         An access token of either kind; it never appears in a message.
     timeout : float
         Seconds to wait for one answer; imports may take three times as long.
+
+    Raises
+    ------
+    SettingsError
+        If the address holds a user or password.
     """
 
     def __init__(self, url: str, api_key: str, timeout: float) -> None:
+        if holds_credentials(url):
+            # They would be in every message, and take the token's place in the header.
+            raise SettingsError("leave user and password out of LABEL_STUDIO_URL")
         self.url = url.rstrip("/")
         self._api_key, self._timeout = api_key, timeout
         self._client: HttpClient | None = None
@@ -253,7 +263,9 @@ class Api:
             return None
         if not 200 <= response.status_code < 300:
             raise error_for_status(
-                response.status_code, _detail(response), f"{asked} at {self.url}"
+                response.status_code,
+                _detail(response, self._api_key),
+                f"{asked} at {self.url}",
             )
         if not response.content:
             return None
@@ -298,13 +310,15 @@ class Api:
         raise error
 
 
-def _detail(response: httpx.Response) -> str:
-    """Return what the server says is wrong, out of its error body."""
+def _detail(response: httpx.Response, secret: str) -> str:
+    """Return what the server says is wrong, out of its error body, without the token."""
     try:
         body = response.json()
     except ValueError:
-        return response.text[:300]
+        return masked(response.text, secret)[:300]
     if isinstance(body, dict):
         parts = [body.get("detail"), body.get("validation_errors")]
-        return "; ".join(str(p) for p in parts if p) or str(body)[:300]
-    return str(body)[:300]
+        said = "; ".join(str(p) for p in parts if p)
+        if said:
+            return masked(said, secret)
+    return masked(str(body), secret)[:300]
