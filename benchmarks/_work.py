@@ -24,7 +24,7 @@ from labelops.kinds.choice import values_of
 from labelops.measure.adjudication import NO_VOTE, PENDING, Adjudication, adjudicate
 from labelops.measure.confusion import annotator_confusion
 from labelops.measure.samples import RandomSample, draw_sample
-from labelops.route.plan import best_half
+from labelops.route.surest import best_half
 
 __all__ = ["EVIDENCE", "Bools", "Floats", "Outcome", "Rules", "Work", "learned_from", "places_of"]
 
