@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import counted, percent
 from .base import Session, command
-from .reading import said_drift, said_plan
+from .status import said_drift, said_plan
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:

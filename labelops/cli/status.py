@@ -1,0 +1,165 @@
+"""`labelops status`: where a label set stands, and what happens next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import counted, percent
+from .base import Session, command
+from .stages import said_verdict
+from .words import columns, emphasised, safe, section, short
+
+if TYPE_CHECKING:
+    from ..state.drift import DriftWatch
+    from ..state.plan import LabelingPlan
+    from .standing import Standing
+
+__all__ = ["said_drift", "said_plan", "status"]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{safe(k)} {counted(n)}" for k, n in counts.items())
+
+
+def _said_standing(found: Standing, workspace: str) -> str:
+    decided = found.by_people + found.accepted
+    given = sum(found.votes.values())
+    rows = [
+        ["Items", counted(found.items), f"in {counted(found.groups, 'leakage group')}"],
+        ["Labels", counted(decided), _said_labels(found)],
+        ["Votes", counted(given), _listed(found.votes)],
+        ["Waiting", counted(sum(found.waiting.values())), _listed(found.waiting)],
+        ["People", counted(found.annotators), _said_flagged(found.flagged)],
+        ["Releases", counted(len(found.releases)), _said_releases(found)],
+    ]
+    if found.usage:
+        rows.append(["Paid", counted(sum(u.answers for u in found.usage)), _said_usage(found)])
+    candidate = found.candidate
+    about = (
+        "as the labels stand; none are frozen for a release"
+        if candidate is None
+        else f"candidate {getattr(candidate, 'number', '')}"
+    )
+    head = f"{click.style(safe(found.name), bold=True)}: " + (
+        f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
+        f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
+    )
+    parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
+    parts += [_said_acceptance(found), said_drift(found.drift)]
+    if found.released_as is not None:
+        same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
+        parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
+    if found.released_as is None or found.verdict["status"] == "fail":
+        parts += [said_verdict(found.verdict, about)]
+    parts.append(f"Next: {safe(found.next)}.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def said_plan(plan: LabelingPlan) -> str:
+    """Return the plan in two lines."""
+    return "Plan: " + ";\n      ".join(plan.in_words) + "."
+
+
+def _said_labels(found: Standing) -> str:
+    parts = [f"{counted(found.by_people)} by people"]
+    parts.append(f"{counted(found.accepted)} accepted from the model")
+    if found.undecided:
+        parts.append(f"{counted(found.undecided, 'item')} without")
+    return " · ".join(parts)
+
+
+def _said_usage(found: Standing) -> str:
+    """Say what the labeler's answers have cost, a model and prompt each."""
+    parts = []
+    for used in found.usage:
+        cost = "" if used.cost is None else f", {used.cost:,.4f} spent"
+        tokens = f"{counted(used.input_tokens)} + {counted(used.output_tokens)} tokens"
+        parts.append(f"answers of {safe(used.model)}: {tokens}{cost}")
+    return " · ".join(parts)
+
+
+def _said_flagged(flagged: tuple[str, ...]) -> str:
+    if not flagged:
+        return ""
+    return f"not counting {', '.join(map(safe, flagged))} (flagged)"
+
+
+def _said_releases(found: Standing) -> str:
+    if not found.releases:
+        return ""
+    names = {ref: [a for a, r in found.names.items() if r == ref] for ref in found.releases}
+    newest = found.releases[-1]
+    rest = [f"{safe(a)} = {safe(r)}" for a, r in found.names.items() if r != newest]
+    also = f" ({', '.join(map(safe, names[newest]))})" if names[newest] else ""
+    return " · ".join([f"newest {safe(newest)}{also}", *rest])
+
+
+def _said_acceptance(found: Standing) -> str:
+    if found.labeler_version is None:
+        return "No labeler has learned yet."
+    hypothesis: Any = found.acceptance
+    labeler = f"Labeler {short(found.labeler_version)}"
+    if hypothesis is None:
+        why = f"\n{emphasised('closed', 'CLOSED')}  {safe(found.closed)}" if found.closed else ""
+        return f"{labeler} proposes; none of its proposals stand as labels.{why}"
+    whole = "all labels" if hypothesis.rule == "joint" else "them"
+    own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"
+    return (
+        f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
+        f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
+        f"(≤ {percent(hypothesis.error)} of {whole} wrong, at risk {hypothesis.risk:.3g})."
+        + _said_classes(hypothesis)
+    )
+
+
+_CLASSES = 6
+"""Classes shown of a hypothesis; all are under `labelops certificates`."""
+
+
+def _said_classes(hypothesis: Any) -> str:
+    """List the classes of which the calibration items allow for most errors."""
+    known = [c for c in hypothesis.by_class if c.n]
+    if not known:
+        return ""
+    worst = sorted(known, key=lambda c: (-c.at_most, c.value))
+    rows = [
+        [safe(json.loads(c.value)), counted(c.n), counted(c.errors), percent(c.at_most, fixed=True)]
+        for c in worst[:_CLASSES]
+    ]
+    rest = len(known) - len(rows)
+    title = "Its calibration items by proposed class" + (", the least sure first" if rest else "")
+    more = f"\n  … and {counted(rest)} more: labelops certificates" if rest else ""
+    head = ["class", "looked at", "wrong", "at most (95 %)"]
+    return f"\n\n{section(title, rows, head, right=range(1, 4))}{more}"
+
+
+def said_drift(watch: DriftWatch) -> str:
+    """Say what the watch over the random stream found; empty before its second look."""
+    if watch.alarms:
+        last = watch.alarms[-1]
+        return (
+            f"{emphasised('fail', 'DRIFT')}  {safe(last.reason)}; alarm {last.number}, "
+            f"{last.at:%Y-%m-%d %H:%M}. What comes in now is compared with what came since then."
+        )
+    if watch.looks < 2:
+        return ""
+    return (
+        f"No drift in {counted(watch.looks, 'run')} of {counted(watch.items, 'random item')}: "
+        f"evidence {watch.e_value:.3g}, an alarm from {watch.wanted:.3g}."
+    )
+
+
+@command("labelops status", "labelops status --json")
+def status(session: Session) -> None:
+    """Say where the label set stands and what happens next."""
+    from ..state import load
+    from .standing import standing_of
+
+    app = session.app
+    releases = tuple(m.reference for m in app.manifests())
+    found = standing_of(load(app.workspace), app.verdict(), releases)
+    session.show(found, _said_standing(found, app.settings.workspace))
