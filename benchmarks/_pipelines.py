@@ -2,9 +2,7 @@
 
 Every rule is the core's own function: what `_work` calls, `joint_threshold`, `choose_audit`,
 `audit_state`, `looks_again`. `benchmarks.label_cost --journey` runs the journey itself beside. Left
-out is the search for label errors before a release, some 1 % of the votes; and doubts about the
-calibration sample are settled for the model that is tried only, where a journey also settles those
-that a first model raises.
+out is the search for label errors before a release, some 1 % of the votes.
 """
 
 from __future__ import annotations
@@ -145,8 +143,7 @@ def _audited(
         if state.certificate.status != "inconclusive":
             return state, labels
         n = len(state.planned.ids)
-        planned = replace(looks, status=looks.status[:n], votes=looks.votes[:n])
-        work.ask_others(places[:n], planned, "audit", confirms)
+        work.ask_others(places[:n], replace(looks, needed=looks.needed[:n]), "audit")
 
 
 def _look_again(work: Work, error: float) -> None:

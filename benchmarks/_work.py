@@ -21,7 +21,7 @@ from labelops.consolidate.with_model import consolidate_with_model
 from labelops.gate.confirm import chance_agreement, choose_confirm
 from labelops.gate.policy import GatePolicy
 from labelops.kinds.choice import values_of
-from labelops.measure.adjudication import NO_VOTE, PENDING, Adjudication, adjudicate
+from labelops.measure.adjudication import Adjudication, adjudicate
 from labelops.measure.confusion import annotator_confusion
 from labelops.measure.samples import RandomSample, draw_sample
 from labelops.route.surest import best_half
@@ -291,13 +291,10 @@ class Work:
             max_votes=self.rules.max_votes, confirms=confirms, stuck=~self.left[places],
         )  # fmt: skip
 
-    def ask_others(
-        self, places: Codes, looks: Adjudication, purpose: str, confirms: int = 1
-    ) -> int:
-        """Ask for as many as confirm, two others where one disagreed, then one more at a time."""
-        more = np.where(looks.status == NO_VOTE, confirms, np.maximum(3 - looks.votes, 1))
-        waiting = np.isin(looks.status, (NO_VOTE, PENDING))
-        return self.ask(places[waiting], more[waiting], purpose)
+    def ask_others(self, places: Codes, looks: Adjudication, purpose: str) -> int:
+        """Ask for as many as confirm, and as many others as may settle what one disagreed with."""
+        waiting = looks.needed > 0
+        return self.ask(places[waiting], looks.needed[waiting], purpose)
 
     def settled(self, places: Codes, values: Codes, purpose: str) -> Adjudication:
         """Ask until every value is judged."""

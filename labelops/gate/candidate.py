@@ -239,6 +239,8 @@ class AuditState:
         The n looks needed so far, in audit order: settled ones and those to come.
     unseen, pending : (n,) bool arrays
         Planned looks without a vote that counts, and those where people disagree so far.
+    needed : (n,) int array
+        The fewest more votes that can settle each of these.
     wrong : (n,) bool array
         Planned looks settled as wrong.
     correction : (n,) int array
@@ -253,6 +255,7 @@ class AuditState:
     planned: RandomSample | WeightedSample
     unseen: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
+    needed: npt.NDArray[np.int64]
     wrong: npt.NDArray[np.bool_]
     correction: npt.NDArray[np.int64]
     unaided: int = 0
@@ -314,6 +317,7 @@ def audit_state(
         order.first(size),
         unseen[:size],
         pending[:size],
+        looks.needed[:size],
         wrong[:size],
         np.where(wrong & ~fixed, looks.consensus, -1)[:size],
         int(np.broadcast_to(np.asarray(unaided, dtype=bool), ids.shape)[:settled].sum()),

@@ -154,7 +154,8 @@ def _fitted(state: State, labeler: Labeler, version: str, rows: TrainingSet) -> 
     state.workspace.objects.put_new(name, content.encode())
     return {
         # Before a look at this version: what its acceptance is planned for.
-        "calibration": len(state.calibration_stream),
+        "calibration": len(state.stream_now),
+        "since": state.stream_since,
         "items": len(rows),
         "labeler": labeler.name,
         "object": name,
@@ -205,11 +206,10 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
     wrong = looks.status == WRONG
     if before is None:
         values = tuple(map(canonical_json, workspace.schema.classes))
-        # What comes after a change of the stream is not what was planned for.
-        planned = 0 if since else state.planned_looks
         found = try_labeler(
-            pool, sample, wrong, state.hypotheses, policy.accept, values, planned=planned
-        )
+            pool, sample, wrong, state.hypotheses, policy.accept, values,
+            planned=state.planned_looks,
+        )  # fmt: skip
     else:
         found = look_again(before, pool, sample, wrong)
     ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
@@ -230,9 +230,7 @@ def _spoken_of(state: State, since: str) -> tuple[pd.DataFrame, RandomSample]:
     if len(pool) < len(state.items):
         pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
         pool["labeler_version"] = state.labeler_version
-    sample = state.calibration_stream
     if since:
         late = state.arrived > pd.Timestamp(since)
         pool = pool.loc[late.reindex(pool["item_id"]).to_numpy()]
-        sample = sample.part(late.reindex(sample.ids).to_numpy())
-    return pool, sample
+    return pool, state.stream_now

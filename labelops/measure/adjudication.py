@@ -43,11 +43,14 @@ class Adjudication:
     consensus : (N,) int array
         The class most votes name where the status is `AGREES` or `WRONG`; else, and where no class
         leads the value by two, -1.
+    needed : (N,) int array
+        The fewest more votes that can settle it, all of them surely needed; 0 where it is settled.
     """
 
     status: npt.NDArray[np.int64]
     votes: npt.NDArray[np.int64]
     consensus: npt.NDArray[np.int64]
+    needed: npt.NDArray[np.int64]
 
 
 def adjudicate(
@@ -84,11 +87,13 @@ def adjudicate(
 
     Examples
     --------
-    Item 0: one vote agrees. Item 1: one against, ask again. Item 2: four against one.
+    Item 0: one vote agrees. Item 1: one against, ask two again. Item 2: four against one.
 
     >>> a = adjudicate([0, 0, 0], [0, 1, 2, 2, 2, 2, 2], [0, 1, 1, 0, 1, 1, 1], 2)
     >>> a.status.tolist(), a.consensus.tolist()
     ([2, 1, 3], [0, -1, 1])
+    >>> a.needed.tolist()
+    [0, 2, 0]
     """
     codes = np.asarray(values, dtype=np.int64)
     rows = np.asarray(items, dtype=np.int64)
@@ -113,4 +118,9 @@ def adjudicate(
     # Two rival values with the same count: people agree that it is wrong, not on what is right.
     single = (others == rival[:, None]).sum(axis=1) == 1
     clear = agrees | (wrong & (rival >= agree + _CORRECTS) & single)
-    return Adjudication(status.astype(np.int64), total, np.where(clear, leader, -1))
+    # A vote moves the lead by one at most: so many are needed, whatever they say.
+    lead = agree - rival
+    fewest = np.where(codes >= 0, np.minimum(confirms - lead, _OVERTURNS + lead), _OVERTURNS + lead)
+    fewest = np.minimum(np.where(total == 0, confirms, fewest), max_votes - total)
+    needed = np.where(agrees | wrong, 0, np.maximum(fewest, 1))
+    return Adjudication(status.astype(np.int64), total, np.where(clear, leader, -1), needed)

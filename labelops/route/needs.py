@@ -100,31 +100,37 @@ def sample_needs(
 
 
 def adjudication_needs(
-    item_ids: npt.ArrayLike, votes: npt.ArrayLike, pending: npt.ArrayLike, purpose: str
+    item_ids: npt.ArrayLike,
+    votes: npt.ArrayLike,
+    pending: npt.ArrayLike,
+    purpose: str,
+    needed: npt.ArrayLike,
 ) -> pd.DataFrame:
     """Ask others wherever a blind vote and the value under test disagree, until it is settled.
 
-    Both first others are asked at once: it costs a vote now and then, and saves a round of
-    waiting for every disagreement.
+    As many at once as no vote can make needless: the fewest votes, in the fewest rounds.
 
     Parameters
     ----------
     item_ids : (N,) item ids
     votes : (N,) int array
-        Votes the item has for this purpose.
+        Votes given for this purpose, those of excluded annotators too.
     pending : (N,) bool array
         True where the votes do not settle it yet.
     purpose : {"calibrate", "audit"}
+    needed : (N,) int array
+        The fewest more votes that can settle it (`Adjudication.needed`).
 
     Examples
     --------
-    >>> adjudication_needs(["a", "b"], [1, 1], [True, False], "audit")["wanted"].tolist()
+    >>> asked = adjudication_needs(["a", "b"], [1, 1], [True, False], "audit", needed=[2, 0])
+    >>> asked["wanted"].tolist()
     [3]
     """
     where = np.asarray(pending, dtype=bool)
     counts = np.asarray(votes, dtype=np.int64)[where]
     ids = np.asarray(item_ids, dtype=object)[where]
-    wanted = np.maximum(counts + 1, 3)
+    wanted = counts + np.asarray(needed, dtype=np.int64)[where]
     reason = "a blind vote disagreed; others decide"
     return _needs(ids, purpose, wanted, reason, 0.999, settles=True)
 

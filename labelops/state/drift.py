@@ -169,8 +169,11 @@ def next_drift_look(state: State) -> tuple[int, Look] | None:
         statistics=tuple(families),
         families=families,
     )
+    workspace = state.workspace
     return run, {
         "alarm": _alarm(found, statistics, (every["run"] == run).to_numpy()),
+        # Should it be one: what the stream is planned to be read to that comes after it.
+        "planned": workspace.policies.looks(len(state.items), len(workspace.schema.classes)),
         "draw": float(fresh["draw"].max()),
         "e_value": float(found.e_values[-1]),
         "families": _by_family(found, families),

@@ -70,9 +70,9 @@ def _calibration_needs(state: State) -> list[pd.DataFrame]:
     given = state.given(sample.ids, "calibrate")
     unseen = looks.status == NO_VOTE
     needs = [sample_needs(sample, given, unseen, "calibrate")]
-    if not state.current_proposals.empty:
+    if state.to_be_tried:
         pending = looks.status == PENDING
-        needs.append(adjudication_needs(sample.ids, given, pending, "calibrate"))
+        needs.append(adjudication_needs(sample.ids, given, pending, "calibrate", looks.needed))
     return needs
 
 
@@ -83,7 +83,7 @@ def _audit_needs(state: State) -> list[pd.DataFrame]:
     given = state.given(audit.planned.ids, "audit")
     return [
         sample_needs(audit.planned, given, audit.unseen, "audit", audit.confirms),
-        adjudication_needs(audit.planned.ids, given, audit.pending, "audit"),
+        adjudication_needs(audit.planned.ids, given, audit.pending, "audit", audit.needed),
     ]
 
 
@@ -96,7 +96,7 @@ def _spot_needs(state: State) -> list[pd.DataFrame]:
             ids, given = spot.asked.ids, state.given(spot.asked.ids, "audit")
             unseen, pending = spot.looks.status == NO_VOTE, spot.looks.status == PENDING
             needs.append(sample_needs(spot.asked, given, unseen, "audit"))
-            needs.append(adjudication_needs(ids, given, pending, "audit"))
+            needs.append(adjudication_needs(ids, given, pending, "audit", spot.looks.needed))
     under_review = state.suspicions["item_id"]
     return [
         _apart(state, rows.loc[~rows["item_id"].isin(under_review)], "review", "label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +56,16 @@ class ProposalsView(VotesView):
 
     @property
     def planned_looks(self) -> int:
-        """Calibration looks there were to be when the version fitted last was fitted."""
-        return 0 if self.fits.empty else int(last_body(self.fits).get("calibration", 0))
+        """Calibration looks that the version fitted last is planned for, fixed before any at it.
+
+        As many as there were to be when it was fitted. Where the stream has changed, as many as
+        were planned at the alarm, before anything that comes after it was looked at; or as many
+        of these as there were to be when a version was fitted since.
+        """
+        fitted = {} if self.fits.empty else last_body(self.fits)
+        mine = fitted.get("since", "") == self.stream_since
+        planned = int(fitted.get("calibration", 0)) if mine else 0
+        return max(planned, int(self._last_alarm.get("planned", 0)))
 
     @cached_property
     def current_proposals(self) -> pd.DataFrame:
@@ -185,10 +194,23 @@ class ProposalsView(VotesView):
         made from the looks since: to read these looks again, for having been unusual, would be
         no random sample. A fixed test speaks of the set there is, wherever that came from.
         """
+        return str(self._last_alarm.get("until", ""))
+
+    @cached_property
+    def _last_alarm(self) -> dict[str, Any]:
+        """The look that gave the last alarm an e-process heeds; empty if there is none."""
         if self.workspace.policies.accept.test == FIXED:
-            return ""
-        looks = map(json.loads, self.latest("drift")["body"])
-        return max((str(look["until"]) for look in looks if look["alarm"]), default="")
+            return {}
+        looks = [look for look in map(json.loads, self.latest("drift")["body"]) if look["alarm"]]
+        return max(looks, key=lambda look: str(look["until"]), default={})
+
+    @property
+    def stream_now(self) -> RandomSample:
+        """The calibration stream since it changed; all of it if it never has."""
+        sample, since = self.calibration_stream, self.stream_since
+        if not since:
+            return sample
+        return sample.part((self.arrived[sample.ids] > pd.Timestamp(since)).to_numpy())
 
     @cached_property
     def stream_read(self) -> list[str]:
@@ -240,7 +262,7 @@ class ProposalsView(VotesView):
         """
         policy = self.workspace.policies.accept
         key, since = f"{self.labeler_version}/{self.pool}", self.stream_since
-        if since and not (self.arrived[self.calibration_stream.ids] > pd.Timestamp(since)).any():
+        if since and not len(self.stream_now):
             # Nothing came since the stream changed: nobody waits for a test that cannot begin.
             return True
         unread = len(self.calibration_stream) > len(self.stream_read)
@@ -261,6 +283,17 @@ class ProposalsView(VotesView):
             if mine and open_ and same:
                 return h
         return None
+
+    @property
+    def to_be_tried(self) -> bool:
+        """Whether the version fitted last is one to try acceptance with.
+
+        The first one has learned from the seed alone, and gives way as soon as people have labeled
+        what it is unsure of: nobody is asked to settle whether its proposals are right.
+        """
+        if self.fits.empty or self.hypotheses:
+            return not self.fits.empty
+        return bool(last_body(self.fits)["items"] >= self.training_enough)
 
     @property
     def training_target(self) -> int:

@@ -52,7 +52,11 @@ class Policies:
 
     def calibration(self, items: int, classes: int) -> int:
         """Return on how many of so many items acceptance is calibrated: a quarter at most."""
-        return min(self.route.calibration or self.accept.looks(items, classes), items // 4)
+        return min(self.looks(items, classes), items // 4)
+
+    def looks(self, items: int, classes: int) -> int:
+        """Return how many looks acceptance is planned for, named or from the bound."""
+        return self.route.calibration or self.accept.looks(items, classes)
 
 
 @dataclass(frozen=True, slots=True)

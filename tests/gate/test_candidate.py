@@ -33,7 +33,9 @@ def _state(
 ) -> AuditState:
     n = len(status)
     codes = np.asarray(status, dtype=np.int64)
-    looks = Adjudication(codes, (codes > NO_VOTE).astype(np.int64), np.where(codes > 1, 1, -1))
+    needed = np.select([codes == NO_VOTE, codes == PENDING], [1, 2])
+    given = (codes > NO_VOTE).astype(np.int64)
+    looks = Adjudication(codes, given, np.where(codes > 1, 1, -1), needed)
     mask = np.isin(np.arange(n), fixed or [])
     standing = ~np.isin(np.arange(n), fallen or [])
     return audit_state(_order(n), mask, looks, POLICY, standing=standing)

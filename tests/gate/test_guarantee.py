@@ -57,7 +57,9 @@ class Audited:
         order = sample.ids.astype(np.int64)
         while True:
             found = self.looks()
-            inorder = Adjudication(found.status[order], found.votes[order], found.consensus[order])
+            inorder = Adjudication(
+                found.status[order], found.votes[order], found.consensus[order], found.needed[order]
+            )
             state = audit_state(sample, self.fixed[order], inorder, policy, attempt=attempt)
             if self.correct(state):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, adjudicate
+from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
 
 K = 3
 
@@ -46,6 +47,32 @@ def test_agrees_with_a_plain_loop(rows: list[tuple[int, list[int]]], limit: int)
     expected = [_judge(value, votes, limit) for value, votes in rows]
     assert list(zip(found.status.tolist(), found.consensus.tolist(), strict=True)) == expected
     assert found.votes.tolist() == [len(votes) for _, votes in rows]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(-1, K - 1),
+    st.lists(st.integers(0, K - 1), min_size=1, max_size=6),
+    st.integers(1, 3),
+    st.integers(3, 7),
+)
+def test_as_many_as_are_needed_and_no_more(
+    value: int, votes: list[int], confirms: int, limit: int
+) -> None:
+    """No fewer votes than are asked for settle a doubt whatever they say, and some so many do."""
+
+    def judged(*more: int) -> Adjudication:
+        said = [*votes, *more]
+        return adjudicate([value], [0] * len(said), said, K, max_votes=limit, confirms=confirms)
+
+    def settled(more: tuple[int, ...]) -> bool:
+        return bool(judged(*more).status[0] != PENDING)
+
+    needed = int(judged().needed[0])
+    assert (needed == 0) == settled(())
+    if needed:
+        assert not any(settled(more) for more in product(range(K), repeat=needed - 1))
+        assert any(settled(more) for more in product(range(K), repeat=needed))
 
 
 @settings(deadline=None)

@@ -153,7 +153,9 @@ def test_nothing_is_put_together_by_hand(make: Callable[[], object]) -> None:
     [
         lambda chosen: sample_needs(chosen, NONE, NONE == 0, "audit"),
         lambda chosen: overlap_needs(chosen, NONE == 0, "label"),
-        lambda chosen: audit_state(chosen, NONE, Adjudication(NONE, NONE, NONE), GatePolicy()),
+        lambda chosen: audit_state(
+            chosen, NONE, Adjudication(NONE, NONE, NONE, NONE), GatePolicy()
+        ),
         lambda chosen: try_labeler(None, chosen, NONE, [], AcceptancePolicy()),
         lambda chosen: training_set(IDS, np.zeros(40), apart_from=[chosen]),
     ],

@@ -61,7 +61,7 @@ def test_label_needs() -> None:
 
 def test_adjudication_review_and_gold() -> None:
     """A pending item gets one more person; the worst suspect comes first; gold goes to all."""
-    pending = adjudication_needs(["a", "b"], [1, 2], [False, True], "audit")
+    pending = adjudication_needs(["a", "b"], [1, 2], [False, True], "audit", [0, 1])
     assert pending[["item_id", "purpose", "wanted"]].values.tolist() == [["b", "audit", 3]]
     review = review_needs(["a", "b"], [0.4, 0.1], [0, 1]).sort_values("priority", ascending=False)
     assert review[["item_id", "wanted"]].values.tolist() == [["b", 3], ["a", 1]]
@@ -85,6 +85,6 @@ def test_no_items() -> None:
         sample_needs(draw_sample(b"k", "audit/1", []), [], [], "audit"),
         _label([], [], []),
         review_needs([], [], []),
-        adjudication_needs([], [], [], "audit"),
+        adjudication_needs([], [], [], "audit", []),
     ):
         assert (len(needs), list(needs.columns)) == (0, list(NEED_COLUMNS))

@@ -59,7 +59,7 @@ def test_doubts_go_to_the_surest_and_first_looks_to_anybody() -> None:
     """After a disagreeing vote only those with the best record are asked; before, everybody is."""
     everybody = _votes([("y", who) for who in TEAM])
     votes = pd.concat([everybody, _votes([("x", TEAM[5])]).assign(vote_id="w")])
-    doubted = adjudication_needs(["x"], [1], [True], "audit")
+    doubted = adjudication_needs(["x"], [1], [True], "audit", [2])
     assert _barred(doubted, votes, BEST) == [{*TEAM[3:]}]
     again = doubt_needs(["x"], [0.3], [0])
     assert _barred(again, votes, BEST) == [{*TEAM[3:]}]
@@ -73,7 +73,7 @@ def test_where_too_few_of_them_are_left_anybody_may(looked: list[str]) -> None:
     votes = pd.concat(
         [_votes([("x", who) for who in looked]), _votes([("y", who) for who in TEAM])]
     ).assign(vote_id=lambda rows: [f"v{n}" for n in range(len(rows))])
-    doubted = adjudication_needs(["x"], [1], [True], "audit")
+    doubted = adjudication_needs(["x"], [1], [True], "audit", [2])
     assert _barred(doubted, votes, BEST) == [set(looked)]
 
 

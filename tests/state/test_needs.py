@@ -88,6 +88,32 @@ def test_an_item_everybody_skipped_waits_for_nobody() -> None:
     assert "calibration" not in work_in_flight(world.state)
 
 
+def test_doubts_are_settled_about_the_model_that_is_tried() -> None:
+    """Nobody is asked whether the first model is right; about the next, two are asked at once."""
+    world = make_world(calibration=3, training=10)
+    world.items(*IDS)
+    for item in (sample := list(world.state.calibration_sample.ids)):
+        world.vote(item, "calibrate", ann="cat")
+    other = next(item for item in IDS if item not in sample)
+    world.vote(other, ann="cat", ben="cat", cid="cat", dee="cat", eve="cat")
+    wrong = dict.fromkeys(IDS, ("dog", 0.9))
+
+    def asked() -> list[int]:
+        needs = pd.concat(all_needs(world.state))
+        rows = needs.loc[(needs["purpose"] == "calibrate") & needs["settles"]]
+        return rows.set_index("item_id")["wanted"].reindex(sample).fillna(0).tolist()
+
+    world.propose(wrong, "seeded", fit=False)
+    world.say("fit", "seeded", 0, items=1, labeler="m", object="t")
+    assert asked() == [0, 0, 0]
+    world.propose(wrong, "taught", fit=False)
+    world.say("fit", "taught", 1, items=10, labeler="m", object="t")
+    assert asked() == [3, 3, 3]
+    world.vote(sample[0], "calibrate", ben="dog", cid="cat")
+    world.vote(sample[1], "calibrate", ben="cat", cid="cat")
+    assert asked() == [5, 0, 3], "one vote more could settle nothing"
+
+
 def test_everybody_flagged_certifies_nothing() -> None:
     """Without a single person whose votes count, no label stands and no audit does."""
     world = make_world()

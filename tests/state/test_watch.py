@@ -92,10 +92,7 @@ def test_a_grown_set_is_one_more_look_at_one_hypothesis() -> None:
 
 
 def test_a_look_is_planned_when_the_labeler_is_fitted() -> None:
-    """The number of looks is that of the sample at the fit, whatever comes before the first look.
-
-    After a change of the stream there is no plan: what comes then is not what was planned for.
-    """
+    """The number of looks is that of the sample at the fit, whatever comes before a look."""
     world = make_world(accept=POLICY, calibration=60)
     _arrive(world, "a", np.full(120, 0.9))
     body = {"items": 1000, "labeler": "m", "object": "t", "calibration": 30}
@@ -425,7 +422,7 @@ def _alarm_share(share: float, error: float, looks: int, repetitions: int, *, na
     """How often random looks raise the alarm, over all looks of a stream."""
     rng = np.random.default_rng(5)
     empty = draw_sample(b"k", "spot", [])
-    none = SpotAudit(empty, Adjudication(*[np.zeros(0, np.int64)] * 3), 1.0, False, "")
+    none = SpotAudit(empty, Adjudication(*[np.zeros(0, np.int64)] * 4), 1.0, False, "")
     arrived = pd.Series(pd.date_range("2026-01-01", periods=looks, tz="UTC"))
     hits = 0
     for _ in range(repetitions):
@@ -471,11 +468,13 @@ def test_a_changed_stream_closes_it_for_what_came_since() -> None:
     assert len(kept) >= 240 and not kept["item_id"].isin(late).any()
     assert "nothing has come since" in _look(world), "what gave the alarm is not read again"
     assert world.state.acceptance_tried, "and people are asked about it meanwhile"
+    assert _asking(world, 200).state.planned_looks == 60, "what is to come is planned at the alarm"
     new = _arrive(world, "d", rng.uniform(0.35, 0.5, 240))
     assert not _settle(world).closed
     first, second = world.state.hypotheses
     assert (first.cause, second.number, second.looks) == ("drift", 2, 1)
     assert second.pool_size == 240 and second.sample == 60, "a whole sample of what came since"
+    assert second.planned == 60
     (alarm,) = drift_watch(world.state).alarms
     assert first.until == alarm.good_until < alarm.until == second.since
     assert first in world.state.standing, "what was good stays"
