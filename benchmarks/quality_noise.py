@@ -7,9 +7,10 @@ gets the same held-out probabilities of the same learners, in the same run. Sets
   next); ``hard`` (where a classifier that knew the truth hesitates, for the class it would take);
   ``copies`` (every item three times, one label, grouped);
 - banking77, 20 intents, noise ``uniform`` and ``hard``;
-- people's own errors: MNIST's test set (verified by reviewers, the set's own probabilities;
-  bootstrap over items instead of seeds), textual entailment and five crowds, where the label is one
-  vote drawn at random and the other votes are evidence, all of them or two an item.
+- people's own errors: MNIST's test set (verified by reviewers, the set's own probabilities; one
+  set, so differences get a bootstrap interval over items), textual entailment and five crowds,
+  where the label is one vote drawn at random and the other votes are evidence, all of them or two
+  an item.
 """
 
 from __future__ import annotations
@@ -18,42 +19,31 @@ import argparse
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_scores
 from crowdkit.aggregation import DawidSkene
-from sklearn.datasets import load_digits
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from labelops.audit import detect_label_errors, out_of_fold_probs
 from labelops.audit.out_of_fold import learners_for
 from labelops.audit.review_model import Reviews
 
-Array = npt.NDArray[Any]
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+from ._noisy_sets import Array, Case, noisy_sets
+
 _OURS = "labelops default"
-_REVIEWED = ("banking77 hard", *(f"{c}, all other votes" for c in ("dog", "face", "MS", "SP_amt")))
-
-
-@dataclass(frozen=True)
-class Case:
-    """One noisy label set whose errors are known."""
-
-    codes: Array
-    wrong: Array
-    n_classes: int
-    features: Any = None
-    probs: Array | None = None
-    votes: tuple[Array, Array, Array] | None = None
-    groups: Array | None = None
+_CROWDS = ("face", "dog", "MS", "SP_amt")
+_REVIEWED = (
+    *(f"{crowd}, {others} other votes" for crowd in _CROWDS for others in ("all", "2")),
+    "banking77 hard",
+    "MNIST verified",
+)
+_VERDICTS = (20, 50, 100, 300)
+_RESAMPLES = 1000
 
 
 @dataclass
@@ -65,141 +55,14 @@ class Results:
     ece: list[float] = field(default_factory=list)
     rates: list[tuple[float, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    last: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
     def add(self, name: str, wrong: Array, suspicion: Array) -> None:
         """Score one ranking; what it could not judge is unsuspicious."""
         filled = np.nan_to_num(suspicion, nan=np.nanmin(suspicion), posinf=1e9, neginf=-1e9)
+        self.last[name] = wrong, filled
         self.ap[name].append(float(average_precision_score(wrong, filled)))
         self.auroc[name].append(float(roc_auc_score(wrong, filled)))
-
-
-def _flip(truth: Array, kind: str, rate: float, rng: np.random.Generator, seen: Array) -> Array:
-    """Make a share of the labels wrong; `seen`: held-out probabilities learned from the truth."""
-    N, K = seen.shape
-    wrong = rng.random(N) < rate
-    if kind == "uniform":
-        other = (truth + rng.integers(1, K, N)) % K
-    elif kind == "pairs":
-        other = (truth + 1) % K
-    else:
-        rest = seen.copy()
-        rest[np.arange(N), truth] = 0
-        doubt = np.sqrt(rest.sum(axis=1))
-        wrong = rng.random(N) < np.minimum(1, rate * N * doubt / doubt.sum())
-        rest = (rest + 1e-12) / (rest + 1e-12).sum(axis=1, keepdims=True)
-        other = (rng.random(N)[:, None] >= rest.cumsum(axis=1)).sum(axis=1).clip(0, K - 1)
-    return np.where(wrong, other, truth)
-
-
-def _with_noise(features: Any, truth: Array, kind: str) -> Callable[[int], Case]:
-    K = int(truth.max()) + 1
-    every = np.arange(len(truth))
-    seen = out_of_fold_probs(
-        features, truth, every, K, np.random.default_rng(99),
-        learners=learners_for(features)[:1], repeats=1,
-    ).mean  # fmt: skip
-
-    def make(seed: int) -> Case:
-        codes = _flip(truth, kind, 0.1, np.random.default_rng(seed), seen)
-        return Case(codes, codes != truth, K, features)
-
-    return make
-
-
-def _copies(features: Array, truth: Array) -> Callable[[int], Case]:
-    single = _with_noise(features[:600], truth[:600], "uniform")
-
-    def make(seed: int) -> Case:
-        one = single(seed)
-        codes, wrong = np.repeat(one.codes, 3), np.repeat(one.wrong, 3)
-        return Case(
-            codes, wrong, one.n_classes, np.repeat(one.features, 3, axis=0),
-            groups=np.repeat(np.arange(600), 3),
-        )  # fmt: skip
-
-    return make
-
-
-def _banking() -> tuple[Any, Array]:
-    frame = pd.read_csv(_DATA / "banking77" / "train.csv")
-    truth = pd.factorize(frame["category"], sort=True)[0]
-    rows = np.random.default_rng(0).permutation(len(frame))
-    rows = rows[truth[rows] < 20][:1500]
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
-    return words.fit_transform(frame["text"].iloc[rows]), truth[rows]
-
-
-def _mnist(seed: int) -> Case:
-    folder = _DATA / "mnist_label_errors"
-    codes = pd.read_parquet(folder / "mnist_labels.parquet")["given"].to_numpy(np.int64)
-    looked = pd.read_csv(folder / "mnist_mturk.csv")
-    wrong = np.zeros(len(codes), dtype=bool)
-    wrong[looked.loc[looked["mturk_given"] < 3, "id"]] = True
-    probs = np.load(folder / "mnist_pred_probs.npy").astype(float)
-    rows = np.random.default_rng(seed).integers(0, len(codes), len(codes))
-    return Case(codes[rows], wrong[rows], 10, probs=probs[rows])
-
-
-def _crowd_frame(name: str) -> tuple[pd.DataFrame, Array, Any]:
-    """Votes as numbers, truth, and features of the items where there are any."""
-    features = None
-    if name == "RTE":
-        folder = _DATA / "rte_snow"
-        items = pd.read_csv(folder / "items.csv")
-        votes = pd.read_csv(folder / "annotations.csv")
-        truth = items.rename(columns={"item_id": "item", "gold": "truth"})[["item", "truth"]]
-        texts = items["text"] + " " + items["hypothesis"]
-        features = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
-    else:
-        votes = pd.read_csv(_DATA / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(_DATA / "crowd" / name / "truth.csv")
-    votes.columns, truth.columns = ["item", "worker", "label"], ["item", "truth"]
-    votes = votes.loc[votes["item"].isin(truth["item"])]
-    classes = sorted({*votes["label"], *truth["truth"]})
-    return (
-        pd.DataFrame(
-            {
-                "item": pd.Index(truth["item"]).get_indexer(votes["item"]),
-                "worker": pd.factorize(votes["worker"])[0],
-                "label": pd.Index(classes).get_indexer(votes["label"]),
-            }
-        ),
-        pd.Index(classes).get_indexer(truth["truth"]),
-        features,
-    )
-
-
-def _crowd(name: str, others: int | None) -> Callable[[int], Case]:
-    votes, truth, features = _crowd_frame(name)
-    K = int(max(truth.max(), votes["label"].max())) + 1
-
-    def make(seed: int) -> Case:
-        mixed = votes.sample(frac=1, random_state=seed)
-        mixed = mixed[mixed.groupby("item").cumcount() <= (others or len(mixed))]
-        codes = np.full(len(truth), -1)
-        first = mixed.drop_duplicates("item")
-        codes[first["item"]] = first["label"]
-        arrays = (mixed[c].to_numpy() for c in ("item", "worker", "label"))
-        item, who, label = arrays
-        return Case(codes, (codes != truth) & (codes >= 0), K, features, votes=(item, who, label))
-
-    return make
-
-
-def _sets() -> Iterator[tuple[str, Callable[[int], Case]]]:
-    X, y = load_digits(return_X_y=True)
-    for kind in ("uniform", "pairs", "hard"):
-        yield f"digits {kind}", _with_noise(X, y, kind)
-    yield "digits copies", _copies(X, y)
-    if not _DATA.is_dir():
-        return
-    words, intents = _banking()
-    for kind in ("uniform", "hard"):
-        yield f"banking77 {kind}", _with_noise(words, intents, kind)
-    yield "MNIST verified", _mnist
-    for name in ("RTE", "dog", "face", "MS", "CF", "SP_amt"):
-        for others in (2, None):
-            yield f"{name}, {others or 'all'} other votes", _crowd(name, others)
 
 
 def _single_scores(case: Case, seed: int, results: Results) -> None:
@@ -288,42 +151,80 @@ def _ece(chance: Array, wrong: Array) -> float:
 
 
 def _reviewed(seeds: int) -> str:
-    """Compare the default before and after people's verdicts on 300 labels, on the rest."""
+    """Compare the default before and after people's verdicts, on the labels nobody reviewed."""
     lines = [
-        "| set | AP before | AP after 300 verdicts | ECE before | ECE after | said ECE |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| set | verdicts | AP before | AP after | ECE before | ECE after | errors said before |"
+        " said after | true |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, make in _sets():
-        if name not in _REVIEWED:
-            continue
-        rows = [_before_and_after(make(seed), seed) for seed in range(seeds)]
-        if rows:
-            lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in np.mean(rows, 0)) + " |")
+    sets = dict(noisy_sets())
+    for name in _REVIEWED:
+        rows = (
+            [_before_and_after(sets[name](seed), seed) for seed in range(seeds)]
+            if name in sets
+            else []
+        )
+        for n, means in zip(_VERDICTS, np.mean(rows, axis=0) if rows else (), strict=False):
+            cells = [*(f"{v:.3f}" for v in means[:4]), *(f"{v:.1f}" for v in means[4:])]
+            lines.append(f"| {name} | {n} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _before_and_after(case: Case, seed: int) -> tuple[float, ...]:
-    evidence = {
+def _before_and_after(case: Case, seed: int) -> list[tuple[float, ...]]:
+    """Review more and more labels: a third the most suspicious, the rest drawn at random."""
+    evidence: dict[str, Any] = {
         "n_classes": case.n_classes, "features": case.features, "votes": case.votes,
+        "probs": case.probs, "out_of_sample": case.probs is not None,
     }  # fmt: skip
     first = detect_label_errors(case.codes, rng=np.random.default_rng(seed), **evidence)
-    rng = np.random.default_rng(seed)
-    worst = first.ranking[:100]
-    drawn = rng.choice(first.ranking[100:], 200, replace=False)
-    rows = np.concatenate([worst, drawn])
-    verdicts = Reviews(rows, case.wrong[rows], random=np.arange(300) >= 100)
-    then = detect_label_errors(
-        case.codes, rng=np.random.default_rng(seed), reviews=verdicts, min_reviews=200, **evidence
-    )
-    rest = np.setdiff1d(first.ranking, rows)
-    wrong = case.wrong[rest]
-    return (
-        float(average_precision_score(wrong, first.probability[rest])),
-        float(average_precision_score(wrong, then.probability[rest])),
-        _ece(first.probability[rest], wrong),
-        _ece(then.probability[rest], wrong),
-        then.calibration_error,
-    )
+    found = []
+    for n in _VERDICTS:
+        worst = n // 3
+        drawn = np.random.default_rng(seed).choice(first.ranking[worst:], n - worst, replace=False)
+        rows = np.concatenate([first.ranking[:worst], drawn])
+        verdicts = Reviews(rows, case.wrong[rows], random=np.arange(n) >= worst)
+        then = detect_label_errors(
+            case.codes, rng=np.random.default_rng(seed), reviews=verdicts,
+            min_reviews=min(_VERDICTS), **evidence,
+        )  # fmt: skip
+        rest = np.setdiff1d(first.ranking, rows)
+        wrong, before, after = case.wrong[rest], first.probability[rest], then.probability[rest]
+        found.append(
+            (
+                float(average_precision_score(wrong, before)),
+                float(average_precision_score(wrong, after)),
+                _ece(before, wrong),
+                _ece(after, wrong),
+                float(before.sum()),
+                float(after.sum()),
+                float(wrong.sum()),
+            )
+        )
+    return found
+
+
+def _intervals(found: Results) -> str:
+    """Bootstrap over items: average precision of each method, and the default's gain on it."""
+    rng = np.random.default_rng(0)
+    wrong, ours = found.last[_OURS]
+    others = {m: scores for m, (_, scores) in found.last.items() if m != _OURS}
+    drawn: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for _ in range(_RESAMPLES):
+        rows = rng.integers(0, len(wrong), len(wrong))
+        own = average_precision_score(wrong[rows], ours[rows])
+        drawn[_OURS].append((own, 0.0))
+        for method, scores in others.items():
+            other = average_precision_score(wrong[rows], scores[rows])
+            drawn[method].append((other, own - other))
+    lines = ["\n| method | AP | 95 % | the default's gain | 95 % |", "|---|---:|---:|---:|---:|"]
+    for method, values in drawn.items():
+        low, high = np.quantile(values, (0.025, 0.975), axis=0)
+        ap = found.ap[method][0]
+        lines.append(
+            f"| {method} | {ap:.4f} | {low[0]:.3f} to {high[0]:.3f} | "
+            f"{found.ap[_OURS][0] - ap:+.4f} | {low[1]:+.4f} to {high[1]:+.4f} |"
+        )
+    return "\n".join(lines)
 
 
 def _table(results: dict[str, Results]) -> str:
@@ -356,11 +257,13 @@ def _summary(results: dict[str, Results]) -> str:
         best = max(others, key=others.__getitem__)
         ours = float(np.mean(found.ap[_OURS]))
         gains.append(ours - others[best])
+        spread = np.std(np.subtract(found.ap[_OURS], found.ap[best]))
         said, true = np.mean(found.rates, axis=0)
         lines.append(
-            f"| {name} | {ours:.4f} | {others[best]:.4f} | {best} | {gains[-1]:+.4f} | "
-            f"{np.mean(found.auroc[_OURS]):.4f} | {np.mean(found.ece):.4f} | {said:.3f} | "
-            f"{true:.3f} | {np.median(found.seconds):.2f} |"
+            f"| {name} | {ours:.4f} | {others[best]:.4f} | {best} | "
+            f"{gains[-1]:+.4f} ± {spread:.4f} | "
+            f"{np.mean(found.auroc[_OURS]):.4f} | {np.mean(found.ece):.4f} | {said:.4f} | "
+            f"{true:.4f} | {np.median(found.seconds):.2f} |"
         )
     lines.append(
         f"\nMean gain over each set's own best single score: {np.mean(gains):+.4f}; worst "
@@ -379,20 +282,27 @@ def main() -> None:
     seeds = 3 if asked.quick else asked.seeds
     warnings.simplefilter("ignore")
     results: dict[str, Results] = {}
-    for name, make in _sets():
+    once = []
+    for name, make in noisy_sets():
         if not name.startswith(asked.only):
             continue
         results[name] = Results()
         for seed in range(seeds):
             case = make(seed)
+            if case.only and seed:
+                continue
+            once += [name] if case.only else []
             _default(case, seed, results[name])
             _single_scores(case, seed, results[name])
             _vote_scores(case, results[name])
     print(f"## Label errors found, {seeds} seeds\n")
     print(_summary(results))
     print(_table(results))
+    for name in once:
+        print(f"\n### {name}: {_RESAMPLES} resamples of its items")
+        print(_intervals(results[name]))
     if not asked.only:
-        print("\n## After people's verdicts on the 100 most suspicious and 200 random labels")
+        print("\n## After people's verdicts: a third the most suspicious labels, the rest random")
         print("\nMeasured on all other labels.\n")
         print(_reviewed(seeds))
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
+from labelops.audit.inputs import check_votes
 from labelops.consolidate import CodeConsensus, consolidate_codes
-from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray
 
 __all__ = ["CrowdEvidence", "crowd_evidence"]
 
@@ -61,7 +61,7 @@ def crowd_evidence(
 ) -> CrowdEvidence:
     """Estimate from all votes what each item's votes say about its class.
 
-    An annotator's later vote on an item replaces the earlier one.
+    An annotator's later vote on an item replaces the earlier one; code -1 (missing) is no vote.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def crowd_evidence(
     >>> said.posterior().argmax(axis=1)[:2].tolist(), said.voted.tolist()
     ([0, 1], [True, True, False])
     """
-    item, who, vote = _checked(items, annotators, codes, n_items, n_classes)
+    item, who, vote = check_votes((items, annotators, codes), n_items, n_classes)
     found = consolidate_codes(item, who, vote, n_items, n_classes)
     # A majority starts from even classes, a blend from their shares.
     blended = found.method != "majority"
@@ -94,25 +94,6 @@ def crowd_evidence(
         np.where(voted[:, None], logs, 0.0), prior, voted, found.dependence, doubt,
         missed,
     )  # fmt: skip
-
-
-def _checked(
-    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_items: int, n_classes: int
-) -> tuple[IntArray, IntArray, IntArray]:
-    vote = check_codes(codes, n_classes, missing=False)
-    item = check_codes(items, n_items, missing=False)
-    who = np.asarray(annotators)
-    if who.dtype.kind not in "iu" or (who.size and who.min() < 0):
-        raise UsageError("votes: annotators are numbers from 0 upwards; encode names first")
-    if not item.shape == vote.shape == who.shape:
-        raise UsageError(
-            f"votes: {item.size} items, {who.size} annotators, {vote.size} codes; expected as many "
-            "of each"
-        )
-    who = np.unique(who, return_inverse=True)[1].astype(np.int64)
-    pair = item * (int(who.max(initial=0)) + 1) + who
-    last = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
-    return item[last], who[last], vote[last]
 
 
 def _foretold(found: CodeConsensus) -> tuple[FloatArray, BoolArray]:

@@ -6,7 +6,7 @@ and gives every label a probability of being an error that means what it says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,21 @@ from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs
 from labelops.audit.evidence import gather
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_folds, check_not_memorised
+from labelops.audit.inputs import (
+    Votes,
+    check_features,
+    check_groups,
+    labels_and_classes,
+    named_probs,
+)
 from labelops.audit.label_error_report import LabelErrorReport, report
-from labelops.audit.out_of_fold import features_len, learners_for, out_of_fold_probs
+from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.intervals import check_share
 
-__all__ = ["Votes", "detect_label_errors"]
-
-Votes = tuple[ArrayLike, ArrayLike, ArrayLike]
-"""Items (rows), annotators (numbers) and codes of all votes, each (V,)."""
+__all__ = ["detect_label_errors"]
 
 
 def detect_label_errors(
@@ -46,7 +50,7 @@ def detect_label_errors(
     threshold: float = 0.5,
     planted_share: float = 0.1,
     confusion: ArrayLike | None = None,
-    min_reviews: int = 200,
+    min_reviews: int = 50,
     check_memorised: bool = True,
     rng: np.random.Generator | None = None,
     graph: NeighbourGraph | None = None,
@@ -74,8 +78,8 @@ def detect_label_errors(
         Counts, tf-idf or embeddings not learned from these labels. Learners are trained out of
         fold on them, and neighbours compared.
     votes : (items, annotators, codes), optional
-        All votes known: rows, numbers and classes; the label's own where it was one. Of people
-        who never shared an item they tell nothing.
+        All votes known: rows, numbers and classes (-1: none), the label's own where it was one.
+        Of people who never shared an item they tell nothing.
     groups : (N,) sequence, optional
         Leakage groups (copies, documents, users), never split between training and held-out.
     reviews : Reviews, optional
@@ -91,7 +95,8 @@ def detect_label_errors(
     confusion : (K, K) array-like, optional
         Which errors are planted; by default such as the noise model believes in.
     min_reviews : int
-        Verdicts from which on they refit the probabilities; ten of each sort are needed as well.
+        Verdicts from which on they refit the probabilities; five of each sort are needed as well.
+        Labels drawn at random count most: the worst findings alone tell little of the others.
     check_memorised : bool
         Whether implausibly loyal `probs` are refused.
     rng : numpy.random.Generator, optional
@@ -123,59 +128,36 @@ def detect_label_errors(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     check_share("threshold", threshold)
-    if probs is None and features is None and votes is None:
+    check_share("planted_share", planted_share)
+    given = named_probs(probs)
+    if not given and features is None and votes is None:
         raise UsageError("nothing to judge the labels by: pass probs, features or votes")
-    given = _named(probs)
-    labels = _labels(codes, n_classes, given, votes)
-    K, N = labels[1], len(labels[0])
+    labels, K = labels_and_classes(codes, n_classes, given, votes)
+    N = len(labels)
+    group = check_groups(groups, N)
+    matrix = None if features is None else check_features(features, N)
     said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
     if said:
-        check_folds(folds, out_of_sample, N, groups)
-    views, judged = _views(said, features, labels[0], groups, K, rng, learners, repeats,
+        check_folds(folds, out_of_sample, N, group, len(said))
+    elif folds is not None:
+        raise UsageError("folds: they say how probs were held out, and there are none")
+    views, judged = _views(said, matrix, labels, group, K, rng, learners, repeats,
                            check_memorised, graph)  # fmt: skip
     crowd = None if votes is None else crowd_evidence(*votes, N, K)
-    evidence = gather(labels[0], views, crowd, K)
+    evidence = gather(labels, views, crowd, K)
     if crowd is not None:
-        judged = judged | (crowd.voted & (labels[0] >= 0))
+        judged = judged | (crowd.voted & (labels >= 0))
     return report(
         evidence, judged, reviews, threshold=threshold, planted_share=planted_share,
         confusion=confusion, min_reviews=min_reviews, rng=rng,
     )  # fmt: skip
 
 
-def _named(
-    probs: ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | None,
-) -> dict[str, ArrayLike]:
-    """Give each matrix a name: its own, or its number."""
-    if probs is None:
-        return {}
-    if isinstance(probs, Mapping):
-        return {str(name): array for name, array in probs.items()}
-    several: Any = probs
-    one = not len(several) or np.ndim(several[0]) == 1
-    many: Iterable[ArrayLike] = [several] if one else several
-    return {f"probs {i}": array for i, array in enumerate(many, 1)}
-
-
-def _labels(
-    codes: ArrayLike, n_classes: int | None, probs: Mapping[str, ArrayLike], votes: Votes | None
-) -> tuple[IntArray, int]:
-    """Return the labels and the number of classes, from wherever it shows."""
-    widths = [np.shape(array)[-1] for array in probs.values() if np.ndim(array) == 2]
-    seen = [int(np.max(codes, initial=-1)) + 1 if np.size(codes) else 0]
-    if votes is not None and np.size(votes[2]):
-        seen.append(int(np.max(votes[2])) + 1)
-    K = n_classes if n_classes is not None else max(widths or [*seen, 2])
-    if K < 2:
-        raise UsageError(f"{K} classes: a label can only be wrong where there are at least two")
-    return check_codes(codes, K), K
-
-
 def _views(
     said: Mapping[str, FloatArray],
     features: Any,
     labels: IntArray,
-    groups: Sequence[str] | NDArray[Any] | None,
+    group: IntArray | None,
     K: int,
     rng: np.random.Generator,
     learners: Sequence[str] | None,
@@ -185,18 +167,16 @@ def _views(
 ) -> tuple[dict[str, View], BoolArray]:
     """All held-out views, calibrated, and which labels they can judge."""
     judged = (labels >= 0) & (bool(said) or features is not None)
-    if features is not None and features_len(features) != len(labels):
-        raise UsageError(f"found {features_len(features)} rows of features for {len(labels)} codes")
     if not judged.any():
         return {}, judged
     near = None
     if features is not None:
-        near = neighbour_probs(features, labels, groups, K, rng, graph=graph)
+        near = neighbour_probs(features, labels, group, K, rng, graph=graph)
     if check_memorised:
         check_not_memorised(said, labels, near)
     views = dict(said)
     if features is not None and near is not None:
-        held, learned = _learned(features, labels, groups, K, rng, learners, repeats)
+        held, learned = _learned(features, labels, group, K, rng, learners, repeats)
         views |= held | {"neighbours": near}
         judged = judged if said else judged & learned
     return {name: as_view(name, array, labels) for name, array in views.items()}, judged
@@ -205,7 +185,7 @@ def _views(
 def _learned(
     features: Any,
     labels: IntArray,
-    groups: Sequence[str] | NDArray[Any] | None,
+    group: IntArray | None,
     K: int,
     rng: np.random.Generator,
     learners: Sequence[str] | None,
@@ -213,8 +193,10 @@ def _learned(
 ) -> tuple[dict[str, FloatArray], BoolArray]:
     """Mean held-out probabilities of each learner, and which classes could be learned at all."""
     chosen = learners_for(features) if learners is None else tuple(learners)
-    apart = np.arange(len(labels)) if groups is None else groups
-    if not chosen or len(np.unique(labels[labels >= 0])) < 2 or len(np.unique(apart)) < 2:
+    apart = np.arange(len(labels)) if group is None else group
+    if len(np.unique(apart)) < 2:
+        return {}, np.zeros(len(labels), dtype=bool)  # Nothing outside an item's own group.
+    if not chosen or len(np.unique(labels[labels >= 0])) < 2:
         return {}, np.ones(len(labels), dtype=bool)
     held = out_of_fold_probs(features, labels, apart, K, rng, learners=chosen, repeats=repeats)
     means = {

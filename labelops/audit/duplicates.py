@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from labelops.audit.findings import findings_of
-from labelops.audit.graph import NeighbourGraph, group_codes
+from labelops.audit.graph import NeighbourGraph
+from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import IntArray, check_codes
+from labelops.measure.codes import IntArray, check_codes, code_count
 from labelops.measure.jit import in_threads
 from labelops.ports import NeighbourSearch
 
@@ -234,15 +235,7 @@ def neighbour_votes(
 
 def codes_for(graph: NeighbourGraph, codes: ArrayLike) -> IntArray:
     """Return checked codes, one for each row of the graph."""
-    labels = check_codes(codes, int(np.max(codes, initial=-1)) + 1)
+    labels = check_codes(codes, code_count(codes))
     if len(labels) != len(graph.indices):
         raise UsageError(f"found {len(labels)} codes for {len(graph.indices)} rows of neighbours")
     return labels
-
-
-def group_codes(groups: ArrayLike, rows: int) -> IntArray:
-    """Return the number of each row's group, counted from 0."""
-    values = np.asarray(groups)
-    if values.shape != (rows,):
-        raise UsageError(f"groups: found shape {values.shape}, expected ({rows},)")
-    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)

@@ -7,10 +7,11 @@ items; and both are checked as far as the numbers allow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 
@@ -30,7 +31,8 @@ def check_folds(
     folds: ArrayLike | None,
     out_of_sample: bool,
     rows: int,
-    groups: Sequence[str] | NDArray[Any] | None,
+    group: IntArray | None,
+    matrices: int = 1,
 ) -> None:
     """Refuse probabilities without a statement of how they were held out, or with a broken one.
 
@@ -41,7 +43,7 @@ def check_folds(
 
     Examples
     --------
-    >>> check_folds([0, 0, 1, 1], False, 4, ["a", "a", "b", "b"])
+    >>> check_folds([0, 0, 1, 1], False, 4, np.array([0, 0, 1, 1]))
     """
     if folds is None:
         if not out_of_sample:
@@ -51,27 +53,30 @@ def check_folds(
             )
         return
     array = np.asarray(folds)
+    if pd.isna(array).any():
+        raise UsageError("folds: a row has none, so nothing says that it was held out")
     if array.shape[-1:] != (rows,) or array.ndim > 2:
         raise UsageError(f"folds: found shape {array.shape}, expected ({rows},) or (views, {rows})")
+    if array.ndim == 2 and len(array) not in (1, matrices):
+        raise UsageError(f"folds: found {len(array)} rows for {matrices} matrices of probs")
     for row in np.atleast_2d(array):
         if len(np.unique(row)) < 2:
             raise UsageError("folds: one fold only, so every model saw the rows it predicted")
-        _check_whole(row, groups)
+        _check_whole(row, group)
 
 
-def _check_whole(folds: NDArray[Any], groups: Sequence[str] | NDArray[Any] | None) -> None:
-    if groups is None:
+def _check_whole(folds: NDArray[Any], group: IntArray | None) -> None:
+    if group is None:
         return
     fold = np.unique(folds, return_inverse=True)[1]
-    group = np.unique(np.asarray(groups), return_inverse=True)[1]
     first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
     first[group] = fold
     split = np.flatnonzero(first[group] != fold)
     if split.size:
         row = int(split[0])
         raise UsageError(
-            f"folds: group {str(np.asarray(groups)[row])!r} of row {row} lies in more than one "
-            "fold, so its copies were learned; split by group"
+            f"folds: the group of row {row} lies in more than one fold, so its copies were "
+            "learned; split by group"
         )
 
 

@@ -25,7 +25,7 @@ from labelops.measure.intervals import Interval, clopper_pearson
 __all__ = ["LabelErrorReport", "Rate", "report"]
 
 _ANYWHERE = 5_000  # Rows, drawn at random, that stand for the whole label set.
-_OF_EACH_SORT = 10  # Verdicts "wrong" and "right" that a refit needs.
+_OF_EACH_SORT = 5  # Verdicts "wrong" and "right" that a refit needs.
 
 
 @dataclass(frozen=True, slots=True)

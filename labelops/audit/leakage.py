@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.duplicates import near_pairs
-from labelops.audit.graph import NeighbourGraph, group_codes
+from labelops.audit.graph import NeighbourGraph
+from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.intervals import check_share

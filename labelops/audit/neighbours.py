@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 
@@ -115,12 +116,11 @@ def nearest_labels(
     >>> nearest_labels([[1, 0], [1, 0.1], [0, 1]], [0, 1, 2], k=1).tolist()
     [[1], [0], [1]]
     """
-    unit = _unit_rows(features)
     labels = check_codes(codes, code_count(codes))
+    unit = _unit_rows(features, len(labels))
     _check_sizes((k,))
-    if unit.shape[0] != len(labels) or (groups is not None and len(groups) != len(labels)):
-        raise UsageError(f"found {unit.shape[0]} rows of features for {len(labels)} codes")
-    group_of = _group_codes(groups, len(labels))
+    apart = np.arange(len(labels)) if groups is None else groups
+    group_of = group_codes(np.asarray(apart), len(labels))
     voters = _voters(labels, max_voters, rng)
     width = min(k, len(voters))
     votes = np.full((len(labels), width), -1, dtype=np.int64)
@@ -181,28 +181,15 @@ def _check_sizes(k: Sequence[int]) -> None:
         raise UsageError(f"k is {tuple(k)}, expected whole numbers of at least 1")
 
 
-def _unit_rows(features: Any) -> Any:
+def _unit_rows(features: Any, rows: int) -> Any:
     """Scale rows to length 1 in single precision; a row of zeros stays zero."""
-    matrix: Any = (
-        sparse.csr_matrix(features, dtype=np.float32)
-        if sparse.issparse(features)
-        else np.array(features, dtype=np.float32)
-    )
-    stored = matrix.data if sparse.issparse(matrix) else matrix
-    if matrix.ndim != 2 or not np.isfinite(stored).all():
-        raise UsageError(f"features: expected finite numbers of shape (N, D), found {matrix.shape}")
+    matrix = check_features(features, rows).astype(np.float32)
     if sparse.issparse(matrix):
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
         return sparse.diags(1 / np.where(norms > 0, norms, 1), dtype=np.float32) @ matrix
     norms = np.linalg.norm(matrix, axis=1)
     matrix /= np.where(norms > 0, norms, 1)[:, None]
     return matrix
-
-
-def _group_codes(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntArray:
-    if groups is None:
-        return np.arange(rows, dtype=np.int64)
-    return np.asarray(np.unique(np.asarray(groups), return_inverse=True)[1], dtype=np.int64)
 
 
 def _voters(labels: IntArray, limit: int, rng: np.random.Generator | None) -> IntArray:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from labelops.audit.detect import Votes, detect_label_errors
+from labelops.audit.detect import detect_label_errors
 from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph
+from labelops.audit.inputs import Votes
 from labelops.audit.label_error_report import LabelErrorReport
 from labelops.audit.planted import Recall, recall
 from labelops.audit.review_model import Reviews

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 
@@ -214,33 +215,22 @@ def out_of_fold_probs(
     ((40, 2), True)
     """
     labels = check_codes(codes, n_classes)
-    _check_inputs(features, labels, groups, learners, repeats)
-    parts = min(folds, len(np.unique(np.asarray(groups))))
-    held_out = np.stack([grouped_folds(labels, groups, parts, rng) for _ in range(repeats)])
+    _check_choice(labels, learners, repeats)
+    matrix = check_features(features, len(labels))
+    group = group_codes(np.asarray(groups), len(labels))
+    parts = min(folds, len(np.unique(group)))
+    held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
     views: list[FloatArray] = []
     judged = labels >= 0
     for fold_of in held_out:
         judged &= _learnable(labels, fold_of, n_classes)
         for name in learners:
             seed = int(rng.integers(2**31))
-            views.append(_one_view(features, labels, fold_of, n_classes, name, seed))
+            views.append(_one_view(matrix, labels, fold_of, n_classes, name, seed))
     return OutOfFold(tuple(views), tuple(learners) * repeats, held_out, judged)
 
 
-def _check_inputs(
-    features: Any,
-    labels: IntArray,
-    groups: Sequence[str] | NDArray[Any],
-    learners: Sequence[str],
-    repeats: int,
-) -> None:
-    if np.ndim(features) != 2 and not hasattr(features, "tocsr"):
-        raise UsageError(f"features: expected shape (N, D), found {np.shape(features)}")
-    if not features_len(features) == len(labels) == len(groups):
-        raise UsageError(
-            f"found {features_len(features)} rows of features, {len(labels)} codes, "
-            f"{len(groups)} groups; expected as many of each"
-        )
+def _check_choice(labels: IntArray, learners: Sequence[str], repeats: int) -> None:
     unknown = [name for name in learners if name not in LEARNERS]
     if unknown or not learners or repeats < 1:
         raise UsageError(
@@ -249,17 +239,6 @@ def _check_inputs(
         )
     if len(np.unique(labels[labels >= 0])) < 2:
         raise UsageError("labels of fewer than two classes: nothing can be learned to check them")
-
-
-def features_len(features: Any) -> int:
-    """Return the number of rows of a dense or sparse matrix.
-
-    Examples
-    --------
-    >>> features_len([[1, 2]])
-    1
-    """
-    return int(features.shape[0]) if hasattr(features, "shape") else len(features)
 
 
 def _learnable(labels: IntArray, fold_of: IntArray, K: int) -> BoolArray:
@@ -275,7 +254,6 @@ def _learnable(labels: IntArray, fold_of: IntArray, K: int) -> BoolArray:
 def _one_view(
     features: Any, labels: IntArray, fold_of: IntArray, K: int, name: str, seed: int
 ) -> FloatArray:
-    matrix = features.tocsr() if hasattr(features, "tocsr") else np.asarray(features)
     probs = np.zeros((len(labels), K))
     for fold in np.unique(fold_of):
         train = np.flatnonzero((fold_of != fold) & (labels >= 0))
@@ -286,7 +264,7 @@ def _one_view(
             probs[np.ix_(test, seen)] = 1.0
             probs[test] += 0 if len(seen) else 1 / K
             continue
-        predicted = _fit(name, seed, matrix[train], labels[train]).predict_proba(matrix[test])
+        predicted = _fit(name, seed, features[train], labels[train]).predict_proba(features[test])
         probs[np.ix_(test, seen)] = predicted
     return np.asarray(probs / probs.sum(axis=1, keepdims=True))
 

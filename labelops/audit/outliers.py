@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from labelops.audit.classes import rows_by_class
-from labelops.audit.graph import NeighbourGraph, codes_for, group_codes
+from labelops.audit.graph import NeighbourGraph, codes_for
+from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.intervals import check_share

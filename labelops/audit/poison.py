@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.audit.activation import activation_clusters
-from labelops.audit.graph import NeighbourGraph, codes_for, group_codes, neighbour_votes
+from labelops.audit.graph import NeighbourGraph, codes_for, neighbour_votes
+from labelops.audit.inputs import group_codes
 from labelops.audit.neighbours import judge_by_neighbours
 from labelops.audit.spectral import spectral_signatures
 from labelops.measure.codes import FloatArray

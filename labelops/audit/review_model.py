@@ -63,14 +63,14 @@ class Reviews:
         UsageError
             Lengths differ, a row does not exist, or a verdict is not true or false.
         """
-        rows = check_codes(_ints(self.rows), len(labels), missing=False)
+        rows = check_codes(_ints(self.rows), len(labels), missing=False, name="reviews: rows")
         wrong = np.asarray(self.wrong)
         if wrong.size and not np.isin(wrong, (0, 1)).all():
             raise UsageError("reviews: `wrong` must be true or false for each row")
         given = np.full(len(rows), -1) if self.codes is None else self.codes
-        codes = check_codes(_ints(given), n_classes)
+        codes = check_codes(_ints(given), n_classes, name="reviews: codes")
         chance = np.zeros(len(rows), bool) if self.random is None else np.asarray(self.random, bool)
-        if not len(rows) == len(wrong) == len(codes) == len(chance):
+        if not rows.shape == wrong.shape == codes.shape == chance.shape:
             raise UsageError(
                 f"reviews: {len(rows)} rows, {len(wrong)} verdicts, {len(codes)} codes, "
                 f"{len(chance)} random flags; expected as many of each"

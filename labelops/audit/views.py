@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike
 
 from labelops.audit.activation import activation_clusters
 from labelops.audit.ambiguity import ambiguous_items
-from labelops.audit.detect import Votes
 from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph, neighbour_votes
+from labelops.audit.inputs import Votes
 from labelops.audit.leakage import label_in_text, split_leakage
 from labelops.audit.neighbours import judge_by_neighbours
 from labelops.audit.outliers import find_outliers

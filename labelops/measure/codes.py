@@ -110,7 +110,9 @@ def decode(codes: ArrayLike, classes: Sequence[str]) -> NDArray[np.object_]:
     return names[checked]
 
 
-def check_codes(codes: ArrayLike, n_classes: int, *, missing: bool = True) -> IntArray:
+def check_codes(
+    codes: ArrayLike, n_classes: int, *, missing: bool = True, name: str = "codes"
+) -> IntArray:
     """Return `codes` as a flat int64 array after checking that each one is a class.
 
     Parameters
@@ -121,6 +123,8 @@ def check_codes(codes: ArrayLike, n_classes: int, *, missing: bool = True) -> In
         K; codes run from 0 to K-1.
     missing : bool
         Whether -1 (missing) is allowed.
+    name : str
+        What errors call them.
 
     Raises
     ------
@@ -134,18 +138,22 @@ def check_codes(codes: ArrayLike, n_classes: int, *, missing: bool = True) -> In
     """
     array = np.asarray(codes)
     if array.ndim != 1:
-        raise UsageError(f"codes: expected one dimension, found shape {array.shape}")
-    if array.size and array.dtype.kind not in "iu":
-        raise UsageError(f"codes: expected integers, found {array.dtype}; encode names first")
+        raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
+    _check_integers(array, name)
     checked = array.astype(np.int64)
     lowest = -1 if missing else 0
     bad = np.flatnonzero((checked < lowest) | (checked >= n_classes))
     if bad.size:
         row = int(bad[0])
         raise UsageError(
-            f"codes: row {row} is {checked[row]}, expected {lowest} to {n_classes - 1}"
+            f"{name}: row {row} is {checked[row]}, expected {lowest} to {n_classes - 1}"
         )
     return checked
+
+
+def _check_integers(array: NDArray[Any], name: str) -> None:
+    if array.size and array.dtype.kind not in "iu":
+        raise UsageError(f"{name}: expected integers, found {array.dtype}; encode names first")
 
 
 def code_count(codes: ArrayLike, given: int | None = None) -> int:
@@ -155,8 +163,17 @@ def code_count(codes: ArrayLike, given: int | None = None) -> int:
     --------
     >>> code_count([0, 2, -1]), code_count([]), code_count([0], given=4)
     (3, 0, 4)
+
+    Raises
+    ------
+    UsageError
+        The codes are not integers.
     """
-    return int(np.max(np.asarray(codes), initial=-1)) + 1 if given is None else given
+    if given is not None:
+        return given
+    array = np.asarray(codes)
+    _check_integers(array, "codes")
+    return max(int(array.max()), -1) + 1 if array.size else 0
 
 
 def check_probs(probs: ArrayLike, n_classes: int) -> FloatArray:

@@ -223,7 +223,7 @@ def test_small_and_odd_inputs() -> None:
         ({"probs": np.full((4, 2), 0.5), "folds": [0, 1]}, "folds"),
         ({"probs": np.full((3, 2), 0.5), "out_of_sample": True}, "shape"),
         ({"probs": np.full((4, 2), 0.4), "out_of_sample": True}, "sum"),
-        ({"votes": ([9], [0], [0])}, "codes"),
+        ({"votes": ([9], [0], [0])}, "votes' items"),
         ({"n_classes": 1, "features": np.eye(4)}, "two"),
         ({"features": np.eye(4), "threshold": 2.0}, "threshold"),
     ],

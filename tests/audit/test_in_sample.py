@@ -58,7 +58,7 @@ def test_a_better_model_than_the_neighbours_passes() -> None:
 def test_folds_must_be_stated() -> None:
     """Neither folds nor a declaration, one fold, another length: refused."""
     check_folds(None, True, 4, None)
-    check_folds([[0, 1, 0, 1], [1, 1, 0, 0]], False, 4, None)
+    check_folds([[0, 1, 0, 1], [1, 1, 0, 0]], False, 4, None, matrices=2)
     for folds, match in ((None, "out_of_sample"), ([0, 0, 0, 0], "one fold"), ([0, 1], "shape")):
         with pytest.raises(UsageError, match=match):
             check_folds(folds, False, 4, None)
@@ -66,5 +66,5 @@ def test_folds_must_be_stated() -> None:
 
 def test_a_split_group_is_refused() -> None:
     """A copy on the other side of the split was learned."""
-    with pytest.raises(UsageError, match="group 'b' of row 2"):
-        check_folds([0, 0, 0, 1, 1], False, 5, ["a", "a", "b", "b", "c"])
+    with pytest.raises(UsageError, match="group of row 2"):
+        check_folds([0, 0, 0, 1, 1], False, 5, np.array([0, 0, 1, 1, 2]))

@@ -87,7 +87,7 @@ def test_two_groups_are_enough() -> None:
     [
         ([0, 0, 0], [0, 1, 2], ("logistic",), "fewer than two classes"),
         ([0, 1, 1], [0, 0, 0], ("logistic",), "at least 2 of each"),
-        ([0, 1, 1], [0, 1], ("logistic",), "2 groups"),
+        ([0, 1, 1], [0, 1], ("logistic",), "groups"),
         ([0, 1, 1], [0, 1, 2], ("svm",), "'svm'"),
         ([0, 1, 1], [0, 1, 2], (), "at least one"),
     ],

@@ -1,0 +1,191 @@
+"""What callers bring to an audit, checked: features, groups, votes, matrices of probabilities."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from labelops.errors import UsageError
+from labelops.measure.codes import IntArray, check_codes, code_count
+
+__all__ = [
+    "Votes",
+    "check_features",
+    "check_groups",
+    "check_votes",
+    "group_codes",
+    "labels_and_classes",
+    "named_probs",
+]
+
+Votes = tuple[ArrayLike, ArrayLike, ArrayLike]
+"""Items (rows), annotators (numbers) and codes of all votes, each (V,)."""
+
+
+def check_features(features: Any, rows: int | None = None) -> Any:  # dense or scipy-sparse
+    """Return finite real numbers of shape (N, D): an array, or a sparse matrix in CSR.
+
+    Numbers of single or double precision stay as they are; others become double.
+
+    Raises
+    ------
+    UsageError
+        Not a table of real numbers with a column at least, one is not finite, or N is not `rows`.
+
+    Examples
+    --------
+    >>> check_features([[1, 2], [3, 4]]).dtype
+    dtype('float64')
+    """
+    thin = sparse.issparse(features)
+    try:
+        matrix: Any = features.tocsr() if thin else np.asarray(features)
+        if matrix.dtype not in (np.float32, np.float64):
+            cast = "safe" if matrix.dtype.kind == "c" else "unsafe"  # No imaginary part is dropped.
+            matrix = matrix.astype(np.float64, casting=cast)
+    except (TypeError, ValueError) as error:
+        raise UsageError("features: expected a rectangular table of real numbers") from error
+    if matrix.ndim != 2 or not np.isfinite(matrix.data if thin else matrix).all():
+        raise UsageError(f"features: expected finite numbers of shape (N, D), found {matrix.shape}")
+    if rows is not None and matrix.shape[0] != rows:
+        raise UsageError(f"found {matrix.shape[0]} rows of features for {rows} codes")
+    if not matrix.shape[1]:
+        raise UsageError("features: found no column")
+    return matrix
+
+
+def group_codes(groups: ArrayLike, rows: int) -> IntArray:
+    """Return the number of each row's group, counted from 0.
+
+    Raises
+    ------
+    UsageError
+        Another length, or a row without a group.
+
+    Examples
+    --------
+    >>> group_codes(["b", "a", "b"], 3).tolist()
+    [1, 0, 1]
+    """
+    values = np.asarray(groups)
+    if values.shape != (rows,):
+        raise UsageError(f"groups: found shape {values.shape}, expected ({rows},)")
+    if values.dtype.kind in "fO" and (missing := np.flatnonzero(pd.isna(values))).size:
+        raise UsageError(f"groups: row {missing[0]} has none; give it one of its own")
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
+
+
+def check_groups(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntArray | None:
+    """Return the number of each row's group as `group_codes` does; None where none is given."""
+    return None if groups is None else group_codes(np.asarray(groups), rows)
+
+
+def check_votes(
+    votes: Votes, n_items: int, n_classes: int
+) -> tuple[IntArray, IntArray, IntArray]:  # fmt: skip
+    """Return items, annotators and codes of the votes that count.
+
+    A vote with code -1 (missing) is none; an annotator's later vote on an item replaces the
+    earlier one.
+
+    Raises
+    ------
+    UsageError
+        Not three arrays of one length, or an item, annotator or class does not exist.
+
+    Examples
+    --------
+    >>> [a.tolist() for a in check_votes(([0, 0, 0], [7, 7, 9], [1, 0, -1]), 1, 2)]
+    [[0], [0], [0]]
+    """
+    items, annotators, codes = _three(votes)
+    vote = check_codes(codes, n_classes, name="votes' codes")
+    item = check_codes(items, n_items, missing=False, name="votes' items")
+    who = np.asarray(annotators)
+    if who.size and (who.dtype.kind not in "iu" or who.min() < 0):
+        raise UsageError("votes: annotators are numbers from 0 upwards; encode names first")
+    if not item.shape == vote.shape == who.shape:
+        raise UsageError(
+            f"votes: {item.size} items, {who.size} annotators, {vote.size} codes; expected as many "
+            "of each"
+        )
+    given = vote >= 0
+    item, vote = item[given], vote[given]
+    who = np.unique(who[given], return_inverse=True)[1].astype(np.int64)
+    pair = item * (int(who.max(initial=0)) + 1) + who
+    last = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
+    return item[last], who[last], vote[last]
+
+
+def _three(votes: Votes) -> Votes:
+    if not isinstance(votes, tuple | list | np.ndarray) or len(votes) != 3:
+        raise UsageError(
+            "votes: expected three arrays: each vote's item (row), annotator (number) and code"
+        )
+    return votes[0], votes[1], votes[2]
+
+
+def named_probs(
+    probs: ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | None,
+) -> dict[str, ArrayLike]:
+    """Give each matrix a name: its own, or its number; a matrix alone is ``probs 1``.
+
+    Examples
+    --------
+    >>> list(named_probs([[0.5, 0.5]])), list(named_probs([[[0.5, 0.5]]] * 2)), named_probs([])
+    (['probs 1'], ['probs 1', 'probs 2'], {})
+    """
+    if probs is None:
+        return {}
+    if isinstance(probs, Mapping):
+        return {str(name): array for name, array in probs.items()}
+    several: Any = probs
+    if isinstance(probs, Sequence):
+        many: Iterable[ArrayLike] = several if _dimensions(several[:1]) == 3 else [several]
+        many = many if len(several) else ()
+    else:
+        many = several if np.ndim(several) == 3 else [several]
+    return {f"probs {i}": array for i, array in enumerate(many, 1)}
+
+
+def _dimensions(array: Any) -> int:
+    """Return how many dimensions something has, -1 where its rows differ in length."""
+    try:
+        return int(np.ndim(array))
+    except ValueError:
+        return -1
+
+
+def labels_and_classes(
+    codes: ArrayLike, n_classes: int | None, probs: Mapping[str, ArrayLike], votes: Votes | None
+) -> tuple[IntArray, int]:
+    """Return the labels and the number of classes, from wherever it shows.
+
+    Raises
+    ------
+    UsageError
+        Labels that are not classes, or fewer than two classes.
+
+    Examples
+    --------
+    >>> labels_and_classes([0, 1, -1], None, {}, ([0], [0], [2]))[1]
+    3
+    """
+    try:
+        given = None if n_classes is None else operator.index(n_classes)
+    except TypeError as error:
+        raise UsageError(f"n_classes is {n_classes!r}, expected a whole number") from error
+    widths = [np.shape(array)[-1] for array in probs.values() if _dimensions(array) == 2]
+    seen = [code_count(codes)]
+    if votes is not None:
+        seen.append(code_count(_three(votes)[2]))
+    K = given if given is not None else max(widths or [*seen, 2])
+    if K < 2:
+        raise UsageError(f"{K} classes: a label can only be wrong where there are at least two")
+    return check_codes(codes, K), K

@@ -1,0 +1,159 @@
+"""What callers bring: the right answer in any type and order, or an error that names the row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from labelops.audit import Reviews, detect_label_errors, out_of_fold_probs
+from labelops.audit.inputs import (
+    check_features,
+    check_groups,
+    check_votes,
+    group_codes,
+    labels_and_classes,
+    named_probs,
+)
+from labelops.errors import UsageError
+
+_CODES = np.array([0, 1, 2, 0, 1, 2])
+_PROBS = np.full((6, 3), 0.1) + 0.7 * np.eye(3)[_CODES]
+_VOTES = (np.repeat(np.arange(6), 2), np.tile([0, 1], 6), np.repeat(_CODES, 2))
+
+
+def _probability(codes: Any, **evidence: Any) -> np.ndarray:
+    return detect_label_errors(codes, **evidence).probability
+
+
+@pytest.mark.parametrize(
+    "codes", [_CODES.astype(np.uint8), pd.Series(_CODES, index=range(9, 15)), _CODES.tolist()]
+)
+def test_labels_of_any_integer_type(codes: Any) -> None:
+    """Unsigned ones, a Series with its own index, a list."""
+    expected = _probability(_CODES, votes=_VOTES)
+    assert np.array_equal(_probability(codes, votes=_VOTES), expected)
+
+
+@pytest.mark.parametrize(
+    "probs",
+    [
+        _PROBS.astype(np.float16),
+        np.asfortranarray(_PROBS),
+        np.repeat(_PROBS, 2, axis=0)[::2],
+        pd.DataFrame(_PROBS),
+        [pd.DataFrame(_PROBS)],
+        (_PROBS.tolist(),),
+        _PROBS[None],
+        {"mine": _PROBS},
+    ],
+)
+def test_probs_of_any_type_and_order(probs: Any) -> None:
+    """Half precision, Fortran order, strides, frames, alone or in something."""
+    expected = _probability(_CODES, probs=_PROBS, out_of_sample=True)
+    assert np.allclose(_probability(_CODES, probs=probs, out_of_sample=True), expected, atol=1e-3)
+
+
+def test_missing_votes_are_no_votes() -> None:
+    """Code -1 is as if it had not been given; no vote at all is no evidence."""
+    items, who, said = _VOTES
+    with_gap = np.r_[items, 0], np.r_[who, 2], np.r_[said, -1]
+    assert np.array_equal(_probability(_CODES, votes=with_gap), _probability(_CODES, votes=_VOTES))
+    assert np.isnan(_probability(_CODES, votes=([], [], []))).all()
+    assert len(_probability(np.zeros(0, int), votes=([], [], []))) == 0
+
+
+def test_one_group_holds_nothing_out() -> None:
+    """Where all items are relatives nothing outside can judge them."""
+    X = np.random.default_rng(0).normal(size=(6, 2))
+    assert np.isnan(_probability(_CODES, features=X, groups=["a"] * 6)).all()
+    assert np.isnan(_probability([1], features=[[1.0, 2.0]])).all()
+
+
+@pytest.mark.parametrize(
+    ("codes", "match"),
+    [
+        (_CODES.astype(str), "integers"),
+        ([None] * 6, "integers"),
+        (np.r_[_CODES[:5].astype(float), np.nan], "integers"),
+        (np.r_[_CODES[:5], 7], "row 5 is 7"),
+        (np.r_[_CODES[:5], -2], "row 5 is -2"),
+        (np.eye(3, dtype=int)[_CODES], "one dimension"),
+    ],
+)
+def test_labels_that_are_no_codes(codes: Any, match: str) -> None:
+    """Names, missing values that are not -1, classes that do not exist, one-hot rows."""
+    with pytest.raises(UsageError, match=match):
+        _probability(codes, probs=_PROBS, out_of_sample=True)
+
+
+_TOLD = {"probs": _PROBS, "out_of_sample": True}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "match"),
+    [
+        ({"probs": []}, "nothing to judge"),
+        ({"probs": {}}, "nothing to judge"),
+        ({"probs": _PROBS[:, 0], "out_of_sample": True}, r"shape \(6,\)"),
+        ({"probs": [[0.5, 0.5], [1.0]] * 3, "out_of_sample": True}, "rectangular"),
+        ({"probs": np.where(_PROBS > 0.5, np.nan, _PROBS), "out_of_sample": True}, "row 0"),
+        ({"probs": 2 * _PROBS, "out_of_sample": True}, "sum"),
+        ({"probs": _PROBS, "folds": [0, 1, 0, 1, np.nan, 1]}, "a row has none"),
+        ({"probs": _PROBS, "folds": [[0, 1, 0, 1, 0, 1]] * 2}, "2 rows for 1 matrices"),
+        ({"votes": _VOTES, "folds": [0, 1, 0, 1, 0, 1]}, "there are none"),
+        ({"votes": _VOTES[:2]}, "three arrays"),
+        ({"votes": np.zeros((6, 2), int)}, "three arrays"),
+        ({"votes": ([6], [0], [0])}, "votes' items: row 0 is 6"),
+        ({"features": np.eye(6), "groups": ["a", None] * 3}, "row 1 has none"),
+        ({"features": np.eye(6), "groups": ["a"]}, "groups"),
+        ({"features": np.full((6, 2), "x")}, "rectangular"),
+        ({"features": np.eye(6) * 1j}, "rectangular"),
+        ({"features": np.zeros((6, 0))}, "no column"),
+        ({**_TOLD, "planted_share": 2.0}, "planted_share"),
+        ({**_TOLD, "n_classes": "3"}, "whole number"),
+        ({**_TOLD, "reviews": Reviews([9], [True])}, "reviews: rows: row 0 is 9"),
+        ({**_TOLD, "reviews": Reviews([0, 1], [[True], [False]])}, "as many of each"),
+    ],
+)
+def test_evidence_that_does_not_fit(evidence: dict[str, Any], match: str) -> None:
+    """Each is refused by what is wrong with it."""
+    with pytest.raises(UsageError, match=match):
+        _probability(_CODES, **evidence)
+
+
+def test_features_keep_their_precision() -> None:
+    """Single and double stay, sparse ones are read by rows, all others become double."""
+    assert check_features(np.float32([[1]])).dtype == np.float32
+    assert check_features([[True], [False]], 2).tolist() == [[1.0], [0.0]]
+    thin = check_features(sparse.coo_matrix(np.eye(2)))
+    assert thin.format == "csr"
+    for bad in (np.array([[np.nan]]), sparse.csr_matrix([[np.inf]]), [1.0], [[1.0], [1.0, 2.0]]):
+        with pytest.raises(UsageError, match="features"):
+            check_features(bad)
+    with pytest.raises(UsageError, match="2 rows of features for 3 codes"):
+        check_features(np.eye(2), 3)
+    with pytest.raises(UsageError, match="finite"):
+        out_of_fold_probs([[np.nan]] * 4, [0, 1, 0, 1], range(4), 2, np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+def test_groups_are_numbered() -> None:
+    """Equal ones alike; none given is none."""
+    assert group_codes(np.array([5.0, 1.0, 5.0]), 3).tolist() == [1, 0, 1]
+    assert check_groups(None, 3) is None
+    numbered = check_groups(["b", "a", "b"], 3)
+    assert numbered is not None
+    assert numbered.tolist() == [1, 0, 1]
+
+
+def test_votes_matrices_and_classes() -> None:
+    """Later votes replace earlier ones, matrices get names, K is the most that anything shows."""
+    kept = check_votes(([0, 1, 0], [4, 4, 4], [1, -1, 0]), 2, 2)
+    assert [part.tolist() for part in kept] == [[0], [0], [0]]
+    assert list(named_probs({"a": _PROBS, "b": _PROBS})) == ["a", "b"]
+    assert list(named_probs(np.stack([_PROBS, _PROBS]))) == ["probs 1", "probs 2"]
+    assert labels_and_classes([0, 1], None, {"a": _PROBS}, None)[1] == 3
+    assert labels_and_classes([], None, {}, ([0], [0], [4]))[1] == 5
