@@ -23,7 +23,7 @@ from typing import Any
 
 from labelops.adapters import _watchdog
 from labelops.digest import canonical_json, digest_bytes
-from labelops.errors import EndUnavailable, LabelopsError, UsageError
+from labelops.errors import EndUnavailable, LabelopsError, UsageError, counted
 from labelops.ports import Hands
 
 from .demo_data import SAMPLES, Sample
@@ -295,8 +295,8 @@ def _round_line(
 ) -> str:
     route, labels, gate = sent["route"], received["consolidate"], received["gate"]
     votes = ", ".join(f"{n} {p}" for p, n in route["by_purpose"].items()) or "nothing new"
-    asked = f"{votes}, got {answered} answers"
+    asked = f"{votes}, got {counted(answered, 'answer')}"
     open_checks = [c for c in gate["checks"] if c["status"] != "pass"]
     state = open_checks[0]["message"] if open_checks else "every check of the gate passes"
     decided, total = labels["decided"], labels["decided"] + labels["undecided"]
-    return f"round {number:>2}: asked {asked}; {decided} of {total} labeled; {state}"
+    return f"round {number:>2}: asked {asked}; {decided:,} of {total:,} labeled; {state}"

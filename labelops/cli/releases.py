@@ -102,6 +102,13 @@ def show(session: Session, reference: str | None) -> None:
     session.show({**found.to_json(), "digest": found.digest}, _said_manifest(found))
 
 
+def _why(row: Mapping[str, Any]) -> str:
+    """Say why a label is what it is now, its method in words."""
+    method, why = str(row["method_after"]), str(row["why"])
+    given = why.removeprefix(f"{method}: ")
+    return why if given == why else f"{method.replace('_', ' ')}: {given}"
+
+
 def _plain(value: object) -> str:
     """Return a canonical JSON value as a person would write it."""
     found = json.loads(value) if isinstance(value, str) else value
@@ -123,7 +130,7 @@ def _said_diff(found: Diff, before: str, after: str) -> str:
         for r in found.pairs.head(_SHOWN).to_dict("records")
     ]
     changed = [
-        [safe(r["item_id"]), _plain(r["before"]), "→", _plain(r["after"]), cut(r["why"])]
+        [safe(r["item_id"]), _plain(r["before"]), "→", _plain(r["after"]), cut(_why(r))]
         for r in found.changed.head(_SHOWN).to_dict("records")
     ]
     parts += [columns(pairs, ["before", "", "after", "labels"], right=[3], indent=2)]

@@ -243,8 +243,8 @@ def _share_of_risk(confidence: float, certificate: Certificate) -> str:
     if not confidence or own == percent(confidence):
         return ""
     return (
-        f" The settings ask for {percent(confidence)} over all attempts together; this one has a "
-        f"share of that risk, and holds at {own}."
+        f" The settings ask for {percent(confidence)} over all attempts together; this one has "
+        f"only a share of that risk, hence {own}."
     )
 
 

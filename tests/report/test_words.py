@@ -59,7 +59,7 @@ def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> N
     assert "attempts" not in " ".join(statement(same).meaning)
     found = certify(np.zeros(400, dtype=bool), 0.02, 0.04)
     said = " ".join(statement(dataclasses.replace(same, certificate=found)).meaning)
-    assert "ask for 95 % over all attempts together" in said and "holds at 96 %." in said
+    assert "ask for 95 % over all attempts together" in said and "hence 96 %." in said
 
 
 def test_a_failed_check_beats_a_good_certificate(facts: ReportFacts) -> None:
