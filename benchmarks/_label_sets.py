@@ -80,7 +80,7 @@ class LabelSet:
         From a seed to the votes that could be had: of the set's own people ("real"), of a team of
         RTE's workers ("rte"), or of the demonstration's seven ("seven").
     labeler : callable
-        Makes a new labeler.
+        Returns the labeler, to be fitted anew.
     """
 
     schema: Schema
@@ -100,17 +100,19 @@ class LabelSet:
 class _Remembering(SklearnLabeler):
     """The built-in labeler, with what it reads off payloads kept: it learns nothing from that."""
 
-    def __init__(self, read: Mapping[str, int], raw: Any, **settings: Any) -> None:
+    def __init__(self, places: Mapping[str, int], raw: Any, **settings: Any) -> None:
         super().__init__(**settings)
-        self._places, self._read = read, raw
+        self._places, self._counts = places, raw
 
     def _raw(self, items: pd.DataFrame) -> Any:
-        return self._read[[self._places[p] for p in items["payload"]]]
+        return self._counts[[self._places[p] for p in items["payload"]]]
 
 
 def _labeler(payloads: list[str], raw: Any, media: str) -> Callable[[], SklearnLabeler]:
     places = {payload: n for n, payload in enumerate(payloads)}
-    return lambda: _Remembering(places, raw, media=media)
+    # One for all: what it has read of the texts it need not read again.
+    labeler = _Remembering(places, raw, media=media)
+    return lambda: labeler
 
 
 def _of_texts(

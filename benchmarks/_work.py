@@ -372,6 +372,7 @@ def _proposals(name: str, training: bytes) -> Floats:
     ).assign(group=data.groups)
     chosen = items.iloc[rows[:, 0]].reset_index(drop=True)
     labeler = data.labeler()
+    labeler.read(items, data.schema)
     labeler.fit(chosen, rows[:, 1].tolist(), chosen["group"].tolist(), data.schema)
     answers = labeler.propose(items, data.schema)
     found: Floats = np.stack(answers["probs"].to_list()).astype(np.float64)

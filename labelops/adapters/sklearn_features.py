@@ -1,7 +1,8 @@
 """Numbers for scikit-learn from item payloads: hashed word and character counts, or pixels.
 
 Counting and decoding learn nothing, so they are done once for all folds. What is learned
-from rows (inverse document frequencies, the kernel map) is learned inside each fold.
+from labeled rows (inverse document frequencies, the kernel map) is learned inside each fold; what
+is learned from texts without their labels (the latent map) is learned once, from all that was read.
 """
 
 from __future__ import annotations
@@ -19,17 +20,31 @@ from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.kernel_approximation import Nystroem
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..errors import SettingsError, SourceError, shown
 
-__all__ = ["Grey", "KernelMap", "TfidfMap", "few_dimensions", "pixels", "word_counts"]
+__all__ = [
+    "Grey",
+    "KernelMap",
+    "LatentMap",
+    "TextMap",
+    "TfidfMap",
+    "few_dimensions",
+    "pixels",
+    "word_counts",
+]
 
 SIDE = 16
 """Images are shown to the model as SIDE × SIDE grey pixels."""
 
 _COMPONENTS = 300
+_LATENT = 64
+_TEXTS_A_DIMENSION = 8
+_LATENT_WEIGHT = 3.0
+"""How much longer a text's latent part is than its words' part: it is to be learned first."""
+
 _MAX_PIXELS = 100_000_000
 _BITS = 18
 
@@ -155,15 +170,72 @@ class TfidfMap:
     tfidf: Any
 
     @classmethod
-    def learned(cls, counts: Any) -> TfidfMap:
-        """Learn from (N, D) counts; columns of a single row are dropped once N is large."""
+    def learned(cls, counts: Any, least: int | None = None) -> TfidfMap:
+        """Learn from (N, D) counts; columns of fewer rows than `least` are dropped.
+
+        Without it: those of a single row, once N is large.
+        """
         seen = np.bincount(counts.indices, minlength=counts.shape[1])
-        columns = np.flatnonzero(seen >= (1 if counts.shape[0] < 1000 else 2))
+        columns = np.flatnonzero(seen >= (least or (1 if counts.shape[0] < 1000 else 2)))
         return cls(columns, TfidfTransformer(sublinear_tf=True).fit(counts[:, columns]))
 
     def __call__(self, counts: Any) -> Any:
         """Return (N, d) unit rows; a text with no known part is a row of zeros."""
         return self.tfidf.transform(counts[:, self.columns])
+
+
+@dataclass(frozen=True, slots=True)
+class LatentMap:
+    """Counts → the directions in which many texts differ (latent semantic analysis).
+
+    Learned from texts alone. Words that stand in the same texts come to lie in the same
+    direction, so that a label of one text says something of others that share no word with it:
+    what a model with few labels needs.
+
+    References
+    ----------
+    Deerwester, Dumais, Furnas, Landauer, Harshman (1990), Indexing by latent semantic analysis.
+
+    Examples
+    --------
+    >>> counts = word_counts(["red cat", "blue dog"] * 20)
+    >>> mapped = LatentMap.learned(counts)
+    >>> mapped(counts).shape, float(round((mapped(counts) ** 2).sum(), 6))
+    ((40, 5), 40.0)
+    """
+
+    tfidf: TfidfMap
+    svd: Any
+
+    @classmethod
+    def learned(cls, counts: Any) -> LatentMap | None:
+        """Learn at most 64 directions from (N, D) counts, one for eight texts; None from few."""
+        size = min(_LATENT, counts.shape[0] // _TEXTS_A_DIMENSION)
+        tfidf = TfidfMap.learned(counts, least=2)
+        size = min(size, len(tfidf.columns) - 1)
+        if size < 2:
+            return None
+        return cls(tfidf, TruncatedSVD(size, n_iter=3, random_state=0).fit(tfidf(counts)))
+
+    def __call__(self, counts: Any) -> npt.NDArray[np.float64]:
+        """Return (N, d) unit rows; a text with no known part is a row of zeros."""
+        found: npt.NDArray[np.float64] = normalize(self.svd.transform(self.tfidf(counts)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class TextMap:
+    """Counts → tf-idf and, where texts were read, their latent directions beside it."""
+
+    tfidf: TfidfMap
+    latent: LatentMap | None
+
+    def __call__(self, counts: Any) -> Any:
+        """Return (N, d) rows, sparse."""
+        words = self.tfidf(counts)
+        if self.latent is None:
+            return words
+        return sparse.hstack([words, _LATENT_WEIGHT * self.latent(counts)], format="csr")
 
 
 def few_dimensions(features: Any, dimensions: int = 64) -> npt.NDArray[np.float64]:

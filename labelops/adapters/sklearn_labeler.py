@@ -26,11 +26,11 @@ from ..errors import SettingsError, TableError, UsageError, shown
 from ..kinds.choice import values_of
 from ..schema import MEDIA, Schema
 from ._sklearn_estimator import built, class_named
-from .sklearn_features import Grey, KernelMap, TfidfMap, pixels, word_counts
+from .sklearn_features import Grey, KernelMap, LatentMap, TextMap, TfidfMap, pixels, word_counts
 
 __all__ = ["SklearnLabeler", "assign_folds"]
 
-_FEATURES = "hash18-word12-char35-tfidf | grey16-nystroem300"
+_FEATURES = "hash18-word12-char35-tfidf-lsa64 | grey16-nystroem300"
 """Names the features in the version digest; change it together with them."""
 
 _BLOCK = 4096
@@ -120,8 +120,9 @@ class SklearnLabeler:
     estimator : str, optional
         Dotted name of a classifier class with `fit` and `predict_proba`, such as
         ``"sklearn.ensemble.RandomForestClassifier"``. It is imported: name only what you trust.
-        It gets tf-idf rows (sparse) or grey pixels. Without it: logistic regression, on tf-idf
-        for texts and on a Nyström map of the pixels for images.
+        It gets tf-idf rows (sparse) or grey pixels. Without it: logistic regression, on a Nyström
+        map of the pixels for images, and for texts on tf-idf and the latent directions of all texts
+        that were read (`read`), labeled or not.
     params : mapping, optional
         Keyword arguments of the classifier.
     media : {"text", "image"}
@@ -180,6 +181,8 @@ class SklearnLabeler:
         self._media, self._folds, self._seed = media, folds, seed
         self._load, self._kept = load, kept
         self._fitted = _UNFITTED
+        self._read = digest([])
+        self._latent: LatentMap | None = None
         self._new_classifier()
 
     @property
@@ -209,6 +212,22 @@ class SklearnLabeler:
         with threadpool_limits(1):
             self._fitted = _UNFITTED if rows.empty else self._learn(rows, schema)
         return self._version(rows, schema)
+
+    def read(self, items: pd.DataFrame, schema: Schema) -> None:
+        """Learn what texts have in common, from texts alone (see `ports.SemiSupervised.read`).
+
+        Other media, and estimators of one's own, gain nothing by it and are left as they are.
+        """
+        self._check_media(schema)
+        if self._media != "text" or self._estimator is not None:
+            return
+        items = items.sort_values("item_id", kind="stable").reset_index(drop=True)
+        said = digest(list(map(list, zip(items["item_id"], items["payload_digest"], strict=True))))
+        if said == self._read:
+            return
+        with threadpool_limits(1):
+            self._latent = LatentMap.learned(self._raw(items)) if len(items) else None
+        self._read = said
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         """Return one row an item, sorted by item_id (see `ports.Labeler.propose`).
@@ -275,7 +294,7 @@ class SklearnLabeler:
 
     def _learned_map(self, features: Any) -> Callable[[Any], Any]:
         if self._media == "text":
-            return TfidfMap.learned(features)
+            return TextMap(TfidfMap.learned(features), self._latent)
         if self._estimator is None:
             return KernelMap.learned(features, self._seed)
         return _same
@@ -318,6 +337,7 @@ class SklearnLabeler:
                 "labeler": self.name,
                 "media": self._media,
                 "params": self._params,
+                "read": self._read,
                 "rows": list(map(list, zip(*columns, strict=True))),
                 "schema": schema.digest,
                 "seed": self._seed,

@@ -22,11 +22,12 @@ from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
-from ..ports import Labeler, Metered
+from ..ports import Labeler, Metered, SemiSupervised
 from ..state import Event, State, Workspace, decide, last_body, load, say
 from ..state.drift import stream_items
 from ..state.needs import calibration_waits
 from ..state.votes import majority_codes
+from ..tables import ITEMS
 from .acceptance import close_void
 from .consolidate import up_to_date
 
@@ -124,6 +125,10 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
     if isinstance(labeler, Metered):
         labeler.estimate(state.items, schema).refuse_beyond()
+    read = state.items.iloc[:0]
+    if isinstance(labeler, SemiSupervised):
+        read = _to_read(state, is_new)
+        labeler.read(read, schema)
     with _metered(state, labeler, now):
         version = labeler.fit(
             fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
@@ -138,11 +143,33 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         workspace.tables.append("proposals", frame)
     if version != state.labeler_version:
         number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
-        say(state, [("fit", version, number, _fitted(state, labeler, version, rows))], now)
+        body = _fitted(state, labeler, version, rows, read)
+        say(state, [("fit", version, number, body)], now)
     return len(lacking)
 
 
-def _fitted(state: State, labeler: Labeler, version: str, rows: TrainingSet) -> dict[str, Any]:
+def _to_read(state: State, is_new: bool) -> pd.DataFrame:
+    """Return the items that a labeler reads without their labels, with the content it reads.
+
+    A labeler that is not to be another version reads what it read when it was fitted: items that
+    came since are not among it, and those revised since are read as they were.
+    """
+    if is_new:
+        return state.items.loc[state.items["item_id"].isin(state.to_read.ids)]
+    known = json.loads(state.workspace.objects.get(last_body(state.fits)["object"]))
+    before = pd.Series(known.get("read", {}), dtype=object)
+
+    def found(items: pd.DataFrame) -> pd.DataFrame:
+        same = items["item_id"].map(before) == items["payload_digest"]
+        return items.loc[same].drop_duplicates("item_id")
+
+    rows = found(state.items)
+    return rows if len(rows) == len(before) else found(state.workspace.tables.read(ITEMS.name))
+
+
+def _fitted(
+    state: State, labeler: Labeler, version: str, rows: TrainingSet, read: pd.DataFrame
+) -> dict[str, Any]:
     """Return what is said of the version in force: of one that was before, what was said then."""
     before = state.fits.loc[state.fits["subject"] == version]
     if len(before):
@@ -150,7 +177,8 @@ def _fitted(state: State, labeler: Labeler, version: str, rows: TrainingSet) -> 
         return found
     name = f"training/{digest([version])[:32]}.json"
     values = values_of(rows.codes, state.workspace.schema).tolist()
-    content = canonical_json({"items": rows.ids.tolist(), "values": values})
+    texts = dict(zip(read["item_id"], read["payload_digest"], strict=True))
+    content = canonical_json({"items": rows.ids.tolist(), "read": texts, "values": values})
     state.workspace.objects.put_new(name, content.encode())
     return {
         # Before a look at this version: what its acceptance is planned for.

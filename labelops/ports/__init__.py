@@ -7,7 +7,7 @@ raises only errors of `labelops.errors`; an `EndError` says whether trying again
 from __future__ import annotations
 
 from .hands import Answer, BatchHands, Hands, Offer
-from .labeler import Estimate, Labeler, Metered, Usage
+from .labeler import Estimate, Labeler, Metered, SemiSupervised, Usage
 from .looking import Detected, Detector, Features, NeighbourSearch
 from .queue import Pausing, Queue, Received, Sent
 from .source import RowBlock, Source
@@ -32,6 +32,7 @@ __all__ = [
     "Queue",
     "Received",
     "RowBlock",
+    "SemiSupervised",
     "Sent",
     "Source",
     "Tables",

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import SettingsError
 from ..schema import Schema
 
-__all__ = ["Estimate", "Labeler", "Metered", "Usage"]
+__all__ = ["Estimate", "Labeler", "Metered", "SemiSupervised", "Usage"]
 
 
 @runtime_checkable
@@ -145,4 +145,22 @@ class Metered(Protocol):
 
     def usage(self, schema: Schema) -> Usage:
         """Say what all answers so far have cost, in this process and in earlier ones."""
+        ...
+
+
+@runtime_checkable
+class SemiSupervised(Protocol):
+    """A labeler that also learns from items without labels."""
+
+    def read(self, items: pd.DataFrame, schema: Schema) -> None:
+        """Learn from the content of items, before `fit` learns from labels.
+
+        The version that `fit` returns is of what was read, too: the same items read and the same
+        rows give the same version and proposals. What is read anew takes the place of all before.
+
+        Parameters
+        ----------
+        items : (N,) items frame
+        schema : Schema
+        """
         ...

@@ -30,6 +30,8 @@ from .votes import VotesView
 
 __all__ = ["ProposalsView"]
 
+_READ = 5_000
+
 
 class ProposalsView(VotesView):
     """The labeler fitted last, its proposals, and those accepted as labels."""
@@ -185,6 +187,19 @@ class ProposalsView(VotesView):
             anew=pd.Timestamp(changed) if changed else None,
             read=self.stream_read,
         )
+
+    @property
+    def to_read(self) -> RandomSample:
+        """Items whose content a labeler may learn from without labels: at most 5,000, at random.
+
+        A fixed test speaks of the set there is: each item in it is read or not by the same chance,
+        whether it is in the sample or not. An e-process speaks of what comes later as well, which
+        nobody has read: so it is tested on items that were not.
+        """
+        apart: npt.NDArray[np.bool_] = np.zeros(len(self.item_ids), dtype=np.bool_)
+        if self.workspace.policies.accept.test != FIXED:
+            apart = np.isin(self.item_ids, self.calibration_stream.ids)
+        return self.workspace.sample("read", self.item_ids[~apart], _READ)
 
     @cached_property
     def stream_since(self) -> str:

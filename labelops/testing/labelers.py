@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from ..errors import LabelopsError
-from ..ports import Labeler
+from ..ports import Labeler, SemiSupervised
 from ..schema import Schema
 from ..tables import ITEMS, check, frame_of
 
@@ -188,6 +188,28 @@ class LabelerTests:
         }
         assert len(versions) == (4 if self.learns else 2)
 
+    def test_version_says_what_was_read(self, schema: Schema, items: pd.DataFrame) -> None:
+        """Fewer items read are another version, unless it gains nothing by reading; order is none.
+
+        So a version's proposals never change with the items that came since.
+        """
+        codes, groups = _codes(items).tolist(), items["group"].tolist()
+
+        def fitted(*reads: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+            labeler = self.make()
+            if not isinstance(labeler, SemiSupervised):
+                pytest.skip("does not learn from items without labels")
+            for read in reads:
+                labeler.read(read, schema)
+            return labeler.fit(items, codes, groups, schema), labeler.propose(items, schema)
+
+        all_, a = fitted(items)
+        again, b = fitted(items.iloc[:30], items.iloc[::-1].reset_index(drop=True))
+        fewer, c = fitted(items.iloc[:30])
+        assert all_ == again
+        pd.testing.assert_frame_equal(a, b)
+        assert fewer != all_ or a["confidence"].equals(c["confidence"])
+
     def test_asked_about_nothing(self, schema: Schema, items: pd.DataFrame) -> None:
         """No items, no rows, no error."""
         labeler = self.make()
@@ -221,7 +243,9 @@ def _codes(items: pd.DataFrame) -> _Codes:
 def _fitted(
     labeler: Labeler, items: pd.DataFrame, codes: _Codes, schema: Schema
 ) -> tuple[str, pd.DataFrame]:
-    """Fit on all, propose on all; the answers sorted by item_id."""
+    """Read all where it reads, fit on all, propose on all; the answers sorted by item_id."""
+    if isinstance(labeler, SemiSupervised):
+        labeler.read(items, schema)
     version = labeler.fit(items, codes.tolist(), items["group"].tolist(), schema)
     answers = labeler.propose(items, schema)
     return version, answers.sort_values("item_id").reset_index(drop=True)
