@@ -78,6 +78,50 @@ def _texts(texts: list[str], groups: list[str] | None = None) -> pd.DataFrame:
     )
 
 
+TOPICS = {"money": "invoice refund charge fee bank", "post": "parcel courier van depot letter"}
+
+
+def _two_topics(n: int) -> tuple[pd.DataFrame, list[int]]:
+    """Texts of two topics, each of two words of its topic's five."""
+    rng = np.random.default_rng(3)
+    topics = [words.split() for words in TOPICS.values()]
+    codes = [k % 2 for k in range(n)]
+    return _texts([" ".join(rng.choice(topics[k], 2, replace=False)) for k in codes]), codes
+
+
+def test_what_was_read_tells_of_words_that_no_label_knows() -> None:
+    """Law and power: a word that only unlabeled texts link to a labeled one is understood."""
+    items, _ = _two_topics(32)
+    schema = Schema("topics", tuple(TOPICS))
+    labeled = _texts(["invoice refund", "parcel courier", "refund invoice", "courier parcel"])
+    labeled["item_id"] += "labeled"
+    asked = _texts(["charge bank", "depot van", "fee charge", "letter depot"])
+    right = ['"money"', '"post"', '"money"', '"post"']
+
+    def sure(*, read: bool) -> pd.Series:
+        labeler = SklearnLabeler(folds=2)
+        if read:
+            labeler.read(items, schema)
+        labeler.fit(labeled, [0, 1, 0, 1], labeled["item_id"], schema)
+        answers = labeler.propose(asked, schema)
+        assert not read or answers["value"].tolist() == right
+        return answers["confidence"]
+
+    assert sure(read=True).min() > 0.8
+    assert sure(read=False).max() < 0.6
+
+
+def test_reading_is_of_the_default_text_model_alone() -> None:
+    """An estimator of one's own gets the tf-idf rows it always got, so it is the same version."""
+    items, codes = _two_topics(40)
+    schema = Schema("topics", tuple(TOPICS))
+    for name, same in (("sklearn.naive_bayes.MultinomialNB", True), (None, False)):
+        one, other = SklearnLabeler(name), SklearnLabeler(name)
+        one.read(items, schema)
+        versions = {m.fit(items, codes, items["group"], schema) for m in (one, other)}
+        assert (len(versions) == 1) is same
+
+
 def test_probabilities_are_in_schema_order_with_zeros_for_unseen_classes() -> None:
     """A class nobody voted for gets probability 0, in its own place."""
     items = _texts(["dog bark", "emu run", "dog barks", "emu runs", "dog barking", "emu running"])

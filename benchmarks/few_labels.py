@@ -1,0 +1,89 @@
+"""How far the first labels go: the built-in labeler of texts, with and without unlabeled texts.
+
+python -m benchmarks.few_labels [--seeds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmarks._label_sets import data_folder, label_set
+from labelops.adapters.sklearn_labeler import SklearnLabeler
+from labelops.measure.calibration import expected_calibration_error
+from labelops.schema import Schema
+
+SIZES = (50, 100, 180, 400)
+INTENTS, QUESTIONS = 20, 1_200
+
+
+def intents(seed: int) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Draw twenty of banking77's intents, and 1,200 of their questions."""
+    rows = pd.concat(
+        [pd.read_csv(data_folder() / "banking77" / f"{p}.csv") for p in ("train", "test")]
+    )
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(sorted(rows["category"].unique()), INTENTS, replace=False)
+    rows = rows.loc[rows["category"].isin(chosen)].sample(QUESTIONS, random_state=seed)
+    return rows["text"].tolist(), pd.factorize(rows["category"], sort=True)[0].astype(np.int64)
+
+
+def of_the_rest(probs: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> list[float]:
+    """Return accuracy, log loss, calibration error, and the share labeled at 1 % errors of all."""
+    right = probs.argmax(axis=1) == truth
+    loss = -np.log(np.maximum(probs[np.arange(len(truth)), truth], 1e-6))
+    errors = np.cumsum(~right[np.argsort(-probs.max(axis=1), kind="stable")])
+    covered = np.searchsorted(errors, 0.01 * len(truth), side="right") / len(truth)
+    calibration = expected_calibration_error(probs, truth)
+    return [float(right.mean()), float(loss.mean()), calibration, float(covered)]
+
+
+def measured(
+    texts: list[str], truth: npt.NDArray[np.int64], size: int, seed: int
+) -> dict[str, list[float]]:
+    """Learn from so many random labels, with and without reading, and judge all other items."""
+    ids = [f"i{n:05d}" for n in range(len(texts))]
+    items = pd.DataFrame({"item_id": ids, "payload": texts, "payload_digest": ids, "group": ids})
+    schema = Schema("few", tuple(f"class {k}" for k in range(int(truth.max()) + 1)))
+    chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(ids))[:size])
+    rest = np.setdiff1d(np.arange(len(ids)), chosen)
+    some, found = items.iloc[chosen], {}
+    for name in ("labeled texts only", "all texts read"):
+        labeler = SklearnLabeler(folds=2)
+        if name == "all texts read":
+            labeler.read(items, schema)
+        labeler.fit(some, truth[chosen].tolist(), some["group"].tolist(), schema)
+        probs = np.stack(labeler.propose(items.iloc[rest], schema)["probs"].to_list())
+        found[name] = of_the_rest(probs, truth[rest])
+    return found
+
+
+def main() -> None:
+    """Print one row a set, number of labels and way to learn."""
+    options = argparse.ArgumentParser(description="Few labels, with and without unlabeled texts.")
+    options.add_argument("--seeds", type=int, default=5)
+    asked = options.parse_args()
+    print("| set | labels | learned from | right | log loss | calibration error | labeled at 1 % |")
+    print("|---|---:|---|---:|---:|---:|---:|")
+    tickets = label_set("tickets")
+    for name in ("tickets", "20 bank intents"):
+        for size in SIZES:
+            rows: dict[str, list[list[float]]] = {}
+            for seed in range(asked.seeds):
+                drawn = (tickets.payloads, tickets.truth) if name == "tickets" else intents(seed)
+                for how, values in measured(*drawn, size, seed).items():
+                    rows.setdefault(how, []).append(values)
+            for how, values in rows.items():
+                right, loss, error, covered = np.mean(values, axis=0)
+                print(
+                    f"| {name} | {size} | {how} | {right:.3f} | {loss:.2f} | {error:.3f} | "
+                    f"{covered:.3f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
