@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import SettingsError
-from ..measure.from_bound import calibration_size
+from ..measure.from_bound import BORNE, calibration_size
 
 __all__ = ["ANYTIME", "FIXED", "AcceptancePolicy"]
 
@@ -96,10 +96,32 @@ class AcceptancePolicy:
         >>> AcceptancePolicy(error=0.02, test="fixed").looks(1797, classes=10)
         250
         """
+        looks = self._parts(classes) * self._looks(items, classes, BORNE)
+        return looks if self.rule == "joint" else 2 * looks
+
+    def least_looks(self, items: int, classes: int) -> int:
+        """Return the fewest looks that show the promise of any model, none of them wrong.
+
+        Where it is made of each class: of one class, if all looks are at its items.
+
+        Parameters
+        ----------
+        items, classes : int
+            Of the label set.
+
+        Examples
+        --------
+        >>> AcceptancePolicy(error=0.02).least_looks(613, classes=8)
+        193
+        """
+        return self._looks(items, classes, 0)
+
+    def _parts(self, classes: int) -> int:
+        return classes if self.per_class else 1
+
+    def _looks(self, items: int, classes: int, borne: int) -> int:
+        """Plan the looks at whatever is tested by itself: one class, or all."""
         if self.rule == "never":
             return 0
-        whole = self.rule == "joint"
-        parts = classes if self.per_class else 1
-        size = max(items, 1) if whole and self.test == FIXED else None
-        looks = parts * calibration_size(self.error, self.risk / parts, size)
-        return looks if whole else 2 * looks
+        size = max(items, 1) if self.rule == "joint" and self.test == FIXED else None
+        return calibration_size(self.error, self.risk / self._parts(classes), size, borne)

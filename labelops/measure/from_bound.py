@@ -35,8 +35,8 @@ def least_posterior(bound: float) -> float:
     return round(1.0 - check_share("bound", bound, inside=True), 12)
 
 
-def calibration_size(bound: float, risk: float, size: int | None = None) -> int:
-    """Give the smallest calibration sample that shows a bound with one error in it.
+def calibration_size(bound: float, risk: float, size: int | None = None, borne: int = BORNE) -> int:
+    """Give the smallest calibration sample that shows a bound with so many errors in it.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ def calibration_size(bound: float, risk: float, size: int | None = None) -> int:
     size : int, optional
         Items of a set that is tested once and as it is. None for a stream that an e-process reads,
         of whose risk two thirds go on the planned look (see `labelops.measure.planned`).
+    borne : int
+        Errors in the sample; with 0 no smaller sample shows the bound, however good the model.
 
     Returns
     -------
@@ -63,15 +65,17 @@ def calibration_size(bound: float, risk: float, size: int | None = None) -> int:
     --------
     >>> calibration_size(0.02, 0.05), calibration_size(0.02, 0.05, 1797)
     (289, 250)
+    >>> calibration_size(0.02, 0.05, borne=0)
+    193
     """
     check_share("bound", bound, inside=True)
     first = hypothesis_risk(1, risk)
     if size is None:
-        return fixed_audit_size(bound, ON_PLAN * first, BORNE)
+        return fixed_audit_size(bound, ON_PLAN * first, borne)
     if size < 1:
         raise UsageError(f"a set of {size} items has no calibration sample")
-    borne = tolerated_errors(bound, size)
-    largest = math.ceil((borne + 1) / bound) - 1
-    if borne < BORNE:
+    tolerated = tolerated_errors(bound, size)
+    largest = math.ceil((tolerated + 1) / bound) - 1
+    if tolerated < borne:
         return size
-    return min(size, fixed_audit_size(bound, first, BORNE, max(size, largest)))
+    return min(size, fixed_audit_size(bound, first, borne, max(size, largest)))

@@ -24,6 +24,8 @@ class LabelingPlan:
         Items in the calibration sample, those of earlier draws included.
     wanted : int
         Looks that show `error` with one wrong answer among them; 0 where nothing is accepted.
+    least : int
+        Looks that show it with none.
     named : bool
         Whether the settings name the size of the sample.
     """
@@ -32,6 +34,7 @@ class LabelingPlan:
     min_posterior: float
     calibration: int
     wanted: int
+    least: int
     named: bool
 
     @property
@@ -46,6 +49,9 @@ class LabelingPlan:
             return f"{sample}, as [route] calibration says"
         if not self.wanted:
             return "no model's label is accepted, so nothing is calibrated"
+        if not self.calibration:
+            flawless = f"{counted(self.least)} without an error would show {100 * self.error:.4g} %"
+            return f"no model's label is accepted yet: {flawless}, but a quarter of all is the most"
         shows = f"{100 * self.error:.4g} % with one error among them"
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
@@ -62,5 +68,6 @@ def labeling_plan(state: State) -> LabelingPlan:
         min_posterior=policies.consolidate.min_posterior,
         calibration=len(state.calibration_stream),
         wanted=policies.accept.looks(items, classes),
+        least=policies.accept.least_looks(items, classes),
         named=policies.route.calibration > 0,
     )

@@ -51,8 +51,14 @@ class Policies:
         object.__setattr__(self, "consolidate", replace(self.consolidate, min_posterior=sure))
 
     def calibration(self, items: int, classes: int) -> int:
-        """Return on how many of so many items acceptance is calibrated: a quarter at most."""
-        return min(self.looks(items, classes), items // 4)
+        """Return on how many of so many items acceptance is calibrated: a quarter at most.
+
+        None where a quarter is too few to accept even a model without an error: people would look
+        in vain. A set that grows is calibrated from where it is large enough.
+        """
+        most, looks = items // 4, self.looks(items, classes)
+        vain = not self.route.calibration and most < self.accept.least_looks(items, classes)
+        return 0 if vain else min(looks, most)
 
     def looks(self, items: int, classes: int) -> int:
         """Return how many looks acceptance is planned for, named or from the bound."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
+from labelops.autolabel.trial import try_labeler
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.policy import GatePolicy
+from labelops.measure.samples import draw_sample
 from labelops.route.policy import RoutePolicy
 from labelops.state import Policies
 from labelops.state.plan import labeling_plan
@@ -74,7 +78,7 @@ def test_a_grown_plan_only_adds_looks(test: str) -> None:
         sizes.append(len(ids))
         before = ids
         world.items(*(f"j{batch}-{n:03d}" for n in range(40)))
-    assert sizes == sorted(sizes) and sizes[0] == 10
+    assert sizes == sorted(sizes) and sizes[0] == 0 < sizes[-1]
     assert world.state.calibration_sample.ids.size == world.workspace.policies.calibration(200, 3)
 
 
@@ -94,11 +98,29 @@ def test_the_plan_in_words() -> None:
         "a label is decided from posterior 0.95 up",
         "the calibration sample has 56 items: as many as show 10 % with one error among them",
     )
-    short = labeling_plan(with_items(40, gate=0.1).state)
-    assert (short.calibration, short.wanted) == (10, 56)
-    assert "has 10 items: 56 would show 10 % with one error among them" in short.in_words[1]
+    short = labeling_plan(with_items(180, gate=0.1).state)
+    assert (short.calibration, short.wanted) == (45, 56)
+    assert "has 45 items: 56 would show 10 % with one error among them" in short.in_words[1]
+    vain = labeling_plan(with_items(40, gate=0.1).state)
+    assert (vain.calibration, vain.least) == (0, 38)
+    assert "accepted yet: 38 without an error would show 10 %" in vain.in_words[1]
     named = make_world(calibration=7)
     named.items(*(f"i{n}" for n in range(40)))
     assert "has 7 items, as [route] calibration says" in labeling_plan(named.state).in_words[1]
     never = labeling_plan(with_items(40, rule="never").state)
     assert "no model's label is accepted" in never.in_words[1]
+
+
+@pytest.mark.parametrize("test", ["e-process", "fixed"])
+def test_nobody_looks_where_no_model_could_be_accepted(test: str) -> None:
+    """Law: a sample is planned exactly where one without an error in it is accepted."""
+    policy = AcceptancePolicy(test=test, error=0.1)
+    rules = policies(test=test, error=0.1)
+    for items in (60, 100, 132, 144, 148, 152, 160, 200):
+        size = items // 4
+        scores, none = np.full(items, 0.9), np.zeros(size, dtype=bool)
+        pool = pd.DataFrame({"item_id": [f"i{n:03d}" for n in range(items)]})
+        pool = pool.assign(confidence=scores, labeler_version="v", value='"a"')
+        sample = draw_sample(b"key", "calibrate", pool["item_id"].to_numpy(dtype=object), size)
+        found = try_labeler(pool, sample, none, [], policy, planned=size)
+        assert (rules.calibration(items, 2) > 0) == (found.threshold is not None), items
