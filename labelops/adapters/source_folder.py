@@ -10,7 +10,8 @@ from labelops.errors import SourceError
 from labelops.ports import RowBlock
 
 from .source_files import Folder
-from .source_rows import Blocks, SourceSpec
+from .source_rows import Blocks
+from .source_spec import SourceSpec
 
 __all__ = ["FolderSource"]
 

@@ -16,7 +16,8 @@ from labelops.errors import SourceError
 from labelops.ingest.raw import too_large
 from labelops.ports import RowBlock
 
-from .source_rows import Blocks, SourceSpec
+from .source_rows import Blocks
+from .source_spec import SourceSpec
 
 __all__ = ["ParquetSource"]
 

@@ -12,7 +12,8 @@ from labelops.errors import SourceError, shown
 from labelops.ingest.raw import too_large
 from labelops.ports import RowBlock
 
-from .source_rows import Blocks, SourceSpec, not_encoded, with_mark
+from .source_rows import Blocks
+from .source_spec import SourceSpec, not_encoded, with_mark
 
 __all__ = ["CsvSource", "JsonlSource"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from labelops.ports import Source
 
 from .source_folder import FolderSource
-from .source_rows import SourceSpec
+from .source_spec import SourceSpec
 from .source_text import CsvSource, JsonlSource
 
 __all__ = ["CsvSource", "FolderSource", "JsonlSource", "SourceSpec", "open_source"]
