@@ -5,7 +5,8 @@ neighbours of an ordinal class less, and some items like another class altogethe
 picks a class by these looks, sharpened by skill (near nothing for who clicks, below nothing for
 who answers against) and shifted by a liking of their own for some classes. So mistakes are
 shared, biases are personal, items are hard or easy, and all of it comes from one rule:
-P(class) ∝ exp(skill · looks + liking), after Welinder, Branson, Belongie, Perona 2010,
+P(class) ∝ exp(skill · looks + liking + own view of the item's class), after Welinder, Branson,
+Belongie, Perona 2010,
 https://papers.nips.cc/paper/4074-the-multidimensional-wisdom-of-crowds.
 """
 
@@ -50,6 +51,9 @@ class Regime:
     lean : float
         Standard deviation of what everybody likes alike: a crowd's habit of calling some classes
         too often.
+    own : float
+        Standard deviation of how much a person takes each class for each other one: mistakes of
+        their own, which liking, alike for all items, does not make.
     hard : float
         Standard deviation of an item's looks: at 1 many items look like another class.
     alike : float
@@ -72,6 +76,7 @@ class Regime:
     against: float = 0.0
     liking: float = 0.4
     lean: float = 0.3
+    own: float = 0.0
     hard: float = 0.3
     alike: float = 0.0
     tail: float = 1.2
@@ -99,17 +104,17 @@ class Drawn:
 def draw(regime: Regime, rng: np.random.Generator) -> Drawn:
     """Draw people, items and votes."""
     n_classes = len(regime.shares)
-    skill, liking = _people(regime, rng)
+    skill, views = _people(regime, rng)
     truth = rng.choice(n_classes, size=regime.items, p=regime.shares)
     item, who = _assignment(regime, rng)
     looks = _looks(regime, truth, rng)
-    chances = softmax(skill[who, None] * looks[item] + liking[who], axis=1)
+    chances = softmax(skill[who, None] * looks[item] + views[who, truth[item]], axis=1)
     code = (chances.cumsum(axis=1) < rng.random((item.size, 1))).sum(axis=1)
     votes = pack_votes(
         item, who, np.minimum(code, n_classes - 1), n_items=regime.items,
         n_annotators=regime.people, n_classes=n_classes,
     )  # fmt: skip
-    return Drawn(votes, truth, _confusion(regime, skill, liking, rng))
+    return Drawn(votes, truth, _confusion(regime, skill, views, rng))
 
 
 def told(drawn: Drawn, shares: tuple[float, ...]) -> Floats:
@@ -122,7 +127,7 @@ def told(drawn: Drawn, shares: tuple[float, ...]) -> Floats:
 
 
 def _people(regime: Regime, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Skill (A,) and liking (A, K)."""
+    """Skill (A,), and what else draws a person to a class, by the item's own class, (A, K, K)."""
     n_classes = len(regime.shares)
     skill = rng.normal(regime.skill, regime.spread, regime.people)
     liking = rng.normal(0, regime.liking, (regime.people, n_classes))
@@ -133,7 +138,11 @@ def _people(regime: Regime, rng: np.random.Generator) -> tuple[Floats, Floats]:
     one_class = spam & (kind < regime.spam / 2)
     liking[one_class, rng.integers(0, n_classes, one_class.sum())] += 4
     skill[(kind >= regime.spam) & (kind < regime.spam + regime.against)] *= -1
-    return skill, liking
+    views = np.repeat(liking[:, None, :], n_classes, axis=1)
+    if regime.own > 0:
+        taken_for = rng.normal(0, regime.own, views.shape) * (1 - np.eye(n_classes))
+        views += taken_for * (skill != 0)[:, None, None]  # who clicks does not look
+    return skill, views
 
 
 def _assignment(regime: Regime, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -163,12 +172,12 @@ def _looks(regime: Regime, truth: Ints, rng: np.random.Generator) -> Floats:
     return np.asarray(plain[truth] + spread * rng.normal(size=(truth.size, n_classes)))
 
 
-def _confusion(regime: Regime, skill: Floats, liking: Floats, rng: np.random.Generator) -> Floats:
+def _confusion(regime: Regime, skill: Floats, views: Floats, rng: np.random.Generator) -> Floats:
     n_classes = len(regime.shares)
     found = np.empty((regime.people, n_classes, n_classes))
     for true in range(n_classes):
         looks = _looks(regime, np.full(_FRESH // n_classes, true), rng)
         for person in range(regime.people):
-            picks = softmax(skill[person] * looks + liking[person], axis=1)
+            picks = softmax(skill[person] * looks + views[person, true], axis=1)
             found[person, true] = picks.mean(axis=0)
     return found

@@ -82,16 +82,19 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     dependence = vote_dependence(votes, pooled, confusion)
     effect = design_effect(votes, dependence)
     voted, even = votes.per_item > 0, np.full(votes.n_classes, 1 / votes.n_classes)
-    if even_classes(majority_counts([votes])) <= 0.5:
-        own = pooled[voted].sum(axis=0) + even
-        return Refined(soften_items(pooled, np.sqrt(effect), own / own.sum()), dependence)
-    start = soften_items(pooled, np.sqrt(effect), even)
-    steps = [
-        fit_shrunk([votes], start=start, strength=times * votes.n_classes, max_iterations=1)
-        for times in STRENGTHS
-    ]
-    decided = np.add.reduce([step.posterior for step in steps])
-    sure = soften_items(pooled, effect**_SURE, even)
+    if votes.n_classes == 2 or even_classes(majority_counts([votes])) <= 0.5:
+        shares = pooled[voted].sum(axis=0) + even
+        shares /= shares.sum()
+        decided = soften_items(pooled, np.sqrt(effect), shares)
+    else:
+        shares = even
+        start = soften_items(pooled, np.sqrt(effect), even)
+        steps = [
+            fit_shrunk([votes], start=start, strength=times * votes.n_classes, max_iterations=1)
+            for times in STRENGTHS
+        ]
+        decided = np.add.reduce([step.posterior for step in steps])
+    sure = soften_items(pooled, effect**_SURE, shares)
     return Refined(_with_winners(sure, decided, voted), dependence)
 
 

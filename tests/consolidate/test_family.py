@@ -18,10 +18,11 @@ from labelops.consolidate import (
     shrunk_dawid_skene,
 )
 from labelops.consolidate._family import fit_votes
-from labelops.consolidate.blend import MEMBERS, blend, pool_weights
+from labelops.consolidate.blend import blend
 from labelops.consolidate.evidence import soften
 from labelops.consolidate.ibcc import fit_ibcc
 from labelops.consolidate.majority import majority_vote, vote_counts
+from labelops.consolidate.members import members_for
 from labelops.consolidate.one_coin import fit_one_coin
 from labelops.consolidate.shrunk import expected_confusion, fit_shrunk
 from labelops.errors import UsageError
@@ -171,16 +172,6 @@ def test_kinds_of_items_are_told_apart() -> None:
     np.testing.assert_allclose(one.confusion.sum(axis=2), 1.0)
 
 
-def test_weights_go_to_who_predicts() -> None:
-    """A method that predicts held-out votes gets the weight; with none, all count alike."""
-    weights = pool_weights(np.tile([0.7, 0.2, 0.1], (5000, 1)))
-    assert weights[0] > 0.85
-    np.testing.assert_allclose(pool_weights(np.empty((0, 3))), 1 / 3)
-    _, items, who, codes = _crowd(8, _even([0.95, 0.9, 0.3, 0.3, 0.3, 0.3], 4), 300, 5)
-    found = blend(pack_votes(items, who, codes, **_size(300, 6, 4)))
-    assert found.scores["shrunk_2"] > found.scores["majority"]
-
-
 def test_the_blend_is_its_members_weighed() -> None:
     """The pool is the weighted sum of what the members say; the last step keeps beliefs' sizes.
 
@@ -192,7 +183,7 @@ def test_the_blend_is_its_members_weighed() -> None:
     parts = [
         found.weights[n]
         * soften(fit(votes, start=None, max_iterations=100).posterior, found.temperatures[n])
-        for n, fit in MEMBERS.items()
+        for n, fit in members_for(votes).items()
     ]
     np.testing.assert_allclose(found.pooled, sum(parts), atol=1e-12)
     assert found.dependence == 0

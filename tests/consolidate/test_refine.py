@@ -132,16 +132,38 @@ def test_refining_fills_no_rare_class() -> None:
     assert (found.argmax(axis=1) == truth).mean() > (pooled.argmax(axis=1) == truth).mean()
 
 
-def test_refining_learns_who_is_right_from_a_better_pool() -> None:
-    """Three good and four bad annotators: from a pool that knows them, their votes decide."""
-    rng = np.random.default_rng(5)
-    truth = rng.integers(0, 2, N)
-    accuracy = np.array([0.95, 0.95, 0.95, 0.5, 0.5, 0.5, 0.5])
-    given = np.where(rng.random((N, 7)) < accuracy, truth[:, None], 1 - truth[:, None])
+def test_two_classes_only_shrink_towards_their_shares() -> None:
+    """With two classes nobody is counted anew: evidence against the shares weighs less, no more."""
+    rng = np.random.default_rng(8)
+    belief = rng.dirichlet([1.2, 1.0], N)
+    given = (rng.random((N, A)) < belief[:, 1:]).astype(int)
     votes = pack_votes(
-        np.repeat(np.arange(N), 7), np.tile(np.arange(7), N), given.ravel(),
-        n_items=N, n_annotators=7, n_classes=2,
+        np.repeat(np.arange(N), A), np.tile(np.arange(A), N), given.ravel(),
+        n_items=N, n_annotators=A, n_classes=2,
     )  # fmt: skip
-    shares = np.stack([(given == 0).mean(axis=1), (given == 1).mean(axis=1)], axis=1)
+    found = refine(votes, belief)
+    assert found.dependence > 0.1
+    shares = belief.sum(axis=0) + 0.5
+    effect = design_effect(votes, found.dependence)
+    expected = soften_items(belief, np.sqrt(effect), shares / shares.sum())
+    assert (found.posterior.argmax(axis=1) == expected.argmax(axis=1)).all()
+    # Where the shares lean, an item needs more than even odds to be of the smaller class.
+    less = int(shares.argmin())
+    taken = found.posterior.argmax(axis=1) == less
+    assert (belief[taken, less] > 0.5).all()
+
+
+def test_refining_learns_who_is_right_from_a_better_pool() -> None:
+    """Three good annotators among seven who guess: from a pool that knows them, votes decide."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, K, N)
+    accuracy = np.array([0.95] * 3 + [1 / K] * 7)
+    wrong = (truth[:, None] + rng.integers(1, K, (N, 10))) % K
+    given = np.where(rng.random((N, 10)) < accuracy, truth[:, None], wrong)
+    votes = pack_votes(
+        np.repeat(np.arange(N), 10), np.tile(np.arange(10), N), given.ravel(),
+        n_items=N, n_annotators=10, n_classes=K,
+    )  # fmt: skip
+    shares = np.stack([(given == k).mean(axis=1) for k in range(K)], axis=1)
     right = (shares.argmax(axis=1) == truth).mean()
     assert (refine(votes, shares).posterior.argmax(axis=1) == truth).mean() > right + 0.05

@@ -1,0 +1,165 @@
+"""How well methods predict votes of annotators they did not see, and what that makes them worth.
+
+Annotators are dealt into folds, and every method is run without a fold. What it believes of an
+item is its prediction of the fold's votes there, once it is known what people say of items of each
+class. That is learned for each method anew, from the fold's votes: one table for the whole crowd.
+So a crowd that leans, or clickers who all say one thing, do not speak for the method that follows
+them; what speaks for a method is that votes differ from item to item as it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.votes import Votes, pack_votes
+
+from .evidence import annotator_folds, soften
+from .majority import crowd_accuracy, vote_counts
+from .members import Fit
+
+__all__ = ["HeldOut", "held_out_votes", "member_weights"]
+
+FOLDS = 5
+_MOST_VOTES = 20_000
+_MOST_SCORED = 10_000
+_MOST_CELLS = 8_000_000
+_STEPS = 30
+_TABLE_STEPS = 25
+_TABLE_VOTES = 5.0
+"""Votes of each class that even mistakes count for, before the crowd's own table is learned."""
+_ABOVE_CHANCE = 0.05
+_WORTH = 100.0
+"""Independent votes that all held-out ones count for in weighing. They are many more, but depend
+on each other, and a method that is a little better on them is often a little worse on items."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What each method, run on the other annotators' votes, believed of left-out votes' items.
+
+    Attributes
+    ----------
+    beliefs : (H, M, K) float
+        Posterior of the vote's item under each method.
+    codes : (H,) int
+        The vote.
+    accuracy : float
+        How often votes of this crowd are right, by how often they agree.
+    """
+
+    beliefs: FloatArray
+    codes: IntArray
+    accuracy: float
+
+    def softened(self, temperatures: Sequence[float]) -> HeldOut:
+        """Soften each method by its temperature."""
+        parts = [soften(self.beliefs[:, m], t) for m, t in enumerate(temperatures)]
+        return replace(self, beliefs=np.stack(parts, axis=1))
+
+    @property
+    def scores(self) -> FloatArray:
+        """Mean log probability that each method gives to the votes, (M,)."""
+        some = slice(None, None, 1 + len(self.codes) // _MOST_SCORED)
+        order = np.argsort(self.codes[some], kind="stable")
+        codes = self.codes[some][order]
+        methods = self.beliefs[some][order].transpose(1, 0, 2)
+        return np.array([_score(np.ascontiguousarray(b), codes, self.accuracy) for b in methods])
+
+
+def _score(beliefs: FloatArray, codes: IntArray, accuracy: float) -> float:
+    """Mean log probability of votes, sorted by class, under what people say of each class."""
+    n_classes = beliefs.shape[1]
+    even = np.full((n_classes, n_classes), (1 - accuracy) / (n_classes - 1))
+    np.fill_diagonal(even, accuracy)
+    table = even  # true, given
+    given, starts = np.unique(codes, return_index=True)
+    for _ in range(_TABLE_STEPS):
+        joint = beliefs * table.T[codes]
+        joint /= joint.sum(axis=1, keepdims=True)
+        counts = _TABLE_VOTES * even
+        counts[:, given] += np.add.reduceat(joint, starts, axis=0).T
+        table = counts / counts.sum(axis=1, keepdims=True)
+    return float(np.log((beliefs * table.T[codes]).sum(axis=1)).mean())
+
+
+def member_weights(names: Sequence[str], scores: FloatArray) -> FloatArray:
+    """Weigh methods by how well they predict held-out votes; majority keeps an even share.
+
+    Parameters
+    ----------
+    names : (M,) sequence of str
+    scores : (M,) float
+        Mean log probability of a held-out vote.
+
+    Returns
+    -------
+    (M,) float
+        Sums to 1; proportional to the probability of a hundred votes, majority's aside. Majority is
+        no guess at how votes came about but what is fallen back to, whatever the others predict.
+
+    References
+    ----------
+    Yao, Vehtari, Simpson, Gelman 2018 (weights from predictions of what was left out),
+    https://doi.org/10.1214/17-BA1091
+
+    Examples
+    --------
+    >>> member_weights(["majority", "ibcc", "one_coin"], np.array([-1.0, -0.5, -0.51])).round(2)
+    array([0.33, 0.49, 0.18])
+    """
+    models = np.array([name != "majority" for name in names])
+    if not models.any():
+        return np.full(len(names), 1 / max(len(names), 1))
+    best = scores[models].max()
+    worth = np.where(models, np.exp(np.minimum(_WORTH * (scores - best), 0.0)), 0.0)
+    return np.where(models, models.mean() * worth / worth.sum(), 1 / len(names))
+
+
+def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
+    """Run every method without each fold of annotators, and ask it for the fold's votes.
+
+    Items are thinned out so that the cost does not grow beyond some ten thousand votes. None where
+    no item has two votes.
+    """
+    items, annotators, codes, weights = _thinned(votes, len(members))
+    accuracy = crowd_accuracy(vote_counts(items, codes, votes.n_items, votes.n_classes, weights))
+    if accuracy is None:
+        return None
+    fold = annotator_folds(annotators, weights, votes.n_annotators)[annotators]
+    beliefs, asked_for = [np.empty((0, len(members), votes.n_classes))], [codes[:0]]
+    for left_out in range(FOLDS):
+        out = fold == left_out
+        known = np.zeros(votes.n_items, dtype=np.bool_)
+        known[items[~out]] = True
+        asked = out & known[items]
+        if not asked.any():
+            continue
+        ids = np.flatnonzero(known)
+        place = np.searchsorted(ids, items)
+        rest = pack_votes(
+            place[~out], annotators[~out], codes[~out], n_items=ids.size,
+            n_annotators=votes.n_annotators, n_classes=votes.n_classes, weights=weights[~out],
+        )  # fmt: skip
+        fits = [f(rest, start=None, max_iterations=_STEPS).posterior for f in members.values()]
+        beliefs.append(np.stack([posterior[place[asked]] for posterior in fits], axis=1))
+        asked_for.append(codes[asked])
+    accuracy = max(accuracy, 1 / votes.n_classes + _ABOVE_CHANCE)
+    return HeldOut(np.concatenate(beliefs), np.concatenate(asked_for), accuracy)
+
+
+def _thinned(votes: Votes, n_members: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Votes of every so-many-th item that has two votes or more."""
+    per_item = votes.per_item
+    ids = np.flatnonzero(per_item >= 2)
+    most = min(_MOST_VOTES, _MOST_CELLS // (n_members * max(votes.n_classes, 1)))
+    chosen = np.zeros(votes.n_items, dtype=np.bool_)
+    chosen[ids[:: 1 + int(per_item[ids].sum()) // max(most, 1)]] = True
+    keep: BoolArray = np.repeat(chosen, per_item)
+    weights = np.ones(keep.size) if votes.weights is None else votes.weights
+    arrays = votes.items[keep], votes.annotators[keep], votes.codes[keep]
+    items, annotators, codes = (a.astype(np.int64) for a in arrays)
+    return items, annotators, codes, weights[keep]
