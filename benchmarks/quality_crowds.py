@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from labelops.consolidate import consolidate_codes
+from labelops.consolidate.counts import vote_shares
 from labelops.consolidate.dawid_skene import dawid_skene
-from labelops.consolidate.majority import vote_shares
 from labelops.consolidate.members import MEMBERS
 from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.votes import Votes

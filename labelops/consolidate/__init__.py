@@ -6,13 +6,15 @@
 from .blend import Blend, HeldOut, blend
 from .choose import METHODS, CodeConsensus, consolidate_codes
 from .consensus import Consolidated, consolidate
+from .counts import majority_vote, vote_counts
+from .crowd import one_coin_posterior
 from .crowdlab import Crowdlab, crowdlab
 from .dawid_skene import DawidSkene, dawid_skene, dawid_skene_shards
 from .difficulty import Glad, glad
 from .ebcc import ebcc
 from .evidence import decide
 from .ibcc import ibcc
-from .majority import Majority, majority, majority_vote, one_coin_posterior, vote_counts
+from .majority import Majority, majority
 from .one_coin import one_coin
 from .shrunk import shrunk_dawid_skene
 from .skill import Skill, annotator_skill

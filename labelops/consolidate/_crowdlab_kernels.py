@@ -11,7 +11,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.votes import AnyInts, Votes
 
-from .majority import vote_counts
+from .counts import vote_counts
 
 __all__ = ["Trust", "VoteSums", "blend", "counts_of", "pair_sums", "top", "vote_sums"]
 

@@ -18,7 +18,7 @@ from labelops.measure.codes import FloatArray, check_probs
 from labelops.measure.votes import Votes
 
 from ._em import Shard, SkillCounts
-from .majority import vote_shares
+from .counts import vote_shares
 
 __all__ = ["DawidSkene", "Maximise", "Skills", "Start", "fit_votes", "given_true", "rates"]
 

@@ -87,6 +87,7 @@ def blend(
 
     Examples
     --------
+    >>> from labelops.measure.votes import pack_votes
     >>> votes = pack_votes([0, 0, 0, 1, 1], [0, 1, 2, 0, 1], [1, 1, 0, 0, 0],
     ...                    n_items=2, n_annotators=3, n_classes=2)
     >>> found = blend(votes)

@@ -14,13 +14,15 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
-from .blend import Blend, HeldOut, blend
+from .blend import Blend, blend
+from .counts import vote_counts
+from .crowd import crowd_accuracy, one_coin_posterior, pair_accuracies
 from .dawid_skene import dawid_skene
 from .difficulty import fit_glad
 from .ebcc import fit_ebcc
 from .evidence import gold_softening, held_out_temperature, soften, softening
+from .held_out import HeldOut
 from .ibcc import fit_ibcc
-from .majority import crowd_accuracy, one_coin_posterior, pair_accuracies, vote_counts
 from .one_coin import fit_one_coin
 from .policy import METHODS
 from .shrunk import fit_shrunk

@@ -25,7 +25,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_probs
 from labelops.measure.votes import Votes, pack_votes
 
 from ._crowdlab_kernels import Trust, VoteSums, blend, counts_of, pair_sums, top, vote_sums
-from .majority import vote_counts
+from .counts import vote_counts
 
 __all__ = ["Crowdlab", "crowdlab"]
 

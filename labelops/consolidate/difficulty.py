@@ -13,7 +13,7 @@ from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
 
 from ._family import DawidSkene
-from .majority import vote_shares
+from .counts import vote_shares
 
 __all__ = ["Glad", "fit_glad", "glad"]
 

@@ -15,7 +15,7 @@ from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
 from ._family import DawidSkene, given_true
-from .majority import vote_shares
+from .counts import vote_shares
 
 __all__ = ["ebcc", "fit_ebcc"]
 

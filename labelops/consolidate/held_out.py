@@ -17,8 +17,9 @@ import numpy as np
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
+from .counts import vote_counts
+from .crowd import crowd_accuracy
 from .evidence import annotator_folds, soften
-from .majority import crowd_accuracy, vote_counts
 from .members import Fit
 
 __all__ = ["HeldOut", "held_out_votes", "member_weights"]

@@ -17,8 +17,8 @@ import numpy as np
 from labelops.measure.votes import Votes
 
 from ._family import DawidSkene, Start
+from .counts import vote_shares
 from .ibcc import fit_ibcc
-from .majority import vote_shares
 from .one_coin import fit_one_coin
 from .shares import even_classes, majority_counts
 from .shrunk import fit_shrunk

@@ -19,7 +19,7 @@ import numpy as np
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes
 
-from .majority import vote_shares
+from .counts import vote_shares
 
 __all__ = ["even_classes", "expected_shares", "majority_counts"]
 

@@ -9,16 +9,19 @@ not independent. `labelops.measure.cohen` has Cohen's κ of pairs of annotators.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_share
 
-from .coefficients import Formulas, Level, Measure, one_minus
+from .agreement_results import (
+    Agreement,
+    AgreementResult,
+    Coefficient,
+    finish_agreement,
+    finish_measures,
+)
+from .coefficients import Level, one_minus
 from .patterns import AgreementPartial, agreement_partial, agreement_partials
 
 __all__ = [
@@ -35,80 +38,6 @@ __all__ = [
     "krippendorff_alpha",
     "measure_agreement",
 ]
-
-_CHUNK = 1 << 22
-_FEW = "too few items differ for a bootstrap interval"
-_CERTAIN = "all votes name one class, so chance agreement is certain"
-_UNPAIRED = "no item has two votes"
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementResult:
-    """Krippendorff's alpha with a bootstrap interval by item.
-
-    Attributes
-    ----------
-    alpha, low, high : float or None
-        1 is perfect, 0 is chance; None where the votes cannot say, and `reason` tells why.
-    items, votes : int
-        Items with at least two votes, and the votes on them.
-    reason : str
-        Empty when alpha and its interval are there.
-    """
-
-    alpha: float | None
-    low: float | None
-    high: float | None
-    items: int
-    votes: int
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Coefficient:
-    """One number with its bootstrap interval by item.
-
-    Attributes
-    ----------
-    value, low, high : float or None
-        None where the votes cannot say, and `reason` tells why.
-    reason : str
-        Empty when the value and its interval are there.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Agreement between annotators by every usual coefficient.
-
-    Attributes
-    ----------
-    alpha : Coefficient
-        Krippendorff's α.
-    kappa : Coefficient
-        Fleiss' κ, in Gwet's form for any number of votes an item.
-    ac : Coefficient
-        Gwet's AC1, or AC2 where classes have an order; steady where one class is common.
-    percent : Coefficient
-        Share of pairs of votes on an item that are equal, the mean of items.
-    level : {'nominal', 'ordinal', 'interval'}
-        What is known of the classes.
-    items, votes : int
-        Items with at least two votes, and the votes on them.
-    """
-
-    alpha: Coefficient
-    kappa: Coefficient
-    ac: Coefficient
-    percent: Coefficient
-    level: Level
-    items: int
-    votes: int
 
 
 def measure_agreement(
@@ -295,53 +224,6 @@ def krippendorff_alpha(
     )
 
 
-def finish_agreement(
-    partial: AgreementPartial,
-    *,
-    rng: np.random.Generator,
-    level: Level = "nominal",
-    values: ArrayLike | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-) -> AgreementResult:
-    """Compute alpha and its interval from a merged partial; see `krippendorff_alpha`.
-
-    Examples
-    --------
-    >>> partial = agreement_partial([0, 0], [0, 1], [1, 1], 2)
-    >>> finish_agreement(partial, rng=np.random.default_rng(0)).reason
-    'all votes name one class, so chance agreement is certain'
-    """
-    paired = partial.pairable()
-    formulas = Formulas(paired, level, values)
-    found = _estimate(formulas, (formulas.alpha,), rng, confidence, resamples)[0]
-    items, votes = _extent(paired)
-    return AgreementResult(found.value, found.low, found.high, items, votes, found.reason)
-
-
-def finish_measures(
-    partial: AgreementPartial,
-    *,
-    rng: np.random.Generator,
-    level: Level = "nominal",
-    values: ArrayLike | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-) -> Agreement:
-    """Compute all coefficients from a merged partial; see `measure_agreement`.
-
-    Examples
-    --------
-    >>> partial = agreement_partial([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 0, 1], 2)
-    >>> finish_measures(partial, rng=np.random.default_rng(0)).percent.value
-    0.0
-    """
-    formulas = Formulas(partial, level, values)
-    measures = (formulas.alpha, formulas.kappa, formulas.ac, formulas.percent)
-    alpha, kappa, ac, percent = _estimate(formulas, measures, rng, confidence, resamples)
-    return Agreement(alpha, kappa, ac, percent, level, *_extent(partial.pairable()))
-
-
 def alpha_by_class(partial: AgreementPartial) -> FloatArray:
     """Give alpha of each class against all others, without intervals.
 
@@ -365,53 +247,3 @@ def alpha_by_class(partial: AgreementPartial) -> FloatArray:
     totals = counts.T @ paired.items.astype(np.float64)
     votes = totals.sum()
     return one_minus(np.asarray(observed).ravel() * (votes - 1), 2 * totals * (votes - totals))
-
-
-def _extent(paired: AgreementPartial) -> tuple[int, int]:
-    return int(paired.items.sum()), int(paired.items @ paired.sizes)
-
-
-def _estimate(
-    formulas: Formulas,
-    measures: Sequence[Measure],
-    rng: np.random.Generator,
-    confidence: float,
-    resamples: int,
-) -> list[Coefficient]:
-    """Values of the sample and percentile intervals of resampled items, of several measures."""
-    tail = (1 - check_share("confidence", confidence, inside=True)) / 2
-    items = formulas.partial.items
-    if not (items * formulas.paired).any():
-        return [Coefficient(None, None, None, _UNPAIRED) for _ in measures]
-    sample = items[None, :].astype(np.float64)
-    values = [float(measure(sample)[0]) for measure in measures]
-    draws = _bootstrap(formulas, measures, rng, resamples)
-    return [_interval(v, d, tail, resamples) for v, d in zip(values, draws, strict=True)]
-
-
-def _interval(value: float, draws: FloatArray, tail: float, resamples: int) -> Coefficient:
-    if np.isnan(value):
-        return Coefficient(None, None, None, _CERTAIN)
-    if not resamples:
-        return Coefficient(value, None, None, "no interval was asked for")
-    there = draws[~np.isnan(draws)]
-    if there.size < resamples / 2:
-        return Coefficient(value, None, None, _FEW)
-    low, high = np.quantile(there, [tail, 1 - tail])
-    return Coefficient(value, float(low), float(high))
-
-
-def _bootstrap(
-    formulas: Formulas, measures: Sequence[Measure], rng: np.random.Generator, resamples: int
-) -> list[FloatArray]:
-    """Measures of resampled item sets; drawing pattern counts is the same as drawing items."""
-    held = formulas.partial.items
-    items = int(held.sum())
-    rows = max(1, _CHUNK // max(held.size, formulas.partial.n_classes))
-    parts: list[list[FloatArray]] = [[np.empty(0)] for _ in measures]
-    for start in range(0, resamples, rows):
-        drawn = rng.multinomial(items, held / items, size=min(rows, resamples - start))
-        weighting = drawn.astype(np.float64)
-        for part, measure in zip(parts, measures, strict=True):
-            part.append(measure(weighting))
-    return [np.concatenate(part) for part in parts]

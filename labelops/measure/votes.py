@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
-from .jit import can_compile, in_threads, kernel
+from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
+from .jit import can_compile
 
 __all__ = [
     "AnyInts",
@@ -32,13 +33,7 @@ __all__ = [
     "pack_votes",
 ]
 
-Repeats: TypeAlias = Literal["keep", "last", "refuse"]
-AnyInts: TypeAlias = NDArray[np.signedinteger[Any]]
-
 _HEAVIEST = 1e15
-
-_LONG = 48
-"""Votes on an item from which sorting by insertion no longer pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +134,7 @@ def pack_votes(
     if weight is not None and (weight == 1).all():
         weight = None
     cells = _cells(annotator, code, n_annotators, n_classes)
-    rows, cells, weight = _sorted(item, cells, weight, n_items, n_classes, repeats)
+    rows, cells, weight = sort_votes(item, cells, weight, n_items, n_classes, repeats)
     votes = Votes(rows, cells, weight, n_items, n_annotators, n_classes)
     return votes if repeats == "keep" else _without_repeats(votes, repeats)
 
@@ -165,7 +160,7 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
             if not low and array.dtype.kind == "i":
                 return array, high + 1
             shifted = array - array.dtype.type(low)
-            return shifted.astype(_width(high - low)), high - low + 1
+            return shifted.astype(width_of(high - low)), high - low + 1
     codes, ids = pd.factorize(array)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
@@ -261,128 +256,16 @@ def _counting(code: AnyInts, weight: FloatArray | None) -> BoolArray | None:
 
 def _cells(annotator: AnyInts, code: AnyInts, n_annotators: int, n_classes: int) -> AnyInts:
     """`annotator * K + class` without a wide temporary."""
-    width = _width(n_annotators * n_classes)
+    width = width_of(n_annotators * n_classes)
     cells = np.empty(code.size, dtype=width)
     np.multiply(annotator, n_classes, out=cells, dtype=width, casting="unsafe")
     np.add(cells, code, out=cells, dtype=width, casting="unsafe")
     return cells
 
 
-def _width(size: int) -> np.dtype[np.signedinteger[Any]]:
-    """Return the narrower of int32 and int64 that counts to `size`."""
-    return np.dtype(np.int32 if size < 2**31 else np.int64)
-
-
-def _sorted(
-    item: AnyInts,
-    cells: AnyInts,
-    weight: FloatArray | None,
-    n_items: int,
-    n_classes: int,
-    repeats: Repeats,
-) -> tuple[AnyInts, AnyInts, FloatArray | None]:
-    """Row pointers, and cells and weights by item; the later of two like votes comes later."""
-    # Where a later vote replaces an earlier one, only the annotator may decide the order.
-    divisor = 1 if repeats == "keep" else n_classes
-    rows = np.zeros(n_items + 1, dtype=_width(cells.size))
-    if can_compile(cells.size) and weight is None:
-        return rows, _placed(item, cells, rows, divisor), None
-    np.cumsum(np.bincount(item, minlength=n_items), out=rows[1:])
-    base = np.int64(max(int(cells.max(initial=0)) // divisor + 1, 1))
-    key = item * base
-    key += cells if divisor == 1 else cells // divisor
-    if (key[1:] >= key[:-1]).all() and weight is None:
-        return rows, cells, None
-    if divisor == 1 and weight is None:
-        key.sort()
-        return rows, np.mod(key, base, out=key).astype(cells.dtype), None
-    # By weight too: of equal votes the order of summing must not be that of arrival.
-    if weight is None:
-        return rows, cells[np.argsort(key, kind="stable")], None
-    order = np.lexsort((weight, key)) if repeats == "keep" else np.argsort(key, kind="stable")
-    return rows, cells[order], weight[order]
-
-
-def _placed(item: AnyInts, cells: AnyInts, rows: AnyInts, divisor: int) -> AnyInts:
-    """Fill the row pointers; return the cells by item and, within an item, ascending."""
-    if not _count(item, rows):
-        placed = np.empty_like(cells)
-        _scatter(item, cells, rows, placed)
-        cells = placed
-    in_threads(
-        lambda first, last: _settle(cells, rows[first : last + 1], divisor),
-        rows.size - 1,
-        block=1 << 18,
-    )
-    for i in np.flatnonzero(np.diff(rows) > _LONG).tolist():
-        part = cells[rows[i] : rows[i + 1]]
-        part[:] = part[np.argsort(part // divisor, kind="stable")]
-    return cells
-
-
-@kernel()
-def _count(item: AnyInts, rows: AnyInts) -> bool:
-    """Add up where each item's votes begin; say whether they already stand by item."""
-    ordered = True
-    last = item[0] if item.size else 0
-    for v in range(item.size):
-        i = item[v]
-        ordered &= i >= last
-        last = i
-        rows[i + 1] += 1
-    for k in range(1, rows.size):
-        rows[k] += rows[k - 1]
-    return ordered
-
-
-@kernel()
-def _scatter(item: AnyInts, cells: AnyInts, rows: AnyInts, placed: AnyInts) -> None:
-    """Copy each vote to its item, in the order of arrival."""
-    for v in range(item.size):
-        i = item[v]
-        placed[rows[i]] = cells[v]
-        rows[i] += 1
-    for k in range(rows.size - 1, 0, -1):
-        rows[k] = rows[k - 1]
-    rows[0] = 0
-
-
-@kernel()
-def _settle(cells: AnyInts, rows: AnyInts, divisor: int) -> None:
-    """Sort the votes of each item that has few of them, in place and stably."""
-    for i in range(rows.size - 1):
-        first, last = rows[i], rows[i + 1]
-        if last - first > _LONG:
-            continue
-        for v in range(first + 1, last):
-            cell, u = cells[v], v
-            if divisor == 1:
-                while u > first and cells[u - 1] > cell:
-                    cells[u] = cells[u - 1]
-                    u -= 1
-            else:
-                who = cell // divisor
-                while u > first and cells[u - 1] > cell and cells[u - 1] // divisor > who:
-                    cells[u] = cells[u - 1]
-                    u -= 1
-            cells[u] = cell
-
-
-@kernel()
-def _repeated(cells: AnyInts, rows: AnyInts, n_classes: int) -> bool:
-    """Say whether an annotator has two votes on an item."""
-    found = False
-    for i in range(rows.size - 1):
-        for v in range(rows[i] + 1, rows[i + 1]):
-            # Dividing costs more than all else; cells far apart are not of one annotator.
-            if abs(cells[v] - cells[v - 1]) < n_classes:
-                found |= cells[v] // n_classes == cells[v - 1] // n_classes
-    return found
-
-
 def _without_repeats(votes: Votes, repeats: Repeats) -> Votes:
     """Keep the last vote of each annotator on each item."""
-    if can_compile(votes.cells.size) and not _repeated(votes.cells, votes.rows, votes.n_classes):
+    if can_compile(votes.cells.size) and not has_repeats(votes.cells, votes.rows, votes.n_classes):
         return votes
     who = votes.annotators
     last = np.ones(who.size, dtype=np.bool_)

@@ -11,7 +11,7 @@ from benchmarks._crowds import Regime, draw
 from benchmarks._regimes import REGIMES, any_regime
 from benchmarks.quality_consensus import accuracy
 from benchmarks.quality_crowds import default, one_crowd, summary
-from labelops.consolidate.majority import vote_shares
+from labelops.consolidate.counts import vote_shares
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import pack_votes
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.dawid_skene import dawid_skene, dawid_skene_shards
-from labelops.consolidate.majority import majority_vote, vote_counts
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labelops.consolidate.counts import vote_counts
+from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior
 from labelops.consolidate.evidence import (
     annotator_folds,
     decide,
     gold_temperature,
     held_out_temperature,
 )
-from labelops.consolidate.majority import crowd_accuracy, one_coin_posterior, vote_counts
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 

@@ -19,9 +19,9 @@ from labelops.consolidate import (
 )
 from labelops.consolidate._family import fit_votes
 from labelops.consolidate.blend import blend
+from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.evidence import soften
 from labelops.consolidate.ibcc import fit_ibcc
-from labelops.consolidate.majority import majority_vote, vote_counts
 from labelops.consolidate.members import members_for
 from labelops.consolidate.one_coin import fit_one_coin
 from labelops.consolidate.shrunk import expected_confusion, fit_shrunk

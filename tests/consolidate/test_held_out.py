@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from labelops.consolidate.blend import blend
+from labelops.consolidate.counts import vote_shares
 from labelops.consolidate.held_out import HeldOut, held_out_votes, member_weights
-from labelops.consolidate.majority import vote_shares
 from labelops.consolidate.members import MEMBERS, members_for
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes

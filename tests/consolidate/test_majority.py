@@ -7,15 +7,9 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from labelops.consolidate.majority import (
-    crowd_accuracy,
-    majority,
-    majority_vote,
-    one_coin_posterior,
-    pair_accuracies,
-    vote_counts,
-    vote_shares,
-)
+from labelops.consolidate.counts import majority_vote, vote_counts, vote_shares
+from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior, pair_accuracies
+from labelops.consolidate.majority import majority
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray
 from labelops.measure.jit import numpy_only
