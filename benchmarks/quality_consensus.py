@@ -52,11 +52,16 @@ def read(name: str) -> Crowd:
     return Crowd(votes, items, classes, truth.reindex(items).fillna(-1).to_numpy(np.int64))
 
 
-def accuracy(belief: Floats, truth: npt.NDArray[np.int64]) -> float:
-    """Share of right labels; of c classes in a tie each counts 1/c."""
+def hits(belief: Floats, truth: npt.NDArray[np.int64]) -> Floats:
+    """How right each label of known truth is, 0 or 1; of c classes in a tie each counts 1/c."""
     known = np.flatnonzero(truth >= 0)
     best = belief[known] >= belief[known].max(axis=1, keepdims=True) - 1e-9
-    return float((best[np.arange(known.size), truth[known]] / best.sum(axis=1)).mean())
+    return np.asarray(best[np.arange(known.size), truth[known]] / best.sum(axis=1))
+
+
+def accuracy(belief: Floats, truth: npt.NDArray[np.int64]) -> float:
+    """Share of right labels; of c classes in a tie each counts 1/c."""
+    return float(hits(belief, truth).mean())
 
 
 def _ours(method: str) -> Callable[[Crowd], Floats]:

@@ -1,11 +1,13 @@
 """On which kinds of crowds the default consensus gains on majority, and where it may lose.
 
-``python -m benchmarks.quality_crowds [--replicas R] [--seed S] [--only WORD] [--any N]`` draws
-made-up crowds of named kinds (`_regimes`) several times each. A difference on one crowd of some
-hundred items is mostly chance, so the mean over replicas stands beside its standard error, and
+``python -m benchmarks.quality_crowds [--replicas R] [--seed S] [--only WORD] [--any N] [--own S]``
+draws made-up crowds of named kinds (`_regimes`) several times each. A difference on one crowd of
+some hundred items is mostly chance, so the mean over replicas stands beside its standard error, and
 beside the share of single crowds on which the default falls more than .005 below majority: that
-share is not zero for anybody, not even for who is told everybody's true confusion. ``--any N``
-draws N crowds of any kind instead.
+share is not zero for anybody, not even for who is told everybody's true confusion. In brackets is
+the share of crowds on which it does so by two standard errors of the paired difference: by chance
+alone these are few. ``--any N`` draws N crowds of any kind instead, ``--own S`` gives people
+mistakes of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -28,7 +31,7 @@ from labelops.measure.votes import Votes
 
 from ._crowds import Drawn, Regime, draw, told
 from ._regimes import REGIMES, any_regime
-from .quality_consensus import accuracy
+from .quality_consensus import accuracy, hits
 
 Floats = npt.NDArray[np.float64]
 Run: TypeAlias = Callable[[Votes], Floats]
@@ -66,11 +69,14 @@ def default(votes: Votes) -> Floats:
 
 
 def one_crowd(drawn: Drawn, regime: Regime) -> dict[str, float]:
-    """Accuracy of majority, gains on it, and the default's calibration error."""
+    """Accuracy of majority, gains on it, the default's standard error and calibration error."""
     votes, truth = drawn.votes, drawn.truth
-    base = accuracy(vote_shares(votes), truth)
+    plain = hits(vote_shares(votes), truth)
+    base = float(plain.mean())
     believed = default(votes)
-    row = {"majority": base, "default": accuracy(believed, truth) - base}
+    gained = hits(believed, truth) - plain
+    row = {"majority": base, "default": float(gained.mean())}
+    row["error"] = float(gained.std() / np.sqrt(truth.size))
     row |= {name: accuracy(run(votes), truth) - base for name, run in SINGLE.items()}
     row["told"] = accuracy(told(drawn, regime.shares), truth) - base
     row["ece"] = expected_calibration_error(believed, truth)
@@ -82,23 +88,28 @@ def summary(name: str, rows: list[dict[str, float]]) -> str:
     mean = {k: float(np.mean([r[k] for r in rows])) for k in rows[0]}
     gains = np.array([r["default"] for r in rows])
     error = gains.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.nan
+    sure = gains < -np.maximum(LOSS, 2 * np.array([r["error"] for r in rows]))
     best = max(SINGLE, key=lambda s: mean[s])
     return (
         f"| {name} | {mean['majority']:.3f} | {mean['default']:+.4f} ± {error:.4f} "
-        f"| {100 * (gains < -LOSS).mean():.0f} % | {mean['Dawid–Skene']:+.3f} "
+        f"| {100 * (gains < -LOSS).mean():.0f} % ({100 * sure.mean():.0f} %) "
+        f"| {mean['Dawid–Skene']:+.3f} "
         f"| {mean[best]:+.3f} {best} | {mean['told']:+.3f} | {mean['ece']:.3f} |"
     )
 
 
-def crowds(replicas: int, seed: int, only: str, any_of: int) -> Iterable[tuple[str, Regime, Drawn]]:
+def crowds(
+    replicas: int, seed: int, only: str, any_of: int, own: float = 0.0
+) -> Iterable[tuple[str, Regime, Drawn]]:
     """Draw the crowds: the same for a seed, whichever others are drawn."""
     if any_of:
         for i in range(any_of):
             rng = np.random.default_rng([seed, 1000, i])
-            regime = any_regime(rng)
+            regime = replace(any_regime(rng), own=own)
             yield "any", regime, draw(regime, rng)
         return
-    for i, (name, regime) in enumerate(REGIMES.items()):
+    for i, (name, plain) in enumerate(REGIMES.items()):
+        regime = replace(plain, own=own)
         for replica in range(replicas if only in name else 0):
             yield name, regime, draw(regime, np.random.default_rng([seed, i, replica]))
 
@@ -110,12 +121,15 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="", help="regimes with this word in their name")
     options.add_argument("--any", type=int, default=0, help="so many crowds of any kind instead")
+    options.add_argument("--own", type=float, default=0.0, help="people have mistakes of their own")
     chosen = options.parse_args()
     began = time.perf_counter()
     done: dict[str, list[dict[str, float]]] = {}
-    for name, regime, drawn in crowds(chosen.replicas, chosen.seed, chosen.only, chosen.any):
+    drawn_crowds = crowds(chosen.replicas, chosen.seed, chosen.only, chosen.any, chosen.own)
+    for name, regime, drawn in drawn_crowds:
         done.setdefault(name, []).append(one_crowd(drawn, regime))
-    print("| | majority | default | below −.005 | Dawid–Skene | best single | told | ECE |")
+    columns = ["", "majority", "default", "below −.005 (by 2 s.e.)", "Dawid–Skene", "best single"]
+    print(f"| {' | '.join([*columns, 'told', 'ECE'])} |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, rows in done.items():
         print(summary(name, rows))

@@ -49,6 +49,20 @@ def test_confusions_are_those_of_the_votes() -> None:
     np.testing.assert_allclose(share, expected, atol=0.04)
 
 
+def test_mistakes_of_their_own_are_not_shared() -> None:
+    """Two people of one skill err alike, and not alike when each takes classes for others."""
+    regime = Regime(
+        60, 2, 2, (0.34, 0.33, 0.33), skill=2, spread=0, spam=0, liking=0, lean=0, hard=0
+    )
+    alike = draw(regime, np.random.default_rng(1)).confusion
+    other = draw(replace(regime, own=1.0), np.random.default_rng(1)).confusion
+    np.testing.assert_allclose(alike[0], alike[1])
+    assert np.abs(other[0] - other[1]).max() > 0.1
+    clicks = replace(regime, spam=1.0, own=1.0)
+    found = draw(clicks, np.random.default_rng(1)).confusion
+    np.testing.assert_allclose(found[:, 0], found[:, 1])  # who clicks does not look
+
+
 def test_skill_of_two_is_88_percent() -> None:
     """One plain item, one skill: the logistic of the skill, as its description says."""
     plain = Regime(20, 1, 1, (0.5, 0.5), skill=2.0, spread=0, spam=0, liking=0, lean=0, hard=0)
