@@ -3,7 +3,7 @@
 `consolidate` is the one entry; the methods it chooses from may be called on their own.
 """
 
-from .blend import Blend, HeldOut, blend
+from .blend import Blend, blend
 from .choose import METHODS, CodeConsensus, consolidate_codes
 from .consensus import Consolidated, consolidate
 from .counts import majority_vote, vote_counts
@@ -13,6 +13,7 @@ from .dawid_skene import DawidSkene, dawid_skene, dawid_skene_shards
 from .difficulty import Glad, glad
 from .ebcc import ebcc
 from .evidence import decide
+from .held_out import HeldOut
 from .ibcc import ibcc
 from .majority import Majority, majority
 from .one_coin import one_coin
