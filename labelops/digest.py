@@ -126,7 +126,8 @@ def uniforms(key: bytes, stream: str, ids: Iterable[str]) -> npt.NDArray[np.floa
 
     Returns
     -------
-    (N,) float64 array in [0, 1).
+    (N,) float64 array in [0, 1), read-only. A run asks for the same ones again and again, so
+    the latest four million are kept.
 
     Examples
     --------
@@ -134,7 +135,16 @@ def uniforms(key: bytes, stream: str, ids: Iterable[str]) -> npt.NDArray[np.floa
     >>> bool(a[1] == b[0])
     True
     """
-    secret = hmac.digest(key, stream.encode(), "sha256")
+    secret, wanted = hmac.digest(key, stream.encode(), "sha256"), list(ids)
+    name = secret, len(wanted)
+    kept = _drawn.get(name)
+    if kept is None or kept[0] != wanted:
+        kept = wanted, _draw(secret, wanted)
+        _keep(name, *kept)
+    return kept[1]
+
+
+def _draw(secret: bytes, ids: list[str]) -> npt.NDArray[np.float64]:
     base = hashlib.blake2b(key=secret, digest_size=8)
 
     def draw(identity: str) -> int:
@@ -142,7 +152,20 @@ def uniforms(key: bytes, stream: str, ids: Iterable[str]) -> npt.NDArray[np.floa
         state.update(identity.encode("utf-8", "surrogatepass"))
         return int.from_bytes(state.digest(), "little") >> 11
 
-    return np.fromiter((draw(i) for i in ids), dtype=np.uint64).astype(np.float64) / 2.0**53
+    drawn = np.fromiter(map(draw, ids), dtype=np.uint64).astype(np.float64) / 2.0**53
+    drawn.flags.writeable = False
+    return drawn
+
+
+_drawn: dict[tuple[bytes, int], tuple[list[str], npt.NDArray[np.float64]]] = {}
+_MOST_KEPT = 4_000_000
+
+
+def _keep(name: tuple[bytes, int], ids: list[str], drawn: npt.NDArray[np.float64]) -> None:
+    _drawn.pop(name, None)
+    _drawn[name] = ids, drawn
+    while sum(size for _, size in list(_drawn)) > _MOST_KEPT:
+        _drawn.pop(next(iter(list(_drawn))), None)  # The earliest; another thread may be first.
 
 
 def seed_of(key: bytes, *parts: str) -> int:

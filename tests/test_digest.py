@@ -81,6 +81,22 @@ def test_uniforms_are_permanent(before: list[str], more: list[str]) -> None:
     assert uniforms(KEY, "s", [*more, *before])[len(more) :].tolist() == alone.tolist()
 
 
+def test_kept_numbers_are_those_of_the_ids_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many other ids, ids changed in place, and what was long ago forgotten: all drawn right."""
+    ids, others = ["a", "b"], ["b", "c"]
+    first = uniforms(KEY, "kept", ids)
+    assert uniforms(KEY, "kept", ids) is first
+    assert uniforms(KEY, "kept", others)[0] == first[1]
+    ids[0] = "b"
+    assert uniforms(KEY, "kept", ids).tolist() == [first[1], first[1]]
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0.5
+    monkeypatch.setattr("labelops.digest._MOST_KEPT", 3)
+    for stream in ("kept", "x", "y"):
+        uniforms(KEY, stream, others)
+    assert uniforms(KEY, "kept", ["a", "b"]).tolist() == first.tolist()
+
+
 def test_uniforms_are_uniform() -> None:
     """A Kolmogorov–Smirnov distance of 20,000 draws stays under its 0.1 % critical value."""
     draws = np.sort(uniforms(KEY, "s", (str(i) for i in range(20_000))))

@@ -77,18 +77,31 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_imports_no_end_before_its_use() -> None:
+@pytest.fixture(scope="module")
+def imported() -> list[list[str]]:
+    """Modules of one process after pandas, then the library, then the module that wires it."""
+    code = """
+import json, sys
+found = []
+for name in ("pandas", "labelops", "labelops.app"):
+    __import__(name)
+    found.append(sorted(sys.modules))
+print(json.dumps(found))
+"""
+    found: list[list[str]] = json.loads(run_python(code))
+    return found
+
+
+def test_imports_no_end_before_its_use(imported: list[list[str]]) -> None:
     """Importing the library and the module that wires it imports no heavy end."""
-    code = "import sys, labelops.app, json; print(json.dumps(sorted(sys.modules)))"
-    loaded = set(json.loads(run_python(code)))
+    loaded = set(imported[2])
     assert {"labelops", "labelops.app"} <= loaded
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_costs_little_beyond_pandas() -> None:
+def test_costs_little_beyond_pandas(imported: list[list[str]]) -> None:
     """`import labelops` adds fewer than a hundred modules to those of pandas."""
-    code = "import sys, pandas; n = len(sys.modules); import labelops; print(len(sys.modules) - n)"
-    assert int(run_python(code)) < 100
+    assert len(imported[1]) - len(imported[0]) < 100
 
 
 def test_all_public_names_exist() -> None:
@@ -213,6 +226,7 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "unpacked"
 
 
+@pytest.mark.slow
 def test_wheel_holds_everything(unpacked_wheel: Path) -> None:
     """Every source file, template, lock, sample and type marker is in the wheel."""
     homes = {
@@ -237,12 +251,14 @@ def test_wheel_holds_everything(unpacked_wheel: Path) -> None:
     } <= held
 
 
+@pytest.mark.slow
 def test_wheel_installs_no_common_name(unpacked_wheel: Path) -> None:
     """The wheel adds `labelops` and `labelops_flows` at the top, and nothing else."""
     tops = {path.name for path in unpacked_wheel.iterdir() if path.suffix != ".dist-info"}
     assert tops == {"labelops", "labelops_flows"}
 
 
+@pytest.mark.slow
 def test_wheel_works_without_the_clone(unpacked_wheel: Path) -> None:
     """Both packages are found where the wheel was unpacked."""
     code = (

@@ -4,24 +4,62 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageError
 from ._storage import is_bucket
 
-__all__ = ["DAMAGED", "flush", "log_entries", "refuse_empty_log", "refuse_lost_log"]
+__all__ = [
+    "DAMAGED",
+    "Written",
+    "ends_at",
+    "flush",
+    "log_entries",
+    "log_names",
+    "refuse_empty_log",
+    "refuse_lost_log",
+]
 
 DAMAGED = "restore the folder from a backup, or move it away and collect again"
 
 
-def log_entries(uri: str) -> tuple[str, ...]:
-    """Name the entries of a log on disk; empty for a bucket, and where there is none."""
+Written = tuple[int, int]
+"""How long a log entry is, and when it was written."""
+
+
+def log_names(uri: str) -> list[str]:
+    """Name the entries of a log on disk, sorted; none for a bucket, and where there is no log."""
     if is_bucket(uri):
-        return ()
+        return []
     try:
-        return tuple(sorted(os.listdir(f"{uri}/_delta_log")))  # noqa: PTH208 (names suffice)
+        return sorted(os.listdir(f"{uri}/_delta_log"))  # noqa: PTH208 (names suffice)
     except FileNotFoundError:
-        return ()
+        return []
+
+
+def log_entries(uri: str) -> dict[str, Written]:
+    """Say of each entry of a log on disk how long it is and when it was written."""
+    found = {}
+    for name in log_names(uri):
+        with suppress(FileNotFoundError):  # Another process may clean up old ones.
+            facts = os.stat(f"{uri}/_delta_log/{name}")  # noqa: PTH116 (many, often)
+            found[name] = facts.st_size, facts.st_mtime_ns
+    return found
+
+
+def ends_at(log: Mapping[str, Written], version: int) -> bool:
+    """Say whether a version is a log's last one.
+
+    Examples
+    --------
+    >>> ends_at({f"{0:020}.json": (9, 1), f"{1:020}.json": (9, 2)}, 0)
+    False
+    """
+    return (
+        max((name for name in log if name.endswith(".json")), default="") == f"{version:020}.json"
+    )
 
 
 def refuse_lost_log(uri: str) -> None:

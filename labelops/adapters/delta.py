@@ -23,7 +23,16 @@ from ..errors import (
 )
 from ..tables import TABLES, Column, TableSpec, check, empty
 from ._arrow import ARROW, POOL, SLICE, arrow_schema, arrow_table, frame_of_arrow, parts, slices
-from ._delta_log import DAMAGED, flush, log_entries, refuse_empty_log, refuse_lost_log
+from ._delta_log import (
+    DAMAGED,
+    Written,
+    ends_at,
+    flush,
+    log_entries,
+    log_names,
+    refuse_empty_log,
+    refuse_lost_log,
+)
 from ._storage import bucket_options, is_bucket, root_of, storage_error
 
 if TYPE_CHECKING:
@@ -51,12 +60,12 @@ class DeltaTables:
         If the root is neither a folder nor an S3 address.
     """
 
-    __slots__ = ("_options", "_root", "_seen")
+    __slots__ = ("_opened", "_options", "_root")
 
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self._root = root_of(root)
         self._options = bucket_options(storage_options) if is_bucket(root) else {}
-        self._seen: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._opened: dict[str, tuple[dict[str, Written], DeltaTable]] = {}
 
     def __repr__(self) -> str:
         """Name the root and nothing else: options can hold secrets."""
@@ -154,14 +163,12 @@ class DeltaTables:
         """Return a number that grows with every append; 0 for a table nobody wrote to."""
         spec = _spec(table)
         with self._mapped(spec, "reading"):
-            # Asked before every stage: a log that holds the same entries is not read again.
-            log = log_entries(self._uri(spec))
-            seen, version = self._seen.get(table, ((), 0))
-            if not log or log != seen:
-                delta = self._open(spec)
-                version = 0 if delta is None else int(delta.version())
-                self._seen[table] = (log, version)
-        return version
+            # Asked before every stage, so names suffice: each entry is a version.
+            log, opened = self._opened.get(table, ({}, None))
+            if opened is not None and log and list(log) == log_names(self._uri(spec)):
+                return int(opened.version())
+            delta = self._open(spec)
+            return 0 if delta is None else int(delta.version())
 
     def compact(self, table: str) -> int:
         """Merge small files, so that a year of hourly appends stays quick to read.
@@ -208,6 +215,9 @@ class DeltaTables:
         )
         if not is_bucket(self._root):
             flush(Path(self._uri(spec)), before + 1, delta.version())
+            log = log_entries(self._uri(spec))
+            if ends_at(log, delta.version()):
+                self._opened[spec.name] = (log, delta)
 
     def _create(self, spec: TableSpec) -> DeltaTable:
         """Create the table; another process doing the same at once is fine."""
@@ -233,8 +243,15 @@ class DeltaTables:
         return created
 
     def _open(self, spec: TableSpec) -> DeltaTable | None:
-        """Open the table, or return None if nobody created it yet."""
+        """Open the table, or return None if nobody created it yet.
+
+        On a disk a log that holds the same entries is not read again.
+        """
         uri = self._uri(spec)
+        log = log_entries(uri)
+        seen, opened = self._opened.get(spec.name, ({}, None))
+        if log and log == seen:
+            return opened
         try:
             delta = DeltaTable(uri, storage_options=self._options or None)
         except TableNotFoundError:
@@ -248,6 +265,7 @@ class DeltaTables:
                 f"table {spec.name} at {uri} has no column {missing[0]!r}: another version of "
                 "labelops wrote it; use that version, or start a new workspace"
             )
+        self._opened[spec.name] = (log, delta)
         return delta
 
     @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -68,10 +69,29 @@ def word_counts(texts: Sequence[str]) -> Any:
     True
     """
     clean = [t.encode("utf-8", "replace").decode("utf-8") for t in texts]
-    common = {"n_features": 2**_BITS, "alternate_sign": False, "norm": None}
-    words = HashingVectorizer(ngram_range=(1, 2), **common)
-    chars = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), **common)
-    return sparse.hstack([words.transform(clean), chars.transform(clean)], format="csr")
+    words = HashingVectorizer(ngram_range=(1, 2), **_HASHED)
+    return sparse.hstack([words.transform(clean), _runs(clean)], format="csr")
+
+
+_HASHED: dict[str, Any] = {"n_features": 2**_BITS, "alternate_sign": False, "norm": None}
+
+
+def _runs(texts: list[str]) -> Any:
+    """Count runs of 3 to 5 characters within words: each different word is hashed once.
+
+    What `HashingVectorizer(analyzer="char_wb")` counts, which hashes every word of every text.
+    """
+    split = [text.lower().split() for text in texts]
+    codes, words = pd.factorize(np.array([*chain.from_iterable(split)], dtype=object))
+    if not len(words):
+        return sparse.csr_matrix((len(texts), 2**_BITS))
+    ends = np.cumsum([0, *map(len, split)])
+    of_texts = sparse.csr_matrix((np.ones(len(codes)), codes, ends), (len(texts), len(words)))
+    of_texts.sum_duplicates()
+    runs = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), lowercase=False, **_HASHED)
+    counts = of_texts @ runs.transform(words)
+    counts.sort_indices()
+    return counts
 
 
 _KEPT = 200_000

@@ -21,6 +21,7 @@ from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
+from ..measure.codes import among
 from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
 from ..ports import Labeler, Metered, SemiSupervised
 from ..state import Event, State, Workspace, decide, last_body, load, say
@@ -110,9 +111,9 @@ def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
     codes = codes_of(known["values"], state.workspace.schema)
     ids, sample = np.asarray(known["items"], dtype=object), state.calibration_stream
     # The sample of a grown set may hold what was learned from before: that is unlearned.
-    apart = ~np.isin(ids, sample.ids)
+    apart = ~among(ids, sample.ids)
     # An item revised since has no vote on what it says now.
-    kept = apart & np.isin(ids, state.votes["item_id"])
+    kept = apart & among(ids, state.votes["item_id"])
     return training_set(ids[kept], codes[kept], apart_from=[sample]), not apart.all()
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..autolabel.proposals import check_answers
 from ..errors import UsageError
+from ..measure.codes import among
 from ..ports import Labeler
 from ..state import RULES, State, Workspace, last_body, load, rule_vote_id, say
 from ..tables import VOTES, empty, frame_of
@@ -100,7 +101,7 @@ def _vote(state: State, rule: Labeler, version: str, now: datetime) -> int:
         rule_vote_id(rule.name, version, item, content)
         for item, content in zip(items["item_id"], items["payload_digest"], strict=True)
     ]
-    lacking = ~np.isin(np.array(ids, dtype=object), state.machine_votes["vote_id"])
+    lacking = ~among(ids, state.machine_votes["vote_id"])
     asked = items.loc[lacking].reset_index(drop=True)
     answers = check_answers(rule.propose(asked, schema), asked, schema)
     answers = answers.loc[answers["value"].notna()]

@@ -17,6 +17,7 @@ __all__ = [
     "FloatArray",
     "IntArray",
     "VoteArrays",
+    "among",
     "check_codes",
     "check_probs",
     "code_count",
@@ -49,6 +50,18 @@ class VoteArrays:
     codes: IntArray
     item_ids: NDArray[np.object_]
     annotator_ids: NDArray[np.object_]
+
+
+def among(ids: ArrayLike, known: ArrayLike | pd.Series[Any]) -> BoolArray:
+    """Say which ids are among known ones, by hashing: `numpy.isin` sorts the strings.
+
+    Examples
+    --------
+    >>> among(["b", "c"], ["a", "b"]).tolist()
+    [True, False]
+    """
+    found: BoolArray = pd.Index(np.asarray(ids, dtype=object)).isin(np.asarray(known, dtype=object))
+    return found
 
 
 def encode(values: ArrayLike | pd.Series[Any], classes: Sequence[str]) -> IntArray:

@@ -199,9 +199,19 @@ def draw_sample(
     """
     ids = np.asarray(item_ids, dtype=object)
     draws = uniforms(key, stream, (str(i) for i in ids))
-    order = np.lexsort((ids.astype(str), draws))
+    order = _in_order(draws, ids)
     chosen = ids[order[: None if size is None else max(size, 0)]]
     return RandomSample(chosen, len(ids), stream, _SEAL)
+
+
+def _in_order(
+    draws: npt.NDArray[np.float64], ids: npt.NDArray[np.object_]
+) -> npt.NDArray[np.int64]:
+    """Order by draw, and by id where two draws are equal, which next to none are."""
+    order: npt.NDArray[np.int64] = np.argsort(draws, kind="stable")
+    if (np.diff(draws[order]) == 0).any():
+        order = np.lexsort((ids.astype(str), draws))
+    return order
 
 
 def draw_growing(
@@ -247,7 +257,7 @@ def draw_growing(
     """
     ids, when = np.asarray(item_ids, dtype=object), np.asarray(arrived)
     draws = uniforms(key, stream, (str(i) for i in ids))
-    order = np.lexsort((ids.astype(str), draws))
+    order = _in_order(draws, ids)
     ranks = np.arange(len(ids))
     drawn = _ever_drawn(ranks, when[order], size)
     if anew is not None:

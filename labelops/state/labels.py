@@ -26,6 +26,7 @@ from ..gate.candidate import (
     read_candidates,
 )
 from ..gate.policy import WEIGHTED
+from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
 from .proposals import ProposalsView
@@ -142,7 +143,7 @@ class State(ProposalsView):
             attempt=attempt_of(candidate, self.candidates),
             confirms=confirms,
             standing=standing,
-            unaided=np.isin(order, self.seen_by_all) & ~np.isin(order, blind),
+            unaided=among(order, self.seen_by_all) & ~among(order, blind),
         )
 
     def _audit_order(

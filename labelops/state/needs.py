@@ -9,6 +9,7 @@ import pandas as pd
 from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import NO_VOTE, PENDING
+from ..measure.codes import among
 from ..measure.samples import choose_active
 from ..ports import Features
 from ..route.needs import (
@@ -138,7 +139,7 @@ def _doubt_needs(state: State) -> list[pd.DataFrame]:
     given = state.given(ids, "review")
     looked = state.lookers.reindex(ids, fill_value=0).to_numpy()
     left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
-    left &= ~np.isin(ids, state.looked_again) & (labels["method"] != ADJUDICATED).to_numpy()
+    left &= ~among(ids, state.looked_again) & (labels["method"] != ADJUDICATED).to_numpy()
     doubt = label_doubt(state, labels)
     size = state.wanted_again - len(state.looked_again)
     chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
@@ -163,9 +164,9 @@ def _label_needs(state: State, features: Features | None) -> list[pd.DataFrame]:
     Asking stops where the calibrated posterior suffices, or the item has its most votes.
     """
     ids = state.undecided
-    seen = np.isin(ids, state.evidence["item_id"].unique())
+    seen = among(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
-    ids = ids[seen | ~np.isin(ids, state.calibration_stream.ids)]
+    ids = ids[seen | ~among(ids, state.calibration_stream.ids)]
     ids = ids[asked_now(state, ids, features)]
     given, pairs = state.given(ids, "label"), state.workspace.policies.route.pairs
     return [label_needs(ids, given, label_worth(state, ids), pairs=pairs)]

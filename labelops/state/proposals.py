@@ -22,6 +22,7 @@ from ..autolabel.policy import FIXED
 from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import WRONG, Adjudication
+from ..measure.codes import among
 from ..measure.samples import RandomSample
 from ..ports import Usage
 from ..tables import probs_matrix
@@ -198,7 +199,7 @@ class ProposalsView(VotesView):
         """
         apart: npt.NDArray[np.bool_] = np.zeros(len(self.item_ids), dtype=np.bool_)
         if self.workspace.policies.accept.test != FIXED:
-            apart = np.isin(self.item_ids, self.calibration_stream.ids)
+            apart = among(self.item_ids, self.calibration_stream.ids)
         return self.workspace.sample("read", self.item_ids[~apart], _READ)
 
     @cached_property

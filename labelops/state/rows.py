@@ -102,9 +102,20 @@ class Rows:
 
     def latest(self, kind: str) -> pd.DataFrame:
         """Return the newest event of each subject of one kind, by subject."""
-        rows = self.events.loc[self.events["kind"] == kind]
-        rows = rows.sort_values(["subject", "revision"], kind="stable")
-        return rows.drop_duplicates("subject", keep="last").reset_index(drop=True)
+        rows = self._current_events
+        return rows.loc[(rows["kind"] == kind).to_numpy()].reset_index(drop=True)
+
+    @cached_property
+    def _current_events(self) -> pd.DataFrame:
+        """The newest event of each subject of every kind, by kind and subject."""
+        # States that differ in another table hold the very same frame of events.
+        before = self.workspace.cache.get("current events")
+        if before is None or before[0] is not self.events:
+            rows = self.events.sort_values(["kind", "subject", "revision"], kind="stable")
+            before = self.events, rows.drop_duplicates(["kind", "subject"], keep="last")
+            self.workspace.cache["current events"] = before
+        found: pd.DataFrame = before[1]
+        return found
 
     def next_event(self, kind: str, subject: str, body: str | Mapping[str, object]) -> Event:
         """Return the event that says how a subject stands now: one revision more."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..measure.codes import among
 from ..measure.samples import ActiveSelection, choose_active
 from ..ports import Features
 from ..route.active import CANDIDATES, diverse_choice
@@ -42,20 +43,20 @@ def asked_now(
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
     # What was chosen and has no answer yet stays chosen, whatever else became known meanwhile.
-    asked = np.isin(ids, seats.loc[seats["purpose"] == "label", "item_id"])
+    asked = among(ids, seats.loc[seats["purpose"] == "label", "item_id"])
     begun = (state.given(ids, "label") > 0) | asked
     first = state.labeler_version is None
     target = min(policy.route.seed, state.training_target) if first else state.training_target
     # Nothing of the calibration sample is learned from, so none of it is chosen for that.
-    apart = np.isin(ids, state.calibration_stream.ids)
-    coming = ids[asked & ~apart & ~np.isin(ids, learned)]
+    apart = among(ids, state.calibration_stream.ids)
+    coming = ids[asked & ~apart & ~among(ids, learned)]
     size, fresh = target - len(learned) - len(coming), ids[~begun & ~apart]
     if first:
         chosen = state.workspace.sample("seed", fresh, size).ids
     else:
         known = np.concatenate([learned, coming])
         chosen = _to_learn_from(state, fresh, size, known, features).ids
-    now: npt.NDArray[np.bool_] = begun | np.isin(ids, chosen)
+    now: npt.NDArray[np.bool_] = begun | among(ids, chosen)
     return now
 
 

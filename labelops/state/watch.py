@@ -32,6 +32,7 @@ from ..autolabel.trial import still_passes
 from ..errors import counted
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.changes import rise_evidence, rise_start
+from ..measure.codes import among
 from ..measure.eprocess import log_wanted
 from ..measure.samples import RandomSample
 from . import State
@@ -174,12 +175,12 @@ def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
     drawn = state.workspace.sample(key, ids[state.spoken_of(h, ids)])
     drawn = drawn.part(state.workspace.draws(key, drawn.ids) < policy.spot_share)
     accepted = state.accepted_by(h).set_index("item_id")["value"]
-    stood = np.isin(drawn.ids, accepted.index) & ~np.isin(drawn.ids, _labeled_first(state))
+    stood = among(drawn.ids, accepted.index) & ~among(drawn.ids, _labeled_first(state))
     asked = drawn.part(stood)
     looks = state.looks(asked.ids, accepted.reindex(asked.ids), state.outside_audits)
     found = SpotAudit(asked, looks, 1.0, False, "")
     counted = asked.ids if h.rule == "selective" else drawn.ids
-    wrong = np.isin(counted, asked.ids[found.wrong])
+    wrong = among(counted, asked.ids[found.wrong])
     return _weigh(found, wrong, state.arrived.reindex(counted), h.error, policy.risk)
 
 

@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
+from scipy import sparse
 from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import HashingVectorizer
 
-from labelops.adapters.sklearn_features import Grey, pixels
+from labelops.adapters.sklearn_features import Grey, pixels, word_counts
 from labelops.adapters.sklearn_labeler import SklearnLabeler, assign_folds
 from labelops.errors import SettingsError, SourceError, TableError, UsageError
 from labelops.ports import Labeler
@@ -235,6 +239,23 @@ def _png(grey: npt.NDArray[np.floating], mode: str = "L") -> bytes:
     return file.getvalue()
 
 
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
+@example(["", " ", "ab", "Straße ΑΣ ΑΣ, İstanbul\u2003x\x1cy  zz\t\n q", "日本語 日本語 ab"])
+def test_runs_of_characters_are_those_that_scikit_learn_counts(texts: list[str]) -> None:
+    """Hashing each different word once gives what hashing every text does, to the last bit."""
+    clean = [t.encode("utf-8", "replace").decode("utf-8") for t in texts]
+    common = {"n_features": 2**18, "alternate_sign": False, "norm": None}
+    words = HashingVectorizer(ngram_range=(1, 2), **common)
+    runs = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), **common)
+    wanted = sparse.hstack([words.transform(clean), runs.transform(clean)], format="csr")
+    wanted.sort_indices()
+    found = word_counts(texts)
+    assert found.shape == wanted.shape
+    for part in ("indptr", "indices", "data"):
+        assert np.array_equal(getattr(found, part), getattr(wanted, part)), part
+
+
+@pytest.mark.slow
 def test_reads_digits_from_200_labels() -> None:
     """Real digits: ≥ .92 on fresh images, and the held-out accuracy says so within .05."""
     items, y, store = _digits()

@@ -25,6 +25,7 @@ def crowd(
     return items, who, codes, truth
 
 
+@pytest.mark.slow
 def test_honest_crowds_are_left_alone() -> None:
     """Over twenty crowds of people wrong three times of ten, nobody is accused."""
     rng = np.random.default_rng(1)
@@ -35,6 +36,7 @@ def test_honest_crowds_are_left_alone() -> None:
         assert found.groups == ()
 
 
+@pytest.mark.slow
 def test_copiers_are_found_and_nobody_else() -> None:
     """Three who copy a fourth are one group, in at least nineteen of twenty crowds."""
     rng, right = np.random.default_rng(2), 0

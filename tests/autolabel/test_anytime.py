@@ -60,6 +60,7 @@ def _compare(
     }
 
 
+@pytest.mark.slow
 def test_promises_hold_at_every_look_and_labels_are_saved() -> None:
     """On synthetic S1 both rules keep their promise over three looks, and accept much."""
     found = _compare(30, (200, 500, 1000))
@@ -121,6 +122,7 @@ def test_flat_adversary_over_two_thousand_looks(joint: bool, planned: int) -> No
     assert found <= 0.064
 
 
+@pytest.mark.slow
 def test_the_fixed_test_fails_what_the_e_process_passes() -> None:
     """Reused at 20 looks at 1.05 times the bound, a fixed test errs in more than 8 % of runs."""
     rng = np.random.default_rng(13)

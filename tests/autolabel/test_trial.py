@@ -56,7 +56,8 @@ def _accepted(found: Hypothesis, value: str) -> int:
     return next(c.accepted for c in found.by_class if c.value == value)
 
 
-@pytest.mark.parametrize("test", [pytest.param("fixed", marks=pytest.mark.slow), "e-process"])
+@pytest.mark.slow
+@pytest.mark.parametrize("test", ["fixed", "e-process"])
 def test_per_class_the_bound_holds_in_the_worst_class(test: str) -> None:
     """A class with 10 % wrong is hardly ever accepted by itself; with all together it mostly is."""
     own = AcceptancePolicy(rule="selective", test=test, error=ERROR, per_class=True)

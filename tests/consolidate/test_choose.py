@@ -165,6 +165,7 @@ def test_no_votes(method: str) -> None:
     assert np.isnan(missing.accuracy).all()
 
 
+@pytest.mark.slow
 def test_order_of_votes_does_not_matter() -> None:
     """Shuffled votes give the same result."""
     _, items, who, codes = crowds.simulate(2, 200, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5), 3)

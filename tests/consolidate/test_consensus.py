@@ -30,6 +30,7 @@ def _truth(items: object) -> list[str]:
     return [["ant", "bee", "cow"][int(str(i)[1:]) % 3] for i in np.asarray(items)]
 
 
+@pytest.mark.slow
 def test_table_arrays_and_codes_agree() -> None:
     """A table, its crowd-kit spelling, three arrays and plain codes are one question."""
     table = _table()
@@ -65,6 +66,7 @@ def test_skills_rank_people() -> None:
     assert (skills["high"] > skills["accuracy"]).all()
 
 
+@pytest.mark.slow
 def test_yesterdays_state_goes_on() -> None:
     """Votes of today and people of today are added to yesterday's result."""
     day = _table(1, 120)

@@ -1,24 +1,31 @@
 """Runs a small journey, killed on demand; a script, so that forks happen before any vendor's
 threads exist.
 
-It reads one JSON request a line, {"folder", "prepare", "watch", "copies", "at", "when"}, forks
-a child that runs the journey in the folder (made first, if `prepare`; reading calls watched,
-if `watch`; the folder copied to `copies`/N after writing call N, if that is not empty) and is
-killed at call `at` (0: is not), and answers one JSON line: {"signal", "calls", "rounds"} or
-{"signal", "problem"}.
+It reads one JSON request a line, {"folder", "prepare", "watch", "copies", "at", "when",
+"known"}, forks a child that runs the journey in the folder (made first, if `prepare`; reading
+calls watched, if `watch`; the folder copied to `copies`/N after writing call N, if that is not
+empty) and is killed at call `at` (0: is not), and answers one JSON line: {"signal", "calls",
+"standings", "ended"} or {"signal", "problem"}. After each round it looks where it stands (see
+`standing`), and ends there if that is among the `known`: `ended` is then false.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
+import sqlite3
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from labelops.adapters import (  # noqa: F401 - imported before any fork, to save the time
     cleanlab_detector,
@@ -32,17 +39,21 @@ from labelops.digest import canonical_json
 from labelops.journey import adopt_schema
 from labelops.schema import Schema
 from labelops.settings import read_settings
-from labelops.state import Policies, Workspace
+from labelops.state import Policies, Workspace, load
+from labelops.state.rows import last_body
+from labelops.tables import TABLES, newest
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 from labelops.testing.killing import READING, Trap, trapped
 
 ITEMS = 48
+MOST_ROUNDS = 20
 CLASSES = ("bill", "login", "parcel")
 _WORDS = {
     "bill": ("invoice", "charged", "refund", "card", "paid"),
     "login": ("password", "account", "locked", "code", "sign"),
     "parcel": ("delivery", "box", "courier", "street", "late"),
 }
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+]+")
 _FILLER = ("please", "help", "today", "again", "my", "the", "with", "since", "week", "thanks")
 TOML = """
 [schema]
@@ -103,13 +114,17 @@ def team(schema: Schema) -> list[SimulatedAnnotator]:
     ]
 
 
-def run(folder: Path, trap: Trap) -> int:
-    """Run the whole journey up to the first release; return how many rounds it took."""
+def run(folder: Path, trap: Trap, known: Collection[str]) -> tuple[list[str], bool]:
+    """Run the journey up to the first release, or to where a known one stood after a round.
+
+    Returns where it stood after each of its rounds, and whether it went on to the end.
+    """
     app = _trapped_app(folder, trap)
     people = team(app.settings.schema)
     truth = {key: canonical_json(name) for key, _, name in texts()}
     app.ingest()
-    for number in range(1, 30):
+    stood: list[str] = []
+    while len(stood) < MOST_ROUNDS:
         app.autolabel()
         app.route()
         app.send()
@@ -120,10 +135,55 @@ def run(folder: Path, trap: Trap) -> int:
         gated = app.gate()
         if gated.verdict.passed:
             app.release()
-            return number
+            return stood, True
         if gated.candidate is None and app.manifests():
-            return number  # a run before this one released, and died just after
+            return stood, True  # a run before this one released, and died just after
+        stood.append(standing(app))
+        if stood[-1] in known:
+            return stood, False
     raise RuntimeError(f"no release: {app.gate().verdict.summary}")
+
+
+def standing(app: App) -> str:
+    """Digest all that the next round will read, but for what the clock says.
+
+    Of every table the newest revisions, for a time how many votes were given before, every
+    object, and the queue's file. What the next rounds do follows from that: two runs that stand
+    alike end alike.
+    """
+    said = hashlib.sha256()
+    for part in _parts(app, Path(app.settings.workspace)):
+        said.update(part.encode() + b"\0")
+    return said.hexdigest()
+
+
+def _parts(app: App, workspace: Path) -> Iterator[str]:
+    tables = delta.DeltaTables(str(workspace / "tables"))  # Not the trapped ones.
+    state = load(replace(app.workspace, tables=tables, cache={}))
+    queue = sqlite3.connect(workspace / "queue" / "queue.sqlite")
+    [identity] = queue.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+    given = np.sort(tables.read("votes")["given_at"].unique())
+    for name, spec in TABLES.items():
+        frame = newest(spec, tables.read(name))
+        for clock in frame.select_dtypes("datetimetz").columns:
+            frame[clock] = np.searchsorted(given, frame[clock])
+        if name == "votes":
+            frame["revision"] = frame["revision"].rank()
+        if name == "events":
+            frame["body"] = [_INSTANT.sub("then", b.replace(identity, "it")) for b in frame["body"]]
+            # A digest of votes has their revisions in it, which are times.
+            frame.loc[frame["kind"] == "consolidated", "body"] = ""
+        yield frame.astype(str).to_json(orient="values")
+    yield str(last_body(state.latest("consolidated"))["votes"] == state.votes_digest)
+    for name in ("schemas", "offers", "excluded", "answers", "changes", "paused"):
+        rows = queue.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
+        # Revisions are times, and the last column of the two tables that have them.
+        yield repr([row[:-1] for row in rows] if name in ("answers", "changes") else rows)
+    queue.close()
+    for file in sorted(workspace.rglob("*")):
+        place = file.relative_to(workspace)
+        if file.is_file() and place.parts[0] not in ("tables", "queue"):
+            yield f"{place} {hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
 def _trapped_app(folder: Path, trap: Trap) -> App:
@@ -217,6 +277,7 @@ def _journey(
     copies: str,
     at: int,
     when: Literal["before", "after"],
+    known: list[str],
 ) -> dict[str, Any]:
     if prepare:
         write(Path(folder))
@@ -224,8 +285,8 @@ def _journey(
     if copies:
         told = _Copies(Path(folder), Path(copies))
     trap = Trap(at, when, told)
-    rounds = run(Path(folder), trap)
-    return {"calls": trap.calls, "rounds": rounds}
+    stood, ended = run(Path(folder), trap, known)
+    return {"calls": trap.calls, "standings": stood, "ended": ended}
 
 
 def main() -> None:

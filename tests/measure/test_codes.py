@@ -9,9 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import SchemaError, TableError, UsageError
-from labelops.measure.codes import check_codes, check_probs, decode, encode, vote_arrays
+from labelops.measure.codes import among, check_codes, check_probs, decode, encode, vote_arrays
 
 CLASSES = ["zebra", "ant", "cow"]
+
+
+@given(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2)))
+def test_among_is_membership(ids: list[str], known: list[str]) -> None:
+    """What Python's `in` says, for ids that repeat and for none at all."""
+    assert among(ids, known).tolist() == [i in known for i in ids]
 
 
 @given(st.lists(st.sampled_from([*CLASSES, None])))
