@@ -13,9 +13,10 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import Candidate, choose_audit, tried_doubt
+from ..gate.candidate import Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
 from ..gate.confirm import chance_agreement, choose_confirm
+from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
 from ..kinds.choice import codes_of
@@ -24,7 +25,7 @@ from ..releasing import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
 from ..state.facts import gate_facts
-from ..state.needs import label_doubt, work_in_flight
+from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
 from .consolidate import up_to_date
 
@@ -78,6 +79,11 @@ def _judge(
             events.append(("verdict", str(candidate.number), number, body))
         if facts.certificate is not None and facts.certificate.status == "fail":
             events += _given_up(state, candidate)
+        elif again := _better_again(state, candidate):
+            # Nothing was proven: what the model was trusted with stands.
+            why = "failed: errors are where the doubt is; to look there again takes fewer looks"
+            ended = dataclasses.replace(candidate, closed=why, looks_again=again)
+            events.append(_event_of(state, ended))
         elif _outgrown(state, facts, verdict):
             why = "withdrawn: the labels went on, and no audit can mend a check that failed"
             events.append(_event_of(state, dataclasses.replace(candidate, closed=why)))
@@ -190,6 +196,27 @@ def _given_up(state: State, candidate: Candidate) -> list[Event]:
     why = f"the audit of candidate {candidate.number} failed"
     ended = [close(h, AUDIT, why) for h in state.hypotheses if not h.closed or h.kept]
     return [_event_of(state, closed), *map(state.hypothesis_event, ended)]
+
+
+def _better_again(state: State, candidate: Candidate) -> int:
+    """Count the labels to look at again, where that is better than to go on; 0 where it is not.
+
+    Once a release: each new order has a smaller share of the risk.
+    """
+    attempt, again = attempt_of(candidate, state.candidates), _looks_again(state)
+    if state.audit is None or attempt > 1:
+        return 0
+    audit, frozen = state.audit, state.frozen
+    seen = audit.planned.ids[~(audit.unseen | audit.pending)]
+    may = may_look_again(state, frozen) & ~frozen["item_id"].isin(seen).to_numpy()
+    if may.sum() < again:
+        return 0
+    # As sure as the labels were: audits are no evidence for a label.
+    sure = state.decided[1].set_index("item_id")["posterior"]
+    wrong = 1.0 - sure.reindex(audit.planned.ids[audit.wrong]).fillna(0.0).to_numpy(np.float64)
+    held = held_by(label_doubt(state, frozen)[may], again, wrong)
+    risk = attempt_risk(attempt + 1, state.workspace.policies.gate.risk)
+    return again if better_again(audit.certificate, again, held, risk) else 0
 
 
 def _looks_again(state: State) -> int:

@@ -35,6 +35,7 @@ __all__ = [
     "budget_spent",
     "calibration_waits",
     "label_doubt",
+    "may_look_again",
     "work_in_flight",
 ]
 
@@ -136,15 +137,21 @@ def _doubt_needs(state: State) -> list[pd.DataFrame]:
         return []
     labels = state.labels.loc[state.labels["value"].notna()]
     ids = labels["item_id"].to_numpy(dtype=object)
-    given = state.given(ids, "review")
-    looked = state.lookers.reindex(ids, fill_value=0).to_numpy()
-    left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
-    left &= ~among(ids, state.looked_again) & (labels["method"] != ADJUDICATED).to_numpy()
+    left = may_look_again(state, labels) & ~among(ids, state.looked_again)
     doubt = label_doubt(state, labels)
     size = state.wanted_again - len(state.looked_again)
     chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
     at = pd.Index(ids).get_indexer(chosen)
-    return [doubt_needs(chosen, doubt[at], given[at])]
+    return [doubt_needs(chosen, doubt[at], state.given(chosen, "review"))]
+
+
+def may_look_again(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Say on which labels somebody can look again, and somebody else audit them afterwards."""
+    ids = labels["item_id"].to_numpy(dtype=object)
+    given, looked = state.given(ids, "review"), state.lookers.reindex(ids, fill_value=0).to_numpy()
+    left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
+    found: npt.NDArray[np.bool_] = left & (labels["method"] != ADJUDICATED).to_numpy()
+    return found
 
 
 def label_doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
