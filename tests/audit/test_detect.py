@@ -160,6 +160,29 @@ def test_reviews_refit_and_measure() -> None:
     assert abs(found.probability[rest].mean() - wrong[rest].mean()) < 0.06
 
 
+@pytest.mark.slow
+def test_fifty_verdicts_repair_shared_mistakes() -> None:
+    """Votes alone miss what all get wrong alike; fifty verdicts, most at random, say how much."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 600)
+    looks = np.where(rng.random(600) < 0.25, (truth + 1) % 3, truth)  # A quarter misleads all.
+    votes = np.where(rng.random((600, 4)) < 0.85, looks[:, None], rng.integers(0, 3, (600, 4)))
+    codes, wrong = votes[:, 0], votes[:, 0] != truth
+    evidence = (np.repeat(np.arange(600), 4), np.tile(np.arange(4), 600), votes.ravel())
+    first = detect_label_errors(codes, votes=evidence)
+    assert first.error_rate < wrong.mean() - 0.1
+    rows = np.r_[first.ranking[:16], rng.choice(first.ranking[16:], 34, replace=False)]
+    found = detect_label_errors(codes, votes=evidence, reviews=Reviews(rows, wrong[rows]))
+    assert found.calibration == "reviews"
+    assert abs(found.error_rate - wrong.mean()) < 0.1
+    unseen = np.setdiff1d(np.arange(600), rows)
+
+    def off(report: LabelErrorReport) -> float:
+        return abs(report.probability[unseen].mean() - wrong[unseen].mean())
+
+    assert off(found) < off(first) / 2
+
+
 def test_planted_recall_is_the_recall_of_like_errors() -> None:
     """Planted on paper, the share found is the share of real errors found, within sampling."""
     X, codes, wrong = _blobs(0.15, 1500)
