@@ -51,7 +51,9 @@ class Certificate:
         The verdict in one sentence.
     anytime : Interval
         Two-sided interval at confidence 1 - risk that covers the share at all looks at once: what
-        neither e-process rejects, each at half the risk.
+        neither e-process rejects, each at half the risk. Where nearly every look found an error,
+        in a set of a known size, the low end may be some counts too high: there the evidence does
+        not fall evenly with the count.
     estimate : float
         The share of wrong labels as the audit saw it; for a weighted one every find counts by the
         inverse of its chance.
