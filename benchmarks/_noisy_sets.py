@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,13 @@ import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from benchmarks._label_sets import data_folder
 from labelops.audit import out_of_fold_probs
 from labelops.audit.out_of_fold import learners_for
 
 __all__ = ["Case", "noisy_sets"]
 
 Array = npt.NDArray[Any]
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def _copies(features: Array, truth: Array) -> Callable[[int], Case]:
 
 
 def _banking() -> tuple[Any, Array]:
-    frame = pd.read_csv(_DATA / "banking77" / "train.csv")
+    frame = pd.read_csv(data_folder() / "banking77" / "train.csv")
     truth = pd.factorize(frame["category"], sort=True)[0]
     rows = np.random.default_rng(0).permutation(len(frame))
     rows = rows[truth[rows] < 20][:1500]
@@ -96,7 +95,7 @@ def _banking() -> tuple[Any, Array]:
 def _mnist(seed: int) -> Case:
     """Return the set as it is, whatever the seed."""
     del seed
-    folder = _DATA / "mnist_label_errors"
+    folder = data_folder() / "mnist_label_errors"
     codes = pd.read_parquet(folder / "mnist_labels.parquet")["given"].to_numpy(np.int64)
     looked = pd.read_csv(folder / "mnist_mturk.csv")
     wrong = np.zeros(len(codes), dtype=bool)
@@ -110,15 +109,15 @@ def _crowd_frame(name: str) -> tuple[pd.DataFrame, Array, Any]:
     """Votes as numbers, truth, and features of the items where there are any."""
     features = None
     if name == "RTE":
-        folder = _DATA / "rte_snow"
+        folder = data_folder() / "rte_snow"
         items = pd.read_csv(folder / "items.csv")
         votes = pd.read_csv(folder / "annotations.csv")
         truth = items.rename(columns={"item_id": "item", "gold": "truth"})[["item", "truth"]]
         texts = items["text"] + " " + items["hypothesis"]
         features = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
     else:
-        votes = pd.read_csv(_DATA / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(_DATA / "crowd" / name / "truth.csv")
+        votes = pd.read_csv(data_folder() / "crowd" / name / "annotations.csv")
+        truth = pd.read_csv(data_folder() / "crowd" / name / "truth.csv")
     votes.columns, truth.columns = ["item", "worker", "label"], ["item", "truth"]
     votes = votes.loc[votes["item"].isin(truth["item"])]
     classes = sorted({*votes["label"], *truth["truth"]})
@@ -158,7 +157,7 @@ def noisy_sets() -> Iterator[tuple[str, Callable[[int], Case]]]:
     for kind in ("uniform", "pairs", "hard"):
         yield f"digits {kind}", _with_noise(X, y, kind)
     yield "digits copies", _copies(X, y)
-    if not _DATA.is_dir():
+    if not data_folder().is_dir():
         return
     words, intents = _banking()
     for kind in ("uniform", "hard"):

@@ -12,17 +12,16 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks._label_sets import data_folder
 from labelops.consolidate import METHODS, consolidate
 from labelops.measure.calibration import expected_calibration_error
 
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CROWDS = ("dog", "face", "MS", "CF", "SP_amt", "rte")
 _SLOW = ("GLAD", "MACE")
 Floats = npt.NDArray[np.float64]
@@ -41,11 +40,11 @@ class Crowd:
 def read(name: str) -> Crowd:
     """Read one of the development crowds."""
     if name == "rte":
-        votes = pd.read_csv(_DATA / "rte_snow" / "annotations.csv")
-        truth = pd.read_csv(_DATA / "rte_snow" / "items.csv").set_index("item_id")["gold"]
+        votes = pd.read_csv(data_folder() / "rte_snow" / "annotations.csv")
+        truth = pd.read_csv(data_folder() / "rte_snow" / "items.csv").set_index("item_id")["gold"]
     else:
-        votes = pd.read_csv(_DATA / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(_DATA / "crowd" / name / "truth.csv").set_index("item")["truth"]
+        votes = pd.read_csv(data_folder() / "crowd" / name / "annotations.csv")
+        truth = pd.read_csv(data_folder() / "crowd" / name / "truth.csv").set_index("item")["truth"]
     votes.columns = pd.Index(["task", "worker", "label"])
     items = np.sort(votes["task"].unique())
     classes = np.arange(int(max(votes["label"].max(), truth.max())) + 1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import LocalOutlierFactor
 
+from benchmarks._label_sets import data_folder
 from labelops.audit import (
     ambiguous_items,
     directed_confusions,
@@ -37,7 +37,6 @@ from labelops.audit import (
 
 Array = npt.NDArray[Any]
 Case = tuple[Array, Array, Array]
-_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def main() -> None:
@@ -247,8 +246,9 @@ def _simulated_ambiguity(seeds: Iterable[int]) -> str:
 
 
 def _real_crowd(name: str) -> tuple[Array, Array, Array, Array]:
+    data = data_folder()
     folder, item = (
-        (_DATA / "crowd" / name, "item") if name != "RTE" else (_DATA / "rte_snow", "item_id")
+        (data / "crowd" / name, "item") if name != "RTE" else (data / "rte_snow", "item_id")
     )
     votes = pd.read_csv(folder / "annotations.csv")
     file, column = ("truth.csv", "truth") if name != "RTE" else ("items.csv", "gold")
@@ -263,7 +263,7 @@ def _real_crowd(name: str) -> tuple[Array, Array, Array, Array]:
 
 
 def _real_ambiguity(seeds: Iterable[int]) -> str:
-    if not _DATA.is_dir():
+    if not data_folder().is_dir():
         return "(the real crowds are not here)"
     rows = []
     for name in ("RTE", "dog", "face", "SP_amt", "CF", "MS"):

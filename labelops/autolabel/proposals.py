@@ -13,15 +13,14 @@ from ..errors import EndProtocolError, LeakageError, SchemaError, TableError, sh
 from ..kinds import kind_of
 from ..kinds.choice import codes_of
 from ..schema import Schema
-from ..tables import PROPOSALS, TableSpec, check, frame_of, newest, probs_matrix
+from ..tables import PROPOSALS, TableSpec, check, frame_of, probs_matrix
 
-__all__ = ["check_answers", "latest_proposals", "proposals_frame", "unanswered"]
+__all__ = ["check_answers", "proposals_frame", "unanswered"]
 
 _COLUMNS = ("item_id", "value", "confidence", "probs", "fold")
 _TOLERANCE = 1e-6
 
 _ANSWERS = TableSpec("answers", ("item_id",), tuple(PROPOSALS[name] for name in _COLUMNS))
-_BY_ITEM = TableSpec("proposals", ("item_id",), PROPOSALS.columns, revision="proposed_at")
 
 
 def check_answers(
@@ -112,14 +111,6 @@ def proposals_frame(
     given = {name: answers[name] for name in _COLUMNS}
     signed = {"labeler": labeler, "labeler_version": version, "schema_digest": schema.digest}
     return frame_of(PROPOSALS, {**given, **signed, "proposed_at": now}, len(answers))
-
-
-def latest_proposals(proposals: pd.DataFrame, version: str) -> pd.DataFrame:
-    """Return one labeler version's proposals, the latest of each item, sorted by item_id.
-
-    The order of the rows, and rows that come twice, change nothing.
-    """
-    return newest(_BY_ITEM, proposals[proposals["labeler_version"] == version])
 
 
 def _about_items(error: TableError, answers: pd.DataFrame) -> str:

@@ -277,7 +277,7 @@ def _passes(
     wrong : (n,) bool array
     asked : _Asked
     cutoffs : tuple of tuple of float
-        From `cutoffs_for`, at the first look.
+        From `_cutoffs_for`, at the first look.
     """
     scores = pool["confidence"].to_numpy(dtype=np.float64)
     rows = pool.set_index("item_id").reindex(sample)

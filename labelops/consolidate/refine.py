@@ -4,16 +4,17 @@ The pool takes votes for independent. Where annotators share mistakes it is far 
 it says beyond the class shares is softened by the square root of the design effect, by which
 standard errors grow. What then is done depends on the class shares (`shares`).
 
-Where classes are even, skills are counted once more, from the softened pool, and decide: the pool
-is right more often than its members, but none of them saw it when it learned the annotators'
-skills. Softening towards even shares is what takes a leaning crowd's favourite class back. More
-than one such step would again feed on its own certainty. The step says which class; how sure one
-may be is what the pool says. So its beliefs stay, and the largest of an item's goes to the class
-that the step found.
+With more than two classes that are even, skills are counted once more, from the softened pool, and
+decide: the pool is right more often than its members, but none of them saw it when it learned the
+annotators' skills. Softening towards even shares is what takes a leaning crowd's favourite class
+back. More than one such step would again feed on its own certainty. The step says which class; how
+sure one may be is what the pool says. So its beliefs stay, and the largest of an item's goes to the
+class that the step found.
 
-Where classes are not even, the same step would fill the rare ones with hard items of the frequent
-ones. The pool softened towards its own class shares is the better answer: an item on which votes
-that count for little are divided is of the class that is frequent.
+With two classes, what people like to call and what is frequent are one number; where classes are
+not even, the same step would fill the rare ones with hard items of the frequent ones. There the
+pool softened towards its own class shares is the better answer: an item on which votes that count
+for little are divided is of the class that is frequent.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Refined:
     Attributes
     ----------
     posterior : (N, K) float
-        The pool's beliefs, softened where people share mistakes; where classes are even, each
-        item's largest is given to the class that the step found.
+        The pool's beliefs, softened where people share mistakes; each item's largest is given
+        to the class that the step found.
     dependence : float
         How far votes on an item go wrong together, in [0, 1]; see `vote_dependence`.
     """

@@ -34,8 +34,9 @@ class GatePolicy:
         Most open suspicions, as a share of the set.
     audit : {"auto", "uniform", "weighted"}
         How audited labels are drawn: all alike; or those in doubt more often, which takes fewer
-        looks where the true error is above half the bound, and more where it is far below. `auto`
-        draws by doubt where that is what posteriors and calibration say. Either is as sure.
+        looks where the true error is near the bound and doubts tell, and more where it is far
+        below. `auto` draws by doubt where posteriors and calibration expect more than three
+        quarters of the bound to be wrong. Either is as sure.
     confirm : int from 0 to 3
         By how many blind votes a label must lead to be confirmed in an audit; 0: by two where
         people are estimated to name a wrong label's class in more than 15 of 100 blind looks at

@@ -37,7 +37,7 @@ class Adjudication:
     Parameters
     ----------
     status : (N,) int array
-        `NO_VOTE`, `PENDING` (ask one more person), `AGREES` or `WRONG`.
+        `NO_VOTE`, `PENDING` (ask `needed` more people), `AGREES` or `WRONG`.
     votes : (N,) int array
         Votes counted for each item.
     consensus : (N,) int array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 
 from labelops.autolabel.proposals import (
     check_answers,
-    latest_proposals,
     proposals_frame,
     unanswered,
 )
@@ -128,18 +127,3 @@ def test_proposals_keep_the_contract() -> None:
     assert set(rows["schema_digest"]) == {PETS.digest}
     assert rows["confidence"].tolist()[0] == 1.0
     assert len(proposals_frame(answers.iloc[:0], "model:m", "v1", PETS, NOW)) == 0
-
-
-def test_latest_proposals_are_one_an_item_of_one_version() -> None:
-    """Other versions are left out; of one item's rows the latest counts, in any order."""
-    old = check_answers(_answers(item_id=["a", "b"], value=['"cat"', '"cat"']), ITEMS, PETS)
-    new = check_answers(_answers(item_id=["a"], value=['"dog"']), ITEMS, PETS)
-    rows = [
-        proposals_frame(old, "m", "v1", PETS, NOW),
-        proposals_frame(new, "m", "v1", PETS, NOW + timedelta(hours=1)),
-        proposals_frame(old, "m", "v2", PETS, NOW + timedelta(hours=2)),
-    ]
-    for order in (rows, rows[::-1], rows + rows):
-        latest = latest_proposals(pd.concat(order, ignore_index=True), "v1")
-        assert latest["item_id"].tolist() == ["a", "b"]
-        assert latest["value"].tolist() == ['"hound"', '"cat"']
