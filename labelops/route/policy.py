@@ -11,6 +11,8 @@ __all__ = ["DIVERSE", "DOUBT", "RoutePolicy"]
 
 DOUBT, DIVERSE = ORDERS = ("doubt", "diverse")
 
+_MOST_DAYS = 36_500
+
 
 @dataclass(frozen=True, slots=True)
 class RoutePolicy:
@@ -105,7 +107,11 @@ class RoutePolicy:
         for name in ("seed", "training", "votes_per_round", "max_votes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("calibration", "votes_total", "budget", "settle_days"):
+        if not 0 <= self.settle_days <= _MOST_DAYS:
+            raise SettingsError(
+                f"route.settle_days is {self.settle_days}, expected 0 to {_MOST_DAYS:,}"
+            )
+        for name in ("calibration", "votes_total", "budget"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected 0 or more")
         for name in ("vote_cost", "expert_cost"):

@@ -11,6 +11,7 @@ rule out. What arrived before stays accepted, what came since goes back to peopl
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ from ..errors import counted
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.changes import rise_evidence, rise_start
 from ..measure.codes import among
-from ..measure.eprocess import log_wanted
+from ..measure.eprocess import log_e_value_above, log_wanted
 from ..measure.samples import RandomSample
 from . import State
 from .drift import Alarm, drift_watch
@@ -169,41 +170,66 @@ def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
     The rule `selective` bounds the share of the accepted: only these are counted. `joint` bounds
     wrong accepted ones as a share of all: what was drawn and not accepted counts as clean, and
     needs no look. A look that is not settled counts as clean: an alarm never rests on a doubt.
+
+    An e-process promised the bound for what comes, batch after batch, so its looks are read in
+    order of arrival. A fixed test promised it for the set as a whole, of which one batch may be
+    worse: its looks are read in the random order they were drawn in, and everything goes back.
     """
     policy, key = state.workspace.policies.accept, "spot"
     ids = np.asarray(state.tested_items(h), dtype=object)
-    drawn = state.workspace.sample(key, ids[state.spoken_of(h, ids)])
-    drawn = drawn.part(state.workspace.draws(key, drawn.ids) < policy.spot_share)
+    whole = state.workspace.sample(key, ids[state.spoken_of(h, ids)])
+    drawn = whole.part(state.workspace.draws(key, whole.ids) < policy.spot_share)
     accepted = state.accepted_by(h).set_index("item_id")["value"]
     stood = among(drawn.ids, accepted.index) & ~among(drawn.ids, _labeled_first(state))
     asked = drawn.part(stood)
     looks = state.looks(asked.ids, accepted.reindex(asked.ids), state.outside_audits)
     found = SpotAudit(asked, looks, 1.0, False, "")
+    refuted = asked.ids[found.wrong]
+    if h.test == FIXED:
+        if h.rule == "selective":
+            whole, drawn = (s.part(among(s.ids, accepted.index)) for s in (whole, drawn))
+        return _weigh_set(found, among(drawn.ids, refuted), len(whole), h.error, policy.risk)
     counted = asked.ids if h.rule == "selective" else drawn.ids
-    wrong = among(counted, asked.ids[found.wrong])
-    return _weigh(found, wrong, state.arrived.reindex(counted), h.error, policy.risk)
+    wrong, arrived = among(counted, refuted), state.arrived.reindex(counted)
+    return _weigh_stream(found, wrong, arrived, h.error, policy.risk)
 
 
-def _weigh(
+def _weigh_set(
+    found: SpotAudit, wrong: npt.NDArray[np.bool_], size: int, error: float, risk: float
+) -> SpotAudit:
+    """Read looks at a set of `size` items in the order they were drawn in."""
+    n = np.arange(1, len(wrong) + 1)
+    evidence = log_e_value_above(np.cumsum(wrong), n, error, max(size, 1))
+    return dataclasses.replace(
+        found, e_value=_largest(evidence), alarm=bool((evidence >= log_wanted(risk)).any())
+    )
+
+
+def _weigh_stream(
     found: SpotAudit,
     wrong: npt.NDArray[np.bool_],
     arrived: pd.Series,
     error: float,
     risk: float,
 ) -> SpotAudit:
-    """Read the looks in order of arrival, in which new ones only ever come last."""
-    if not len(wrong):
-        return found
+    """Read looks in order of arrival, in which new ones only ever come last."""
     order = np.argsort(arrived.to_numpy(), kind="stable")
     seen, times = wrong[order], arrived.to_numpy()[order]
     evidence = rise_evidence(seen, times, error)
-    alarm = bool((evidence >= log_wanted(risk)).any())
+    reached = np.flatnonzero(evidence >= log_wanted(risk))
     good = ""
-    if alarm:
-        begun = rise_start(seen, times, error)
+    if len(reached):
+        # As of the first alarm: a rise that is over when it is read was one all the same.
+        until = int(reached[0]) + 1
+        begun = rise_start(seen[:until], times[:until], error)
         good = pd.Timestamp(arrived.iloc[order[begun - 1]]).isoformat() if begun else ""
-    largest = float(np.exp(min(max(evidence.max(), 0.0), 700.0)))
-    return SpotAudit(found.asked, found.looks, largest, alarm, good)
+    return dataclasses.replace(
+        found, e_value=_largest(evidence), alarm=bool(len(reached)), good_until=good
+    )
+
+
+def _largest(evidence: npt.NDArray[np.float64]) -> float:
+    return float(np.exp(min(evidence.max(initial=0.0), 700.0)))
 
 
 def _labeled_first(state: State) -> npt.NDArray[np.object_]:

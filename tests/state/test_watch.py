@@ -20,7 +20,7 @@ from labelops.measure.samples import draw_sample
 from labelops.schema import Schema
 from labelops.state.drift import drift_watch
 from labelops.state.needs import all_needs
-from labelops.state.watch import SpotAudit, _weigh, spot_audit
+from labelops.state.watch import SpotAudit, _weigh_set, _weigh_stream, spot_audit
 from labelops.testing.memory import MemoryObjects
 
 from .world import PETS, World, events, make_world
@@ -418,11 +418,15 @@ def test_what_came_before_the_last_good_look_stays() -> None:
     assert labels.reindex(late).isna().sum() >= 150
 
 
+def _nothing_found() -> SpotAudit:
+    empty = draw_sample(b"k", "spot", [])
+    return SpotAudit(empty, Adjudication(*[np.zeros(0, np.int64)] * 4), 1.0, False, "")
+
+
 def _alarm_share(share: float, error: float, looks: int, repetitions: int, *, naive: bool) -> float:
     """How often random looks raise the alarm, over all looks of a stream."""
     rng = np.random.default_rng(5)
-    empty = draw_sample(b"k", "spot", [])
-    none = SpotAudit(empty, Adjudication(*[np.zeros(0, np.int64)] * 4), 1.0, False, "")
+    none = _nothing_found()
     arrived = pd.Series(pd.date_range("2026-01-01", periods=looks, tz="UTC"))
     hits = 0
     for _ in range(repetitions):
@@ -431,7 +435,7 @@ def _alarm_share(share: float, error: float, looks: int, repetitions: int, *, na
             rates = np.cumsum(wrong) / np.arange(1, looks + 1)
             hits += bool((rates[20:] > error).any())
         else:
-            hits += _weigh(none, wrong, arrived, error, 0.05).alarm
+            hits += _weigh_stream(none, wrong, arrived, error, 0.05).alarm
     return hits / repetitions
 
 
@@ -447,6 +451,45 @@ def test_size_and_power_of_random_looks() -> None:
 def test_size_of_random_looks_in_a_thousand_streams() -> None:
     """Over 2,000 looks at exactly the bound at most 6.4 % of 1,000 streams raise an alarm."""
     assert _alarm_share(0.05, 0.05, 2000, 1000, naive=False) <= 0.064
+
+
+@pytest.mark.slow
+def test_a_set_as_a_whole_may_have_one_bad_batch() -> None:
+    """A fixed test promised 2 % of all: a tenth at 10 % wrong is no alarm, all at 4 % is one.
+
+    Read batch after batch, the same looks would raise an alarm in most sets.
+    """
+    rng, size, error = np.random.default_rng(9), 20_000, 0.02
+    arrived = pd.Series(pd.date_range("2026-01-01", periods=size, freq="min", tz="UTC"))
+    alarms = {"kept": 0, "broken": 0, "in order of arrival": 0}
+    for _ in range(60):
+        late = np.arange(size) >= 0.9 * size
+        kept = rng.random(size) < np.where(late, 0.1, 0.01)
+        drawn = rng.permutation(size)[:2_000]
+        found = _weigh_set(_nothing_found(), kept[drawn], size, error, 0.05)
+        alarms["kept"] += found.alarm
+        assert found.good_until == ""
+        wrong = rng.random(size) < 0.04
+        alarms["broken"] += _weigh_set(_nothing_found(), wrong[drawn], size, error, 0.05).alarm
+        ordered = np.sort(drawn)
+        alarms["in order of arrival"] += _weigh_stream(
+            _nothing_found(), kept[ordered], arrived.iloc[ordered], error, 0.05
+        ).alarm
+    assert alarms["kept"] <= 3 and alarms["broken"] >= 57 and alarms["in order of arrival"] > 30
+
+
+@pytest.mark.slow
+def test_a_rise_that_is_over_when_it_is_read_is_dated_as_of_its_alarm() -> None:
+    """Thirty bad days, then ninety good ones, read at the end: what came with them goes back."""
+    rng, late = np.random.default_rng(10), 0
+    days = pd.Series(np.repeat(pd.date_range("2026-01-01", periods=200, tz="UTC"), 10))
+    for _ in range(60):
+        share = np.where((np.arange(200) >= 80) & (np.arange(200) < 110), 0.2, 0.01)
+        wrong = rng.random(2_000) < np.repeat(share, 10)
+        found = _weigh_stream(_nothing_found(), wrong, days, 0.05, 0.05)
+        assert found.alarm
+        late += found.good_until >= days.iloc[800].isoformat()
+    assert late <= 4
 
 
 # --- drift ------------------------------------------------------------------------------------
