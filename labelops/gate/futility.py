@@ -35,7 +35,8 @@ def held_by(doubt: npt.ArrayLike, again: int, doubt_of_wrong: npt.ArrayLike) -> 
     again : int
         How many of these are to be looked at again, the most doubtful first.
     doubt_of_wrong : (k,) float array
-        Of the labels that the audit found wrong, before it did.
+        Of the labels that the audit found wrong, before it did, as it was told for the others:
+        equal doubts must be equal numbers. NaN where it is not known; such a label is not held.
 
     Returns
     -------
@@ -49,6 +50,8 @@ def held_by(doubt: npt.ArrayLike, again: int, doubt_of_wrong: npt.ArrayLike) -> 
     0.75
     >>> held_by([0.1] * 100, 20, [0.1, 0.1])
     0.2
+    >>> held_by([0.3, 0.2, 0.0], 1, [0.5, float("nan")])
+    0.5
     """
     open_, wrong = np.asarray(doubt, np.float64), np.asarray(doubt_of_wrong, np.float64)
     if not wrong.size or not open_.size or again < 1:

@@ -211,9 +211,10 @@ def _better_again(state: State, candidate: Candidate) -> int:
     may = may_look_again(state, frozen) & ~frozen["item_id"].isin(seen).to_numpy()
     if may.sum() < again:
         return 0
-    # As sure as the labels were: audits are no evidence for a label.
-    sure = state.decided[1].set_index("item_id")["posterior"]
-    wrong = 1.0 - sure.reindex(audit.planned.ids[audit.wrong]).fillna(0.0).to_numpy(np.float64)
+    # As sure as the labels were when they were decided, the open ones and the wrong ones: a
+    # posterior of today differs a little by other items' votes, and who is tied would not be.
+    sure = state.labels_of(candidate)["posterior"].reindex(audit.planned.ids[audit.wrong])
+    wrong = 1.0 - sure.to_numpy(dtype=np.float64)
     held = held_by(label_doubt(state, frozen)[may], again, wrong)
     risk = attempt_risk(attempt + 1, state.workspace.policies.gate.risk)
     return again if better_again(audit.certificate, again, held, risk) else 0

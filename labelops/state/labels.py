@@ -29,6 +29,7 @@ from ..gate.policy import WEIGHTED
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
+from ..tables import LABELS, newest
 from .proposals import ProposalsView
 
 __all__ = ["State"]
@@ -96,14 +97,35 @@ class State(ProposalsView):
 
     @cached_property
     def looked_again(self) -> npt.NDArray[np.object_]:
-        """Items with a vote for their label since the candidate failed that was closed last."""
+        """Items of the candidate that failed last with a vote for their label since then."""
         if self.failed is None:
             return np.empty(0, dtype=object)
         rows = self.latest("candidate")
         closed_at = rows.loc[rows["subject"] == str(self.failed.number), "at"].max()
         later = self.evidence.loc[self.evidence["given_at"] > closed_at, "item_id"]
-        found: npt.NDArray[np.object_] = later.unique()
+        inside = later.isin(self.labels_of(self.failed).index)
+        found: npt.NDArray[np.object_] = later.loc[inside].unique()
         return found
+
+    def labels_of(self, candidate: Candidate) -> pd.DataFrame:
+        """Return a candidate's labels by item id, as they were before its audit corrected any.
+
+        A correction has no posterior and later votes may decide a label anew: what was frozen
+        stands in the label's earlier rows only.
+        """
+        began = self._began(candidate)
+
+        def read() -> pd.DataFrame:
+            rows = self.workspace.tables.read(LABELS.name)
+            since = (rows["method"] == ADJUDICATED) & (rows["revision"] > began)
+            rows = newest(LABELS, rows.loc[(rows["revision"] <= candidate.revision) & ~since])
+            return rows.loc[rows["value"].notna()].set_index("item_id")
+
+        return self.kept("labels_of", (LABELS.name,), (candidate.revision, began), read)
+
+    def _began(self, candidate: Candidate) -> int:
+        """Return the revision at which the audit of a candidate's order began."""
+        return min(c.revision for c in self.candidates if c.order == candidate.order)
 
     def labels_digest(self, labels: pd.DataFrame) -> str:
         """Return the digest of labels in the present schema, by which candidates are compared."""
@@ -126,11 +148,12 @@ class State(ProposalsView):
         sample = self._audit_order(candidate, ids)
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
         same = [c for c in self.candidates if c.order == candidate.order]
-        began = min(c.revision for c in same)
         # What was looked at under the stricter rule must not be settled by the looser one.
         confirms = max(c.confirm for c in same)
         looks = self.looks(order, values, self.audit_votes, confirms)
-        adjudicated = (frozen["method"] == ADJUDICATED) & (frozen["revision"] > began)
+        adjudicated = (frozen["method"] == ADJUDICATED) & (
+            frozen["revision"] > self._began(candidate)
+        )
         corrected = adjudicated.reindex(order).to_numpy(dtype=np.bool_)
         standing = corrected.copy()
         standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])

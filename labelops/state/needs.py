@@ -129,13 +129,14 @@ def _review_needs(state: State) -> list[pd.DataFrame]:
 
 
 def _doubt_needs(state: State) -> list[pd.DataFrame]:
-    """Ask about the least certain labels again when the audit found too many wrong.
+    """Ask about the least certain labels that failed again when the audit found too many wrong.
 
     Only where somebody is left to audit the label afterwards.
     """
     if state.failed is None:
         return []
     labels = state.labels.loc[state.labels["value"].notna()]
+    labels = labels.loc[labels["item_id"].isin(state.labels_of(state.failed).index)]
     ids = labels["item_id"].to_numpy(dtype=object)
     left = may_look_again(state, labels) & ~among(ids, state.looked_again)
     doubt = label_doubt(state, labels)

@@ -38,6 +38,12 @@ def test_equal_doubts_tell_nothing() -> None:
     assert held_by([0.2] * 50, 10, []) == held_by([], 10, [0.2]) == 0.0
 
 
+def test_what_is_not_known_is_not_held() -> None:
+    """Unknown doubts count among the errors, and no label that is looked at again holds them."""
+    assert held_by([0.2] * 50, 50, [0.2, np.nan, np.nan, np.nan]) == pytest.approx(0.25)
+    assert held_by([0.2] * 50, 50, [np.nan]) == 0.0
+
+
 def _ends(share: float, told: bool, rng: np.random.Generator) -> bool:
     """Audit a set until the first number of looks that could certify it; say whether to end it.
 

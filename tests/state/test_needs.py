@@ -187,6 +187,24 @@ def test_a_failed_audit_asks_for_more_looks() -> None:
 
 
 @pytest.mark.slow
+def test_new_items_are_no_second_look() -> None:
+    """Items that came after the failure neither count as looked at again nor are asked instead."""
+    world = _failed()
+    wanted = world.state.wanted_again
+    new = [f"j{n:02d}" for n in range(40)]
+    world.items(*new)
+    for item in new:
+        world.vote(item, ann="cat", gil="cat")
+    world.label(dict.fromkeys(new, "cat"), posterior=0.5)
+    consolidated(world, 3)
+    assert len(world.state.looked_again) == 0 and world.state.wanted_again == wanted
+    assert route(world.workspace, now=world.tick()).by_purpose["review"] == wanted
+    asked = world.state.plan.loc[world.state.plan["reason"].str.contains("failed audit")]
+    assert {f"i{n:02d}" for n in range(8)} <= set(asked["item_id"])
+    assert not set(new) & set(asked["item_id"])
+
+
+@pytest.mark.slow
 def test_confirmed_by_others_they_are_tried_again() -> None:
     """The same labels are a candidate again once the least certain were looked at, at less risk."""
     world = _failed()
