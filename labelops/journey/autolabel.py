@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..autolabel.hypotheses import Hypothesis
+from ..autolabel.policy import FIXED
 from ..autolabel.proposals import check_answers, proposals_frame
 from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest
@@ -112,9 +113,17 @@ def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
     ids, sample = np.asarray(known["items"], dtype=object), state.calibration_stream
     # The sample of a grown set may hold what was learned from before: that is unlearned.
     apart = ~among(ids, sample.ids)
+    unlearned = not apart.all() or _was_read(state, known)
     # An item revised since has no vote on what it says now.
     kept = apart & among(ids, state.votes["item_id"])
-    return training_set(ids[kept], codes[kept], apart_from=[sample]), not apart.all()
+    return training_set(ids[kept], codes[kept], apart_from=[sample]), unlearned
+
+
+def _was_read(state: State, known: dict[str, Any]) -> bool:
+    """Say whether the sample of an e-process holds what the version in force has read."""
+    if state.workspace.policies.accept.test == FIXED:
+        return False
+    return not set(known.get("read", {})).isdisjoint(state.calibration_stream.ids)
 
 
 def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, now: datetime) -> int:
@@ -142,21 +151,21 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         answers = check_answers(found, lacking, schema, trained=set(rows.ids))
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
-    if version != state.labeler_version:
+    body = _fitted(state, labeler, version, rows, read)
+    if version != state.labeler_version or body != last_body(state.fits):
         number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
-        body = _fitted(state, labeler, version, rows, read)
         say(state, [("fit", version, number, body)], now)
     return len(lacking)
 
 
 def _to_read(state: State, is_new: bool) -> pd.DataFrame:
-    """Return the items that a labeler reads without their labels, with the content it reads.
+    """Return the items that a labeler reads without their labels, by id, with what it reads.
 
     A labeler that is not to be another version reads what it read when it was fitted: items that
     came since are not among it, and those revised since are read as they were.
     """
     if is_new:
-        return state.items.loc[state.items["item_id"].isin(state.to_read.ids)]
+        return _by_id(state.items.loc[state.items["item_id"].isin(state.to_read.ids)])
     known = json.loads(state.workspace.objects.get(last_body(state.fits)["object"]))
     before = pd.Series(known.get("read", {}), dtype=object)
 
@@ -165,22 +174,32 @@ def _to_read(state: State, is_new: bool) -> pd.DataFrame:
         return items.loc[same].drop_duplicates("item_id")
 
     rows = found(state.items)
-    return rows if len(rows) == len(before) else found(state.workspace.tables.read(ITEMS.name))
+    if len(rows) < len(before):
+        rows = found(state.workspace.tables.read(ITEMS.name))
+    return _by_id(rows)
+
+
+def _by_id(items: pd.DataFrame) -> pd.DataFrame:
+    """Sort by id: a labeler that minds the order is still the same version, whoever it read."""
+    return items.sort_values("item_id", kind="stable").reset_index(drop=True)
 
 
 def _fitted(
     state: State, labeler: Labeler, version: str, rows: TrainingSet, read: pd.DataFrame
 ) -> dict[str, Any]:
-    """Return what is said of the version in force: of one that was before, what was said then."""
-    before = state.fits.loc[state.fits["subject"] == version]
-    if len(before):
-        found: dict[str, Any] = last_body(before)
-        return found
-    name = f"training/{digest([version])[:32]}.json"
+    """Return what is said of the version in force: of one that was before, what was said then.
+
+    But for what it has read: a labeler that gains nothing by that is the same version after it has
+    read other items.
+    """
     values = values_of(rows.codes, state.workspace.schema).tolist()
     texts = dict(zip(read["item_id"], read["payload_digest"], strict=True))
+    name = f"training/{digest([version, texts])[:32]}.json"
     content = canonical_json({"items": rows.ids.tolist(), "read": texts, "values": values})
     state.workspace.objects.put_new(name, content.encode())
+    before = state.fits.loc[state.fits["subject"] == version]
+    if len(before):
+        return {**last_body(before), "object": name}
     return {
         # Before a look at this version: what its acceptance is planned for.
         "calibration": len(state.stream_now),

@@ -161,6 +161,7 @@ class SemiSupervised(Protocol):
         Parameters
         ----------
         items : (N,) items frame
+            Sorted by item_id, so that nobody's version depends on where a row was found.
         schema : Schema
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -176,15 +177,18 @@ class ProposalsView(VotesView):
         into it, so that it reads on where it was when items arrive, and first what it has read,
         so that it does when the settings ask for a larger or smaller sample too.
         """
-        policies = self.workspace.policies
-        if policies.accept.test == FIXED:
+        if self.workspace.policies.accept.test == FIXED:
             return self.calibration_sample
+        return self._grown(self._calibration_size)
+
+    def _grown(self, size: Callable[[int], int]) -> RandomSample:
+        """Return all that was ever drawn, had `size` of so many items been asked for."""
         changed = self.stream_since
         return self.workspace.growing_sample(
             "calibrate",
             self.item_ids,
             self.items["ingested_at"],
-            self._calibration_size,
+            size,
             anew=pd.Timestamp(changed) if changed else None,
             read=self.stream_read,
         )
@@ -195,11 +199,13 @@ class ProposalsView(VotesView):
 
         A fixed test speaks of the set there is: each item in it is read or not by the same chance,
         whether it is in the sample or not. An e-process speaks of what comes later as well, which
-        nobody has read: so it is tested on items that were not.
+        nobody has read: so it is tested on items that were not. As many again, those that would be
+        drawn next, stay unread too: among more items, a little more or less of these is drawn.
         """
         apart: npt.NDArray[np.bool_] = np.zeros(len(self.item_ids), dtype=np.bool_)
         if self.workspace.policies.accept.test != FIXED:
-            apart = among(self.item_ids, self.calibration_stream.ids)
+            drawn_next = self._grown(lambda items: 2 * self._calibration_size(items))
+            apart = among(self.item_ids, drawn_next.ids)
         return self.workspace.sample("read", self.item_ids[~apart], _READ)
 
     @cached_property
