@@ -19,6 +19,7 @@ def newest(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> from datetime import datetime, UTC
+    >>> from labelops.tables import EVENTS, TableSpec, check
     >>> def event(revision, body):
     ...     return {"event_id": "e", "kind": "k", "subject": "s", "revision": revision,
     ...             "body": body, "at": datetime(2026, 1, 1, tzinfo=UTC)}

@@ -24,6 +24,7 @@ def empty(spec: TableSpec) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from labelops.tables import VOTES
     >>> len(empty(VOTES)), str(empty(VOTES)["given_at"].dtype)
     (0, 'datetime64[us, UTC]')
     """
@@ -55,6 +56,7 @@ def frame_of(spec: TableSpec, columns: Mapping[str, object], rows: int) -> pd.Da
     Examples
     --------
     >>> from datetime import datetime, UTC
+    >>> from labelops.tables import EVENTS
     >>> frame_of(EVENTS, {"event_id": ["a", "b"], "kind": "round", "subject": "digits",
     ...     "revision": 0, "body": "{}", "at": datetime(2026, 1, 1, tzinfo=UTC)}, 2).shape
     (2, 6)
@@ -105,6 +107,7 @@ def check(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from labelops.tables import VOTES
     >>> check(VOTES, empty(VOTES).drop(columns="round"))
     Traceback (most recent call last):
     labelops.errors.TableError: table votes: column 'round' is missing
