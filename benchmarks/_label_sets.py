@@ -1,4 +1,4 @@
-"""Four label sets with known classes, and people to label them, real or drawn from real ones.
+"""Label sets with known classes, and people to label them, real or drawn from real ones.
 
 Every possible vote is laid down before a run: for each item, in which order people would look at
 it and what each would say. So two pipelines that ask about the same item get the same answers,
@@ -18,8 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from labelops.adapters.sklearn_features import Grey, TfidfMap, few_dimensions, pixels, word_counts
+from labelops.adapters.few_dimensions import few_dimensions
+from labelops.adapters.image_features import Grey, pixels
 from labelops.adapters.sklearn_labeler import SklearnLabeler
+from labelops.adapters.text_features import TextRows, TfidfMap, comparable, text_rows, word_counts
+from labelops.adapters.text_vectors import TextVectors
+from labelops.adapters.wordllama_encoder import WordLlamaEncoder
 from labelops.schema import Schema
 from labelops.testing.annotators import team_of_seven
 
@@ -108,10 +112,12 @@ class _Remembering(SklearnLabeler):
         return self._counts[[self._places[p] for p in items["payload"]]]
 
 
-def _labeler(payloads: list[str], raw: Any, media: str) -> Callable[[], SklearnLabeler]:
+def _labeler(
+    payloads: list[str], raw: Any, media: str, vectors: TextVectors | None = None
+) -> Callable[[], SklearnLabeler]:
     places = {payload: n for n, payload in enumerate(payloads)}
     # One for all: what it has read of the texts it need not read again.
-    labeler = _Remembering(places, raw, media=media)
+    labeler = _Remembering(places, raw, media=media, vectors=vectors)
     return lambda: labeler
 
 
@@ -122,15 +128,20 @@ def _of_texts(
     truth: Codes,
     groups: list[str] | None,
     crowd: Callable[[int], Crowd] | None = None,
+    vectors: TextVectors | None = None,
 ) -> LabelSet:
-    counts = word_counts(texts)
+    ids = [f"i{n:05d}" for n in range(len(texts))]
+    rows = text_rows(pd.DataFrame({"item_id": ids, "payload": texts}), vectors)
     # Two items may say the same: their rows of counts are the same too.
-    features = few_dimensions(TfidfMap.learned(counts)(counts))
+    features = comparable(TextRows(rows.counts))
     schema = Schema(name, tuple(classes))
+    # People err by the words, whatever the model has: they are the same with vectors and without.
     crowds = _simulated(features, truth, schema) if crowd is None else {"real": crowd}
+    if vectors is not None:
+        features = comparable(rows)
     return LabelSet(
         schema, texts, groups or [f"g{n}" for n in range(len(texts))], truth,
-        features, crowds, _labeler(texts, counts, "text"),
+        features, crowds, _labeler(texts, rows, "text", vectors),
     )  # fmt: skip
 
 
@@ -157,12 +168,18 @@ def _digits() -> LabelSet:
     )  # fmt: skip
 
 
-def _tickets() -> LabelSet:
+def _tickets(vectors: TextVectors | None = None) -> LabelSet:
     folder = Path(__file__).resolve().parents[1] / "sample_data" / "tickets"
     rows = pd.read_csv(folder / "items.csv").merge(pd.read_csv(folder / "truth.csv"))
     truth, names = pd.factorize(rows["intent"], sort=True)
     groups = rows["customer"].fillna(rows["ticket_id"]).tolist()
-    return _of_texts("tickets", rows["text"].tolist(), list(names), truth, groups)
+    texts = rows["text"].tolist()
+    return _of_texts("tickets", texts, list(names), truth, groups, vectors=vectors)
+
+
+def _tickets_vectors() -> LabelSet:
+    """Return the tickets with a labeler that learns from their vectors, too."""
+    return _tickets(TextVectors(WordLlamaEncoder()))
 
 
 def _banking() -> LabelSet:
@@ -268,10 +285,11 @@ def _most_alike(features: npt.NDArray[np.float64], truth: Codes) -> Codes:
 SETS: Mapping[str, Callable[[], LabelSet]] = {
     "digits": _digits,
     "tickets": _tickets,
+    "tickets_vectors": _tickets_vectors,
     "rte_snow": _rte,
     "banking77": _banking,
 }
-"""The label sets by name; all but tickets' and digits' items lie in `data_folder`."""
+"""The label sets by name; all but digits' and tickets' items lie in `data_folder`."""
 
 
 @cache

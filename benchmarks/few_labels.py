@@ -1,4 +1,4 @@
-"""How far the first labels go: the built-in labeler of texts, with and without unlabeled texts.
+"""How far the first labels go: the built-in labeler of texts, as it reads more than the labeled.
 
 python -m benchmarks.few_labels [--seeds 5]
 """
@@ -13,11 +13,14 @@ import pandas as pd
 
 from benchmarks._label_sets import data_folder, label_set
 from labelops.adapters.sklearn_labeler import SklearnLabeler
+from labelops.adapters.text_vectors import TextVectors
+from labelops.adapters.wordllama_encoder import WordLlamaEncoder
 from labelops.measure.calibration import expected_calibration_error
 from labelops.schema import Schema
 
 SIZES = (50, 100, 180, 400)
 INTENTS, QUESTIONS = 20, 1_200
+WAYS = ("labeled texts only", "all texts read", "all texts read, and vectors")
 
 
 def intents(seed: int) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -42,18 +45,18 @@ def of_the_rest(probs: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) ->
 
 
 def measured(
-    texts: list[str], truth: npt.NDArray[np.int64], size: int, seed: int
+    texts: list[str], truth: npt.NDArray[np.int64], size: int, seed: int, vectors: TextVectors
 ) -> dict[str, list[float]]:
-    """Learn from so many random labels, with and without reading, and judge all other items."""
+    """Learn from so many random labels in each way, and judge all other items."""
     ids = [f"i{n:05d}" for n in range(len(texts))]
     items = pd.DataFrame({"item_id": ids, "payload": texts, "payload_digest": ids, "group": ids})
     schema = Schema("few", tuple(f"class {k}" for k in range(int(truth.max()) + 1)))
     chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(ids))[:size])
     rest = np.setdiff1d(np.arange(len(ids)), chosen)
     some, found = items.iloc[chosen], {}
-    for name in ("labeled texts only", "all texts read"):
-        labeler = SklearnLabeler(folds=2)
-        if name == "all texts read":
+    for name in WAYS:
+        labeler = SklearnLabeler(folds=2, vectors=vectors if name == WAYS[2] else None)
+        if name != WAYS[0]:
             labeler.read(items, schema)
         labeler.fit(some, truth[chosen].tolist(), some["group"].tolist(), schema)
         probs = np.stack(labeler.propose(items.iloc[rest], schema)["probs"].to_list())
@@ -63,18 +66,18 @@ def measured(
 
 def main() -> None:
     """Print one row a set, number of labels and way to learn."""
-    options = argparse.ArgumentParser(description="Few labels, with and without unlabeled texts.")
+    options = argparse.ArgumentParser(description="Few labels, and what is read beside them.")
     options.add_argument("--seeds", type=int, default=5)
     asked = options.parse_args()
     print("| set | labels | learned from | right | log loss | calibration error | labeled at 1 % |")
     print("|---|---:|---|---:|---:|---:|---:|")
-    tickets = label_set("tickets")
+    tickets, vectors = label_set("tickets"), TextVectors(WordLlamaEncoder())
     for name in ("tickets", "20 bank intents"):
         for size in SIZES:
             rows: dict[str, list[list[float]]] = {}
             for seed in range(asked.seeds):
                 drawn = (tickets.payloads, tickets.truth) if name == "tickets" else intents(seed)
-                for how, values in measured(*drawn, size, seed).items():
+                for how, values in measured(*drawn, size, seed, vectors).items():
                     rows.setdefault(how, []).append(values)
             for how, values in rows.items():
                 right, loss, error, covered = np.mean(values, axis=0)

@@ -25,6 +25,7 @@ BOUNDS = (0.02, 0.05)
 RULES: Mapping[str, Mapping[str, Any]] = {
     "digits": {},
     "tickets": {"seed": 100, "training": 180},
+    "tickets_vectors": {"seed": 100, "training": 180},
     "rte_snow": {},
     "banking77": {"training": 1000},
 }

@@ -127,6 +127,10 @@ class LabelerSettings:
         Dotted name of a scikit-learn classifier; empty: the default for the media.
     params : table
         Its keyword arguments; for `chat`, more keys of the request.
+    vectors : str
+        For texts: `wordllama` (the extra `vectors`), or a Python function that makes an encoder of
+        yours, as `module:function`. The built-in labeler learns from its vectors beside the words,
+        and audits compare items by them. Empty: words alone.
     url : str
         Address of a server of the ML-backend protocol; for `chat`, the root of a server of the
         OpenAI chat protocol, such as https://api.openai.com/v1.
@@ -142,6 +146,7 @@ class LabelerSettings:
     type: str = "sklearn"
     estimator: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
+    vectors: str = ""
     url: str = ""
     timeout: float = 30.0
     token_env: str = ""

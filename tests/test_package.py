@@ -23,7 +23,7 @@ LOCKS = ("base", "dev")
 
 HEAVY = (
     *("prefect", "label_studio_sdk", "cleanlab", "sklearn", "deltalake", "obstore", "imagehash"),
-    "scipy.stats",
+    *("scipy.stats", "wordllama", "tokenizers"),
 )
 """Ends and orchestrators: hundreds of modules each, imported when first used."""
 

@@ -6,7 +6,6 @@ with `item_id`, `payload`, `media_type`, `source` and `attributes` (an object).
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import re
@@ -24,6 +23,7 @@ from ..errors import EndProtocolError, EndTimeout, SchemaError, SettingsError, s
 from ..kinds.choice import canonical
 from ..schema import Schema
 from .bounded_regex import bounded_search, checked_pattern
+from .own_code import own_function
 
 __all__ = ["Matches", "Rule", "RuleLabeler", "contains", "matches"]
 
@@ -224,21 +224,9 @@ def _mappings(items: pd.DataFrame) -> list[Mapping[str, Any]]:
 
 
 def _checked_rule(name: str, given: object) -> Rule:
-    found = _imported(name, given) if isinstance(given, str) else given
+    found = own_function(given, f"rule {name!r}") if isinstance(given, str) else given
     if not callable(found):
         raise SettingsError(f"rule {name!r}: {shown(found)} is not a function")
-    return found
-
-
-def _imported(name: str, dotted: str) -> object:
-    module, _, function = dotted.partition(":")
-    try:
-        found: object = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"rule {name!r}: {shown(dotted)} cannot be imported ({error}); give it as "
-            "'module:function', with the module on the Python path"
-        ) from None
     return found
 
 

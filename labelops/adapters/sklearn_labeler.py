@@ -18,70 +18,26 @@ import pandas as pd
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..digest import digest
-from ..errors import SettingsError, TableError, UsageError, shown
-from ..kinds.choice import values_of
+from ..errors import SettingsError, shown
+from ..ports import TextEncoder
 from ..schema import MEDIA, Schema
 from ._sklearn_estimator import built, class_named
-from .sklearn_features import Grey, KernelMap, LatentMap, TextMap, TfidfMap, pixels, word_counts
+from ._sklearn_folds import assign_folds
+from ._sklearn_rows import answer_rows, training_rows
+from .image_features import Grey, KernelMap, pixels
+from .text_features import VECTOR_WEIGHT, LatentMap, TextMap, text_rows
+from .text_vectors import TextVectors
 
-__all__ = ["SklearnLabeler", "assign_folds"]
+__all__ = ["SklearnLabeler"]
 
 _FEATURES = "hash18-word12-char35-tfidf-lsa64 | grey16-nystroem300"
 """Names the features in the version digest; change it together with them."""
 
 _BLOCK = 4096
 _Codes = npt.NDArray[np.int64]
-
-
-def assign_folds(codes: _Codes, groups: Sequence[str], folds: int, seed: int) -> _Codes:
-    """Deal rows to folds: a group stays in one fold, classes are spread evenly.
-
-    There are fewer folds when there are fewer groups or when no class has that many rows.
-
-    Parameters
-    ----------
-    codes : (N,) class codes
-    groups : (N,) leakage groups
-    folds : int
-        At most this many folds.
-    seed : int
-        Fixes the deal.
-
-    Returns
-    -------
-    (N,) int64 array of folds from 0; all 0 when there is nothing to hold out against.
-
-    Examples
-    --------
-    >>> f = assign_folds(np.array([0, 1, 0, 1]), ["a", "a", "b", "c"], 2, seed=0)
-    >>> bool(f[0] == f[1]), len(set(f.tolist()))
-    (True, 2)
-    """
-    result = np.zeros(len(codes), dtype=np.int64)
-    names = np.asarray(groups, dtype=object).astype(str)
-    count = min(folds, len(set(names)))
-    if count < 2:
-        return result
-    largest = int(np.bincount(codes).max())
-    together: npt.NDArray[np.str_] | None = names
-    if largest < 2:
-        splitter = GroupKFold(count)
-    elif len(set(names)) == len(names):
-        # The same deal without groups to keep together, in a hundredth of the time.
-        splitter = StratifiedKFold(min(count, largest), shuffle=True, random_state=seed)
-        together = None
-    else:
-        splitter = StratifiedGroupKFold(min(count, largest), shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # A class with fewer rows than folds is expected while labels are few.
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for fold, (_, held_out) in enumerate(splitter.split(codes[:, None], codes, together)):
-            result[held_out] = fold
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +49,9 @@ class _Model:
 
     def probs(self, features: Any, classes: int) -> npt.NDArray[np.float64]:
         """Return (N, K) probabilities in the schema's order; classes never seen get 0."""
-        result = np.zeros((features.shape[0], classes))
-        result[:, self.classifier.classes_] = self.classifier.predict_proba(self.mapped(features))
+        mapped = self.mapped(features)
+        result = np.zeros((mapped.shape[0], classes))
+        result[:, self.classifier.classes_] = self.classifier.predict_proba(mapped)
         return result
 
 
@@ -120,9 +77,9 @@ class SklearnLabeler:
     estimator : str, optional
         Dotted name of a classifier class with `fit` and `predict_proba`, such as
         ``"sklearn.ensemble.RandomForestClassifier"``. It is imported: name only what you trust.
-        It gets tf-idf rows (sparse) or grey pixels. Without it: logistic regression, on a Nyström
-        map of the pixels for images, and for texts on tf-idf and the latent directions of all texts
-        that were read (`read`), labeled or not.
+        It gets tf-idf rows (sparse; with `vectors`, those beside them) or grey pixels. Without it:
+        logistic regression, on a Nyström map of the pixels for images, and for texts on tf-idf and
+        the latent directions of all texts that were read (`read`), labeled or not.
     params : mapping, optional
         Keyword arguments of the classifier.
     media : {"text", "image"}
@@ -135,13 +92,17 @@ class SklearnLabeler:
         Payload URI → bytes; needed for images.
     kept : mapping of payload digest to square, optional
         Images decoded before; new ones are added.
+    vectors : TextEncoder or TextVectors, optional
+        For texts: gives a vector a text, which is learned from beside the words. Labelers that
+        share a `TextVectors` encode each text once.
     name : str
         What its proposals are signed with.
 
     Raises
     ------
     SettingsError
-        If a setting is out of range, or the estimator is not there or lacks a method.
+        If a setting is out of range or does not fit the media, or the estimator is not there or
+        lacks a method.
 
     Notes
     -----
@@ -170,16 +131,21 @@ class SklearnLabeler:
         seed: int = 0,
         load: Callable[[str], bytes] | None = None,
         kept: MutableMapping[str, Grey] | None = None,
+        vectors: TextEncoder | TextVectors | None = None,
         name: str = "model:sklearn",
     ) -> None:
         if media not in MEDIA:
             raise SettingsError(f"media {shown(media)} is not one of {', '.join(MEDIA)}")
         if folds < 2:
             raise SettingsError(f"folds = {folds}: cross-validation needs at least 2")
+        if vectors is not None and media != "text":
+            raise SettingsError(f"vectors are of texts, and media is {media!r}; leave them out")
+        if vectors is not None and not isinstance(vectors, TextVectors):
+            vectors = TextVectors(vectors)
         self.name = name
         self._estimator, self._params = estimator, dict(params or {})
         self._media, self._folds, self._seed = media, folds, seed
-        self._load, self._kept = load, kept
+        self._load, self._kept, self._vectors = load, kept, vectors
         self._fitted = _UNFITTED
         self._read = digest([])
         self._latent: LatentMap | None = None
@@ -205,9 +171,11 @@ class SklearnLabeler:
             If the classifier refuses the data, with its own words.
         SourceError
             If an image cannot be read.
+        EndError
+            If the encoder of `vectors` fails.
         """
         self._check_media(schema)
-        rows = _training_rows(items, codes, groups, schema)
+        rows = training_rows(items, codes, groups, schema)
         # One thread: faster at this size, and sums do not depend on how threads split them.
         with threadpool_limits(1):
             self._fitted = _UNFITTED if rows.empty else self._learn(rows, schema)
@@ -226,7 +194,7 @@ class SklearnLabeler:
         if said == self._read:
             return
         with threadpool_limits(1):
-            self._latent = LatentMap.learned(self._raw(items)) if len(items) else None
+            self._latent = LatentMap.learned(self._raw(items).counts) if len(items) else None
         self._read = said
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -243,7 +211,7 @@ class SklearnLabeler:
         folds = items["item_id"].map(fitted.fold_of_item).fillna(by_group).astype("Int64")
         with threadpool_limits(1):
             probs = self._probs(items, folds, schema)
-        return _answers(items["item_id"], probs, folds, schema)
+        return answer_rows(items["item_id"], probs, folds, schema)
 
     def _check_media(self, schema: Schema) -> None:
         if schema.media != self._media:
@@ -255,7 +223,7 @@ class SklearnLabeler:
     def _raw(self, items: pd.DataFrame) -> Any:
         if self._media == "image":
             return pixels(items, self._load, self._kept)
-        return word_counts(items["payload"].tolist())
+        return text_rows(items, self._vectors)
 
     def _learn(self, rows: pd.DataFrame, schema: Schema) -> _Fitted:
         codes = rows["code"].to_numpy()
@@ -288,13 +256,13 @@ class SklearnLabeler:
                 raise SettingsError(
                     f"labeler {self.name!r}: {type(classifier).__name__} cannot learn from "
                     f"{len(codes)} rows of {self._media}: {shown(str(error), 200)}; "
-                    "change `estimator` or `params`"
+                    f"change `estimator`{' or `vectors`' if self._vectors else ''} or `params`"
                 ) from error
         return _Model(mapped, classifier)
 
     def _learned_map(self, features: Any) -> Callable[[Any], Any]:
         if self._media == "text":
-            return TextMap(TfidfMap.learned(features), self._latent)
+            return TextMap.learned(features, self._latent)
         if self._estimator is None:
             return KernelMap.learned(features, self._seed)
         return _same
@@ -329,8 +297,11 @@ class SklearnLabeler:
 
     def _version(self, rows: pd.DataFrame, schema: Schema) -> str:
         columns = [rows[c].tolist() for c in ("item_id", "payload_digest", "code", "group")]
+        # Without vectors the version is what it was before there were any.
+        vectors = {"vectors": [self._vectors.version, VECTOR_WEIGHT]} if self._vectors else {}
         return digest(
             {
+                **vectors,
                 "estimator": self._estimator,
                 "features": _FEATURES,
                 "folds": self._folds,
@@ -348,47 +319,3 @@ class SklearnLabeler:
 
 def _same(features: Any) -> Any:
     return features
-
-
-def _training_rows(
-    items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
-) -> pd.DataFrame:
-    """Return item_id, payload, payload_digest, group, code sorted by item_id, checked."""
-    if not len(items) == len(codes) == len(groups):
-        raise UsageError(
-            f"fit got {len(items)} items, {len(codes)} codes and {len(groups)} groups; "
-            "give one code and one group an item"
-        )
-    rows = items[["item_id", "payload", "payload_digest"]].assign(
-        group=list(groups), code=np.asarray(codes, dtype=np.int64)
-    )
-    wrong = (rows["code"] < 0) | (rows["code"] >= len(schema.classes))
-    if wrong.any():
-        bad = rows[wrong].iloc[0]
-        raise UsageError(
-            f"item {shown(bad['item_id'])}: code {bad['code']} is not one of schema "
-            f"{schema.name!r}'s 0 to {len(schema.classes) - 1}; leave unlabeled items out"
-        )
-    twice = rows["item_id"].duplicated()
-    if twice.any():
-        found = shown(rows.loc[twice, "item_id"].iloc[0])
-        raise TableError("items", [f"item {found} is given twice to learn from; give it once"])
-    return rows.sort_values("item_id", kind="stable").reset_index(drop=True)
-
-
-def _answers(
-    ids: pd.Series, probs: npt.NDArray[np.float64], folds: pd.Series, schema: Schema
-) -> pd.DataFrame:
-    silent: npt.NDArray[np.bool_] = np.isnan(probs[:, 0])
-    best = np.where(silent, -1, np.nan_to_num(probs, nan=-1.0).argmax(axis=1))
-    cells = pd.Series(np.empty(len(ids), dtype=object))
-    cells[:] = [None if s else row for s, row in zip(silent, probs, strict=True)]
-    return pd.DataFrame(
-        {
-            "item_id": ids,
-            "value": values_of(best, schema),
-            "confidence": np.where(silent, np.nan, probs.max(axis=1)),
-            "probs": cells,
-            "fold": folds,
-        }
-    )

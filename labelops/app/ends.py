@@ -20,10 +20,11 @@ from ..errors import NotFoundError, SettingsError
 from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue
 from ..settings import Settings
 from ..state import Policies, Workspace
-from .labelers import LabelerParts, make_labeler, make_rules
+from .labelers import LabelerParts, make_labeler, make_rules, make_vectors
 
 if TYPE_CHECKING:
-    from ..adapters.sklearn_features import Grey
+    from ..adapters.image_features import Grey
+    from ..adapters.text_vectors import TextVectors
 
 __all__ = ["Ends"]
 
@@ -122,9 +123,8 @@ class Ends:
     @cached_property
     def labeler(self) -> Labeler | None:
         """What proposes labels; None where people label everything."""
-        return make_labeler(
-            self.settings, LabelerParts(self.objects, self.read_payload, self._greys)
-        )
+        parts = LabelerParts(self.objects, self.read_payload, self._greys, self._vectors)
+        return make_labeler(self.settings, parts)
 
     @cached_property
     def rules(self) -> tuple[Labeler, ...]:
@@ -136,14 +136,21 @@ class Ends:
         """Images decoded while this label set was open, by digest."""
         return {}
 
+    @cached_property
+    def _vectors(self) -> TextVectors | None:
+        """Vectors of texts, each made once while this label set is open; None without any."""
+        return make_vectors(self.settings)
+
     def features(self, items: pd.DataFrame) -> Any:
         """Return features of items that are not learned from their labels."""
-        from ..adapters.sklearn_features import TfidfMap, few_dimensions, pixels, word_counts
-
         if self.settings.schema.media == "image":
+            from ..adapters.few_dimensions import few_dimensions
+            from ..adapters.image_features import pixels
+
             return few_dimensions(pixels(items, self.read_payload, self._greys))
-        counts = word_counts(items["payload"].tolist())
-        return few_dimensions(TfidfMap.learned(counts)(counts))
+        from ..adapters.text_features import comparable, text_rows
+
+        return comparable(text_rows(items, self._vectors))
 
     @property
     def detectors(self) -> tuple[Detector, ...]:

@@ -6,14 +6,15 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import SettingsError
+from ..errors import LabelopsError, SettingsError, shown
 from ..ports import Labeler, Objects
 from ..settings import RuleSettings, Settings
 
 if TYPE_CHECKING:
-    from ..adapters.sklearn_features import Grey
+    from ..adapters.image_features import Grey
+    from ..adapters.text_vectors import TextVectors
 
-__all__ = ["LabelerParts", "make_labeler", "make_rules"]
+__all__ = ["LabelerParts", "make_labeler", "make_rules", "make_vectors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,14 @@ class LabelerParts:
         Payload URI → bytes.
     greys : mapping
         Images decoded before, by digest.
+    vectors : TextVectors or None
+        Vectors of texts, and those made before.
     """
 
     objects: Objects
     load: Callable[[str], bytes]
     greys: MutableMapping[str, Grey]
+    vectors: TextVectors | None = None
 
 
 def make_labeler(settings: Settings, parts: LabelerParts) -> Labeler | None:
@@ -63,7 +67,46 @@ def _sklearn(settings: Settings, parts: LabelerParts) -> Labeler:
         media=settings.schema.media,
         load=parts.load,
         kept=parts.greys,
+        vectors=parts.vectors,
     )
+
+
+def make_vectors(settings: Settings) -> TextVectors | None:
+    """Return what gives vectors of texts; None where the settings name nothing.
+
+    Raises
+    ------
+    SettingsError
+        If it is not installed, or the function is not there or makes no encoder.
+    """
+    named = settings.labeler.vectors
+    if not named:
+        return None
+    from ..adapters.text_vectors import TextVectors
+
+    if settings.schema.media != "text":
+        raise SettingsError(
+            f"labeler.vectors is {named!r}, and the schema is about {settings.schema.media}; "
+            "vectors are of texts, so leave the setting out"
+        )
+    if named == "wordllama":
+        from ..adapters.wordllama_encoder import WordLlamaEncoder
+
+        return TextVectors(WordLlamaEncoder())
+    from ..adapters.own_code import own_function
+
+    make = own_function(named, "labeler.vectors")
+    if not callable(make):
+        raise SettingsError(f"labeler.vectors: {named!r} is not a function that makes an encoder")
+    try:
+        encoder = make()
+    except LabelopsError:
+        raise
+    except Exception as error:
+        raise SettingsError(
+            f"labeler.vectors: {named!r} raised {type(error).__name__}: {shown(str(error), 200)}"
+        ) from error
+    return TextVectors(encoder)
 
 
 def _http(settings: Settings, parts: LabelerParts) -> Labeler:

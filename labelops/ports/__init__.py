@@ -6,6 +6,7 @@ raises only errors of `labelops.errors`; an `EndError` says whether trying again
 
 from __future__ import annotations
 
+from .encoder import TextEncoder
 from .hands import Answer, BatchHands, Hands, Offer
 from .labeler import Estimate, Labeler, Metered, SemiSupervised, Usage
 from .looking import Detected, Detector, Features, NeighbourSearch
@@ -36,5 +37,6 @@ __all__ = [
     "Sent",
     "Source",
     "Tables",
+    "TextEncoder",
     "Usage",
 ]

@@ -15,8 +15,10 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from labelops.adapters.sklearn_features import Grey, pixels, word_counts
-from labelops.adapters.sklearn_labeler import SklearnLabeler, assign_folds
+from labelops.adapters._sklearn_folds import assign_folds
+from labelops.adapters.image_features import Grey, pixels
+from labelops.adapters.sklearn_labeler import SklearnLabeler
+from labelops.adapters.text_features import word_counts
 from labelops.errors import SettingsError, SourceError, TableError, UsageError
 from labelops.ports import Labeler
 from labelops.schema import Schema

@@ -31,8 +31,8 @@ from labelops.adapters import (  # noqa: F401 - imported before any fork, to sav
     cleanlab_detector,
     delta,
     local_queue,
-    sklearn_features,
     sklearn_labeler,
+    text_features,
 )
 from labelops.app import App
 from labelops.digest import canonical_json

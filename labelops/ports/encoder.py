@@ -1,0 +1,42 @@
+"""What turns texts into vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TextEncoder"]
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """A model that places texts which mean alike near each other; it knows no label of the set.
+
+    `version` says which vectors these are, such as ``"my-model 2026-11"``: a labeler's version is
+    of it, so whatever changes a vector has to change it.
+    """
+
+    @property
+    def version(self) -> str:
+        """Names the model and its version; asking for it should load nothing."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.floating]:
+        """Return one vector a text, in the order asked.
+
+        The same text has the same vector, whatever it is asked with.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            At least one and at most 1,024, all of them valid Unicode; some may be empty or long.
+
+        Returns
+        -------
+        (N, V) float array, finite, V the same at every call; its length means nothing, and a row
+        of zeros says nothing of its text.
+        """
+        ...
