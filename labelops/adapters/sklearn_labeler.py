@@ -7,7 +7,6 @@ others by the model of all training rows.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,19 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import sklearn
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..digest import digest
 from ..errors import SettingsError, shown
 from ..ports import TextEncoder
 from ..schema import MEDIA, Schema
-from ._sklearn_estimator import built, class_named
 from ._sklearn_folds import assign_folds
+from ._sklearn_model import Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
-from .image_features import Grey, KernelMap, pixels
-from .text_features import VECTOR_WEIGHT, LatentMap, TextMap, text_rows
+from .image_features import Grey, pixels
+from .text_features import VECTOR_WEIGHT, LatentMap, text_rows
 from .text_vectors import TextVectors
 
 __all__ = ["SklearnLabeler"]
@@ -37,30 +34,14 @@ _FEATURES = "hash18-word12-char35-tfidf-lsa64 | grey16-nystroem300"
 """Names the features in the version digest; change it together with them."""
 
 _BLOCK = 4096
-_Codes = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """One fitted classifier with the map from raw features to its own."""
-
-    mapped: Callable[[Any], Any]
-    classifier: Any
-
-    def probs(self, features: Any, classes: int) -> npt.NDArray[np.float64]:
-        """Return (N, K) probabilities in the schema's order; classes never seen get 0."""
-        mapped = self.mapped(features)
-        result = np.zeros((mapped.shape[0], classes))
-        result[:, self.classifier.classes_] = self.classifier.predict_proba(mapped)
-        return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
     """What `fit` leaves for `propose`; a model is None where only one class was left to learn."""
 
-    whole: _Model | None
-    held_out: Mapping[int, _Model | None]
+    whole: Model | None
+    held_out: Mapping[int, Model | None]
     fold_of_item: Mapping[str, int]
     fold_of_group: Mapping[str, int]
     why_silent: str | None
@@ -143,13 +124,12 @@ class SklearnLabeler:
         if vectors is not None and not isinstance(vectors, TextVectors):
             vectors = TextVectors(vectors)
         self.name = name
-        self._estimator, self._params = estimator, dict(params or {})
-        self._media, self._folds, self._seed = media, folds, seed
+        self._recipe, self._folds = Recipe(media, estimator, dict(params or {}), seed), folds
         self._load, self._kept, self._vectors = load, kept, vectors
         self._fitted = _UNFITTED
         self._read = digest([])
         self._latent: LatentMap | None = None
-        self._new_classifier()
+        self._recipe.classifier()  # refuses what cannot serve before anybody waits
 
     @property
     def why_silent(self) -> str | None:
@@ -187,7 +167,7 @@ class SklearnLabeler:
         Other media, and estimators of one's own, gain nothing by it and are left as they are.
         """
         self._check_media(schema)
-        if self._media != "text" or self._estimator is not None:
+        if self._recipe.media != "text" or self._recipe.estimator is not None:
             return
         items = items.sort_values("item_id", kind="stable").reset_index(drop=True)
         said = digest(list(map(list, zip(items["item_id"], items["payload_digest"], strict=True))))
@@ -214,20 +194,21 @@ class SklearnLabeler:
         return answer_rows(items["item_id"], probs, folds, schema)
 
     def _check_media(self, schema: Schema) -> None:
-        if schema.media != self._media:
+        media = self._recipe.media
+        if schema.media != media:
             raise SettingsError(
-                f"labeler {self.name!r} is set up for {self._media}, but schema {schema.name!r} "
+                f"labeler {self.name!r} is set up for {media}, but schema {schema.name!r} "
                 f"is about {schema.media}; set the labeler's media to {schema.media!r}"
             )
 
     def _raw(self, items: pd.DataFrame) -> Any:
-        if self._media == "image":
+        if self._recipe.media == "image":
             return pixels(items, self._load, self._kept)
         return text_rows(items, self._vectors)
 
     def _learn(self, rows: pd.DataFrame, schema: Schema) -> _Fitted:
         codes = rows["code"].to_numpy()
-        folds = assign_folds(codes, rows["group"], self._folds, self._seed)
+        folds = assign_folds(codes, rows["group"], self._folds, self._recipe.seed)
         fold_of_item = dict(zip(rows["item_id"], folds.tolist(), strict=True))
         fold_of_group = dict(zip(rows["group"], folds.tolist(), strict=True))
         only = np.unique(codes)
@@ -235,48 +216,13 @@ class SklearnLabeler:
             why = f"all labels so far say {schema.classes[only[0]]!r}; it needs two classes"
             return _Fitted(None, {}, fold_of_item, fold_of_group, why)
         features = self._raw(rows)
+        learned = self._recipe.learned
         held_out = {
-            int(fold): self._model(features[folds != fold], codes[folds != fold])
+            int(fold): learned(features[folds != fold], codes[folds != fold], self._latent)
             for fold in np.unique(folds)
         }
-        whole = self._model(features, codes)
+        whole = learned(features, codes, self._latent)
         return _Fitted(whole, held_out, fold_of_item, fold_of_group, None)
-
-    def _model(self, features: Any, codes: _Codes) -> _Model | None:
-        if len(np.unique(codes)) < 2:
-            return None
-        classifier = self._new_classifier()
-        with warnings.catch_warnings():
-            # A model that stopped early is still judged by its held-out answers.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mapped = self._learned_map(features)
-            try:
-                classifier.fit(mapped(features), codes)
-            except (TypeError, ValueError) as error:
-                raise SettingsError(
-                    f"labeler {self.name!r}: {type(classifier).__name__} cannot learn from "
-                    f"{len(codes)} rows of {self._media}: {shown(str(error), 200)}; "
-                    f"change `estimator`{' or `vectors`' if self._vectors else ''} or `params`"
-                ) from error
-        return _Model(mapped, classifier)
-
-    def _learned_map(self, features: Any) -> Callable[[Any], Any]:
-        if self._media == "text":
-            return TextMap.learned(features, self._latent)
-        if self._estimator is None:
-            return KernelMap.learned(features, self._seed)
-        return _same
-
-    def _new_classifier(self) -> Any:
-        if self._estimator is None:
-            image = self._media == "image"
-            defaults = {
-                "C": 30.0 if image else 10.0,
-                "tol": 1e-3 if image else 5e-4,
-                "max_iter": 300,
-            }
-            return built(LogisticRegression, {**defaults, **self._params}, self._seed)
-        return built(class_named(self._estimator), self._params, self._seed)
 
     def _probs(
         self, items: pd.DataFrame, folds: pd.Series, schema: Schema
@@ -302,20 +248,16 @@ class SklearnLabeler:
         return digest(
             {
                 **vectors,
-                "estimator": self._estimator,
+                "estimator": self._recipe.estimator,
                 "features": _FEATURES,
                 "folds": self._folds,
                 "labeler": self.name,
-                "media": self._media,
-                "params": self._params,
+                "media": self._recipe.media,
+                "params": self._recipe.params,
                 "read": self._read,
                 "rows": list(map(list, zip(*columns, strict=True))),
                 "schema": schema.digest,
-                "seed": self._seed,
+                "seed": self._recipe.seed,
                 "sklearn": sklearn.__version__,
             }
         )
-
-
-def _same(features: Any) -> Any:
-    return features

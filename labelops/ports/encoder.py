@@ -13,7 +13,10 @@ __all__ = ["TextEncoder"]
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """A model that places texts which mean alike near each other; it knows no label of the set.
+    """A model that places texts which mean alike near each other.
+
+    It must not have learned from labels or votes of the set it is used on: folds share it, so the
+    model would be judged by what it knows. Nobody here can see that.
 
     `version` says which vectors these are, such as ``"my-model 2026-11"``: a labeler's version is
     of it, so whatever changes a vector has to change it.

@@ -235,7 +235,7 @@ def test_an_estimator_of_ones_own_gets_them_beside_the_words() -> None:
     assert forest.propose(_items(["refund"]), schema)["value"].tolist() == ['"money"']
     minus = Answers(lambda texts: -np.ones((len(texts), 2)))
     bayes = SklearnLabeler("sklearn.naive_bayes.MultinomialNB", vectors=minus, folds=2)
-    with pytest.raises(SettingsError, match="`estimator` or `vectors` or `params`"):
+    with pytest.raises(SettingsError, match="go without `vectors`"):
         bayes.fit(items, [0, 1, 0, 1], items["group"], schema)
 
 
