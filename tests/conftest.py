@@ -21,7 +21,7 @@ pytest.register_assert_rewrite("labelops.testing")
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("labelops", deadline=None)
 # `make test-fast` asks for this one; every other run tries all the usual examples.
-settings.register_profile("fast", deadline=None, max_examples=40)
+settings.register_profile("fast", deadline=None, max_examples=25)
 settings.load_profile("labelops")
 
 # Collecting makes a million objects that live to the end: looking for garbage among them again

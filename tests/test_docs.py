@@ -68,7 +68,15 @@ def test_commands_exist(page: Path) -> None:
         assert given <= known | {"--config", "-q", "--quiet", "--json", "--help"}, words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        # This one fits models.
+        pytest.param(page, marks=[pytest.mark.slow] if page.name == "own-arrays.md" else [])
+        for page in PAGES
+    ],
+    ids=NAMES,
+)
 def test_python_is_python(page: Path) -> None:
     """Python blocks parse, and those with prompts give what they show."""
     for number, block in enumerate(_blocks(page, "python")):

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.eprocess import clean_looks_needed, log_wanted
+from labelops.measure.eprocess import clean_looks_needed, log_e_value, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import check_share
 from labelops.measure.weighted import audit_chances, log_e_values_count, weighted_order
@@ -87,16 +87,31 @@ def looks_to_certify(
     check_share("risk", risk, inside=True)
     most = budget if size is None else min(budget, size)
     errors = most if most_errors is None else min(most_errors, most)
+    if size is None:
+        return _endless_steps(bound, risk, most, errors)
     found: list[int] = []
     start = 0
     for k in range(errors + 1):
         start = max(start, k)
-        more = clean_looks_needed(k, start, bound, risk, size, 0 if size is None else k)
+        more = clean_looks_needed(k, start, bound, risk, size, k)
         if more is None or start + more > most:
             break
         start += more
         found.append(start)
     return np.asarray(found, dtype=np.int64)
+
+
+def _endless_steps(bound: float, risk: float, most: int, errors: int) -> IntArray:
+    """Find n(k) for all k at once by halving: the evidence grows with every clean look."""
+    wanted = log_wanted(risk)
+    k: IntArray = np.arange(errors + 1)
+    k = k[log_e_value(k, most, bound) >= wanted]
+    low, high = k, np.full_like(k, most)  # k errors in k looks certify nothing
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        enough = log_e_value(k, middle, bound) >= wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
 
 
 def audit_plan(
@@ -143,35 +158,32 @@ def audit_plan(
     most = budget if size is None else min(budget, size)
     worst = None if size is None else round(float(shares.max(initial=0.0)) * size)
     stops = looks_to_certify(bound, risk, most, size, worst)
-    ends = (
-        np.stack([_endings(float(share), stops, most, size) for share in shares])
-        if len(shares)
-        else np.empty((0, most + 1))
-    )
+    ends = _endings(shares, stops, most, size)
     return [_plan(float(s), end, most) for s, end in zip(shares, ends, strict=True)]
 
 
-def _endings(share: float, stops: IntArray, most: int, size: int | None) -> FloatArray:
-    """Probability that the certificate comes at look n, for n = 0 … most."""
-    ending = np.zeros(most + 1)
-    if not len(stops):
+def _endings(shares: FloatArray, stops: IntArray, most: int, size: int | None) -> FloatArray:
+    """Probability that the certificate comes at look n = 0 … most, a row for each true share."""
+    ending = np.zeros((len(shares), most + 1))
+    if not ending.size or not len(stops):
         return ending
     errors = np.arange(len(stops), dtype=np.float64)
-    wrong_items = None if size is None else round(share * size)
-    alive = np.zeros(len(stops))
-    alive[0] = 1.0
+    wrong: FloatArray = shares[:, np.newaxis]
+    wrong_items = np.round(wrong * (size or 0))
+    alive = np.zeros((len(shares), len(stops)))
+    alive[:, 0] = 1.0
+    step = 0  # the next of the staircase; walks of fewer errors have all ended
     for n in range(1, int(stops[-1]) + 1):
-        if size is None or wrong_items is None:
-            wrong: FloatArray | float = share
-        else:
+        if size is not None:
             wrong = np.clip((wrong_items - errors) / (size - n + 1), 0.0, 1.0)
         moved = alive * wrong
         alive -= moved
         # Whoever makes one error more than any staircase step allows never certifies in time.
-        alive[1:] += moved[:-1]
-        done = stops == n
-        ending[n] = alive[done].sum()
-        alive[done] = 0.0
+        alive[:, 1:] += moved[:, :-1]
+        if n == stops[step]:
+            ending[:, n] = alive[:, step]
+            alive[:, step] = 0.0
+            step += 1
     return ending
 
 

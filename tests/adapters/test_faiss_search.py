@@ -47,6 +47,7 @@ def test_more_probes_find_more() -> None:
     assert many >= 0.97
 
 
+@pytest.mark.slow
 def test_threads_change_nothing() -> None:
     """One thread or two: the same neighbours in the same order."""
     points = _points(8_000)

@@ -103,7 +103,8 @@ def test_blank_images_of_other_brightness_stay_apart() -> None:
     assert sizes(shades).tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("scale", [1, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1, 8])
 def test_handwritten_digits_do_not_flow_together(scale: int) -> None:
     """Of 1,797 real digits under 3 % are in groups, none in one of different truth."""
     digits = load_digits()

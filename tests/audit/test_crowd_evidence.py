@@ -42,6 +42,7 @@ def test_it_is_what_the_consensus_believes() -> None:
         assert np.allclose(said.posterior(), consolidate_codes(*votes, 80, 3).posterior)
 
 
+@pytest.mark.slow
 def test_independent_votes_are_calibrated() -> None:
     """As sure as right; and each vote is foretold by the others as often as is said."""
     truth, item, who, vote = _crowd([0.7] * 4, 1500, 2, np.random.default_rng(1))
@@ -53,6 +54,7 @@ def test_independent_votes_are_calibrated() -> None:
     assert said.dependence < 0.05
 
 
+@pytest.mark.slow
 def test_shared_doubt_is_noticed_and_softens() -> None:
     """Where all guess on the same items, dependence shows and beliefs stay near what is right."""
     rng = np.random.default_rng(1)
@@ -105,6 +107,7 @@ def test_malformed_votes_are_refused(items: object, who: object, codes: object) 
         crowd_evidence(items, who, codes, 2, 2)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_ranks_wrong_labels_better_than_agreement() -> None:
     """Average precision of single-vote labels against counting who agrees."""
     truth, item, who, vote = _crowd([0.95, 0.8, 0.5, 0.45, 0.4], 400, 3, np.random.default_rng(4))

@@ -81,6 +81,7 @@ def test_any_evidence_will_do(given: str) -> None:
     assert all(len(score) == len(codes) for score in found.scores.values())
 
 
+@pytest.mark.slow
 def test_votes_that_know_nothing_of_features_still_help() -> None:
     """Votes beside features beat features alone."""
     rng = np.random.default_rng(0)
@@ -91,6 +92,7 @@ def test_votes_that_know_nothing_of_features_still_help() -> None:
     assert _ap(both, wrong) > _ap(alone, wrong) + 0.1
 
 
+@pytest.mark.slow
 def test_useless_features_do_not_drown_votes() -> None:
     """Noise as features costs votes at most .03 of average precision."""
     X, codes, wrong = _blobs()
@@ -183,6 +185,7 @@ def test_fifty_verdicts_repair_shared_mistakes() -> None:
     assert off(found) < off(first) / 2
 
 
+@pytest.mark.slow
 def test_planted_recall_is_the_recall_of_like_errors() -> None:
     """Planted on paper, the share found is the share of real errors found, within sampling."""
     X, codes, wrong = _blobs(0.15, 1500)

@@ -85,6 +85,7 @@ def _check_comparison(found: dict[str, tuple[float, float]], violations: float) 
     assert found["selective"][1] >= 0.49
 
 
+@pytest.mark.slow
 def test_promises_hold_and_labels_are_saved() -> None:
     """On synthetic S1 both rules keep their promise, accept much, and the naive rule fails."""
     _check_comparison(_compare(100, seed=0), violations=0.10)
@@ -112,7 +113,7 @@ def test_promise_in_a_finite_pool() -> None:
     assert np.mean(accepted) >= 0.68
 
 
-@pytest.mark.parametrize("n", [500, 2000])
+@pytest.mark.parametrize("n", [500, pytest.param(2000, marks=pytest.mark.slow)])
 def test_flat_adversary(n: int) -> None:
     """With scores that mean nothing and 5.1 % wrong, anything is accepted in ≤ 6.4 % of runs."""
     rng = np.random.default_rng(3)

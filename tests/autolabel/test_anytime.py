@@ -106,6 +106,7 @@ def _accepted_everything(
     return hits / repetitions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [True, False])
 def test_size_and_power(joint: bool) -> None:
     """Just worse than the bound hardly ever passes, a third of it does: no factor of two off."""

@@ -175,7 +175,11 @@ def test_the_given_start_is_left_alone() -> None:
     assert found.posterior is not start
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32])
+@pytest.mark.parametrize(
+    "dtype",
+    # Each width is a machine code of its own, and takes a while to compile the first time.
+    [np.int32, *(pytest.param(d, marks=pytest.mark.slow) for d in (np.int8, np.int16, np.uint16))],
+)
 def test_narrow_integers(dtype: type[np.integer]) -> None:
     """Votes in narrow integers give what they give in wide ones."""
     _, items, who, codes = simulate(9, 100, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 3), 2)

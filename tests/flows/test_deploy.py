@@ -11,6 +11,8 @@ from labelops.settings import read_settings
 
 from .conftest import World
 
+pytestmark = pytest.mark.slow  # importing Prefect takes longer than all of these tests
+
 
 @pytest.mark.parametrize("text", ["@daily", "* * * *", "99 * * * *", "* * * * * *", "0", "nan"])
 def test_what_is_no_schedule_is_refused_by_name(text: str) -> None:
@@ -81,7 +83,6 @@ def test_serving_needs_a_server_that_is_named(
     assert "prefect server start" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_server_that_is_down_ends_the_command_with_3(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

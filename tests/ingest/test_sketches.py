@@ -46,6 +46,7 @@ def jaccard(one: str, two: str) -> float:
     return len(a & b) / len(a | b)
 
 
+@pytest.mark.slow
 def test_estimates_the_jaccard_similarity_as_well_as_datasketch() -> None:
     """The share of equal values is unbiased with the binomial's error, as datasketch's is."""
     from datasketch import MinHash

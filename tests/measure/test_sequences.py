@@ -39,6 +39,7 @@ def test_bounds_without_evidence() -> None:
     assert proven_lower_bound(0, 10, RISK) == 0.0
 
 
+@pytest.mark.slow
 def test_sequence_covers_at_every_look() -> None:
     """The interval misses the true share at any of 300 looks in at most 5 % of 300 streams."""
     rng = np.random.default_rng(2)

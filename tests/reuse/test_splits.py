@@ -109,6 +109,7 @@ def test_owner_sides_of_any_type() -> None:
     assert split_conflicts(items, "fold") == {}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=12))
 def test_conflicts_match_a_plain_count(rows: list[tuple[str, str]]) -> None:

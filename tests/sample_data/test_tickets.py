@@ -100,6 +100,7 @@ def test_intents_are_not_in_order(items: pd.DataFrame, truth: pd.DataFrame) -> N
     assert (intent == intent.shift()).mean() < 0.25
 
 
+@pytest.mark.slow
 def test_near_and_exact_duplicates_are_there(items: pd.DataFrame, truth: pd.DataFrame) -> None:
     """At least 25 near-duplicate pairs and 5 exact copies, each pair with one intent."""
     texts = items["text"].tolist()

@@ -156,6 +156,7 @@ def test_switched_off(world: World) -> None:
     assert drift_watch(off.state).looks == 0
 
 
+@pytest.mark.slow
 def test_shares_of_the_latest_items(world: World) -> None:
     """Cows from a fifth to a half, seen by a model that is right 8 times of 10: nearly a half.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -19,9 +20,14 @@ BEST, REST = ("ann", "ben", "cid"), ("dan", "eve", "fay")
 DAY = 24
 
 
-def _doubted(**settings: object) -> World:
+def _doubted(**settings: float) -> World:
     """Let the rest disagree on one item, which the best three are asked about; nobody came yet."""
-    policy = {"overlap_share": 0.0, "pairs": False, **settings}
+    return _planned(tuple(settings.items())).copy()
+
+
+@cache
+def _planned(settings: tuple[tuple[str, float], ...]) -> World:
+    policy = {"overlap_share": 0.0, "pairs": False, **dict(settings)}
     world = make_world(accept=AcceptancePolicy(rule="never"), **policy)
     world.items(*IDS)
     for n, item in enumerate(IDS[1:]):
@@ -98,6 +104,7 @@ def test_zero_days_keep_seats_for_ever() -> None:
             RoutePolicy(settle_days=days)
 
 
+@pytest.mark.slow
 def test_money_stays_reserved_for_who_comes_back() -> None:
     """The old seat may still be taken: it is paid for twice rather than not at all."""
     world = _doubted(budget=72.0)

@@ -67,6 +67,7 @@ def test_copiers_become_one_voice(world: World) -> None:
     assert consolidate(world.workspace, now=world.tick()).tied == ()
 
 
+@pytest.mark.slow
 def test_copiers_do_not_turn_the_others_into_liars(world: World) -> None:
     """Two clickers who agree do not judge the honest: only the clicker's voice is flagged."""
     copiers(world)
@@ -243,6 +244,7 @@ def test_remarks_say_what_is_odd(world: World) -> None:
     assert remark.text.startswith("says 7 for 1 in ") and "where others do in 0 %" in remark.text
 
 
+@pytest.mark.slow
 def test_whoever_clicks_yes_is_swayed(world: World) -> None:
     """Routed with default settings, one vote in five is blind: who agrees only in sight is named.
 

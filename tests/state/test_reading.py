@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import digest
@@ -90,6 +91,7 @@ def test_an_e_process_is_tested_on_what_was_not_read() -> None:
         assert len(reader.seen[0]) == 40 - 2 * unread, "nor is what would be drawn next"
 
 
+@pytest.mark.slow
 def test_a_set_that_grows_does_not_draw_what_was_read() -> None:
     """What would be drawn next was not read: the sample grows, and the version stays."""
     for name in "ab":
@@ -107,6 +109,7 @@ def test_a_set_that_grows_does_not_draw_what_was_read() -> None:
         assert len(world.state.fits) == 1
 
 
+@pytest.mark.slow
 def test_what_was_read_is_unread_when_it_is_to_judge() -> None:
     """A much larger sample holds items that were read: another version has not read them.
 

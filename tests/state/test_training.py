@@ -86,6 +86,7 @@ def test_answers_that_come_in_bits_ask_for_nothing_more(order: str) -> None:
     assert _chosen(world) == before
 
 
+@pytest.mark.slow
 def test_the_same_state_gives_the_same_plan() -> None:
     """Two copies of a label set ask about the same items, in the same order."""
     world = _unsure(DIVERSE, size=20)

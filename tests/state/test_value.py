@@ -61,6 +61,7 @@ def test_how_good_people_are() -> None:
     assert len(voters_of(_torn().state)) == 1
 
 
+@pytest.mark.slow
 def test_the_money_is_said_to_be_spent() -> None:
     """With less money left than settles a doubt, the label set says so instead of waiting."""
     world = _torn(budget=37.0)

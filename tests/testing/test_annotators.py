@@ -210,6 +210,7 @@ def test_seats_are_dealt_evenly(tmp_path: Path) -> None:
     assert chisquare(queue.receive().votes["annotator"].value_counts()).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_work_in_pieces_is_the_same_work(tmp_path: Path) -> None:
     """Stopping after any number of answers and going on gives the same votes."""
     truth = truths(60)
