@@ -75,6 +75,7 @@ class LabelSet:
     Parameters
     ----------
     schema : Schema
+        Named as the set is.
     payloads, groups : list of str
         Of each item.
     truth : (N,) int array
@@ -168,18 +169,18 @@ def _digits() -> LabelSet:
     )  # fmt: skip
 
 
-def _tickets(vectors: TextVectors | None = None) -> LabelSet:
+def _tickets(name: str = "tickets", vectors: TextVectors | None = None) -> LabelSet:
     folder = Path(__file__).resolve().parents[1] / "sample_data" / "tickets"
     rows = pd.read_csv(folder / "items.csv").merge(pd.read_csv(folder / "truth.csv"))
     truth, names = pd.factorize(rows["intent"], sort=True)
     groups = rows["customer"].fillna(rows["ticket_id"]).tolist()
     texts = rows["text"].tolist()
-    return _of_texts("tickets", texts, list(names), truth, groups, vectors=vectors)
+    return _of_texts(name, texts, list(names), truth, groups, vectors=vectors)
 
 
 def _tickets_vectors() -> LabelSet:
     """Return the tickets with a labeler that learns from their vectors, too."""
-    return _tickets(TextVectors(WordLlamaEncoder()))
+    return _tickets("tickets_vectors", TextVectors(WordLlamaEncoder()))
 
 
 def _banking() -> LabelSet:

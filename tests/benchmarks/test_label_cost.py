@@ -8,6 +8,7 @@ import pytest
 from benchmarks._in_memory import run_journey
 from benchmarks._label_sets import Crowd, label_set
 from benchmarks._pipelines import RIVALS, Outcome
+from benchmarks._work import learned_from
 from benchmarks.label_cost import floor, one_seed, rules_for, table
 
 
@@ -17,6 +18,19 @@ def test_majority_is_of_the_first_votes_and_ties_go_to_the_earliest() -> None:
     crowd = Crowd(np.tile(np.arange(5), (2, 1)), said)
     assert crowd.majority(3).tolist() == [2, 3]
     assert crowd.majority(5).tolist() == [1, 1]
+
+
+@pytest.mark.slow
+def test_tickets_with_vectors_are_the_same_tickets_and_people() -> None:
+    """Only the model differs, and what it says: proposals are kept by the set's name."""
+    plain, other = label_set("tickets"), label_set("tickets_vectors")
+    assert [plain.schema.name, other.schema.name] == ["tickets", "tickets_vectors"]
+    assert plain.payloads == other.payloads
+    assert np.array_equal(plain.crowds["seven"](3).said, other.crowds["seven"](3).said)
+    rows = np.column_stack([np.arange(100), plain.truth[:100]])
+    said = [learned_from(data, rows) for data in (plain, other)]
+    right = [(probs.argmax(axis=1) == plain.truth)[100:].mean() for probs in said]
+    assert right[1] > right[0] + 0.01
 
 
 @pytest.mark.slow
