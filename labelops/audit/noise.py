@@ -199,10 +199,13 @@ def _planted_findings(
     )
 
 
-def votes_for(item_ids: ArrayLike, votes: pd.DataFrame, schema: Schema) -> Votes | None:
+def votes_for(
+    item_ids: ArrayLike, votes: pd.DataFrame, schema: Schema, audited: ArrayLike = ()
+) -> Votes | None:
     """Turn rows of the votes table into arrays on the audited items; None when there are none.
 
-    Reviews are left out: they are verdicts on findings, and judge the detector.
+    Reviews are left out: they are verdicts on findings, and judge the detector. So are the audit
+    votes that made a verdict: who weighs a label by the votes that judged it knows the answer.
 
     Parameters
     ----------
@@ -210,11 +213,15 @@ def votes_for(item_ids: ArrayLike, votes: pd.DataFrame, schema: Schema) -> Votes
     votes : votes frame
         Any number of revisions.
     schema : Schema
+    audited : array-like of str, optional
+        Items with a verdict from an audit.
     """
     current = newest(VOTES, votes)
     row = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(pd.Index(current["item_id"]))
     person = ~current["annotator"].str.startswith(("model:", "rule:")).to_numpy(dtype=bool)
-    given = (current["status"] == "given") & (current["purpose"] != "review")
+    verdict = (current["purpose"] == "audit") & current["item_id"].isin(np.asarray(audited))
+    verdict |= current["purpose"] == "review"
+    given = (current["status"] == "given") & ~verdict
     kept = given.to_numpy(dtype=bool) & (row >= 0) & person
     if not kept.any():
         return None
@@ -223,20 +230,30 @@ def votes_for(item_ids: ArrayLike, votes: pd.DataFrame, schema: Schema) -> Votes
     return rows["row"].to_numpy(np.int64), who, codes_of(rows["value"], schema)
 
 
-def reviews_for(item_ids: ArrayLike, settled: pd.DataFrame, schema: Schema) -> Reviews | None:
-    """Turn settled findings into verdicts on the audited items; None when there are none.
+def reviews_for(
+    item_ids: ArrayLike, settled: pd.DataFrame, audited: pd.DataFrame, schema: Schema
+) -> Reviews | None:
+    """Turn settled findings and blind looks into verdicts; None when there are none.
+
+    Findings are chosen, the worst first; looks are drawn at random, by even chances or by doubt.
+    Where a label has both, the look counts: nobody chose it for what the detector said.
 
     Parameters
     ----------
     item_ids : (N,) array-like of str
     settled : frame
         Findings with the column ``status``, ``confirmed`` or ``corrected``.
+    audited : frame
+        Looks of earlier audits: ``item_id``, the ``value`` judged, ``wrong``, and ``even``, whether
+        all labels had the same chance.
     schema : Schema
     """
-    once = settled.drop_duplicates(["item_id", "value"])
+    chosen = settled[["item_id", "value"]].assign(wrong=settled["status"] == "corrected")
+    both = pd.concat([audited, chosen.assign(even=False)], ignore_index=True)
+    once = both.drop_duplicates(["item_id", "value"])
     row = pd.Index(np.asarray(item_ids, dtype=object)).get_indexer(pd.Index(once["item_id"]))
     once, row = once.loc[row >= 0], row[row >= 0]
     if once.empty:
         return None
-    wrong = (once["status"] == "corrected").to_numpy(dtype=bool)
-    return Reviews(row, wrong, codes_of(once["value"], schema))
+    wrong, even = (once[name].to_numpy(dtype=bool) for name in ("wrong", "even"))
+    return Reviews(row, wrong, codes_of(once["value"], schema), even)

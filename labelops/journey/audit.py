@@ -19,11 +19,12 @@ from ..audit.noise import audit_noise, reviews_for, votes_for
 from ..audit.views import Surroundings, look_at_views
 from ..digest import seed_of
 from ..errors import counted
-from ..gate.candidate import labels_digest
+from ..gate.candidate import ADJUDICATED, labels_digest
 from ..kinds.choice import codes_of
 from ..ports import Detector, Features, NeighbourSearch
 from ..state import Event, State, Workspace, decide
 from ..state.needs import work_in_flight
+from ..state.verdicts import audit_verdicts
 from .consolidate import up_to_date
 
 __all__ = ["Audited", "audit", "audit_not_due"]
@@ -85,9 +86,9 @@ def audit(
     labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
     policy = workspace.policies
     seed = seed_of(workspace.key, "audit", labels_digest(labels))
-    settled_before = _settled(state)
+    settled_before, looked_at = _settled(state), audit_verdicts(state)
     codes = codes_of(labels["value"], workspace.schema)
-    around = _surroundings(state, items, settled_before, features(items), search)
+    around = _surroundings(state, items, settled_before, looked_at, features(items), search)
     found = audit_noise(
         items["item_id"],
         around.features,
@@ -98,7 +99,7 @@ def audit(
         round=number,
         now=now,
         votes=around.votes,
-        reviews=reviews_for(items["item_id"], settled_before, workspace.schema),
+        reviews=reviews_for(items["item_id"], settled_before, looked_at, workspace.schema),
         detectors=detectors,
         planted_share=policy.audit.planted,
         repeats=policy.audit.repeats,
@@ -120,7 +121,8 @@ def audit(
     every = pd.concat([found.findings, conflicts], ignore_index=True)
     # Another look at what people really disagree on settles nothing: it is shown instead.
     torn = items["item_id"][looked.ambiguous]
-    settled = [*settled_before["item_id"], *state.seen_by_all, *torn]
+    known = [*settled_before["item_id"], *_stands(labels, looked_at)]
+    settled = [*known, *state.seen_by_all, *torn]
     every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
     share = min(policy.audit.suspects, policy.route.review_share)
     chosen = suspects(every, len(items), share).drop(columns="place")
@@ -174,6 +176,7 @@ def _surroundings(
     state: State,
     items: pd.DataFrame,
     settled: pd.DataFrame,
+    looked_at: pd.DataFrame,
     features: Any,
     search: NeighbourSearch | None,
 ) -> Surroundings:
@@ -189,7 +192,7 @@ def _surroundings(
         attributes=attributes_of(items, texts=texts),
         splits=splits.fillna("none").astype(str) if splits.notna().any() else None,
         texts=items["payload"].tolist() if texts else None,
-        votes=votes_for(items["item_id"], state.votes, schema),
+        votes=votes_for(items["item_id"], state.votes, schema, looked_at["item_id"]),
         reviewed=items["item_id"].isin(settled["item_id"]).to_numpy(),
     )
 
@@ -230,3 +233,11 @@ def _settled(state: State) -> pd.DataFrame:
     real = state.findings.loc[~state.findings["planted"] & ~state.findings["kind"].isin(SHOWN)]
     status = finding_status(real, state.votes, state.labels)
     return real.assign(status=status).loc[status.isin(["confirmed", "corrected"])]
+
+
+def _stands(labels: pd.DataFrame, looked_at: pd.DataFrame) -> list[str]:
+    """Return the items whose label an audit found right, or corrected and nobody changed since."""
+    right = looked_at.loc[~looked_at["wrong"], ["item_id", "value"]]
+    found = labels.merge(right, on=["item_id", "value"])["item_id"]
+    mended = labels["item_id"].isin(looked_at["item_id"]) & (labels["method"] == ADJUDICATED)
+    return [*found, *labels.loc[mended, "item_id"]]

@@ -145,7 +145,7 @@ class State(ProposalsView):
         if candidate is None:
             return None
         ids = frozen.index.to_numpy(dtype=object)
-        sample = self._audit_order(candidate, ids)
+        sample = self.audit_order(candidate, ids)
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
         same = [c for c in self.candidates if c.order == candidate.order]
         # What was looked at under the stricter rule must not be settled by the looser one.
@@ -169,7 +169,7 @@ class State(ProposalsView):
             unaided=among(order, self.seen_by_all) & ~among(order, blind),
         )
 
-    def _audit_order(
+    def audit_order(
         self, candidate: Candidate, ids: npt.NDArray[np.object_]
     ) -> RandomSample | WeightedSample:
         """Draw the candidate's labels in the order in which its audit looks at them."""

@@ -72,6 +72,20 @@ def test_votes_for_takes_peoples_labels_only(ten: Any, votes_of: Any) -> None:
     assert votes_for(["a"], review, ten) is None
 
 
+def test_votes_that_made_a_verdict_are_no_evidence(ten: Any, votes_of: Any) -> None:
+    """Of an item with a verdict the audit votes are left out, its other votes are not."""
+    label = votes_of([("a", "human:x", 3), ("b", "human:x", 3)])
+    audit = votes_of([("a", "human:y", 1), ("b", "human:y", 1)], purpose="audit", round=2)
+    both = pd.concat([label, audit], ignore_index=True)
+    found = votes_for(["a", "b"], both, ten, audited=["b", "z"])
+    assert found is not None
+    assert sorted(zip(found[0], found[2], strict=True)) == [(0, 1), (0, 3), (1, 3)]
+    assert votes_for(["b"], audit, ten, audited=["b"]) is None
+
+
+_NO_LOOKS = pd.DataFrame({"item_id": [], "value": [], "wrong": [], "even": []})
+
+
 def test_reviews_for_are_verdicts_on_the_label_of_then(ten: Any) -> None:
     """Corrected means wrong; the same case from two audits counts once; others drop out."""
     settled = pd.DataFrame(
@@ -81,9 +95,31 @@ def test_reviews_for_are_verdicts_on_the_label_of_then(ten: Any) -> None:
             "status": ["corrected", "corrected", "confirmed", "corrected"],
         }
     )
-    found = reviews_for(["b", "a"], settled, ten)
+    found = reviews_for(["b", "a"], settled, _NO_LOOKS, ten)
     assert found is not None
     assert np.asarray(found.rows).tolist() == [1, 0]
     assert np.asarray(found.wrong).tolist() == [True, False]
     assert np.asarray(found.codes).tolist() == [1, 2]
-    assert reviews_for(["c"], settled, ten) is None
+    assert not np.asarray(found.random).any()
+    assert reviews_for(["c"], settled, _NO_LOOKS, ten) is None
+
+
+def test_looks_are_reviews_beside_those_of_findings(ten: Any) -> None:
+    """A look and a review of one label are one verdict, the look's; of two labels, two."""
+    settled = pd.DataFrame(
+        {"item_id": ["a", "b"], "value": ['"1"', '"2"'], "status": ["confirmed", "corrected"]}
+    )
+    looks = pd.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "z"],
+            "value": ['"1"', '"3"', '"4"', '"4"'],
+            "wrong": [True, False, False, True],
+            "even": [True, True, False, True],
+        }
+    )
+    found = reviews_for(["a", "b", "c"], settled, looks, ten)
+    assert found is not None and found.codes is not None and found.random is not None
+    said = (np.asarray(v).tolist() for v in (found.rows, found.codes, found.wrong, found.random))
+    assert list(zip(*said, strict=True)) == [
+        (0, 1, True, True), (1, 3, False, True), (2, 4, False, False), (1, 2, True, False)
+    ]  # fmt: skip
