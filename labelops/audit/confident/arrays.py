@@ -1,4 +1,9 @@
-"""The loops of `kernels` in numpy, equal bit for bit, for machines without a compiler."""
+"""What the loops of `kernels` find, bit for bit, in numpy: for machines without a compiler.
+
+A compiled loop asks all of a row in one go, a numpy function one thing of all rows. So whatever
+needs no threshold is asked in a first pass, tile by tile while a core's cache holds it; once the
+thresholds are known, few rows are read again.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,10 @@ from numpy.typing import NDArray
 from labelops.audit.confident.blocks import working
 from labelops.measure.rows import NARROW, first_largest, first_largest_down
 
-__all__ = ["compare", "gather", "survey", "tied", "top_margins"]
+__all__ = ["add_up", "compare", "gather", "survey", "tied", "top_margins", "tops"]
 
 _TILE = 1 << 20  # Margins held at once.
-_CACHED = 1 << 17  # Numbers that a core's cache holds beside what is made of them.
+_CACHED = 1 << 18  # Numbers that a core's cache holds beside what is made of them.
 
 
 def gather(
@@ -26,68 +31,131 @@ def gather(
     count: NDArray[np.int64],
 ) -> bool:
     """Take each label's own probability and add it, exactly, to its class's sum."""
+    known = np.flatnonzero(codes >= 0)
+    own[known] = probs[known, codes[known]]
+    return add_up(own, codes, high, low, count)
+
+
+def add_up(
+    own: NDArray[Any],
+    codes: NDArray[np.int32],
+    high: NDArray[np.int64],
+    low: NDArray[np.int64],
+    count: NDArray[np.int64],
+) -> bool:
+    """Add each label's own probability, exactly, to its class's sum; say if all may be ones."""
     K = len(count)
     known = codes >= 0
     every = bool(known.all())
-    labels = codes if every else codes[known]
-    at = np.arange(len(codes)) if every else np.flatnonzero(known)
-    mine = probs[at, labels]
-    own[at] = mine
+    labels, mine = (codes, own) if every else (codes[known], own[known])
     fit = (mine >= 0) & (mine <= 1.5)
     if not fit.all():
         return False
-    scaled = mine.astype(np.float64) * 2.0**30
+    scaled = mine.astype(np.float64)
+    scaled *= 2.0**30
     whole = np.floor(scaled)
-    rest = np.rint((scaled - whole) * 2.0**30)
+    scaled -= whole
+    scaled *= 2.0**30
     # Whole numbers below 2⁵³, so these sums of floats are exact too: a call has < 2²² rows.
     high += np.bincount(labels, weights=whole, minlength=K).astype(np.int64)
-    low += np.bincount(labels, weights=rest, minlength=K).astype(np.int64)
+    low += np.bincount(labels, weights=np.rint(scaled, out=scaled), minlength=K).astype(np.int64)
     count += np.bincount(labels, minlength=K)
     return True
 
 
-def survey(
+def tops(
+    probs: NDArray[Any], codes: NDArray[np.int32], most: Any, slack: float
+) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Take of each row all that needs no threshold, while it is in the cache.
+
+    Parameters
+    ----------
+    probs : (n, K) array
+        As `working` makes it.
+    codes : (n,) int
+    most : int
+        The bits of 1.5.
+    slack : float
+        How far from 1 a sum may be.
+
+    Returns
+    -------
+    at, best, own : (n,) arrays
+        The first largest class, its probability, and the label's, 0 where there is none.
+    doubt : (n,) bool
+        Rows to be looked at again.
+    """
+    n, K = probs.shape
+    plain = probs.view(np.uint32 if probs.dtype.itemsize == 4 else np.uint64)
+    at, top = np.empty(n, np.intp), np.empty(n, plain.dtype)
+    own, total = np.empty(n, probs.dtype), np.empty(n, probs.dtype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for some in _tiles(n, K):
+            _top(probs[some], plain[some], codes[some], at[some], top[some], own[some], total[some])
+        # A sign makes the largest of all unsigned integers, so this finds one anywhere in a row.
+        doubt = (top > plain.dtype.type(most)) | ~(np.abs(total - 1) <= slack)
+    if len(codes) and codes.min() < 0:
+        own[codes < 0] = 0
+    return at.astype(np.int32), top.view(probs.dtype), own, doubt
+
+
+def _top(
     probs: NDArray[Any],
-    bits: NDArray[Any],
+    plain: NDArray[Any],
     codes: NDArray[np.int32],
+    at: NDArray[np.intp],
+    top: NDArray[Any],
+    own: NDArray[Any],
+    total: NDArray[Any],
+) -> None:
+    n, K = plain.shape
+    if K < NARROW:
+        columns = np.ascontiguousarray(plain.T)
+        at[:], top[:] = first_largest_down(columns)
+        np.add.reduce(columns.view(probs.dtype), axis=0, out=total)
+    else:
+        plain.argmax(axis=1, out=at)
+        # Several times faster than `sum`, whose care with rounding is of no use here.
+        np.einsum("ij->i", probs, out=total)
+    begin = np.arange(0, n * K, K)
+    if K >= NARROW:
+        np.take(plain.reshape(-1), begin + at, out=top, mode="clip")
+    begin += codes
+    np.take(probs.reshape(-1), begin, out=own, mode="clip")
+
+
+def survey(
+    table: NDArray[Any],
+    codes: NDArray[np.int32],
+    at: NDArray[np.int32],
+    best: NDArray[Any],
     limits: NDArray[Any],
-    lowest: Any,
-    most: Any,
-    slack: float,
     whole_row: bool,
+    runners_up: bool,
     other: NDArray[Any],
     rival: NDArray[np.int32],
     guess: NDArray[np.int32],
-    doubt: NDArray[np.bool_],
-    *,
-    runners_up: bool = True,
-) -> int:
+) -> None:
     """Say of each row its best other class and the class it confidently belongs to.
 
     Without `runners_up`, of a row whose label is ahead it is said that no other class is: the
     compiled loop has its best other class for nothing, here it costs another pass.
     """
-    at, top, total = _tops(probs, bits)
-    # A sign makes the largest of all unsigned integers, so this finds one anywhere in a row.
-    doubt[:] = (top > _unsigned(most)) | ~(np.abs(total - 1) <= slack)
-    best = top.view(bits.dtype)
+    bits = best.view(limits.dtype)
     other[:] = best
     rival[:] = at
     ahead = np.flatnonzero(at == codes)
     rival[ahead] = -1
     if runners_up and ahead.size:
-        other[ahead], rival[ahead] = _behind(bits, ahead, codes)
+        other[ahead], rival[ahead] = _behind(table, ahead, codes, limits.dtype)
     labeled = codes >= 0
-    sure = labeled & (best >= limits[at])
-    guess[:] = np.where(sure, at, -1)
-    left = np.flatnonzero(labeled & ~sure & (best >= lowest) & ~doubt)
+    sure = bits >= limits[at]
+    sure &= labeled
+    guess[:] = -1
+    np.copyto(guess, at, where=sure)
+    left = np.flatnonzero(labeled & ~sure & (bits >= limits.min()))
     if left.size:
-        guess[left] = _confident(bits, left, limits, at, whole_row)
-    return int(np.count_nonzero(doubt))
-
-
-def _unsigned(bits: Any) -> Any:
-    return bits.view(np.uint32 if bits.dtype.itemsize == 4 else np.uint64)
+        guess[left] = _confident(table, left, limits, at, whole_row)
 
 
 def _tiles(rows: int, classes: int) -> Iterator[slice]:
@@ -96,65 +164,59 @@ def _tiles(rows: int, classes: int) -> Iterator[slice]:
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 
-def _tops(probs: NDArray[Any], bits: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Give each row's first largest class, its bits, unsigned, and about the row's sum."""
-    n, K = bits.shape
-    plain = _unsigned(bits)
-    at, top, total = np.empty(n, np.intp), np.empty(n, plain.dtype), np.empty(n, probs.dtype)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for some in _tiles(n, K):
-            if K < NARROW:
-                columns = np.ascontiguousarray(plain[some].T)
-                at[some], top[some] = first_largest_down(columns)
-                np.add.reduce(columns.view(probs.dtype), axis=0, out=total[some])
-                continue
-            plain[some].argmax(axis=1, out=at[some])
-            # Several times faster than `sum`, whose care with rounding is of no use here.
-            np.einsum("ij->i", probs[some], out=total[some])
-    if K >= NARROW:
-        np.take(plain.reshape(-1), np.arange(0, n * K, K) + at, out=top, mode="clip")
-    return at, top, total
+def _held(table: NDArray[Any], rows: NDArray[np.intp], room: NDArray[Any]) -> NDArray[Any]:
+    """Give some rows' bits, as signed integers, in `room`; of a valid row -0.0 becomes 0.0."""
+    part = room[: len(rows)]
+    floats = np.dtype(f"f{room.dtype.itemsize}")
+    if table.flags.c_contiguous and table.dtype == floats:
+        np.take(table.view(room.dtype), rows, axis=0, out=part, mode="clip")
+    else:
+        part.view(floats)[:] = table[rows]
+    return np.asarray(np.bitwise_and(part, np.iinfo(room.dtype).max, out=part))
 
 
 def _behind(
-    bits: NDArray[Any], rows: NDArray[np.intp], codes: NDArray[np.int32]
+    table: NDArray[Any],
+    rows: NDArray[np.intp],
+    codes: NDArray[np.int32],
+    integer: np.dtype[Any],
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """Give the best class other than the label, which is a first largest one, and if it ties."""
-    n, K = len(rows), bits.shape[1]
-    best, tied = np.empty(n, bits.dtype), np.empty(n, np.int32)
-    room = np.empty((min(n, max(1, _CACHED // K)), K), bits.dtype)
+    n, K = len(rows), table.shape[1]
+    best, tied = np.empty(n, integer), np.empty(n, np.int32)
+    room = np.empty((min(n, max(1, _CACHED // K)), K), integer)
     for some in _tiles(n, K):
         picked = rows[some]
-        held = np.take(bits, picked, axis=0, out=room[: len(picked)], mode="clip")
+        held = _held(table, picked, room)
         place = np.arange(len(picked)), codes[picked]
         own = held[place]
         held[place] = -1
         at, found = first_largest(held)
         tied[some] = np.where(own > found, -1, at)
         best[some] = np.maximum(found, 0)
-    return best, tied
+    return best.view(f"f{integer.itemsize}"), tied
 
 
 def _confident(
-    bits: NDArray[Any],
+    table: NDArray[Any],
     rows: NDArray[np.intp],
     limits: NDArray[Any],
-    chosen: NDArray[np.intp],
+    chosen: NDArray[np.int32],
     whole_row: bool,
-) -> NDArray[np.intp]:
+) -> NDArray[np.int32]:
     """Give some rows' largest class at or above its limit, else -1."""
-    n, K = len(rows), bits.shape[1]
-    found = np.full(n, -1, dtype=np.intp)
+    n, K = len(rows), table.shape[1]
+    found = np.full(n, -1, dtype=np.int32)
     size = min(n, max(1, _CACHED // K))
-    room, reaches = np.empty((size, K), bits.dtype), np.empty((size, K), np.bool_)
+    room, reaches = np.empty((size, K), limits.dtype), np.empty((size, K), np.bool_)
     for some in _tiles(n, K):
         picked = rows[some]
-        held = np.take(bits, picked, axis=0, out=room[: len(picked)], mode="clip")
+        held = _held(table, picked, room)
         reached = np.greater_equal(held, limits, out=reaches[: len(picked)])
         few = np.flatnonzero(reached.any(axis=1))  # Looking for them costs less than masking all.
         if few.size:
             reached = reached[few]
-            found[some.start + few], _ = first_largest(np.where(reached, held[few], -1))
+            found[some.start + few] = first_largest(np.where(reached, held[few], -1))[0]
             if whole_row:
                 several = few[np.count_nonzero(reached, axis=1) > 1]
                 found[some.start + several] = chosen[picked[several]]
@@ -169,9 +231,9 @@ def tied(probs: NDArray[Any], codes: NDArray[np.int32]) -> NDArray[np.int32]:
     >>> tied(np.array([[0.5, 0.5], [0.75, 0.25]]), np.zeros(2, dtype=np.int32)).tolist()
     [1, -1]
     """
-    bits = working(np.abs(working(probs)))
-    bits = bits.view(np.int32 if bits.dtype.itemsize == 4 else np.int64)
-    return _behind(bits, np.arange(len(codes)), codes)[1]
+    table = working(probs)
+    integer = np.dtype(f"i{table.dtype.itemsize}")
+    return _behind(table, np.arange(len(codes)), codes, integer)[1]
 
 
 def compare(

@@ -64,13 +64,13 @@ def cleanlab_issues(
     """
     N, K = table.shape
     labels = int_codes(codes, N, K)
-    own, sums = gathered(table, labels)
-    counts = sums[2]
-    limits = _thresholds(table.dtype, labels, own, K) if thresholds is None else None
+    seen = gathered(table, labels)
+    counts = seen.count
+    limits = _thresholds(table.dtype, labels, seen.own, K) if thresholds is None else None
     if limits is None:
         limits = np.asarray(thresholds).reshape(-1)
         checked_thresholds(limits, K)
-    facts = surveyed(table, labels, own, limits - _CLOSE, whole_row=True)
+    facts = surveyed(table, labels, seen, limits - _CLOSE, whole_row=True)
     rows = _labeled(table, labels, facts)
     confident = _confident_joint(rows)
     joint = _calibrated(confident, counts)

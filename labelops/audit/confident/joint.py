@@ -81,7 +81,7 @@ def _cells(codes: NDArray[np.int32], guess: NDArray[np.int32], classes: int) -> 
     at = codes.astype(np.int64)
     at *= classes
     at += guess
-    at[(guess < 0) | (codes < 0)] = classes * classes
+    np.copyto(at, classes * classes, where=(guess | codes) < 0)  # A sign in either is one in both.
     return at
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,30 +14,9 @@ from labelops.audit.confident.sums import EDGE, limits_of
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.jit import can_compile, in_threads
 
-__all__ = ["Engine", "Facts", "engine", "gathered", "surveyed"]
+__all__ = ["Facts", "Gathered", "gathered", "surveyed"]
 
 _NONE = np.zeros(0, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """The loops to use, and how many numbers a call of them gets."""
-
-    gather: Callable[..., bool]
-    survey: Callable[..., int]
-    compare: Callable[..., None]
-    block: int
-
-
-def engine(rows: int, classes: int, *, runners_up: bool = True) -> Engine:
-    """Choose compiled loops where there are any and the table is worth loading them."""
-    if can_compile(rows * classes):
-        loop = kernels.survey_narrow if classes < 32 else kernels.survey
-        return Engine(kernels.gather, loop, kernels.compare, 1 << 20)
-    survey = partial(arrays.survey, runners_up=runners_up)
-    # A call costs numpy the same for few rows as for many; tiles of a block are its own affair.
-    block = min(1 << 21, classes << 14)
-    return Engine(arrays.gather, survey, arrays.compare, block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +53,88 @@ class Facts:
         return Facts(*(getattr(self, field.name)[at] for field in fields(self)))
 
 
-def gathered(
-    table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0
-) -> tuple[NDArray[Any], tuple[IntArray, IntArray, IntArray]]:
-    """Take every label's own probability, and each class's exact sum (high, low, count).
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is taken of every row before there are thresholds.
+
+    Attributes
+    ----------
+    own : (N,) float
+        The label's probability; 0 where it is missing.
+    high, low, count : (K,) int
+        Each class's exact sum, as in `sums.means`, and how many labels it has.
+    at : (N,) int or None
+        The first largest class; None where compiled loops find it later, in their one pass.
+    best : (N,) float or None
+        Its probability.
+    """
+
+    own: NDArray[Any]
+    high: IntArray
+    low: IntArray
+    count: IntArray
+    at: NDArray[np.int32] | None = None
+    best: NDArray[Any] | None = None
+
+
+def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) -> Gathered:
+    """Take every label's own probability, and each class's exact sum.
 
     Raises
     ------
     TableError
-        One is no probability.
+        One is no probability; without compiled loops, a row is none.
     """
     N, K = table.shape
-    use = engine(N, K)
-    own = np.zeros(N, dtype=working(table[:0]).dtype)
+    dtype = working(table[:0]).dtype
+    own, compiled = np.zeros(N, dtype), can_compile(table.size)
+    at = None if compiled else np.empty(N, np.int32)
+    best = None if compiled else np.empty(N, dtype)
+    allowed = slack(table.dtype, K)
 
     def job(first: int, last: int) -> tuple[bool, tuple[IntArray, ...]]:
         sums = tuple(np.zeros(K, dtype=np.int64) for _ in range(3))
-        block, part = table[first:last], own[first:last]
-        if block.flags.c_contiguous and block.dtype == own.dtype:
-            return use.gather(working(block), codes[first:last], part, *sums), sums
+        block, labels, part = table[first:last], codes[first:last], own[first:last]
+        if at is not None and best is not None:
+            found = _tops(working(block), labels, first_row + first, allowed, block)
+            at[first:last], best[first:last], part[:] = found
+            return arrays.add_up(part, labels, *sums), sums
+        if block.flags.c_contiguous and block.dtype == dtype:
+            return kernels.gather(working(block), labels, part, *sums), sums
         # Indexing takes what it needs of any layout; working() would copy it all.
-        return arrays.gather(block, codes[first:last], part, *sums), sums
+        return arrays.gather(block, labels, part, *sums), sums
 
-    block = max(1, min(1 << 18, 16 * use.block // K))
-    parts = in_threads(job, N, block=block)
+    # The compiled loop reads one number a row here.
+    block = min(1 << 18, (1 << 24) // K) if compiled else _block(K)
+    parts = in_threads(job, N, block=max(1, block))
     if not all(fit for fit, _ in parts):
         _refuse(table, first_row)
     zeros = np.zeros(K, dtype=np.int64)
     high, low, count = (sum((s[i] for _, s in parts), start=zeros) for i in range(3))
-    return own, (high, low, count)
+    return Gathered(own, high, low, count, at, best)
+
+
+def _block(classes: int) -> int:
+    """Say how many rows numpy's functions get: a call costs the same for few as for many."""
+    return min(1 << 21, classes << 14) // classes
+
+
+def _tops(
+    rows: NDArray[Any],
+    codes: NDArray[np.int32],
+    first_row: int,
+    allowed: float,
+    given: NDArray[Any],
+) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
+    """Take a block's first largest classes and own probabilities; check what is in doubt."""
+    most = rows.dtype.type(1.5).view(f"u{rows.dtype.itemsize}")
+    at, best, own, doubt = arrays.tops(rows, codes, most, allowed / 2)
+    again = np.flatnonzero(doubt)
+    if again.size:
+        check_rows(given[again], first_row + again, allowed)
+        whole = np.abs(rows[again])  # Of a valid row this changes -0.0 to 0.0 only.
+        at[again], best[again], own[again], _ = arrays.tops(whole, codes[again], most, np.inf)
+    return at, best, own
 
 
 def _refuse(table: NDArray[Any], first_row: int) -> None:
@@ -119,21 +149,21 @@ def _refuse(table: NDArray[Any], first_row: int) -> None:
 def surveyed(
     table: NDArray[Any],
     codes: NDArray[np.int32],
-    own: NDArray[Any],
+    seen: Gathered,
     limits: NDArray[Any],
     *,
     whole_row: bool = False,
     runners_up: bool = True,
     first_row: int = 0,
 ) -> Facts:
-    """Read every row once: best other class, confident class, and whether it is valid.
+    """Say of every row its best other class and its confident class, and whether it is valid.
 
     Parameters
     ----------
     table : (N, K) float array
     codes : (N,) int
-    own : (N,) float
-        From `gathered`.
+    seen : Gathered
+        Of the same rows.
     limits : (K,) float
         What a class's probability has to reach.
     whole_row : bool
@@ -149,29 +179,67 @@ def surveyed(
     TableError
         A row is no probabilities; the first one is named.
     """
-    N, K = table.shape
-    use = engine(N, K, runners_up=runners_up)
-    dtype = own.dtype
-    integer = np.int32 if dtype.itemsize == 4 else np.int64
-    least = limits_of(limits, dtype)
-    allowed = slack(table.dtype, K)
-    most = dtype.type(1.5).view(integer)
+    N = len(table)
+    least = limits_of(limits, seen.own.dtype)
     made = Facts(
-        own,
-        np.zeros(N, dtype),
+        seen.own,
+        np.zeros(N, seen.own.dtype),
         np.full(N, -1, dtype=np.int32),
         np.full(N, -1, dtype=np.int32),
         np.empty(N, dtype=np.bool_),
         np.empty(N, dtype=np.bool_),
     )
-    settings = (least, least.min(), most)
+    if seen.at is None or seen.best is None:
+        _read_compiled(table, codes, least, made, whole_row, first_row)
+    else:
+        _read_again(table, codes, seen.at, seen.best, least, made, whole_row, runners_up)
+    return made
+
+
+def _read_again(
+    table: NDArray[Any],
+    codes: NDArray[np.int32],
+    at: NDArray[np.int32],
+    best: NDArray[Any],
+    limits: NDArray[Any],
+    made: Facts,
+    whole_row: bool,
+    runners_up: bool,
+) -> None:
+    """Complete what the first pass found; few rows are read again, or those that are ahead."""
+
+    def job(first: int, last: int) -> None:
+        rows = slice(first, last)
+        part, labels = made.rows(rows), codes[rows]
+        arrays.survey(
+            table[rows].view(np.ndarray), labels, at[rows], best[rows], limits, whole_row,
+            runners_up, part.other, part.rival, part.guess,
+        )  # fmt: skip
+        arrays.compare(labels, part.own, part.other, part.guess, EDGE, part.differs, part.away)
+
+    in_threads(job, len(table), block=max(1, _block(table.shape[1])))
+
+
+def _read_compiled(
+    table: NDArray[Any],
+    codes: NDArray[np.int32],
+    limits: NDArray[Any],
+    made: Facts,
+    whole_row: bool,
+    first_row: int,
+) -> None:
+    """Read every row once, those in doubt once more."""
+    N, K = table.shape
+    loop = kernels.survey_narrow if K < 32 else kernels.survey
+    allowed = slack(table.dtype, K)
+    most = made.own.dtype.type(1.5).view(limits.dtype)
 
     def call(
         block: NDArray[Any], rows: Any, slack_: float, out: Facts, doubt: NDArray[np.bool_]
     ) -> int:
-        return use.survey(
-            block, block.view(integer), codes[rows], *settings, slack_, whole_row,
-            out.other.view(integer), out.rival, out.guess, doubt,
+        return loop(
+            block, block.view(limits.dtype), codes[rows], limits, limits.min(), most, slack_,
+            whole_row, out.other.view(limits.dtype), out.rival, out.guess, doubt,
         )  # fmt: skip
 
     def job(first: int, last: int) -> IntArray:
@@ -187,12 +255,13 @@ def surveyed(
             call(working(whole), first + found, np.inf, some, np.zeros(len(found), dtype=np.bool_))
             part.other[found], part.rival[found] = some.other, some.rival
             part.guess[found] = some.guess
-        use.compare(codes[rows], part.own, part.other, part.guess, EDGE, part.differs, part.away)
+        kernels.compare(
+            codes[rows], part.own, part.other, part.guess, EDGE, part.differs, part.away
+        )
         return np.asarray(first + found, dtype=np.int64)
 
-    doubtful = np.concatenate([_NONE, *in_threads(job, N, block=max(1, use.block // K))])
+    doubtful = np.concatenate([_NONE, *in_threads(job, N, block=max(1, (1 << 20) // K))])
     step = max(1, (1 << 20) // K)
     for at in range(0, len(doubtful), step):
         rows = doubtful[at : at + step]
         check_rows(table[rows], first_row + rows, allowed)
-    return made

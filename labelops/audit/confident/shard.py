@@ -13,11 +13,11 @@ from labelops.audit.confident.blocks import as_table, int_codes, working
 from labelops.audit.confident.candidates import candidates
 from labelops.audit.confident.joint import confident_cells
 from labelops.audit.confident.messages import Partial, Round
-from labelops.audit.confident.reading import Facts, gathered, surveyed
+from labelops.audit.confident.reading import Facts, Gathered, gathered, surveyed
 from labelops.audit.confident.scores import adjusted_margin, entropy_quality, shift_of
 from labelops.audit.confident.sums import EDGE
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import FloatArray
 from labelops.measure.jit import in_threads
 
 __all__ = ["Shard"]
@@ -56,8 +56,7 @@ class Shard:
         self._given = codes
         self.first_row = first_row
         self._codes: NDArray[np.int32] | None = None
-        self._own: NDArray[Any] | None = None
-        self._sums: tuple[IntArray, IntArray, IntArray] | None = None
+        self._seen: Gathered | None = None
         self._facts: tuple[FloatArray, bool, Facts] | None = None
 
     def answer(self, asked: Round) -> Partial:
@@ -75,8 +74,8 @@ class Shard:
             )
         codes = self.codes(table)
         if asked.stage == "sums":
-            high, low, count = self._gathered(table)[1]
-            return Partial("sums", self.first_row, len(table), count, high, low)
+            seen = self._gathered(table)
+            return Partial("sums", self.first_row, len(table), seen.count, seen.high, seen.low)
         facts = self.facts(table, asked.thresholds, asked.options.needs_runners_up)
         if asked.stage == "joint":
             return self._joint(table, codes, facts)
@@ -88,12 +87,10 @@ class Shard:
             self._codes = int_codes(self._given, *table.shape)
         return self._codes
 
-    def _gathered(
-        self, table: NDArray[Any]
-    ) -> tuple[NDArray[Any], tuple[IntArray, IntArray, IntArray]]:
-        if self._own is None or self._sums is None:
-            self._own, self._sums = gathered(table, self.codes(table), self.first_row)
-        return self._own, self._sums
+    def _gathered(self, table: NDArray[Any]) -> Gathered:
+        if self._seen is None:
+            self._seen = gathered(table, self.codes(table), self.first_row)
+        return self._seen
 
     def facts(self, table: NDArray[Any], thresholds: FloatArray, runners_up: bool = True) -> Facts:
         """Survey the rows, once for the same thresholds."""
@@ -101,16 +98,15 @@ class Shard:
             of, more, made = self._facts
             if np.array_equal(of, thresholds) and more >= runners_up:
                 return made
-        own = self._gathered(table)[0]
         made = surveyed(
-            table, self.codes(table), own, thresholds - EDGE,
+            table, self.codes(table), self._gathered(table), thresholds - EDGE,
             runners_up=runners_up, first_row=self.first_row,
         )  # fmt: skip
         self._facts = (thresholds, runners_up, made)
         return made
 
     def _joint(self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts) -> Partial:
-        counts = self._gathered(table)[1][2]
+        counts = self._gathered(table).count
         cells = confident_cells(codes, facts.guess, table.shape[1])
         off = int(np.count_nonzero(facts.away & facts.differs))
         return Partial(

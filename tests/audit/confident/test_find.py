@@ -297,17 +297,41 @@ def test_bad_rows_are_refused_by_name(dtype: Any) -> None:
                     path(labels, broken)
 
 
-def _without_kernels(codes: np.ndarray, probs: np.ndarray) -> LabelIssues:
+def _without_kernels(codes: Any, probs: np.ndarray, **asked: Any) -> LabelIssues:
     with numpy_only():
-        return find_label_issues(codes, probs)
+        return find_label_issues(codes, probs, **asked)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_any_layout_is_read_without_kernels(dtype: Any) -> None:
+    """By columns, with gaps, of the other byte order: the rows that are read again too."""
+    codes, probs = some_labels(2, dtype)  # 53 classes.
+    gaps = np.repeat(probs, 2, axis=1)[:, ::2]
+    swapped = probs.astype(np.dtype(dtype).newbyteorder(">"))
+    for asked in ({}, {"filter_by": "low_normalized_margin", "rank_by": "normalized_margin"}):
+        expected = _without_kernels(codes, probs, **asked)
+        for table in (np.asfortranarray(probs), gaps, swapped):
+            assert_same(_without_kernels(codes, table, **asked), expected)
+
+
+def test_without_kernels_a_bad_row_is_found_in_the_first_round() -> None:
+    """A shard looks at whole rows at once, so nothing is sent on of rows that are none."""
+    codes, probs = some_labels(2)
+    probs[7, (codes[7] + 1) % probs.shape[1]] += 0.5
+    with numpy_only(), pytest.raises(TableError, match="row 107: sums to"):
+        Shard(codes, probs, 100).answer(first_round(probs.shape[1]))
 
 
 def test_zeros_with_a_sign_are_zeros() -> None:
     """-0.0 is a probability, and gives what 0.0 gives."""
     probs = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     signed = np.where(probs == 0, -0.0, probs)
+    some = np.where(np.arange(3) == 1, signed, probs)  # The first of several zeros has a sign.
     for path in (find_label_issues, _without_kernels):
-        assert_same(path([0, 1, 2, 2], signed), find_label_issues([0, 1, 2, 2], probs))
+        for asked in ({}, {"filter_by": "low_normalized_margin", "rank_by": "normalized_margin"}):
+            expected = find_label_issues([0, 1, 2, 2], probs, **asked)
+            assert_same(path([0, 1, 2, 2], signed, **asked), expected)
+            assert_same(path([0, 1, 2, 2], some, **asked), expected)
 
 
 @pytest.mark.parametrize("dtype", NARROW)
