@@ -16,7 +16,7 @@ from benchmarks._label_sets import data_folder
 from labelops.audit import out_of_fold_probs
 from labelops.audit.out_of_fold import learners_for
 
-__all__ = ["Case", "noisy_sets"]
+__all__ = ["Case", "noisy_sets", "with_noise"]
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +54,8 @@ def _flip(truth: Array, kind: str, rate: float, rng: np.random.Generator, seen: 
     return np.where(wrong, other, truth)
 
 
-def _with_noise(features: Any, truth: Array, kind: str) -> Callable[[int], Case]:
+def with_noise(features: Any, truth: Array, kind: str, rate: float = 0.1) -> Callable[[int], Case]:
+    """Return what makes labels of which so many are wrong, from a seed."""
     K = int(truth.max()) + 1
     every = np.arange(len(truth))
     seen = out_of_fold_probs(
@@ -63,14 +64,14 @@ def _with_noise(features: Any, truth: Array, kind: str) -> Callable[[int], Case]
     ).mean  # fmt: skip
 
     def make(seed: int) -> Case:
-        codes = _flip(truth, kind, 0.1, np.random.default_rng(seed), seen)
+        codes = _flip(truth, kind, rate, np.random.default_rng(seed), seen)
         return Case(codes, codes != truth, K, features)
 
     return make
 
 
 def _copies(features: Array, truth: Array) -> Callable[[int], Case]:
-    single = _with_noise(features[:600], truth[:600], "uniform")
+    single = with_noise(features[:600], truth[:600], "uniform")
 
     def make(seed: int) -> Case:
         one = single(seed)
@@ -155,13 +156,13 @@ def noisy_sets() -> Iterator[tuple[str, Callable[[int], Case]]]:
     """Yield each set's name, and what makes it from a seed."""
     X, y = load_digits(return_X_y=True)
     for kind in ("uniform", "pairs", "hard"):
-        yield f"digits {kind}", _with_noise(X, y, kind)
+        yield f"digits {kind}", with_noise(X, y, kind)
     yield "digits copies", _copies(X, y)
     if not data_folder().is_dir():
         return
     words, intents = _banking()
     for kind in ("uniform", "hard"):
-        yield f"banking77 {kind}", _with_noise(words, intents, kind)
+        yield f"banking77 {kind}", with_noise(words, intents, kind)
     yield "MNIST verified", _mnist
     for name in ("RTE", "dog", "face", "MS", "CF", "SP_amt"):
         for others in (2, None):

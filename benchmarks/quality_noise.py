@@ -139,11 +139,11 @@ def _default(case: Case, seed: int, results: Results) -> None:
     chance, wrong = found.probability[known], case.wrong[known]
     labeled = case.codes >= 0
     results.add(_OURS, case.wrong[labeled], found.probability[labeled])
-    results.ece.append(_ece(chance, wrong))
+    results.ece.append(ece(chance, wrong))
     results.rates.append((float(chance.mean()), float(wrong.mean())))
 
 
-def _ece(chance: Array, wrong: Array) -> float:
+def ece(chance: Array, wrong: Array) -> float:
     """Ten equal bins: distance of the mean probability from the share of errors."""
     at = np.minimum((chance * 10).astype(int), 9)
     sums = np.bincount(at, chance - wrong, minlength=10)
@@ -193,8 +193,8 @@ def _before_and_after(case: Case, seed: int) -> list[tuple[float, ...]]:
             (
                 float(average_precision_score(wrong, before)),
                 float(average_precision_score(wrong, after)),
-                _ece(before, wrong),
-                _ece(after, wrong),
+                ece(before, wrong),
+                ece(after, wrong),
                 float(before.sum()),
                 float(after.sum()),
                 float(wrong.sum()),
