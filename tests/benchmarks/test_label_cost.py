@@ -27,10 +27,11 @@ def test_tickets_with_vectors_are_the_same_tickets_and_people() -> None:
     assert [plain.schema.name, other.schema.name] == ["tickets", "tickets_vectors"]
     assert plain.payloads == other.payloads
     assert np.array_equal(plain.crowds["seven"](3).said, other.crowds["seven"](3).said)
-    rows = np.column_stack([np.arange(100), plain.truth[:100]])
+    chosen = np.random.default_rng(1).permutation(len(plain.truth))[:100]
+    rows = np.column_stack([chosen, plain.truth[chosen]])
     said = [learned_from(data, rows) for data in (plain, other)]
-    right = [(probs.argmax(axis=1) == plain.truth)[100:].mean() for probs in said]
-    assert right[1] > right[0] + 0.01
+    right = [(probs.argmax(axis=1) == plain.truth).mean() for probs in said]
+    assert right[1] > right[0] + 0.03
 
 
 @pytest.mark.slow
