@@ -62,7 +62,8 @@ def _policies(rules: Rules) -> Policies:
     """Write the rules as settings; checks that no rival has are no bar to the release."""
     return Policies(
         accept=AcceptancePolicy(
-            error=rules.bound, risk=rules.risk, growth=rules.growth, test="fixed"
+            rule=rules.rule, error=rules.bound, risk=rules.risk, growth=rules.growth,
+            min_posterior=rules.by_posterior, test="fixed",
         ),
         route=RoutePolicy(
             seed=rules.seed, training=rules.training, calibration=rules.calibration,

@@ -1,8 +1,9 @@
 """Our pipeline and its rivals on laid-down votes, counted vote by vote.
 
-Every rule is the core's own function: what `_work` calls, `joint_threshold`, `choose_audit`,
-`audit_state`, `looks_again`. `benchmarks.label_cost --journey` runs the journey itself beside. Left
-out is the search for label errors before a release, some 1 % of the votes.
+Every rule is the core's own function: what `_work` calls, `joint_threshold`, `model_stands`,
+`until_learned_anew`, `choose_audit`, `audit_state`, `looks_again`. `benchmarks.label_cost
+--journey` runs the journey itself beside. Left out is the search for label errors before a release,
+some 1 % of the votes.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import numpy as np
 from benchmarks._label_sets import Codes, Crowd, LabelSet
 from benchmarks._work import EVIDENCE, Bools, Floats, Outcome, Rules, Work, learned_from, places_of
 from labelops.autolabel.acceptance import joint_threshold
+from labelops.autolabel.audited import model_stands
+from labelops.autolabel.policy import AUDITED, AcceptancePolicy, planned
 from labelops.gate.candidate import AuditState, audit_state, choose_audit, tried_doubt
 from labelops.gate.policy import WEIGHTED, GatePolicy
 from labelops.measure.adjudication import WRONG
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.samples import RandomSample, WeightedSample, draw_weighted
 from labelops.measure.weighted import audit_chances
+from labelops.route.active import until_learned_anew
 from labelops.route.needs import looks_again
 
-__all__ = ["RIVALS", "Outcome", "Rules"]
+__all__ = ["RIVALS", "Outcome", "Rules", "under_audit"]
 
 VALIDATION = 1_250
 """Random items that are labeled before a model may label, in the published rule."""
@@ -83,6 +87,51 @@ def ours(data: LabelSet, crowd: Crowd, rules: Rules, seed: int) -> Outcome:
     _accept(work, _joint)
     _finish(work, _joint)
     return _certified(work)
+
+
+def under_audit(rules: Rules) -> Rules:
+    """Return the rules of a set whose model's labels the release's audit alone judges."""
+    accept = planned(AcceptancePolicy(AUDITED, min_posterior=rules.by_posterior), rules.bound)
+    return replace(
+        rules,
+        rule=AUDITED,
+        calibration=0,
+        growth=accept.growth,
+        by_posterior=accept.min_posterior,
+    )
+
+
+def audited(data: LabelSet, crowd: Crowd, rules: Rules, seed: int) -> Outcome:
+    """Take what the model is sure of as it is, learn anew often, certify all by an audit."""
+    work = Work(data, crowd, under_audit(rules), seed)
+    work.learn()
+    _stand(work)
+    while _ask_until_learned(work):
+        if len(work.training_rows()) >= work.rules.growth * work.trained:
+            work.fit()
+            _stand(work)
+    return _certified(work)
+
+
+def _stand(work: Work) -> None:
+    """Let the model's label stand where nobody has looked and its posterior suffices."""
+    work.decide()
+    stands = model_stands(work.posterior, work.proposed, work.rules.by_posterior)
+    work.accepted, work.by_model = stands & (work.given(*EVIDENCE) == 0), work.proposed.copy()
+
+
+def _ask_until_learned(work: Work) -> bool:
+    """Ask on where people have begun, and about as many others as a new model waits for."""
+    work.decide()
+    looked = work.given(*EVIDENCE) > 0
+    open_ = (work.label < 0) & (work.given(*EVIDENCE) < work.rules.max_votes) & work.left
+    rows = work.training_rows()
+    begun = open_ & looked
+    coming = int(begun.sum() - begun[rows[:, 0]].sum())
+    size = until_learned_anew(work.trained, len(rows), coming, work.rules.growth)
+    fresh = np.flatnonzero(open_ & ~looked & ~work.accepted)
+    unsure = fresh[np.argsort(work.scores[fresh], kind="stable")]
+    return work.ask(np.concatenate([np.flatnonzero(begun), unsure[:size]]), 1, "label") > 0
 
 
 def _certified(work: Work) -> Outcome:
@@ -223,6 +272,7 @@ RIVALS: dict[str, Callable[[LabelSet, Crowd, Rules, int], Outcome]] = {
     "1,250 validated, then a threshold": published,
     "plug-in threshold": plug_in,
     "labelops": ours,
+    "labelops, audited": audited,
     "told the error curve": told,
 }
 """What is compared, by name."""

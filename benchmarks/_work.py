@@ -46,6 +46,8 @@ class Rules:
         As in `[route]`; `settle` is `settle_share`, and `pairs` is off: one more vote at a time.
     posterior
         `[consolidate] min_posterior`.
+    rule, by_posterior
+        `[accept] rule`, and its `min_posterior` under the rule `audited`.
     """
 
     bound: float
@@ -59,6 +61,8 @@ class Rules:
     risk: float = 0.05
     growth: float = 2.0
     floor: float = 0.7
+    rule: str = "joint"
+    by_posterior: float = 0.0
 
 
 @dataclass(frozen=True)

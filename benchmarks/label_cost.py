@@ -162,7 +162,8 @@ def main() -> None:
                 print(floor(found, bound, Rules(bound).risk), flush=True)
                 if asked.journey:
                     print("\n" + journey_beside(name, crowd, bound, 0), flush=True)
-                mine = [o for o in found["labelops"] if o.certified is not None]
+                ours = [*found["labelops"], *found["labelops, audited"]]
+                mine = [o for o in ours if o.certified is not None]
                 certificates += len(mine)
                 violations += sum(o.error > bound for o in mine)
     if certificates:

@@ -22,11 +22,12 @@ from ..digest import canonical_json, digest_bytes
 from ..errors import percent
 from ..measure.eprocess import hypothesis_risk
 from ..measure.intervals import binomial_upper
-from .policy import FIXED, AcceptancePolicy
+from .policy import AUDITED, FIXED, AcceptancePolicy
 
 __all__ = [
     "AUDIT",
     "DRIFT",
+    "REPLACED",
     "SCHEMA",
     "SETTINGS",
     "SPOT",
@@ -41,7 +42,8 @@ __all__ = [
     "standing",
 ]
 
-VOTES, SETTINGS, SCHEMA, DRIFT, SPOT, AUDIT = (
+REPLACED, VOTES, SETTINGS, SCHEMA, DRIFT, SPOT, AUDIT = (
+    "replaced",
     "votes",
     "settings",
     "schema",
@@ -92,11 +94,11 @@ class Hypothesis:
         ε and this hypothesis's share of δ.
     threshold : float or None
         Confidence from which proposals are accepted, the loosest of all classes; None accepts
-        nothing.
+        nothing. Under the rule `audited`: the posterior.
     accepted, errors, critical : int
         Items accepted; wrong calibration items among them; how many were tolerable.
     reason : str
-        In words.
+        In words. Under the rule `audited`: how its labels stand.
     closed : str
         Why it accepts no more; empty while it stands.
     tested : str
@@ -120,7 +122,8 @@ class Hypothesis:
     thresholds : tuple of (value, threshold)
         The cut-offs of the accepted ones of `classes`.
     cause : str
-        Of closing, in one word: votes, settings, schema, drift, spot audit, release audit.
+        Of closing, in one word: votes, settings, schema, drift, spot audit, release audit, or
+        replaced (rule `audited`: by a look at a newer version, or at more items).
     looked_at : str
         When it was tested last, as ISO 8601.
     since, until : str
@@ -130,6 +133,8 @@ class Hypothesis:
     planned : int
         Calibration looks that were planned when the labeler version was fitted: an e-process is
         sharpest there. 0 is no plan.
+    stood : str
+        Under the rule `audited`: the object with the items accepted and the posterior of each.
     """
 
     number: int
@@ -160,6 +165,7 @@ class Hypothesis:
     since: str = ""
     until: str = ""
     planned: int = 0
+    stood: str = ""
 
     @property
     def key(self) -> str:
@@ -182,6 +188,21 @@ class Hypothesis:
         return bool(self.closed) and self.cause in _REFUTED
 
     @property
+    def audited(self) -> bool:
+        """Whether its labels stand by their posterior, and a release's audit alone judges them."""
+        return self.rule == AUDITED
+
+    @property
+    def stands_as(self) -> str:
+        """Say as what a label stands that rests on it."""
+        if self.audited:
+            return (
+                f"accepted at posterior ≥ {self.threshold:g}, judged by the release's audit "
+                f"(hypothesis {self.number})"
+            )
+        return f"proposal accepted under hypothesis {self.number}"
+
+    @property
     def classes_in_words(self) -> str:
         """Return each class's errors with what 95 % confidence allows for it; empty if unknown."""
         return "; ".join(
@@ -191,13 +212,22 @@ class Hypothesis:
         )
 
     def promises(self, policy: AcceptancePolicy) -> bool:
-        """Say whether it promises what the policy asks for, by whatever test."""
+        """Say whether it promises what the policy asks for, by whatever test.
+
+        Under the rule `audited`: whether its labels are as sure as is asked for.
+        """
+        if self.audited:
+            sure = (self.threshold or 0.0) >= policy.min_posterior
+            return policy.rule == AUDITED and sure and self.error <= policy.error
         same = self.rule == policy.rule and bool(self.classes) == policy.per_class
         share = hypothesis_risk(self.number, policy.risk)
         return same and self.error <= policy.error and self.risk <= share * (1 + 1e-9)
 
     def asks(self, policy: AcceptancePolicy) -> bool:
         """Say whether it is what the policy asks for: no more, and by the same test."""
+        if self.audited:
+            same = self.threshold == policy.min_posterior and self.error == policy.error
+            return same and self.test == policy.test and self.promises(policy)
         share = hypothesis_risk(self.number, policy.risk)
         same = self.test == policy.test and self.error == policy.error
         return same and self.promises(policy) and self.risk >= share * (1 - 1e-9)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..measure.from_bound import BORNE, calibration_size
 
-__all__ = ["ANYTIME", "FIXED", "AcceptancePolicy"]
+__all__ = ["ANYTIME", "AUDITED", "FIXED", "NEVER", "AcceptancePolicy", "planned"]
 
-RULES = ("joint", "selective", "never")
+AUDITED, NEVER = "audited", "never"
+RULES = ("joint", "selective", AUDITED, NEVER)
 FIXED, ANYTIME = TESTS = ("fixed", "e-process")
 
 
@@ -19,9 +20,11 @@ class AcceptancePolicy:
 
     Parameters
     ----------
-    rule : {"joint", "selective", "never"}
+    rule : {"joint", "selective", "audited", "never"}
         `joint` bounds wrong accepted labels as a share of the whole set, `selective` as a
-        share of the accepted ones; `never` leaves every label to people.
+        share of the accepted ones; `audited` promises nothing: what reaches `min_posterior`
+        stands, on no calibration sample, until the release's audit judges it with all others;
+        `never` leaves every label to people.
     test : {"e-process", "fixed"}
         `e-process` may be looked at again whenever items and votes come in, at no further
         risk, and speaks of the stream that items come from. `fixed` is one look at the set
@@ -31,27 +34,34 @@ class AcceptancePolicy:
         the risk, so that the promise holds within every class. Takes a larger calibration
         sample: each class needs as many looks as all need together without it.
     error : float in [0, 1)
-        ε, the share tolerated; 0: as much as `[gate] error`.
+        ε, the share tolerated; 0: as much as `[gate] error`. With the rule `audited` it is what
+        random looks at accepted items close it for.
+    min_posterior : float in [0, 1)
+        With the rule `audited`: how probable the model's label has to be, beside what people's
+        votes say of the model; 0: .85.
     risk : float in (0, 1)
         δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
         false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.
-    growth : float > 1
-        A labeler is fitted anew when its training votes grew by this factor.
+    growth : float > 1, or 0
+        A labeler is fitted anew when its training votes grew by this factor; 0: 1.25 with the
+        rule `audited`, where people are asked for no more than that at a time, and else 2.
     spot_share : float in [0, 1]
         Share of the accepted items that people look at, for good and drawn at random; 0 none.
 
     Raises
     ------
     SettingsError
-        If a value is out of its range, or `per_class` is asked of another rule.
+        If a value is out of its range, or `per_class` or `min_posterior` is asked of another
+        rule.
     """
 
     rule: str = "joint"
     test: str = ANYTIME
     per_class: bool = False
     error: float = 0.0
+    min_posterior: float = 0.0
     risk: float = 0.05
-    growth: float = 2.0
+    growth: float = 0.0
     spot_share: float = 0.02
 
     def __post_init__(self) -> None:
@@ -64,12 +74,21 @@ class AcceptancePolicy:
             raise SettingsError(
                 f"accept.per_class is on and accept.rule is {self.rule!r}; set rule to 'selective'"
             )
+        if self.min_posterior and self.rule != AUDITED:
+            raise SettingsError(
+                f"accept.min_posterior is set and accept.rule is {self.rule!r}; it belongs to "
+                f"the rule {AUDITED!r}: other rules find their cut-off by calibration"
+            )
+        if not 0.0 <= self.min_posterior < 1.0:
+            raise SettingsError(
+                f"accept.min_posterior is {self.min_posterior}, expected 0 or more, below 1"
+            )
         if not 0.0 <= self.error < 1.0:
             raise SettingsError(f"accept.error is {self.error}, expected 0 or more, below 1")
         if not 0.0 < self.risk < 1.0:
             raise SettingsError(f"accept.risk is {self.risk}, expected a number between 0 and 1")
-        if not self.growth > 1.0:
-            raise SettingsError(f"accept.growth is {self.growth}, expected more than 1")
+        if not (self.growth > 1.0 or self.growth == 0.0):
+            raise SettingsError(f"accept.growth is {self.growth}, expected more than 1, or 0")
         if not 0.0 <= self.spot_share <= 1.0:
             raise SettingsError(f"accept.spot_share is {self.spot_share}, expected 0 to 1")
 
@@ -87,7 +106,7 @@ class AcceptancePolicy:
         Returns
         -------
         int
-            0 where nothing is accepted. It never falls as items come.
+            0 where nothing is calibrated. It never falls as items come.
 
         Examples
         --------
@@ -121,7 +140,36 @@ class AcceptancePolicy:
 
     def _looks(self, items: int, classes: int, borne: int) -> int:
         """Plan the looks at whatever is tested by itself: one class, or all."""
-        if self.rule == "never":
+        if self.rule in (AUDITED, NEVER):
             return 0
         size = max(items, 1) if self.rule == "joint" and self.test == FIXED else None
         return calibration_size(self.error, self.risk / self._parts(classes), size, borne)
+
+
+def planned(policy: AcceptancePolicy, bound: float) -> AcceptancePolicy:
+    """Name what a policy leaves open: the error by the bound of the gate, the rest by the rule.
+
+    Under `audited` a new fit costs no risk, and each spares people what the one before left. There
+    it hardly matters from which posterior a label stands: errors cost audits, not the bound.
+
+    Parameters
+    ----------
+    policy : AcceptancePolicy
+    bound : float
+        `[gate] error`.
+
+    Examples
+    --------
+    >>> found = planned(AcceptancePolicy("audited"), 0.02)
+    >>> found.error, found.growth, found.min_posterior
+    (0.02, 1.25, 0.85)
+    >>> planned(AcceptancePolicy(), 0.02).growth
+    2.0
+    """
+    audited = policy.rule == AUDITED
+    return replace(
+        policy,
+        error=policy.error or bound,
+        growth=policy.growth or (1.25 if audited else 2.0),
+        min_posterior=policy.min_posterior or (0.85 if audited else 0.0),
+    )

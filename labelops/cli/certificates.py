@@ -24,6 +24,7 @@ __all__ = ["certificate_facts", "certificates", "said_certificates"]
 _RULES = {
     "joint": "of all labels wrong",
     "selective": "of the accepted labels wrong",
+    "audited": "of all labels wrong",
 }
 
 
@@ -33,7 +34,8 @@ def certificates(session: Session) -> None:
 
     Every attempt to accept a model's labels with its looks, calibration votes, cut-off and why it
     was closed; each class by itself; the random looks at what was accepted; δ spent and left;
-    every release candidate; drift alarms.
+    every release candidate; drift alarms. Under the rule `audited` labels stand by their posterior,
+    with no sample and no risk.
 
     The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
     within δ together. A retrained labeler is a new attempt; looking again is not.
@@ -121,9 +123,9 @@ def _said_hypotheses(state: State) -> str:
         [
             str(h.number),
             short(h.labeler_version),
-            f"{h.rule}{' per class' if h.classes else ''}, {h.test}",
-            percent(h.error),
-            f"{h.risk:.4f}",
+            h.rule if h.audited else f"{h.rule}{' per class' if h.classes else ''}, {h.test}",
+            "–" if h.audited else percent(h.error),
+            "–" if h.audited else f"{h.risk:.4f}",
             counted(h.looks),
             counted(h.sample),
             counted(h.votes),

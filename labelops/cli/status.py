@@ -106,6 +106,11 @@ def _said_acceptance(found: Standing) -> str:
     if hypothesis is None:
         why = f"\n{emphasised('closed', 'CLOSED')}  {safe(found.closed)}" if found.closed else ""
         return f"{labeler} proposes; none of its proposals stand as labels.{why}"
+    if hypothesis.audited:
+        return (
+            f"{labeler} proposes; {counted(hypothesis.accepted, 'proposal')} nobody looked at "
+            f"stood as labels when it was taken: {hypothesis.stands_as}."
+        )
     whole = "all labels" if hypothesis.rule == "joint" else "them"
     own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"
     return (

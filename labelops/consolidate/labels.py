@@ -37,7 +37,8 @@ def label_rows(
     ----------
     consensus : Consensus
     accepted : PROPOSALS rows
-        Proposals that standing hypotheses accept, with the number of the `hypothesis`.
+        Proposals that standing hypotheses accept, with the number of the `hypothesis` and what
+        each `stands_as`, in words; `confidence` is what the label's posterior is to be.
     schema : Schema
     revision, now
         Of the new rows.
@@ -63,7 +64,7 @@ def label_rows(
         [by_people, by_model, consensus.votes > 0],
         [
             f"{consensus.method}: {consensus.reason}",
-            "proposal accepted under hypothesis " + _numbers(rows).astype(str).astype(object),
+            rows["stands_as"].to_numpy(dtype=object),
             "the votes so far are not enough evidence",
         ],
         default="nobody has looked and no proposal is accepted",

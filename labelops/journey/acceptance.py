@@ -1,13 +1,32 @@
-"""Acceptance closes by itself: when what it rests on is gone, its labels go back to people."""
+"""Acceptance: which of a model's labels stand now, and which go back to people.
+
+A labeler is tried on its calibration sample, or its labels stand by their posterior; and what
+stood closes by itself when what it rests on is gone.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+import pandas as pd
+
+from ..autolabel.audited import model_stands, stand_by_posterior
+from ..autolabel.hypotheses import REPLACED, Hypothesis, close, pool_digest
+from ..autolabel.policy import AUDITED, NEVER
+from ..autolabel.trial import look_again, try_labeler
+from ..digest import canonical_json, digest_bytes
+from ..errors import counted
+from ..kinds.choice import codes_of
+from ..measure.adjudication import NO_VOTE, PENDING, WRONG
+from ..measure.samples import RandomSample
 from ..state import Event, State, Workspace, decide
+from ..state.audited import audited_open, why_not_audited
+from ..state.needs import calibration_waits
 from ..state.watch import closings
 
-__all__ = ["close_void"]
+__all__ = ["close_void", "try_to_accept"]
 
 
 def close_void(workspace: Workspace, now: datetime) -> tuple[str, ...]:
@@ -23,3 +42,114 @@ def close_void(workspace: Workspace, now: datetime) -> tuple[str, ...]:
         return reasons, [state.hypothesis_event(h) for h in found]
 
     return decide(workspace, conclude, now)
+
+
+def try_to_accept(workspace: Workspace, trained_on: int, now: datetime) -> str:
+    """Look at the current version on the calibration sample, when people have settled it."""
+
+    def conclude(state: State) -> tuple[str, list[Event]]:
+        if state.workspace.policies.accept.rule == AUDITED:
+            return _stood_by_posterior(state, trained_on, now)
+        found = _looked_at(state, trained_on, now)
+        if isinstance(found, str):
+            return found, []
+        return found.reason, [state.hypothesis_event(found), *state.keep_stream()]
+
+    return decide(workspace, conclude, now)
+
+
+def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str:
+    """Test the current version, if that is due; else say why not."""
+    policy, workspace = state.workspace.policies, state.workspace
+    if policy.accept.rule == NEVER or not len(state.calibration_stream):
+        return "acceptance is switched off"
+    if too_few := _too_few(state, trained_on):
+        return too_few
+    before, since = state.resumable, state.stream_since
+    pool, sample = _spoken_of(state, since)
+    if not len(sample):
+        return "what comes in has changed, and nothing has come since"
+    if state.acceptance_tried:
+        return "this labeler version was tried on these items already"
+    looks = state.judged(sample.ids, state.labeler_version)
+    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
+    if waiting:
+        return calibration_waits(waiting)
+    wrong = looks.status == WRONG
+    if before is None:
+        values = tuple(map(canonical_json, workspace.schema.classes))
+        found = try_labeler(
+            pool, sample, wrong, state.hypotheses, policy.accept, values,
+            planned=state.planned_looks,
+        )  # fmt: skip
+    else:
+        found = look_again(before, pool, sample, wrong)
+    found = replace(found, votes=int(looks.votes.sum()))
+    return _said_of(state, found, pool, since, now)
+
+
+def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[str, list[Event]]:
+    """Take what the model is sure of as it is, once for a version and the items there are.
+
+    The look before is closed in the same breath: what only that one accepted is people's.
+    """
+    workspace, since = state.workspace, state.stream_since
+    if reason := _too_few(state, trained_on) or why_not_audited(state):
+        return reason, []
+    pool, _ = _spoken_of(state, since)
+    if pool.empty:
+        return "what comes in has changed, and nothing has come since", []
+    consensus = state.decided[0]
+    places = pd.Index(consensus.item_ids).get_indexer(pool["item_id"])
+    proposed = codes_of(pool["value"].where(pool["value"].notna(), None), workspace.schema)
+    belief = consensus.posterior[places]
+    stands = model_stands(belief, proposed, workspace.policies.accept.min_posterior)
+    stands &= consensus.votes[places] == 0
+    ids = pool["item_id"].to_numpy(dtype=object)
+    own = belief[np.arange(len(proposed)), np.maximum(proposed, 0)]
+    kept = {str(i): round(float(p), 6) for i, p in zip(ids[stands], own[stands], strict=True)}
+    content = canonical_json(kept).encode()
+    name = f"stood/{digest_bytes(content)[:32]}.json"
+    workspace.objects.put_new(name, content)
+    version, number = str(state.labeler_version), len(state.hypotheses) + 1
+    found = stand_by_posterior(version, ids, stands, number, workspace.policies.accept)
+    found = _said_of(state, replace(found, stood=name), pool, since, now)
+    why = f"hypothesis {number} took its place"
+    replaced = [close(h, REPLACED, why) for h in audited_open(state)]
+    return found.reason, [state.hypothesis_event(h) for h in (*replaced, found)]
+
+
+def _too_few(state: State, trained_on: int) -> str:
+    """Say that people have labeled too little for a model to be accepted; else empty."""
+    if trained_on >= state.training_enough:
+        return ""
+    return f"{counted(trained_on, 'item is', 'items are')} too few to try acceptance"
+
+
+def _said_of(
+    state: State, found: Hypothesis, pool: pd.DataFrame, since: str, now: datetime
+) -> Hypothesis:
+    """Write down what a look was at, and keep the items that had a proposal."""
+    workspace, ids = state.workspace, sorted(pool.loc[pool["confidence"].notna(), "item_id"])
+    tested = pool_digest(ids)
+    workspace.objects.put_new(f"pools/{tested}.json", canonical_json(ids).encode())
+    return replace(
+        found,
+        pool=state.pool,
+        tested=tested,
+        schema=workspace.schema.digest,
+        looked_at=now.isoformat(),
+        since=since,
+    )
+
+
+def _spoken_of(state: State, since: str) -> tuple[pd.DataFrame, RandomSample]:
+    """Return all items that arrived after a time with their proposals, and the sample of them."""
+    pool = state.current_proposals
+    if len(pool) < len(state.items):
+        pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
+        pool["labeler_version"] = state.labeler_version
+    if since:
+        late = state.arrived > pd.Timestamp(since)
+        pool = pool.loc[late.reindex(pool["item_id"]).to_numpy()]
+    return pool, state.stream_now

@@ -6,31 +6,24 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..autolabel.hypotheses import Hypothesis
 from ..autolabel.policy import FIXED
 from ..autolabel.proposals import check_answers, proposals_frame
-from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest
-from ..errors import counted
-from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of, values_of
-from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.codes import among
-from ..measure.samples import RandomSample, TrainingSet, expect_sample, training_set
+from ..measure.samples import TrainingSet, expect_sample, training_set
 from ..ports import Labeler, Metered, SemiSupervised
-from ..state import Event, State, Workspace, decide, last_body, load, say
-from ..state.drift import stream_items
-from ..state.needs import calibration_waits
-from ..state.votes import majority_codes
+from ..state import State, Workspace, last_body, load, say
+from ..state.training import training_rows
 from ..tables import ITEMS
-from .acceptance import close_void
+from .acceptance import close_void, try_to_accept
 from .consolidate import up_to_date
 
 __all__ = ["Autolabeled", "autolabel"]
@@ -68,7 +61,7 @@ class Autolabeled:
 def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
     """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
     state = up_to_date(workspace, now)
-    rows = _training_rows(state)
+    rows = training_rows(state)
     wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
     enough = len(rows) >= wanted and len(set(rows.codes)) > 1
     if state.fits.empty and not enough:
@@ -76,27 +69,11 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     rows, is_new = _rows_to_fit(state, rows)
     proposed = _propose(state, labeler, rows, is_new, now)
     closed = close_void(workspace, now)
-    reason = _try_to_accept(workspace, len(rows), now)
+    reason = try_to_accept(workspace, len(rows), now)
     state = load(workspace)
     accepted = len(state.accepted)
     version = state.labeler_version
     return Autolabeled(version, len(rows), proposed, accepted, reason, closed=closed)
-
-
-def _training_rows(state: State) -> TrainingSet:
-    """Return items people labeled, with code; none of the random stream, or corrected."""
-    schema = state.workspace.schema
-    votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
-    majority = majority_codes(votes, schema)
-    labels = state.labels.loc[state.labels["value"].notna()].set_index("item_id")
-    labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
-    decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
-    both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
-    # Drift compares what the model says of the stream then and now: it learns from none of it,
-    # though a growing set draws a sample that leaves some of the earlier items out.
-    stream = [*state.calibration_stream.ids, *stream_items(state)["item_id"]]
-    kept = both.loc[~both.index.isin(stream)].sort_index()
-    return training_set(kept.index, kept, apart_from=[state.calibration_stream])
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
@@ -220,65 +197,3 @@ def _metered(state: State, labeler: Labeler, now: datetime) -> Iterator[None]:
             usage = labeler.usage(state.workspace.schema)
             event = ("usage", usage.subject, usage.answers, dataclasses.asdict(usage))
             say(load(state.workspace), [event], now)
-
-
-def _try_to_accept(workspace: Workspace, trained_on: int, now: datetime) -> str:
-    """Look at the current version on the calibration sample, when people have settled it."""
-
-    def conclude(state: State) -> tuple[str, list[Event]]:
-        found = _looked_at(state, trained_on, now)
-        if isinstance(found, str):
-            return found, []
-        return found.reason, [state.hypothesis_event(found), *state.keep_stream()]
-
-    return decide(workspace, conclude, now)
-
-
-def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str:
-    """Test the current version, if that is due; else say why not."""
-    policy, workspace = state.workspace.policies, state.workspace
-    if policy.accept.rule == "never" or not len(state.calibration_stream):
-        return "acceptance is switched off"
-    if trained_on < state.training_enough:
-        return f"{counted(trained_on, 'item is', 'items are')} too few to try acceptance"
-    before, since = state.resumable, state.stream_since
-    pool, sample = _spoken_of(state, since)
-    if not len(sample):
-        return "what comes in has changed, and nothing has come since"
-    if state.acceptance_tried:
-        return "this labeler version was tried on these items already"
-    looks = state.judged(sample.ids, state.labeler_version)
-    waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
-    if waiting:
-        return calibration_waits(waiting)
-    wrong = looks.status == WRONG
-    if before is None:
-        values = tuple(map(canonical_json, workspace.schema.classes))
-        found = try_labeler(
-            pool, sample, wrong, state.hypotheses, policy.accept, values,
-            planned=state.planned_looks,
-        )  # fmt: skip
-    else:
-        found = look_again(before, pool, sample, wrong)
-    ids = sorted(pool.loc[pool["confidence"].notna(), "item_id"])
-    workspace.objects.put_new(f"pools/{found.tested}.json", canonical_json(ids).encode())
-    return replace(
-        found,
-        pool=state.pool,
-        votes=int(looks.votes.sum()),
-        schema=workspace.schema.digest,
-        looked_at=now.isoformat(),
-        since=since,
-    )
-
-
-def _spoken_of(state: State, since: str) -> tuple[pd.DataFrame, RandomSample]:
-    """Return all items that arrived after a time with their proposals, and the sample of them."""
-    pool = state.current_proposals
-    if len(pool) < len(state.items):
-        pool = pool.merge(state.items[["item_id"]], on="item_id", how="right")
-        pool["labeler_version"] = state.labeler_version
-    if since:
-        late = state.arrived > pd.Timestamp(since)
-        pool = pool.loc[late.reindex(pool["item_id"]).to_numpy()]
-    return pool, state.stream_now

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
 
-__all__ = ["CANDIDATES", "diverse_choice"]
+__all__ = ["CANDIDATES", "diverse_choice", "until_learned_anew"]
 
 CANDIDATES = 1.5
 """From how many of the least certain items, for each one wanted, the choice is made. From all of
@@ -87,3 +89,30 @@ def _distance(
     points: npt.NDArray[np.float64], point: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     return np.asarray(((points - point) ** 2).sum(axis=1))
+
+
+def until_learned_anew(fitted: int, usable: int, coming: int, growth: float) -> int:
+    """Count the items to begin with now, so that people go on until the labeler learns anew.
+
+    What the next version is sure of then needs no answer. Where the labels have grown already, and
+    no version came of it, as many as they would have to grow again: asking never stops for that.
+
+    Parameters
+    ----------
+    fitted : int
+        Labels that the version in force has learned from.
+    usable : int
+        Those that the next one could learn from.
+    coming : int
+        Items that were asked about and may still become usable.
+    growth : float > 1
+
+    Examples
+    --------
+    >>> until_learned_anew(100, 110, 5, 1.25), until_learned_anew(100, 125, 0, 1.25)
+    (10, 32)
+    """
+    target = math.ceil(growth * fitted)
+    if usable >= target:
+        target = math.ceil(growth * usable)
+    return max(target - usable - coming, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..autolabel.policy import AUDITED
 from ..errors import counted
 from . import State
 
@@ -28,6 +29,8 @@ class LabelingPlan:
         Looks that show it with none.
     named : bool
         Whether the settings name the size of the sample.
+    audited : float
+        Posterior from which a model's label stands until the release's audit; 0 under other rules.
     """
 
     error: float
@@ -36,6 +39,7 @@ class LabelingPlan:
     wanted: int
     least: int
     named: bool
+    audited: float = 0.0
 
     @property
     def in_words(self) -> tuple[str, str]:
@@ -45,13 +49,20 @@ class LabelingPlan:
     @property
     def _sample(self) -> str:
         sample = f"the calibration sample has {counted(self.calibration, 'item')}"
+        if self.audited:
+            watched = f"; {counted(self.calibration, 'random item')} watched for drift alone"
+            return (
+                f"a model's label stands from posterior {self.audited:g} up, judged by the "
+                f"release's audit: nothing is calibrated{watched if self.calibration else ''}"
+            )
         if self.named:
             return f"{sample}, as [route] calibration says"
         if not self.wanted:
             return "no model's label is accepted, so nothing is calibrated"
         if not self.calibration:
             flawless = f"{counted(self.least)} without an error would show {100 * self.error:.4g} %"
-            return f"no model's label is accepted yet: {flawless}, but a quarter of all is the most"
+            most = "a quarter of all is the most; the rule 'audited' needs none"
+            return f"no model's label is accepted yet: {flawless}, but {most}"
         shows = f"{100 * self.error:.4g} % with one error among them"
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
@@ -70,4 +81,5 @@ def labeling_plan(state: State) -> LabelingPlan:
         wanted=policies.accept.looks(items, classes),
         least=policies.accept.least_looks(items, classes),
         named=policies.route.calibration > 0,
+        audited=policies.accept.min_posterior if policies.accept.rule == AUDITED else 0.0,
     )

@@ -19,7 +19,7 @@ from ..autolabel.hypotheses import (
     read_hypotheses,
     standing,
 )
-from ..autolabel.policy import FIXED
+from ..autolabel.policy import AUDITED, FIXED
 from ..digest import canonical_json, digest
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import WRONG, Adjudication
@@ -91,10 +91,17 @@ class ProposalsView(VotesView):
 
     @cached_property
     def accepted(self) -> pd.DataFrame:
-        """Proposals accepted under the standing hypotheses, with the number of the `hypothesis`."""
-        parts = [self.accepted_by(h).assign(hypothesis=h.number) for h in self.standing]
+        """Proposals accepted under the standing hypotheses.
+
+        With the number of the `hypothesis` and, in words, what each label `stands_as`.
+        """
+        parts = [
+            self.accepted_by(h).assign(hypothesis=h.number, stands_as=h.stands_as)
+            for h in self.standing
+        ]
         if not parts:
-            return self.proposals.iloc[:0].assign(hypothesis=pd.Series(dtype=np.int64))
+            none = self.proposals.iloc[:0]
+            return none.assign(hypothesis=pd.Series(dtype=np.int64), stands_as="")
         rows = pd.concat(parts).drop_duplicates("item_id")
         return rows.loc[~rows["item_id"].isin(self._found_wrong(rows))]
 
@@ -114,19 +121,30 @@ class ProposalsView(VotesView):
         revised = self.revised.index[self.revised > self.looked_at(hypothesis)]
         rows = self.proposals.loc[~self.proposals["item_id"].isin(revised)]
         rows = rows.loc[self.spoken_of(hypothesis, rows["item_id"])]
+        if hypothesis.audited:
+            stood = self._stood(hypothesis)
+            rows = rows.assign(confidence=rows["item_id"].map(stood).astype(np.float64))
         return accepted_items(hypothesis, rows, self.tested_items(hypothesis))
 
     def tested_items(self, hypothesis: Hypothesis) -> list[str]:
         """Return the items that had a proposal when a hypothesis was looked at last."""
         return self._ids_kept(f"pools/{hypothesis.tested}.json")
 
+    def _stood(self, hypothesis: Hypothesis) -> dict[str, float]:
+        """Return the posterior of each item that a hypothesis of the rule `audited` accepted."""
+        kept: dict[str, float] = self._kept_object(hypothesis.stood) if hypothesis.stood else {}
+        return kept
+
     def _ids_kept(self, name: str) -> list[str]:
+        ids: list[str] = self._kept_object(name)
+        return ids
+
+    def _kept_object(self, name: str) -> Any:
         cache = self.workspace.cache
         # Named by its content: what was read once is right for good.
         if name not in cache:
             cache[name] = json.loads(self.workspace.objects.get(name))
-        ids: list[str] = cache[name]
-        return ids
+        return cache[name]
 
     def spoken_of(self, hypothesis: Hypothesis, item_ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Say which items arrived in the time that a hypothesis speaks of."""
@@ -312,7 +330,11 @@ class ProposalsView(VotesView):
 
         The first one has learned from the seed alone, and gives way as soon as people have labeled
         what it is unsure of: nobody is asked to settle whether its proposals are right.
+        Under the rule `audited` nothing is tried: the random sample, if one is named, is the drift
+        watch's alone.
         """
+        if self.workspace.policies.accept.rule == AUDITED:
+            return False
         if self.fits.empty or self.hypotheses:
             return not self.fits.empty
         return bool(last_body(self.fits)["items"] >= self.training_enough)

@@ -9,14 +9,37 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..autolabel.policy import AUDITED, NEVER
+from ..gate.candidate import ADJUDICATED
+from ..kinds.choice import codes_of
 from ..measure.codes import among
-from ..measure.samples import ActiveSelection, choose_active
+from ..measure.samples import ActiveSelection, TrainingSet, choose_active, training_set
 from ..ports import Features
-from ..route.active import CANDIDATES, diverse_choice
+from ..route.active import CANDIDATES, diverse_choice, until_learned_anew
 from ..route.policy import DIVERSE
 from . import State
+from .audited import refused_until_released
+from .drift import stream_items
+from .rows import last_body
+from .votes import majority_codes
 
-__all__ = ["asked_now"]
+__all__ = ["asked_now", "training_rows"]
+
+
+def training_rows(state: State) -> TrainingSet:
+    """Return items people labeled, with code; none of the random stream, or corrected."""
+    schema = state.workspace.schema
+    votes = state.evidence.loc[state.evidence["purpose"] != "calibrate"]
+    majority = majority_codes(votes, schema)
+    labels = state.labels.loc[state.labels["value"].notna()].set_index("item_id")
+    labels = labels.loc[~labels["method"].isin(["accepted", ADJUDICATED])]
+    decided = pd.Series(codes_of(labels["value"], schema), index=labels.index, dtype=np.float64)
+    both = decided.reindex(votes["item_id"].unique()).combine_first(majority).dropna()
+    # Drift compares what the model says of the stream then and now: it learns from none of it,
+    # though a growing set draws a sample that leaves some of the earlier items out.
+    stream = [*state.calibration_stream.ids, *stream_items(state)["item_id"]]
+    kept = both.loc[~both.index.isin(stream)].sort_index()
+    return training_set(kept.index, kept, apart_from=[state.calibration_stream])
 
 
 def asked_now(
@@ -25,7 +48,8 @@ def asked_now(
     """Say which undecided items to ask about now.
 
     All, once acceptance was tried on them (or never will be); before, what is begun and as
-    many new ones as the labeler needs to learn from.
+    many new ones as the labeler needs to learn from. Under the rule `audited` that goes on: as
+    many new ones as the next version waits for, which may be sure of the rest.
 
     Parameters
     ----------
@@ -35,10 +59,13 @@ def asked_now(
         For the order `diverse`; without them the order is `doubt`.
     """
     policy = state.workspace.policies
-    if policy.accept.rule == "never" or state.acceptance_tried:
+    audited = policy.accept.rule == AUDITED
+    if policy.accept.rule == NEVER or (audited and refused_until_released(state)):
+        return np.ones(len(ids), dtype=bool)
+    if not audited and state.acceptance_tried:
         return np.ones(len(ids), dtype=bool)
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].unique()
-    if not len(state.calibration_stream) and len(learned) >= state.training_enough:
+    if not audited and not len(state.calibration_stream) and len(learned) >= state.training_enough:
         # Nothing to try acceptance on: nobody waits for a test that never comes.
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
@@ -51,6 +78,8 @@ def asked_now(
     apart = among(ids, state.calibration_stream.ids)
     coming = ids[asked & ~apart & ~among(ids, learned)]
     size, fresh = target - len(learned) - len(coming), ids[~begun & ~apart]
+    if audited and not first:
+        size = max(size, _until_the_next(state, ids[begun & ~apart]))
     if first:
         chosen = state.workspace.sample("seed", fresh, size).ids
     else:
@@ -58,6 +87,14 @@ def asked_now(
         chosen = _to_learn_from(state, fresh, size, known, features).ids
     now: npt.NDArray[np.bool_] = begun | among(ids, chosen)
     return now
+
+
+def _until_the_next(state: State, begun: npt.NDArray[np.object_]) -> int:
+    """Count the items to begin with, beside those that are begun, until there is a new version."""
+    rows = training_rows(state)
+    coming = int((~among(begun, rows.ids)).sum())
+    fitted, growth = last_body(state.fits)["items"], state.workspace.policies.accept.growth
+    return until_learned_anew(int(fitted), len(rows), coming, growth)
 
 
 def _to_learn_from(

@@ -28,7 +28,7 @@ from ..autolabel.hypotheses import (
     Hypothesis,
     close,
 )
-from ..autolabel.policy import FIXED
+from ..autolabel.policy import AUDITED, FIXED
 from ..autolabel.trial import still_passes
 from ..errors import counted
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
@@ -109,7 +109,7 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
         yield SETTINGS, f"the settings ask for another promise now: {_asked(state)}", ""
     if not h.accepts_some:
         return
-    if why := _votes_lost(state, h):
+    if not h.audited and (why := _votes_lost(state, h)):
         yield VOTES, why, ""
     if h.closed:
         return
@@ -123,6 +123,8 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
 
 def _asked(state: State) -> str:
     policy = state.workspace.policies.accept
+    if policy.rule == AUDITED:
+        return f"rule {policy.rule}, from posterior {policy.min_posterior:g} up"
     each = " in each class" if policy.per_class else ""
     return f"rule {policy.rule}{each}, error {policy.error:g}, risk {policy.risk:g}"
 
@@ -169,7 +171,8 @@ def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
 
     The rule `selective` bounds the share of the accepted: only these are counted. `joint` bounds
     wrong accepted ones as a share of all: what was drawn and not accepted counts as clean, and
-    needs no look. A look that is not settled counts as clean: an alarm never rests on a doubt.
+    needs no look. `audited` promised nothing, and is closed where `joint` would be. A look that is
+    not settled counts as clean: an alarm never rests on a doubt.
 
     An e-process promised the bound for what comes, batch after batch, so its looks are read in
     order of arrival. A fixed test promised it for the set as a whole, of which one batch may be

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audit.policy import AuditPolicy
-from ..autolabel.policy import AcceptancePolicy
+from ..autolabel.policy import AUDITED, AcceptancePolicy, planned
 from ..consolidate.policy import ConsolidatePolicy
 from ..digest import uniforms
+from ..errors import SettingsError
 from ..gate.policy import GatePolicy
 from ..measure.from_bound import least_posterior
 from ..measure.samples import RandomSample, draw_growing, draw_sample
@@ -27,7 +28,12 @@ __all__ = ["Policies", "Workspace"]
 class Policies:
     """The rules a label set is made by, one object a stage.
 
-    What the others leave open, with a 0, follows from the bound of the gate.
+    What the others leave open, with a 0, follows from the bound of the gate, and from the rule.
+
+    Raises
+    ------
+    SettingsError
+        If models' labels stand by a posterior that has no model in it.
 
     Examples
     --------
@@ -45,9 +51,13 @@ class Policies:
 
     def __post_init__(self) -> None:
         bound = self.gate.error
-        accept = replace(self.accept, error=self.accept.error or bound)
+        if self.accept.rule == AUDITED and self.consolidate.method != "auto":
+            raise SettingsError(
+                f"accept.rule is {AUDITED!r} and consolidate.method is "
+                f"{self.consolidate.method!r}: only the method 'auto' knows how sure a model is"
+            )
         sure = self.consolidate.min_posterior or least_posterior(bound)
-        object.__setattr__(self, "accept", accept)
+        object.__setattr__(self, "accept", planned(self.accept, bound))
         object.__setattr__(self, "consolidate", replace(self.consolidate, min_posterior=sure))
 
     def calibration(self, items: int, classes: int) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks._in_memory import run_journey
 from benchmarks._label_sets import Crowd, label_set
-from benchmarks._pipelines import RIVALS, Outcome
+from benchmarks._pipelines import RIVALS, Outcome, under_audit
 from benchmarks._work import learned_from
 from benchmarks.label_cost import floor, one_seed, rules_for, table
+from labelops.kinds.choice import values_of
+from labelops.schema import Schema
 
 
 def test_majority_is_of_the_first_votes_and_ties_go_to_the_earliest() -> None:
@@ -83,3 +89,72 @@ def test_the_arrays_spend_about_what_the_journey_spends() -> None:
     assert journey.certified is not None
     arrays = RIVALS["labelops"](data, crowd, rules, 0)
     assert abs(np.log(journey.per_thousand / arrays.per_thousand)) < np.log(1.5)
+
+
+@pytest.mark.slow
+def test_the_arrays_spend_about_what_the_journey_spends_under_audit() -> None:
+    """So they do where the audit alone judges: nobody calibrates, and most labels are a model's."""
+    data, rules = label_set("digits"), rules_for("digits", 0.05)
+    crowd = data.crowds["seven"](0)
+    journey = run_journey(data, crowd, under_audit(rules), 0)
+    assert journey.certified is not None and journey.error <= 0.05
+    assert "calibrate" not in journey.votes
+    assert journey.accepted > len(data.ids) / 2
+    arrays = RIVALS["labelops, audited"](data, crowd, rules, 0)
+    assert "calibrate" not in arrays.votes
+    assert abs(np.log(journey.per_thousand / arrays.per_thousand)) < np.log(1.5)
+
+
+class _Flatterer:
+    """A model that repeats what people told it, and elsewhere is sure of what is half wrong."""
+
+    name = "model:flatterer"
+
+    def __init__(self, truth: dict[str, int]) -> None:
+        self.truth, self.told = truth, dict[str, int]()
+
+    def fit(
+        self, items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
+    ) -> str:
+        self.told = dict(zip(items["item_id"], codes, strict=True))
+        return f"m{len(self.told)}"
+
+    def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+        K = len(schema.classes)
+        odd = [int(i[1:]) % 2 for i in items["item_id"]]
+        wrong = [(self.truth[i] + n) % K for i, n in zip(items["item_id"], odd, strict=True)]
+        said = [self.told.get(i, w) for i, w in zip(items["item_id"], wrong, strict=True)]
+        probs = np.full((len(items), K), 0.01 / (K - 1))
+        probs[np.arange(len(items)), said] = 0.99
+        return pd.DataFrame(
+            {
+                "item_id": items["item_id"],
+                "value": values_of(np.array(said), schema),
+                "confidence": probs.max(axis=1),
+                "probs": list(probs),
+                "fold": 0,
+            }
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_flatters_is_refused_by_the_audit(seed: int) -> None:
+    """Half of what stands under `audited` is wrong: its audit fails, and people decide it all."""
+    whole, at = label_set("digits"), np.arange(240)
+    crowd = whole.crowds["seven"](seed)
+    data = replace(
+        whole,
+        payloads=whole.payloads[:240],
+        groups=whole.groups[:240],
+        truth=whole.truth[at],
+        features=whole.features[at],
+    )
+    truth = dict(zip(data.ids, data.truth.tolist(), strict=True))
+    flattered = replace(data, labeler=lambda: _Flatterer(truth))
+    rules = replace(rules_for("digits", 0.05), seed=40, training=60)
+    found = run_journey(flattered, Crowd(crowd.who[at], crowd.said[at]), under_audit(rules), seed)
+    assert found.note == "" and found.certified is not None
+    assert found.error <= 0.05
+    assert found.accepted == 0
+    assert found.votes["audit"] > 10, "it was audited, and more than once"

@@ -77,7 +77,9 @@ def model(*rows: tuple[str, float]) -> npt.NDArray[np.float64]:
 def rows_of(found: Consensus, take: pd.DataFrame | None = None, revision: int = 1) -> pd.DataFrame:
     """Return label rows by item id."""
     take = empty(PROPOSALS) if take is None else take
-    return label_rows(found, take.assign(hypothesis=1), PETS, revision=revision, now=NOW)
+    return label_rows(
+        found, take.assign(hypothesis=1, stands_as="a test"), PETS, revision=revision, now=NOW
+    )
 
 
 def test_one_vote_and_the_model() -> None:

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from labelops.errors import UsageError
-from labelops.route.active import CANDIDATES, diverse_choice
+from labelops.route.active import CANDIDATES, diverse_choice, until_learned_anew
 
 
 def test_worked_example() -> None:
@@ -63,3 +63,14 @@ def test_digits_are_learned_no_slower() -> None:
             right.setdefault(name, []).append(float(model.score(data[test], truth[test])))
     mean = {name: float(np.mean(scores)) for name, scores in right.items()}
     assert mean["mixed"] >= max(mean["unsure"], mean["random"])
+
+
+@pytest.mark.parametrize("growth", [1.1, 1.25, 2.0])
+def test_until_learned_anew_asking_reaches_the_growth_and_never_stops(growth: float) -> None:
+    """What is asked for, once usable, makes a version anew; with nothing coming some is asked."""
+    for fitted in (1, 7, 100):
+        for usable in range(3 * fitted):
+            size = until_learned_anew(fitted, usable, 0, growth)
+            assert size > 0
+            assert usable + size >= growth * fitted
+            assert until_learned_anew(fitted, usable, size, growth) == 0, "asked again: nothing"

@@ -8,8 +8,9 @@ from dataclasses import replace
 from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import canonical_json
-from labelops.journey.autolabel import _rows_to_fit, _training_rows
+from labelops.journey.autolabel import _rows_to_fit
 from labelops.schema import Schema
+from labelops.state.training import training_rows
 
 from .world import PETS, World, make_world, words
 
@@ -55,7 +56,7 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     assert world.state.accepted.empty and world.state.standing == ()
 
 
-def test_training_rows_survive_another_class_order() -> None:
+def testtraining_rows_survive_another_class_order() -> None:
     """A class put before the others does not turn yesterday's cats into dogs."""
     world = make_world()
     world.items("a", "b", "c", "d")
@@ -66,7 +67,7 @@ def test_training_rows_survive_another_class_order() -> None:
     world.say("fit", "m1", 0, items=2, labeler="m", object="training/x.json")
     world.flush()
     later = make_world(Schema("pets", ("ant", *PETS.classes)), like=world)
-    rows, new = _rows_to_fit(later.state, _training_rows(later.state))
+    rows, new = _rows_to_fit(later.state, training_rows(later.state))
     assert not new
     names = [later.workspace.schema.classes[c] for c in rows.codes]
     assert names == ["cat", "cow"]
@@ -82,7 +83,7 @@ def test_training_leaves_out_what_was_revised() -> None:
     world.vote("b", ann="cow")
     world.say("fit", "m1", 0, items=2, labeler="m", object="training/x.json")
     world.items("b", payload="other text of", revision=1)
-    rows, _ = _rows_to_fit(world.state, _training_rows(world.state))
+    rows, _ = _rows_to_fit(world.state, training_rows(world.state))
     assert rows.ids.tolist() == ["a"]
 
 
@@ -95,7 +96,7 @@ def test_the_calibration_sample_is_never_learned_from() -> None:
         world.vote(item, ann="cat")
         world.vote(item, "calibrate", ben="dog")
     sample = set(world.state.calibration_sample.ids)
-    rows = _training_rows(world.state)
+    rows = training_rows(world.state)
     assert len(sample) == 2 and set(rows.ids) == set(ids) - sample
     assert {PETS.classes[c] for c in rows.codes} == {"cat"}, "calibration votes train nothing"
 
@@ -111,10 +112,10 @@ def test_what_a_grown_sample_holds_is_unlearned() -> None:
     for item in rest:
         world.vote(item, ann="cat")
     world.say("fit", "m1", 0, items=len(rest), labeler="m", object="training/x.json")
-    again, is_new = _rows_to_fit(world.state, _training_rows(world.state))
+    again, is_new = _rows_to_fit(world.state, training_rows(world.state))
     assert (again.ids.tolist(), is_new) == (rest, False)
     world.items(*(f"j{n}" for n in range(40)))
     sample = set(world.state.calibration_sample.ids)
     assert sample & set(rest), "this draw tests nothing; take another key"
-    again, is_new = _rows_to_fit(world.state, _training_rows(world.state))
+    again, is_new = _rows_to_fit(world.state, training_rows(world.state))
     assert (set(again.ids), is_new) == (set(rest) - sample, True)

@@ -13,7 +13,7 @@ import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate, gate
-from labelops.journey.autolabel import _try_to_accept
+from labelops.journey.acceptance import try_to_accept
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.state import State, Workspace
 from labelops.state.drift import drift_watch, stream_items
@@ -41,7 +41,7 @@ class Unlucky(MemoryTables):
 def _run(workspace: Workspace, world: World) -> None:
     """Do what a run does once votes have come."""
     consolidate(workspace, now=world.tick())
-    _try_to_accept(workspace, 1000, world.tick())
+    try_to_accept(workspace, 1000, world.tick())
     consolidate(workspace, now=world.tick())
     gate(workspace, now=world.tick(), split_groups={})
 

@@ -12,8 +12,7 @@ import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate
-from labelops.journey.acceptance import close_void
-from labelops.journey.autolabel import _try_to_accept
+from labelops.journey.acceptance import close_void, try_to_accept
 from labelops.journey.consolidate import Consolidated
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.samples import draw_sample
@@ -30,7 +29,7 @@ POLICY = AcceptancePolicy(error=0.2, spot_share=1.0)
 
 def _look(world: World) -> str:
     world.flush()
-    return _try_to_accept(world.workspace, 1000, world.tick())
+    return try_to_accept(world.workspace, 1000, world.tick())
 
 
 def _calibrate(world: World, who: str = "ann", said: str = "cat") -> None:

@@ -1,0 +1,253 @@
+"""The rule `audited` in a label set: what stands, what goes back to people, and what is asked."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+
+from labelops.autolabel.hypotheses import AUDIT, DRIFT, SCHEMA, SPOT, close
+from labelops.autolabel.policy import AcceptancePolicy
+from labelops.cli.certificates import certificate_facts, said_certificates
+from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.errors import SettingsError
+from labelops.gate.policy import GatePolicy
+from labelops.journey import consolidate, route
+from labelops.journey.acceptance import close_void, try_to_accept
+from labelops.schema import Schema
+from labelops.state.audited import refused_until_released
+from labelops.state.plan import labeling_plan
+
+from .world import World, events, make_world
+
+POLICY = AcceptancePolicy("audited", min_posterior=0.85, spot_share=0.0)
+SURE, UNSURE = [f"s{n:02}" for n in range(30)], [f"u{n:02}" for n in range(30)]
+
+
+def _look(world: World) -> str:
+    world.flush()
+    found = try_to_accept(world.workspace, 1000, world.tick())
+    consolidate(world.workspace, now=world.tick())
+    return found
+
+
+def _world(policy: AcceptancePolicy = POLICY, **route: int) -> World:
+    """Return thirty items a model is sure of and thirty it is not; people looked at two of each."""
+    world = make_world(accept=policy, **{"seed": 4, "training": 4, **route})
+    world.items(*SURE, *UNSURE)
+    _propose(world, "m1", SURE)
+    for item in (*SURE[:2], *UNSURE[:2]):
+        world.vote(item, ann="cat", ben="cat")
+    return world
+
+
+def _propose(world: World, version: str, sure: list[str]) -> None:
+    """Let a version be sure of some and not of the others; it has learned from four."""
+    world.propose(
+        {i: ("cat", 0.97 if i in sure else 0.6) for i in (*SURE, *UNSURE)}, version, fit=False
+    )
+    body = {"items": 4, "labeler": "m", "object": "t", "since": ""}
+    world.say("fit", version, len(world.state.fits), **body)
+
+
+def _by_model(world: World) -> set[str]:
+    rows = world.state.labels
+    return set(rows.loc[rows["method"] == "accepted", "item_id"])
+
+
+def test_what_the_model_is_sure_of_stands_and_says_so() -> None:
+    """Where nobody looked the posterior has to reach .85; the label says so, and how sure it is."""
+    world = _world()
+    assert _look(world) == "accepted at posterior ≥ 0.85: 28 items, judged by the release's audit"
+    assert _by_model(world) == set(SURE[2:])
+    (found,) = world.state.hypotheses
+    assert (found.risk, found.sample, found.accepted, found.pool_size) == (0.0, 0, 28, 60)
+    row = world.state.labels.set_index("item_id").loc[SURE[5]]
+    assert row["reason"] == (
+        "accepted at posterior ≥ 0.85, judged by the release's audit (hypothesis 1)"
+    )
+    # The consensus spreads two parts in a hundred of what a model believes over all classes.
+    assert row["posterior"] == pytest.approx(0.98 * 0.97 + 0.02 / 3, abs=1e-6)
+    assert json.loads(row["evidence"]) == {
+        "hypothesis": 1, "labeler_version": "m1", "votes": [],
+    }  # fmt: skip
+
+
+def test_the_same_state_is_looked_at_once() -> None:
+    """A second look says the same and writes nothing; so does one that died before its event."""
+    world = _world()
+    said = _look(world)
+    before = len(world.workspace.tables.read("events")), len(world.state.labels)
+    assert _look(world) == said
+    assert (len(world.workspace.tables.read("events")), len(world.state.labels)) == before
+    died = _world()
+    died.flush()
+
+    class Died(Exception):
+        pass
+
+    def dies(*_: object, **__: object) -> None:
+        raise Died
+
+    append = died.workspace.tables.append
+    died.workspace.tables.append = dies  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        try_to_accept(died.workspace, 1000, died.now)
+    died.workspace.tables.append = append  # type: ignore[method-assign]
+    assert _look(died) == said
+    assert died.state.hypotheses[0].stood == world.state.hypotheses[0].stood
+
+
+def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
+    """What only the version before was sure of is people's again; the rest stays as it was."""
+    world = _world()
+    _look(world)
+    for item in UNSURE[2:10]:
+        world.vote(item, ann="dog", ben="dog")
+    _look(world)
+    assert len(world.state.hypotheses) == 1, "votes elsewhere are no new look"
+    _propose(world, "m2", SURE[:20] + UNSURE[25:])
+    _look(world)
+    assert _by_model(world) == {*SURE[2:20], *UNSURE[25:]}
+    old, new = world.state.hypotheses
+    assert (old.cause, old.closed) == ("replaced", "hypothesis 2 took its place")
+    assert world.state.standing == (new,)
+    gone = world.state.labels.set_index("item_id").loc[SURE[25]]
+    assert gone["value"] is None and gone["reason"].startswith("nobody has looked")
+    assert len(world.workspace.tables.read("labels").query("item_id == @SURE[25]")) == 2
+
+
+@pytest.mark.slow
+def test_new_items_are_one_more_look() -> None:
+    """What came since the look stands only after the next one, by the same version."""
+    world = _world()
+    _look(world)
+    world.items("late")
+    world.propose({"late": ("cat", 0.97)}, "m1", fit=False)
+    assert "late" not in set(world.state.accepted["item_id"])
+    _look(world)
+    assert "late" in _by_model(world)
+    assert [h.cause for h in world.state.hypotheses] == ["replaced", ""]
+
+
+@pytest.mark.slow
+def test_other_settings_close_it_or_are_another_look() -> None:
+    """A stricter posterior, another rule or schema takes the labels back; a looser one adds."""
+    world = _world()
+    _look(world)
+    looser = make_world(
+        accept=AcceptancePolicy("audited", min_posterior=0.5), like=world.copy(), training=4
+    )
+    _look(looser)
+    assert _by_model(looser) == {*SURE[2:], *UNSURE[2:]}
+    stricter = AcceptancePolicy("audited", min_posterior=0.97)
+    for policy in (stricter, AcceptancePolicy(), AcceptancePolicy("never")):
+        other = make_world(accept=policy, like=world.copy(), training=4)
+        assert (
+            "the settings ask for another promise" in close_void(other.workspace, other.tick())[0]
+        )
+        consolidate(other.workspace, now=other.tick())
+        assert not _by_model(other)
+    schema = Schema("pets", ("cat", "dog", "cow", "owl"))
+    other = make_world(schema, accept=POLICY, like=world.copy(), training=4)
+    close_void(other.workspace, other.tick())
+    assert other.state.hypotheses[0].cause == SCHEMA
+    with pytest.raises(SettingsError, match="only the method 'auto' knows"):
+        policies = world.workspace.policies
+        type(policies)(
+            POLICY, policies.route, ConsolidatePolicy(method="majority"), policies.audit,
+            GatePolicy(),
+        )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cause", [SPOT, DRIFT])
+def test_a_version_that_was_closed_waits_for_one_that_learned_more(cause: str) -> None:
+    """Random looks and drift speak against the version: it stands no more, the next one may."""
+    world = _world()
+    _look(world)
+    (found,) = world.state.hypotheses
+    world.say("hypothesis", "1", 1, **json.loads(close(found, cause, "a test").to_body()))
+    assert "the next one is to learn from more labels" in _look(world)
+    assert not _by_model(world)
+    _propose(world, "m2", SURE)
+    _look(world)
+    assert _by_model(world) == set(SURE[2:])
+
+
+@pytest.mark.slow
+def test_a_failed_audit_leaves_everything_to_people_until_a_release() -> None:
+    """No version stands before another release has passed, and people are asked about all."""
+    world = _world()
+    _look(world)
+    (found,) = world.state.hypotheses
+    world.say("hypothesis", "1", 1, **json.loads(close(found, AUDIT, "a test").to_body()))
+    _propose(world, "m2", SURE)
+    assert "people decide everything until a release has passed" in _look(world)
+    assert not _by_model(world) and refused_until_released(world.state)
+    route(world.workspace, now=world.tick())
+    asked = set(world.state.plan["item_id"])
+    assert asked == {*SURE[2:], *UNSURE[2:]}
+    body = {"number": 1, "revision": 1, "stream": 1, "items": 60, "digest": "d"}
+    world.say("candidate", "1", 0, **body, closed="released pets@1")
+    _look(world)
+    assert _by_model(world) == set(SURE[2:]), "the next round begins anew"
+
+
+@pytest.mark.slow
+def test_people_are_asked_for_a_quarter_at_a_time() -> None:
+    """Until the version learns anew; answers that make none of them usable ask for others."""
+    world = _world()
+    _look(world)
+    route(world.workspace, now=world.tick())
+    assert world.state.plan["item_id"].tolist() == [UNSURE[2]], "one more is a quarter"
+    route(world.workspace, now=world.tick())
+    assert len(world.state.plan) == 1, "while it is asked about, nobody else is"
+    world.vote(UNSURE[2], ann="cat", ben="dog")
+    _look(world)
+    route(world.workspace, now=world.tick())
+    asked = world.state.plan
+    assert set(asked["item_id"]) == {UNSURE[2]}, "people disagree: it may still become usable"
+    world.vote(UNSURE[2], cid="cat", dee="cat", eva="cat", round_=2)
+    _look(world)
+    route(world.workspace, now=world.tick())
+    assert UNSURE[3] in set(world.state.plan["item_id"])
+
+
+@pytest.mark.slow
+def test_a_named_sample_is_watched_and_nothing_is_tried_on_it() -> None:
+    """Without a name nobody is asked to calibrate; with one, once each, for the drift watch."""
+    assert not len(_world().state.calibration_stream)
+    world = _world(calibration=10)
+    assert len(world.state.calibration_stream) == 10
+    assert _look(world).startswith("accepted at posterior")
+    for item in world.state.calibration_stream.ids:
+        world.vote(item, "calibrate", ann="dog")
+    _look(world)
+    route(world.workspace, now=world.tick())
+    rows = world.state.plan
+    again = rows.loc[rows["purpose"] == "calibrate"].groupby("item_id")["annotators"].sum()
+    assert (again <= 1).all(), "no proposal is settled there"
+    assert len(events(world, "drift")) == 1
+    assert "watched for drift alone" in labeling_plan(world.state).in_words[1]
+    assert "from posterior 0.85 up" in labeling_plan(_world().state).in_words[1]
+
+
+@pytest.mark.slow
+def test_certificates_and_the_report_say_that_nothing_was_promised() -> None:
+    """The record shows the posterior, no sample, no ε, no risk; what replaced it, and why."""
+    world = _world()
+    _look(world)
+    _propose(world, "m2", SURE)
+    _look(world)
+    state = world.state
+    said = click.unstyle(said_certificates(state))
+    assert "audited" in said and "hypothesis 2 took its place" in said
+    assert "stands: accepted at posterior ≥ 0.85: 28 items, judged by the release's audit" in said
+    assert "δ spent on acceptance: 0.0000 of 0.05" in said
+    facts = certificate_facts(state)["hypotheses"]
+    assert [(h["status"], h["sample"], h["risk"]) for h in facts] == [
+        ("closed", 0, 0.0),
+        ("stands", 0, 0.0),
+    ]
