@@ -100,10 +100,11 @@ def permitted_votes(votes: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
 def _last_of(votes: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Keep the vote given last of each key; of two at one time the larger vote id."""
     votes = votes.reset_index(drop=True)
-    rivals = votes[votes.duplicated(key, keep=False)]
-    ranked = rivals.sort_values([*key, "revision", "vote_id"], kind="stable")
-    beaten = ranked.index[ranked.duplicated(key, keep="last")]
-    return votes.drop(index=beaten).sort_values(key, kind="stable", ignore_index=True)
+    repeated = votes.duplicated(key, keep=False).to_numpy()
+    if repeated.any():
+        ranked = votes[repeated].sort_values([*key, "revision", "vote_id"], kind="stable")
+        votes = votes.drop(index=ranked.index[ranked.duplicated(key, keep="last")])
+    return votes.sort_values(key, kind="stable", ignore_index=True)
 
 
 def _in_words_of(values: pd.Series, schema: Schema) -> pd.Series:

@@ -37,6 +37,7 @@ class TestDefault(LabelerTests):
         return SklearnLabeler(media="image")
 
 
+@pytest.mark.slow
 class TestByName(LabelerTests):
     """One that would memorise its training rows passes it too: it is never asked in-sample."""
 

@@ -22,12 +22,12 @@ DAY = 24
 
 def _doubted(**settings: float) -> World:
     """Let the rest disagree on one item, which the best three are asked about; nobody came yet."""
-    return _planned(tuple(settings.items())).copy()
+    return _planned(settings.pop("budget", 0.0)).copy(**settings)
 
 
 @cache
-def _planned(settings: tuple[tuple[str, float], ...]) -> World:
-    policy = {"overlap_share": 0.0, "pairs": False, **dict(settings)}
+def _planned(budget: float) -> World:
+    policy = {"overlap_share": 0.0, "pairs": False, "budget": budget}
     world = make_world(accept=AcceptancePolicy(rule="never"), **policy)
     world.items(*IDS)
     for n, item in enumerate(IDS[1:]):

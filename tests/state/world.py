@@ -52,14 +52,15 @@ class World:
         self.flush()
         return load(self.workspace)
 
-    def copy(self) -> World:
-        """Return a label set that is as this one is now, and goes its own way from here."""
+    def copy(self, **route: Any) -> World:
+        """Return one that is as this is now, and goes its own way, under other routing if given."""
         self.flush()
         tables, objects = MemoryTables(), MemoryObjects()
         ours: Any = self.workspace
         tables.parts = {name: list(parts) for name, parts in ours.tables.parts.items()}
         objects.kept = dict(ours.objects.kept)
-        workspace = replace(ours, tables=tables, objects=objects, cache={})
+        policies = replace(ours.policies, route=replace(ours.policies.route, **route))
+        workspace = replace(ours, tables=tables, objects=objects, policies=policies, cache={})
         return World(workspace, self.hour, dict(self.numbers))
 
     def flush(self) -> None:
