@@ -65,15 +65,18 @@ def asked_now(
     if not audited and state.acceptance_tried:
         return np.ones(len(ids), dtype=bool)
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].unique()
-    if not audited and not len(state.calibration_stream) and len(learned) >= state.training_enough:
-        # Nothing to try acceptance on: nobody waits for a test that never comes.
+    first = state.labeler_version is None
+    untried = not audited and not len(state.calibration_stream)
+    if (untried or first) and len(learned) >= state.training_enough:
+        # Nothing to try acceptance on, or nothing to try: nobody waits for what never comes.
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
     # What was chosen and has no answer yet stays chosen, whatever else became known meanwhile.
     asked = among(ids, seats.loc[seats["purpose"] == "label", "item_id"])
     begun = (state.given(ids, "label") > 0) | asked
-    first = state.labeler_version is None
-    target = min(policy.route.seed, state.training_target) if first else state.training_target
+    seed = min(policy.route.seed, state.training_target)
+    # A seed of one class alone teaches nothing: there it is followed by more of the same.
+    target = seed if first and len(learned) < seed else state.training_target
     # Nothing of the calibration sample is learned from, so none of it is chosen for that.
     apart = among(ids, state.calibration_stream.ids)
     coming = ids[asked & ~apart & ~among(ids, learned)]

@@ -162,6 +162,29 @@ def test_other_settings_close_it_or_are_another_look() -> None:
 
 
 @pytest.mark.slow
+def test_random_looks_close_what_is_too_often_wrong() -> None:
+    """People look at accepted items blind and find most wrong: all go back, for a reason."""
+    world = _world(AcceptancePolicy("audited", error=0.1, spot_share=1.0, min_posterior=0.85))
+    _look(world)
+    route(world.workspace, now=world.tick())
+    drawn = world.state.plan.query("purpose == 'audit'")["item_id"]
+    assert set(drawn) <= set(SURE[2:]) and len(drawn) == 28
+    for item in drawn[:4]:
+        world.vote(item, "audit", ann="cat")
+    world.flush()
+    assert not close_void(world.workspace, world.tick()), "four that agree are no evidence"
+    for item in drawn[4:24]:
+        world.vote(item, "audit", ann="dog", ben="dog", cid="dog")
+    world.flush()
+    (why,) = close_void(world.workspace, world.tick())
+    assert "20 of 24 random looks at accepted items are wrong" in why
+    consolidate(world.workspace, now=world.tick())
+    assert not _by_model(world)
+    assert world.state.hypotheses[0].cause == SPOT
+    assert "the next one is to learn from more labels" in _look(world)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("cause", [SPOT, DRIFT])
 def test_a_version_that_was_closed_waits_for_one_that_learned_more(cause: str) -> None:
     """Random looks and drift speak against the version: it stands no more, the next one may."""

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from labelops.autolabel.policy import AcceptancePolicy
 from labelops.errors import SettingsError, UsageError
-from labelops.journey import route
+from labelops.journey import consolidate, route
 from labelops.route.policy import DIVERSE, DOUBT, RoutePolicy
 
 from .world import World, make_world
@@ -104,3 +105,25 @@ def test_what_is_wrong_is_said() -> None:
     world = _unsure(DIVERSE)
     with pytest.raises(UsageError, match="needs `features`"):
         route(world.workspace, now=world.tick())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["joint", "audited"])
+def test_without_a_labeler_people_are_asked_about_everything(rule: str) -> None:
+    """First the seed, then as many as a labeler would learn from, then nobody waits for one."""
+    sizes = {"calibration": 6} if rule == "joint" else {}
+    world = make_world(accept=AcceptancePolicy(rule), seed=4, training=10, **sizes)
+    world.items(*IDS)
+    asked = []
+    for _ in range(3):
+        route(world.workspace, now=world.tick())
+        seats = world.state.open_seats
+        asked.append(int((seats["purpose"] == "label").sum()))
+        for row in seats.itertuples():
+            given = {f"ann{n}": "cat" for n in range(int(row.open))}
+            world.vote(str(row.item_id), str(row.purpose), round_=int(row.round), **given)  # type: ignore[arg-type]
+        world.flush()
+        consolidate(world.workspace, now=world.tick())
+    left = set(IDS) - set(world.state.evidence["item_id"])
+    # Without a sample the overlap is among the seed: its four are asked about once more.
+    assert asked[:2] == [4, 6 if rule == "joint" else 10] and not left
