@@ -123,7 +123,7 @@ class Hypothesis:
         The cut-offs of the accepted ones of `classes`.
     cause : str
         Of closing, in one word: votes, settings, schema, drift, spot audit, release audit, or
-        replaced (rule `audited`: by a look at a newer version, or at more items).
+        replaced (rule `audited`: by a look at a newer version, or from another posterior up).
     looked_at : str
         When it was tested last, as ISO 8601.
     since, until : str

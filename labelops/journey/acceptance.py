@@ -22,7 +22,7 @@ from ..kinds.choice import codes_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
 from ..measure.samples import RandomSample
 from ..state import Event, State, Workspace, decide
-from ..state.audited import audited_open, why_not_audited
+from ..state.audited import audited_before, audited_open, judged_before, why_not_audited
 from ..state.needs import calibration_waits
 from ..state.watch import closings
 
@@ -89,9 +89,9 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
 
 
 def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[str, list[Event]]:
-    """Take what the model is sure of as it is, once for a version and the items there are.
+    """Take what the model is sure of as it is: each item once for a version.
 
-    The look before is closed in the same breath: what only that one accepted is people's.
+    A look at another version is closed in the same breath: what only that one accepted is people's.
     """
     workspace, since = state.workspace, state.stream_since
     if reason := _too_few(state, trained_on) or why_not_audited(state):
@@ -104,18 +104,27 @@ def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[s
     proposed = codes_of(pool["value"].where(pool["value"].notna(), None), workspace.schema)
     belief = consensus.posterior[places]
     stands = model_stands(belief, proposed, workspace.policies.accept.min_posterior)
-    stands &= consensus.votes[places] == 0
     ids = pool["item_id"].to_numpy(dtype=object)
     own = belief[np.arange(len(proposed)), np.maximum(proposed, 0)]
+    before = audited_before(state)
+    if before is not None:
+        seen, sure = judged_before(state, before, ids)
+        # Votes elsewhere move the posterior of all: what was judged is not judged again for that.
+        stands, own = np.where(seen, ~np.isnan(sure), stands), np.where(seen, sure, own)
+    stands &= consensus.votes[places] == 0
     kept = {str(i): round(float(p), 6) for i, p in zip(ids[stands], own[stands], strict=True)}
     content = canonical_json(kept).encode()
     name = f"stood/{digest_bytes(content)[:32]}.json"
     workspace.objects.put_new(name, content)
-    version, number = str(state.labeler_version), len(state.hypotheses) + 1
-    found = stand_by_posterior(version, ids, stands, number, workspace.policies.accept)
-    found = _said_of(state, replace(found, stood=name), pool, since, now)
+    number, looks = (
+        (len(state.hypotheses) + 1, 0) if before is None else (before.number, before.looks)
+    )
+    version, accept = str(state.labeler_version), workspace.policies.accept
+    found = stand_by_posterior(version, ids, stands, number, accept)
+    found = _said_of(state, replace(found, stood=name, looks=looks + 1), pool, since, now)
     why = f"hypothesis {number} took its place"
-    replaced = [close(h, REPLACED, why) for h in audited_open(state)]
+    others = [h for h in audited_open(state) if h.number != number]
+    replaced = [close(h, REPLACED, why) for h in others]
     return found.reason, [state.hypothesis_event(h) for h in (*replaced, found)]
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from ..autolabel.hypotheses import AUDIT, DRIFT, SPOT, Hypothesis
+from ..measure.codes import among
 from . import State
 
-__all__ = ["audited_open", "refused_until_released", "why_not_audited"]
+__all__ = [
+    "audited_before",
+    "audited_open",
+    "judged_before",
+    "refused_until_released",
+    "why_not_audited",
+]
 
 _REFUTED = (AUDIT, DRIFT, SPOT)
 """Causes of closing after which only a version that has learned more is taken again."""
@@ -14,6 +24,37 @@ _REFUTED = (AUDIT, DRIFT, SPOT)
 def audited_open(state: State) -> list[Hypothesis]:
     """Return the looks of this rule that are not closed; there is one at most but for accidents."""
     return [h for h in state.hypotheses if h.audited and not h.closed]
+
+
+def audited_before(state: State) -> Hypothesis | None:
+    """Return the look that another one at the version fitted last goes on with, if there is one."""
+    policy, version = state.workspace.policies.accept, state.labeler_version
+    for h in reversed(audited_open(state)):
+        if h.labeler_version == version and h.since == state.stream_since and h.asks(policy):
+            return h
+    return None
+
+
+def judged_before(
+    state: State, before: Hypothesis, item_ids: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Say which items an earlier look has judged as they are now, and how.
+
+    Parameters
+    ----------
+    state : State
+    before : Hypothesis
+    item_ids : (N,) item ids
+
+    Returns
+    -------
+    (N,) bool array, and (N,) float array with the posterior of those that stand, NaN of others.
+    """
+    revised = state.revised.index[state.revised > state.looked_at(before)]
+    seen = among(item_ids, np.asarray(state.tested_items(before), dtype=object))
+    seen &= ~among(item_ids, revised.to_numpy(dtype=object))
+    stood = state.accepted_by(before).set_index("item_id")["confidence"]
+    return seen, stood.reindex(item_ids).to_numpy(dtype=np.float64)
 
 
 def refused_until_released(state: State) -> bool:

@@ -120,15 +120,24 @@ def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
 
 @pytest.mark.slow
 def test_new_items_are_one_more_look() -> None:
-    """What came since the look stands only after the next one, by the same version."""
+    """What came or was revised since is judged; what was judged is not, nor written anew."""
     world = _world()
     _look(world)
-    world.items("late")
-    world.propose({"late": ("cat", 0.97)}, "m1", fit=False)
-    assert "late" not in set(world.state.accepted["item_id"])
+    world.items("late", "dull")
+    world.items(SURE[3], payload="another text of", revision=1)
+    late = {"late": ("cat", 0.97), "dull": ("cat", 0.5), SURE[3]: ("dog", 0.6)}
+    world.propose(late, "m1", fit=False)
+    assert not {*late} & set(world.state.accepted["item_id"])
+    # Votes against the model on its sure items make it less believable everywhere.
+    for item in SURE[10:30]:
+        world.vote(item, ann="dog", ben="dog", cid="dog")
+    written = len(world.workspace.tables.read("labels").query("item_id == @SURE[5]"))
     _look(world)
-    assert "late" in _by_model(world)
-    assert [h.cause for h in world.state.hypotheses] == ["replaced", ""]
+    assert _by_model(world) >= {"late", *SURE[4:10]}
+    assert not _by_model(world) & {"dull", SURE[3], *SURE[10:30]}
+    (found,) = world.state.hypotheses
+    assert (found.number, found.looks, found.cause, found.pool_size) == (1, 2, "", 62)
+    assert len(world.workspace.tables.read("labels").query("item_id == @SURE[5]")) == written
 
 
 @pytest.mark.slow
