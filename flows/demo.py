@@ -11,7 +11,6 @@ import argparse
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from labelops.adapters import _watchdog
+from labelops.adapters._address import free_port
 from labelops.digest import canonical_json, digest_bytes
 from labelops.errors import EndUnavailable, LabelopsError, UsageError, counted
 from labelops.ports import Hands
@@ -160,7 +160,7 @@ def _prefect_server() -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port = _free_port()
+    port = free_port()
     # Before Prefect is imported here: it looks at this as it is loaded.
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
@@ -178,12 +178,6 @@ def _prefect_server() -> Iterator[None]:
         del os.environ["PREFECT_API_URL"]
         # The watchdog ends the server when its input closes, also if we are killed.
         server.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_prefect() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 from functools import cache
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import httpx
 
 from ..errors import SettingsError, shown
 
-__all__ = ["certificates", "checked_host", "holds_credentials", "is_loopback"]
+__all__ = ["certificates", "checked_host", "free_port", "holds_credentials", "is_loopback"]
 
 
 @cache
@@ -57,6 +58,20 @@ def checked_host(url: str, *, insecure: bool = False) -> str:
             "use https, or set insecure = true"
         )
     return host if port is None else f"{host}:{port}"
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on, for a server that is to start at once.
+
+    Examples
+    --------
+    >>> 0 < free_port() < 65536
+    True
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def holds_credentials(url: str) -> bool:

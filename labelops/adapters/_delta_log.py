@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StorageError
+from . import _disk
 from ._storage import is_bucket
 
 __all__ = [
@@ -92,18 +93,13 @@ def flush(folder: Path, first: int, last: int) -> None:
             continue
         for line in entry.read_text(encoding="utf-8").splitlines():
             if '"add"' in line[:8]:
-                _fsync(folder / json.loads(line)["add"]["path"])
-        _fsync(entry)
-    _fsync(folder)
-    _fsync(log)
+                _flush_if_there(folder / json.loads(line)["add"]["path"])
+        _flush_if_there(entry)
+    _flush_if_there(folder)
+    _flush_if_there(log)
 
 
-def _fsync(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # compacted and removed meanwhile, or a directory entry of another writer
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _flush_if_there(path: Path) -> None:
+    # It may be compacted and removed meanwhile, or a directory entry of another writer.
+    with suppress(FileNotFoundError):
+        _disk.flush(path)

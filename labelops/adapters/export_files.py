@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ..errors import ConflictError, LabelopsError, UsageError, shown
 from ..reuse import SIDECAR
+from ._disk import flush, write_flushed
 from ._storage import storage_error
 from .objects import check_name
 
@@ -90,12 +90,9 @@ def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         folders.update(p for p in path.parents if p.is_relative_to(folder))
-        with path.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_flushed(path, content)
     for each in folders:
-        _flush_folder(each)
+        flush(each)
 
 
 def _put_in_place(partial: Path, place: Path, overwrite: bool) -> None:
@@ -109,16 +106,8 @@ def _put_in_place(partial: Path, place: Path, overwrite: bool) -> None:
         if replaced:
             old.rename(place)
         raise
-    _flush_folder(place.parent)
+    flush(place.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from types import TracebackType
 
 import httpx
 
+from labelops.adapters._address import free_port
 from labelops.digest import digest_bytes
 from labelops.errors import EndProtocolError, EndTimeout, EndUnavailable, SettingsError
 
@@ -189,7 +189,7 @@ class LabelStudioServer:
         progress: Progress = _silent,
     ) -> None:
         self.data_dir = Path(data_dir)
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.data_dir / "label-studio.log"
         self.email, self.password, self.api_key = ADMIN, "", ""
@@ -315,13 +315,6 @@ class LabelStudioServer:
             raise EndProtocolError(
                 f"port {self.port} is answered by another server; choose another port"
             )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _environment_for(data_dir: Path) -> dict[str, str]:

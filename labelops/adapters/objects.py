@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LabelopsError, NotFoundError, UsageError, shown
+from ._disk import flush, write_flushed
 from ._storage import bucket_options, is_bucket, root_of, storage_error
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class LocalObjects:
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.parent / f"{_PARTIAL}{secrets.token_hex(8)}"
             try:
-                _write_flushed(partial, content)
+                write_flushed(partial, content)
                 try:
                     os.link(partial, target)
                 except FileExistsError:
@@ -170,11 +171,11 @@ class LocalObjects:
 
     def _flush_folders(self, folder: Path) -> None:
         """Flush the new name, and the folders that may have been made for it."""
-        _flush(folder)
+        flush(folder)
         for place in (folder, *folder.parents):
             if place == self._root or place in self._flushed:
                 break
-            _flush(place.parent)
+            flush(place.parent)
             # Whoever made the folder, its own name is on the disk now, and folders stay.
             self._flushed.add(place)
 
@@ -193,26 +194,11 @@ class LocalObjects:
             raise storage_error(error, what) from error
 
 
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _put_all(put_new: Callable[[str, bytes], bool], contents: Iterable[tuple[str, bytes]]) -> None:
     """Put many at once: what takes time is to wait for the disk or the bucket."""
     with ThreadPoolExecutor(_WRITERS) as pool:
         for _ in pool.map(lambda named: put_new(*named), contents):
             pass
-
-
-def _write_flushed(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _raise_unless_absent(error: OSError) -> None:

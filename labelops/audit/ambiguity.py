@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.vote_spread import ItemVotes, SpreadModel, Weighed, fit_spread, weigh
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
 
 __all__ = ["Ambiguity", "ambiguous_items"]
@@ -123,6 +124,7 @@ def ambiguous_items(
     >>> int(found.flagged[:5].sum())
     5
     """
+    check_rng(rng)
     check_share("risk", risk, inside=True)
     votes = _checked(items, annotators, codes, n_items, n_classes)
     if votes.K < 2:

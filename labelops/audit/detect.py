@@ -29,6 +29,7 @@ from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
 
 __all__ = ["detect_label_errors"]
@@ -126,6 +127,8 @@ def detect_label_errors(
     >>> sorted(found.ranking[:3].tolist()), found.suggestion[[3, 150]].tolist()
     ([3, 7, 150], [0, 1])
     """
+    if rng is not None:
+        check_rng(rng)
     rng = np.random.default_rng(0) if rng is None else rng
     check_share("threshold", threshold)
     check_share("planted_share", planted_share)

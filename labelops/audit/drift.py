@@ -30,6 +30,7 @@ from scipy.special import gammaln, ndtri
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, check_codes
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
 
 __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
@@ -125,6 +126,7 @@ def find_drift(
     >>> found.alarm, found.suspect
     (6, 'spam')
     """
+    check_rng(rng)
     when = np.asarray(runs)
     if when.ndim != 1 or (when.size and (when.dtype.kind not in "iu" or when[0] < 0)):
         raise UsageError("runs: expected one whole number of 0 or more an item")
@@ -172,6 +174,7 @@ def run_places(
     >>> bool(found["spam"][0] > 0.99)
     True
     """
+    check_rng(rng)
     batch = np.asarray(new, dtype=np.bool_)
     found = {}
     for name, values in statistics.items():

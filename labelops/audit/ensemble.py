@@ -21,6 +21,7 @@ from labelops.audit.neighbours import nearest_labels
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature, fit_temperature
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.draws import check_rng
 
 __all__ = ["View", "as_probs", "as_view", "blend", "margins", "neighbour_probs"]
 
@@ -118,6 +119,7 @@ def neighbour_probs(
     >>> neighbour_probs(X, y, None, 2, np.random.default_rng(0), k=2)[2].tolist()
     [0.9, 0.1]
     """
+    check_rng(rng)
     if graph is None:
         near = nearest_labels(features, codes, groups, k=k, rng=rng)
     else:

@@ -20,6 +20,7 @@ from labelops.audit.review_model import (
     fit_review_model,
 )
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import Interval, clopper_pearson
 
 __all__ = ["LabelErrorReport", "Rate", "report"]
@@ -145,6 +146,7 @@ def report(
     rng: np.random.Generator,
 ) -> LabelErrorReport:
     """Judge every label, and measure the judgement; parameters as in `detect_label_errors`."""
+    check_rng(rng)
     labels, K = evidence.labels, evidence.blended.shape[1]
     rows = np.flatnonzero(judged)
     verdicts = (Reviews([], []) if reviews is None else reviews).checked(labels, K)

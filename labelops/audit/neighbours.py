@@ -17,6 +17,7 @@ from scipy import sparse
 from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.draws import check_rng
 
 __all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
 
@@ -68,6 +69,8 @@ def neighbour_view(
     >>> view.agreement[:, 0].tolist(), view.suggestions.tolist()[2]
     ([0.5, 0.5, 0.0, 1.0, 1.0, 1.0], 0)
     """
+    if rng is not None:
+        check_rng(rng)
     _check_sizes(k)
     votes = nearest_labels(features, codes, groups, k=max(k), max_voters=max_voters, rng=rng)
     return judge_by_neighbours(votes, codes, k=k)
@@ -116,6 +119,8 @@ def nearest_labels(
     >>> nearest_labels([[1, 0], [1, 0.1], [0, 1]], [0, 1, 2], k=1).tolist()
     [[1], [0], [1]]
     """
+    if rng is not None:
+        check_rng(rng)
     labels = check_codes(codes, code_count(codes))
     unit = _unit_rows(features, len(labels))
     _check_sizes((k,))

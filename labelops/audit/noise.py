@@ -21,6 +21,7 @@ from labelops.audit.review_model import Reviews
 from labelops.errors import UsageError
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.draws import check_rng
 from labelops.ports import Detector
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
@@ -114,6 +115,7 @@ def audit_noise(
     UsageError
         Shapes differ, or too few classes or groups to hold anything out.
     """
+    check_rng(rng)
     labels = check_codes(codes, len(schema.classes))
     if len(np.unique(labels[labels >= 0])) < 2:
         raise UsageError("labels of fewer than two classes: nothing can be learned to check them")

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.draws import check_rng
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -150,6 +151,7 @@ def grouped_folds(
     >>> bool(folds[0] == folds[1] != folds[2])
     True
     """
+    check_rng(rng)
     labels = np.asarray(codes, dtype=np.int64)
     names, first, member, size = np.unique(
         np.asarray(groups), return_index=True, return_inverse=True, return_counts=True
@@ -214,6 +216,7 @@ def out_of_fold_probs(
     >>> found.mean.shape, bool((found.mean.argmax(axis=1) == y).mean() > 0.9)
     ((40, 2), True)
     """
+    check_rng(rng)
     labels = check_codes(codes, n_classes)
     _check_choice(labels, learners, repeats)
     matrix = check_features(features, len(labels))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import Interval, check_share, clopper_pearson
 
 __all__ = ["Planted", "Recall", "plant", "recall"]
@@ -97,6 +98,7 @@ def plant(
     >>> int((planted.applied_to(codes) != codes).sum())
     2
     """
+    check_rng(rng)
     check_share("share", share)
     labels = check_codes(codes, n_classes)
     labeled = np.flatnonzero(labels >= 0)

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.draws import check_rng
 
 __all__ = ["ReviewModel", "Reviews", "Verdicts", "cross_fitted", "fit_review_model"]
 
@@ -159,6 +160,7 @@ def cross_fitted(
     rng: np.random.Generator,
 ) -> FloatArray:
     """Predict every verdict by a model fitted without that item's verdicts; log odds, (R,)."""
+    check_rng(rng)
     items, member = np.unique(rows, return_inverse=True)
     fold = (rng.permutation(len(items)) % _FOLDS)[member]
     logits = np.zeros(len(wrong))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
 
 __all__ = ["SpuriousAttributes", "spurious_attributes"]
@@ -91,6 +92,7 @@ def spurious_attributes(
     >>> found.flagged.tolist()
     [True, False]
     """
+    check_rng(rng)
     if not 0 <= least <= 0.25:
         raise UsageError(f"least is {least}, expected 0 to 0.25")
     check_share("risk", risk, inside=True)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from labelops.audit.drift import find_drift
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.draws import check_rng
 from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.measure.intervals import check_share
 
@@ -85,6 +86,7 @@ def judge_steadiness(
     >>> judge_steadiness(who, rng.random(600) < good, rng=rng).changed.tolist()
     [False, True]
     """
+    check_rng(rng)
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)

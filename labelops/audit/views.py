@@ -28,6 +28,7 @@ from labelops.audit.policy import VIEWS
 from labelops.audit.slices import underperforming_slices
 from labelops.audit.spurious import spurious_attributes
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.draws import check_rng
 from labelops.schema import Schema
 from labelops.tables import FINDINGS, empty
 
@@ -136,6 +137,7 @@ def look_at_views(
     shown : int
         Findings kept of each kind, the worst first.
     """
+    check_rng(rng)
     ambiguous = _ambiguous(codes, around, len(schema.classes), rng, wanted="ambiguity" in views)
     said = [_Said("ambiguous", 1 - ambiguous[0], ambiguous[1])]
     if around.graph is not None and {"outliers", "poison"} & set(views):

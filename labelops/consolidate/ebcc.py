@@ -13,6 +13,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
+from ..measure.draws import check_rng
 from ._em import SkillCounts
 from ._family import DawidSkene, given_true
 from .counts import vote_shares
@@ -96,6 +97,8 @@ def ebcc(
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
+    if rng is not None:
+        check_rng(rng)
     if min(kinds, restarts) < 1 or min(concentration, right, wrong) <= 0:
         raise UsageError("EBCC: kinds, restarts and priors must be above 0")
     votes = pack_votes(
@@ -121,6 +124,8 @@ def fit_ebcc(
     tolerance: float = 1e-3,
 ) -> DawidSkene:
     """Do what `ebcc` does for packed votes."""
+    if rng is not None:
+        check_rng(rng)
     rng = np.random.default_rng(0) if rng is None else rng
     priors = _Priors(kinds, concentration, right, wrong)
     by_item = sparse.csr_matrix(

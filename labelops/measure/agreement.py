@@ -22,6 +22,7 @@ from .agreement_results import (
     finish_measures,
 )
 from .coefficients import Level, one_minus
+from .draws import check_rng
 from .patterns import AgreementPartial, agreement_partial, agreement_partials
 
 __all__ = [
@@ -98,6 +99,7 @@ def measure_agreement(
     >>> [round(c.value, 3) for c in (found.alpha, found.kappa, found.ac, found.percent)]
     [0.444, 0.333, 0.333, 0.667]
     """
+    check_rng(rng)
     partial = agreement_partial(items, annotators, codes, n_classes)
     return finish_measures(
         partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples
@@ -125,6 +127,7 @@ def agreement_by_class(
     >>> [round(found.alpha.value, 2) for found in by_class]
     [1.0, -0.25, -0.25]
     """
+    check_rng(rng)
     return tuple(
         finish_measures(
             partial.against_rest(code), rng=rng, confidence=confidence, resamples=resamples
@@ -167,6 +170,7 @@ def agreement_by_slice(
     >>> {group: measured.percent.value for group, measured in found.items()}
     {'day': 1.0, 'night': 0.0}
     """
+    check_rng(rng)
     partials = agreement_partials(items, annotators, codes, n_classes, groups)
     return {
         group: finish_measures(
@@ -218,6 +222,7 @@ def krippendorff_alpha(
     >>> result.alpha, result.items, result.votes
     (1.0, 2, 4)
     """
+    check_rng(rng)
     partial = agreement_partial(items, annotators, codes, n_classes)
     return finish_agreement(
         partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples

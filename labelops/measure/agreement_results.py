@@ -15,6 +15,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.intervals import check_share
 
 from .coefficients import Formulas, Level, Measure
+from .draws import check_rng
 from .patterns import AgreementPartial
 
 __all__ = [
@@ -118,6 +119,7 @@ def finish_agreement(
     >>> finish_agreement(partial, rng=np.random.default_rng(0)).reason
     'all votes name one class, so chance agreement is certain'
     """
+    check_rng(rng)
     paired = partial.pairable()
     formulas = Formulas(paired, level, values)
     found = _estimate(formulas, (formulas.alpha,), rng, confidence, resamples)[0]
@@ -143,6 +145,7 @@ def finish_measures(
     >>> finish_measures(partial, rng=np.random.default_rng(0)).percent.value
     0.0
     """
+    check_rng(rng)
     formulas = Formulas(partial, level, values)
     measures = (formulas.alpha, formulas.kappa, formulas.ac, formulas.percent)
     alpha, kappa, ac, percent = _estimate(formulas, measures, rng, confidence, resamples)

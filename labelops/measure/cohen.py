@@ -14,6 +14,7 @@ from labelops.measure.intervals import check_share
 
 from .agreement import Coefficient
 from .coefficients import one_minus
+from .draws import check_rng
 from .votes import Votes, pack_votes
 
 __all__ = ["PairKappas", "cohen_kappa"]
@@ -88,6 +89,7 @@ def cohen_kappa(
     >>> found.annotators.tolist(), found.kappa.tolist(), found.items.tolist()
     ([['x', 'y']], [0.5], [4])
     """
+    check_rng(rng)
     tail = (1 - check_share("confidence", confidence, inside=True)) / 2
     votes, names = _packed(items, annotators, codes, n_classes)
     pairs = _Pairs(votes)

@@ -22,6 +22,7 @@ from scipy.special import softmax
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
+from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
 from labelops.measure.logs import log_sum_exp
 
@@ -176,6 +177,7 @@ def class_shares(
     >>> bool(abs(found.shares[0] - 0.9) < 0.05), bool(found.low[0] < 0.9 < found.high[0])
     (True, True)
     """
+    check_rng(rng)
     new = check_probs(probs, np.shape(probs)[-1] if np.ndim(probs) else 0)
     old = check_probs(old_probs, new.shape[1])
     codes = check_codes(old_codes, new.shape[1])

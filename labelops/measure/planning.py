@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import clean_looks_needed, log_e_value, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import check_share
@@ -233,6 +234,7 @@ def weighted_plan(
     >>> plan.mean < 0.7 * exact.mean
     True
     """
+    check_rng(rng)
     check_share("bound", bound, inside=True)
     check_share("told", told)
     items = _MANY if size is None else size

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from labelops.adapters._address import free_port
 from labelops.adapters.local_queue import LocalQueue
 from labelops.app import App, open_app
 from labelops.schema import Schema
@@ -160,9 +160,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """Start a real Prefect server on loopback for the whole run, with a home of its own."""
     home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     url = f"http://127.0.0.1:{port}/api"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")} | {
         "PREFECT_HOME": str(home),
