@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from ..errors import IntegrityError, TableError, shown
 
-__all__ = ["decode_parquet", "encode_parquet", "parquet_metadata"]
+__all__ = ["decode_parquet", "encode_parquet"]
 
 _ROW_GROUP = 65_536
 _DTYPES = "labelops.dtypes"
@@ -60,7 +60,7 @@ def encode_parquet(
         with `bytes` and `path`). Where nothing is said, the first cell that is not missing
         decides, and a column without any is text.
     metadata : mapping of str to str, optional
-        Kept in the file; see `parquet_metadata`.
+        Kept in the file's own metadata, where every reader of Parquet finds it.
 
     Raises
     ------
@@ -104,26 +104,6 @@ def decode_parquet(content: bytes) -> pd.DataFrame:
     dtypes = json.loads((table.schema.metadata or {}).get(_DTYPES.encode(), b"{}"))
     columns = {name: _series(table[name], dtypes.get(name)) for name in table.column_names}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
-
-
-def parquet_metadata(content: bytes) -> dict[str, str]:
-    """Return the metadata given to `encode_parquet`.
-
-    Raises
-    ------
-    IntegrityError
-        If the bytes are no Parquet file.
-
-    Examples
-    --------
-    >>> parquet_metadata(encode_parquet(pd.DataFrame({"n": [1]}), metadata={"a": "b"}))
-    {'a': 'b'}
-    """
-    try:
-        raw = pq.read_schema(pa.BufferReader(content)).metadata or {}
-    except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(f"these bytes are no Parquet file: {_one_line(error)}") from error
-    return {k.decode(): v.decode() for k, v in raw.items() if k.decode() != _DTYPES}
 
 
 def _kind(series: pd.Series, said: str | None) -> str:

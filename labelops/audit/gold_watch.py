@@ -35,8 +35,6 @@ class GoldWatch:
     ----------
     answers, right : int
         Gold answers, and right ones among them.
-    log_evidence : float
-        The largest so far that they are right less often than the floor; 0 is none.
     alarm : int or None
         The answer (from 0) at which it sufficed.
     since : int or None
@@ -46,7 +44,6 @@ class GoldWatch:
 
     answers: int
     right: int
-    log_evidence: float
     alarm: int | None
     since: int | None
 
@@ -115,14 +112,13 @@ def watch_gold(right: ArrayLike, *, floor: float, chance: float, risk: float) ->
     """
     hit = _hits(right)
     evidence = gold_evidence(hit, floor, chance)
-    top = float(evidence.max(initial=0.0))
     reached = np.flatnonzero(evidence >= log_wanted(risk))
     if not reached.size:
-        return GoldWatch(len(hit), int(hit.sum()), top, None, None)
+        return GoldWatch(len(hit), int(hit.sum()), None, None)
     alarm = int(reached[0])
     # Later answers, if any, tell of the stretch as well.
     since = earliest_start(_ratios(hit, floor, chance))
-    return GoldWatch(len(hit), int(hit.sum()), top, alarm, since)
+    return GoldWatch(len(hit), int(hit.sum()), alarm, since)
 
 
 def golds_needed(accuracy: float, chance: float, risk: float = 0.05) -> int:

@@ -10,7 +10,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
 from labelops.errors import UsageError
-from labelops.measure.calibration import apply_temperature, fit_temperature
+from labelops.measure.calibration import apply_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.intervals import check_share
 
@@ -18,7 +18,6 @@ __all__ = [
     "annotator_folds",
     "decide",
     "gold_softening",
-    "gold_temperature",
     "held_out_temperature",
     "soften",
     "softening",
@@ -76,10 +75,13 @@ def decide(
     return np.where(enough, belief.argmax(axis=1), -1).astype(np.int64)
 
 
-def gold_temperature(
+def gold_softening(
     posterior: FloatArray, gold: ArrayLike, votes: FloatArray, min_gold: int
-) -> float | None:
-    """Fit how much to soften the posterior on items whose true class is known.
+) -> tuple[float, float] | None:
+    """Fit a temperature and a share of doubt on items whose true class is known.
+
+    Doubt, spread evenly over the classes, is for items on which everybody errs: a temperature
+    that admits them would make all others unsure.
 
     Parameters
     ----------
@@ -94,39 +96,9 @@ def gold_temperature(
 
     Returns
     -------
-    float or None
-        At least 1: a consensus is never made surer than it is. None with too few gold items.
-
-    Examples
-    --------
-    >>> sure, gold = np.tile([0.99, 0.01], (40, 1)), np.repeat([0, 1], [30, 10])
-    >>> round(gold_temperature(sure, gold, np.ones(40), 30), 1)
-    4.2
-    """
-    known = check_codes(gold, posterior.shape[1])
-    known = np.where(votes > 0, known, -1)
-    if (known >= 0).sum() < min_gold:
-        return None
-    return max(1.0, fit_temperature(posterior, known))
-
-
-def gold_softening(
-    posterior: FloatArray, gold: ArrayLike, votes: FloatArray, min_gold: int
-) -> tuple[float, float] | None:
-    """Fit a temperature and a share of doubt on items whose true class is known.
-
-    Doubt, spread evenly over the classes, is for items on which everybody errs: a temperature
-    that admits them would make all others unsure.
-
-    Parameters
-    ----------
-    posterior, gold, votes, min_gold
-        See `gold_temperature`.
-
-    Returns
-    -------
     (temperature, doubt) or None
-        At least 1, and in 0 … 0.9; None with too few gold items.
+        At least 1, for a consensus is never made surer than it is, and in 0 … 0.9; None with too
+        few gold items.
 
     Examples
     --------

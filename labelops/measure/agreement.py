@@ -12,8 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.measure.codes import FloatArray
-
 from .agreement_results import (
     Agreement,
     AgreementResult,
@@ -21,7 +19,7 @@ from .agreement_results import (
     finish_agreement,
     finish_measures,
 )
-from .coefficients import Level, one_minus
+from .coefficients import Level
 from .draws import check_rng
 from .patterns import AgreementPartial, agreement_partial, agreement_partials
 
@@ -33,7 +31,6 @@ __all__ = [
     "agreement_by_class",
     "agreement_by_slice",
     "agreement_partial",
-    "alpha_by_class",
     "finish_agreement",
     "finish_measures",
     "krippendorff_alpha",
@@ -227,28 +224,3 @@ def krippendorff_alpha(
     return finish_agreement(
         partial, rng=rng, level=level, values=values, confidence=confidence, resamples=resamples
     )
-
-
-def alpha_by_class(partial: AgreementPartial) -> FloatArray:
-    """Give alpha of each class against all others, without intervals.
-
-    Returns
-    -------
-    (K,) float
-        NaN for a class with no vote, or with all of them, on items with two votes.
-
-    Examples
-    --------
-    >>> partial = agreement_partial([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 1, 2, 2, 1], 3)
-    >>> alpha_by_class(partial).round(2).tolist()
-    [1.0, -0.25, -0.25]
-    """
-    paired = partial.pairable()
-    m, counts = paired.sizes.astype(np.float64), paired.counts
-    weight = paired.items / (m - 1)
-    # Within an item 2 c (m - c) ordered pairs differ on the class that has c of the m votes.
-    squares = counts.multiply(counts)
-    observed = 2 * (counts.T @ (weight * m) - squares.T @ weight)
-    totals = counts.T @ paired.items.astype(np.float64)
-    votes = totals.sum()
-    return one_minus(np.asarray(observed).ravel() * (votes - 1), 2 * totals * (votes - totals))

@@ -1,7 +1,7 @@
-"""Who is taken for whom: counts of (true class, given class), over all votes or per annotator.
+"""Who is taken for whom: counts of (true class, given class), per annotator.
 
 The counts are sums over rows, so counts of disjoint shards add up: partial → merge → finish is
-`confusion_counts` (or `annotator_confusion`) per shard, `+`, and `confusion_rates` once.
+`annotator_confusion` per shard, `+`, and `confusion_rates` once.
 """
 
 from __future__ import annotations
@@ -10,53 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, check_codes
 
-__all__ = ["annotator_confusion", "confusion_counts", "confusion_rates"]
-
-
-def confusion_counts(
-    given: ArrayLike, reference: ArrayLike, n_classes: int, weights: ArrayLike | None = None
-) -> FloatArray:
-    """Count how often each reference class was given each class.
-
-    Parameters
-    ----------
-    given, reference : (N,) array-like of int
-        Class codes; a row where either is -1 (missing) is left out.
-    n_classes : int
-        K.
-    weights : (N,) array-like of float, optional
-        What each row counts; 1 each when left out.
-
-    Returns
-    -------
-    (K, K) float
-        Row: reference class. Column: given class.
-
-    Raises
-    ------
-    UsageError
-        The arrays differ in length or hold a class that does not exist.
-
-    Examples
-    --------
-    >>> confusion_counts([0, 1, 1, -1], [0, 0, 1, 1], 2).tolist()
-    [[1.0, 1.0], [0.0, 1.0]]
-    """
-    column, row = check_codes(given, n_classes), check_codes(reference, n_classes)
-    weight = np.ones(row.size) if weights is None else np.asarray(weights, dtype=np.float64)
-    if not column.shape == row.shape == weight.shape:
-        raise UsageError(
-            f"confusion: {column.size} given, {row.size} reference and {weight.size} weights; "
-            "expected arrays of one length"
-        )
-    there = (column >= 0) & (row >= 0)
-    flat = np.bincount(
-        row[there] * n_classes + column[there], weights=weight[there], minlength=n_classes**2
-    )
-    return np.asarray(flat, dtype=np.float64).reshape(n_classes, n_classes)
+__all__ = ["annotator_confusion", "confusion_rates"]
 
 
 def annotator_confusion(

@@ -12,8 +12,9 @@ from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior
 from labelops.consolidate.evidence import (
     annotator_folds,
     decide,
-    gold_temperature,
+    gold_softening,
     held_out_temperature,
+    soften,
 )
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
@@ -48,13 +49,13 @@ def test_gold_softens_and_never_sharpens() -> None:
     """Right gold leaves the posterior alone; wrong gold softens it; too little says nothing."""
     sure = np.tile([0.9, 0.1], (100, 1))
     votes = np.ones(100)
-    assert gold_temperature(sure, np.zeros(100, int), votes, 30) == 1.0
+    assert gold_softening(sure, np.zeros(100, int), votes, 30) == (1.0, 0.0)
     wrong = np.arange(100) % 3 == 0
-    softened = gold_temperature(sure, wrong.astype(int), votes, 30)
+    softened = gold_softening(sure, wrong.astype(int), votes, 30)
     assert softened is not None
-    assert softened > 2
-    assert gold_temperature(sure, np.where(np.arange(100) < 29, 0, -1), votes, 30) is None
-    assert gold_temperature(sure, np.zeros(100, int), np.zeros(100), 30) is None
+    assert soften(sure, *softened)[0, 0] == pytest.approx(0.66, abs=0.01)
+    assert gold_softening(sure, np.where(np.arange(100) < 29, 0, -1), votes, 30) is None
+    assert gold_softening(sure, np.zeros(100, int), np.zeros(100), 30) is None
 
 
 def test_folds_weigh_alike() -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from labelops.adapters.parquet import decode_parquet, encode_parquet, parquet_metadata
+from labelops.adapters.parquet import decode_parquet, encode_parquet
 from labelops.errors import UsageError
 from labelops.reuse import FORMATS, SIDECAR, export, map_labels, provenance
 from labelops.schema import Schema
@@ -99,7 +99,7 @@ def test_parquet(hard_frame: Maker) -> None:
     frame = hard_frame()
     content = _out(frame, "parquet")["data.parquet"]
     pd.testing.assert_frame_equal(decode_parquet(content), frame)
-    assert json.loads(parquet_metadata(content)["labelops"]) == frame.attrs
+    assert json.loads(pq.read_schema(io.BytesIO(content)).metadata[b"labelops"]) == frame.attrs
 
 
 def test_parquet_by_another_reader(hard_frame: Maker) -> None:
