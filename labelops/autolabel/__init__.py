@@ -1,1 +1,1 @@
-"""Labeler outputs become proposals; the cut-off under which a proposal may become a label."""
+"""Labeler outputs become proposals; the rule under which a proposal may become a label."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 import click
 import pytest
@@ -283,3 +285,65 @@ def test_certificates_and_the_report_say_that_nothing_was_promised() -> None:
         ("closed", 0, 0.0),
         ("stands", 0, 0.0),
     ]
+
+
+class _Died(BaseException):
+    """What a kill is here: nobody catches it."""
+
+
+def _killed(world: World, at: int, when: str) -> bool:
+    """Look, decide and plan; die before or after the `at`-th write. Say whether it died."""
+    ours: Any = world.workspace
+    count = iter(range(1, 1000))
+
+    def trapped(call: Any) -> Any:
+        def done(*args: Any, **more: Any) -> Any:
+            fatal = next(count) == at
+            if fatal and when == "before":
+                raise _Died
+            found = call(*args, **more)
+            if fatal:
+                raise _Died
+            return found
+
+        return done
+
+    calls = ours.tables.append, ours.objects.put_new
+    ours.tables.append, ours.objects.put_new = map(trapped, calls)
+    try:
+        try_to_accept(world.workspace, 1000, world.now)
+        consolidate(world.workspace, now=world.now)
+        route(world.workspace, now=world.now)
+    except _Died:
+        return True
+    finally:
+        ours.tables.append, ours.objects.put_new = calls
+    return False
+
+
+def _stands(world: World) -> tuple[object, ...]:
+    state = world.state
+    looks = [dataclasses.replace(h, looked_at="") for h in state.hypotheses]
+    labels = state.labels[["item_id", "value", "posterior", "evidence"]]
+    return looks, sorted(labels.itertuples(index=False)), sorted(state.plan["item_id"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_any_write_and_run_again_it_ends_the_same(when: str) -> None:
+    """A new version is looked at after an old one: one of both stands, and always the same."""
+    start = _world()
+    _look(start)
+    _propose(start, "m2", SURE[:20] + UNSURE[25:])
+    undisturbed = start.copy()
+    assert not _killed(undisturbed, 0, when)
+    wanted = _stands(undisturbed)
+    kills = 0
+    for at in range(1, 50):
+        world = start.copy()
+        if not _killed(world, at, when):
+            break
+        kills += 1
+        assert not _killed(world, 0, when)
+        assert repr(_stands(world)) == repr(wanted)
+    assert kills >= 5, "two objects, what is said, labels and the plan"
