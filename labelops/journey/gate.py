@@ -213,7 +213,10 @@ def _better_again(state: State, candidate: Candidate) -> int:
         return 0
     # As sure as the labels were when they were decided, the open ones and the wrong ones: a
     # posterior of today differs a little by other items' votes, and who is tied would not be.
-    sure = state.labels_of(candidate)["posterior"].reindex(audit.planned.ids[audit.wrong])
+    # Only the errors that the certificate has read: of the looks that come after an open one those
+    # are settled first on which people agree at once, and these lie elsewhere.
+    read = audit.planned.first(audit.certificate.n).ids[audit.wrong[: audit.certificate.n]]
+    sure = state.labels_of(candidate)["posterior"].reindex(read)
     wrong = 1.0 - sure.to_numpy(dtype=np.float64)
     held = held_by(label_doubt(state, frozen)[may], again, wrong)
     risk = attempt_risk(attempt + 1, state.workspace.policies.gate.risk)

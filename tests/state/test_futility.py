@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
 
@@ -21,8 +22,11 @@ IDS = [f"i{n:04d}" for n in range(N)]
 LABELERS = ("ann", "ben", "cid", "hal", "ian")
 
 
-def _frozen(wrong: list[str]) -> World:
-    """Return labels under audit of which ninety are in doubt, with the first looks, corrected."""
+def _frozen(wrong: list[str], unseen: int | None = None) -> World:
+    """Return labels under audit of which ninety are in doubt, with the first looks, corrected.
+
+    The `unseen`-th look, if any, is left out.
+    """
     made = make_world(gate=GatePolicy(error=0.02, agreement=-1.0, per_class=0, confirm=1)).workspace
     policies = replace(made.policies, consolidate=ConsolidatePolicy(min_posterior=0.6))
     world = World(replace(made, policies=policies))
@@ -42,12 +46,13 @@ def _frozen(wrong: list[str]) -> World:
     audit = world.state.audit
     assert audit is not None
     planned = audit.planned.ids.tolist()
-    for item in planned:
+    looked_at = [item for place, item in enumerate(planned) if place != unseen]
+    for item in looked_at:
         said = "dog" if item in wrong else "cat"
         for who in ("dee", "eve", "fay") if item in wrong else ("dee",):
             world.vote(item, "audit", **{who: said})
     rows = world.state.audit_votes
-    for item in set(planned) & set(wrong):
+    for item in set(looked_at) & set(wrong):
         votes = sorted(rows.loc[rows["item_id"] == item, "vote_id"])
         world.label({item: "dog"}, method=ADJUDICATED, votes=votes)
     world.say("consolidated", "votes", 2, votes=world.state.votes_digest)
@@ -73,6 +78,22 @@ def test_errors_where_the_doubt_is_end_the_audit() -> None:
     assert "wait for another look" in work_in_flight(world.state)
     following = replace(ended, number=2, stream=2, closed="")
     assert attempt_of(following, world.state.candidates) == 2
+
+
+@pytest.mark.slow
+def test_looks_after_an_open_one_say_nothing_of_where_the_errors_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is ended is ended by the errors that the certificate has read."""
+    world, said = _frozen(IDS[:WRONG], unseen=60), []
+    here = importlib.import_module("labelops.journey.gate")  # the package has its function only
+    monkeypatch.setattr(here, "held_by", lambda doubt, again, wrong: said.append(wrong) or 0.0)
+    gate(world.workspace, now=world.tick(), split_groups={})
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.n == 60
+    assert 0 < audit.certificate.errors < audit.wrong.sum()
+    (wrong,) = said
+    assert len(wrong) == audit.certificate.errors and not np.isnan(wrong).any()
 
 
 @pytest.fixture(scope="module")
