@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,6 +139,7 @@ class DeltaTables:
             if delta is None:
                 return empty(spec)[names]
             files = delta.to_pyarrow_dataset(filesystem=self._filesystem(spec))
+            self._keep(spec, delta)
             scan = files.scanner(
                 columns=names,
                 filter=condition,
@@ -168,7 +169,10 @@ class DeltaTables:
             if opened is not None and log and list(log) == log_names(self._uri(spec)):
                 return int(opened.version())
             delta = self._open(spec)
-            return 0 if delta is None else int(delta.version())
+            if delta is None:
+                return 0
+            self._keep(spec, delta)
+            return int(delta.version())
 
     def compact(self, table: str) -> int:
         """Merge small files, so that a year of hourly appends stays quick to read.
@@ -199,6 +203,7 @@ class DeltaTables:
         delta = self._open(spec) or self._create(spec)
         before = delta.version()
         if after is not None and before != after:
+            self._keep(spec, delta)
             raise ConflictError(
                 f"table {spec.name} at {self._uri(spec)} went on from version {after} to {before}"
             )
@@ -213,7 +218,9 @@ class DeltaTables:
             # Without a retry Delta commits right after the version that was opened, or not at all.
             commit_properties=CommitProperties(max_commit_retries=50 if after is None else 0),
         )
-        if not is_bucket(self._root):
+        if is_bucket(self._root):
+            self._keep(spec, delta)
+        else:
             flush(Path(self._uri(spec)), before + 1, delta.version())
             log = log_entries(self._uri(spec))
             if ends_at(log, delta.version()):
@@ -245,9 +252,14 @@ class DeltaTables:
     def _open(self, spec: TableSpec) -> DeltaTable | None:
         """Open the table, or return None if nobody created it yet.
 
-        On a disk a log that holds the same entries is not read again.
+        On a disk a log that holds the same entries is not read again. In a bucket, where each entry
+        is a request, only what came since is read: see `_keep`.
         """
         uri = self._uri(spec)
+        if is_bucket(uri) and (kept := self._opened.pop(spec.name, None)):
+            with suppress(DeltaError):  # What came since may be cleaned up: then all is read.
+                kept[1].update_incremental()
+                return kept[1]
         log = log_entries(uri)
         seen, opened = self._opened.get(spec.name, ({}, None))
         if log and log == seen:
@@ -265,8 +277,18 @@ class DeltaTables:
                 f"table {spec.name} at {uri} has no column {missing[0]!r}: another version of "
                 "labelops wrote it; use that version, or start a new workspace"
             )
-        self._opened[spec.name] = (log, delta)
+        if log:
+            self._opened[spec.name] = (log, delta)
         return delta
+
+    def _keep(self, spec: TableSpec, delta: DeltaTable) -> None:
+        """Keep a bucket's table for whoever opens it next.
+
+        Reading on changes the table that was opened. So who opens it takes it away, and gives it
+        back here: no thread reads on what another is about to append to.
+        """
+        if is_bucket(self._root):
+            self._opened[spec.name] = ({}, delta)
 
     @contextmanager
     def _mapped(self, spec: TableSpec, doing: str) -> Iterator[None]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from labelops.adapters import delta
 from labelops.adapters.delta import DeltaTables
 from labelops.adapters.objects import open_objects
-from labelops.errors import EndRefused, EndTimeout, EndUnavailable, StorageError
+from labelops.errors import ConflictError, EndRefused, EndTimeout, EndUnavailable, StorageError
 from labelops.ports import Objects, Tables
 from labelops.testing.objects import ObjectsTests
 from labelops.testing.tables import TablesTests, votes_for
@@ -100,6 +103,47 @@ class TestBucketTables(_InBucket, TablesTests):
             tables.append("votes", votes_for([str(i)]))
         assert tables.compact("votes") == 4
         assert sorted(tables.read("votes")["vote_id"]) == ["0", "1", "2", "3"]
+
+    def test_a_log_is_read_once_and_then_read_on(
+        self, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each entry is a request: versions, reads and appends ask for what came since only."""
+        tables, other = DeltaTables(self.root(place)), DeltaTables(self.root(place))
+        tables.append("votes", votes_for(["first"]))
+        other.append("votes", votes_for(["second"]))
+        opened = []
+        there = delta.DeltaTable
+        monkeypatch.setattr(delta, "DeltaTable", lambda *a, **k: opened.append(a) or there(*a, **k))
+        for i in range(3):
+            seen = tables.version("votes")
+            other.append("votes", votes_for([f"other {i}"]), after=seen)
+            with pytest.raises(ConflictError):
+                tables.append("votes", votes_for(["late"]), after=seen)
+            assert tables.version("votes") == seen + 1
+            tables.append("votes", votes_for([f"ours {i}"]), after=seen + 1)
+            assert len(other.read("votes")) == len(tables.read("votes")) == 4 + 2 * i
+        assert opened == []
+        other.compact("votes")
+        assert len(tables.read("votes")) == 8
+
+    def test_threads_that_share_it_append_after_what_they_saw(self, place: Path) -> None:
+        """One of four threads wins each version, and none takes the others' for its own."""
+        tables = DeltaTables(self.root(place))
+        tables.append("votes", votes_for(["first"]))
+
+        def write(writer: int) -> None:
+            done = 0
+            while done < 2:
+                version = tables.version("votes")
+                row = votes_for([f"{writer}-{done}"], revision=len(tables.read("votes")))
+                with suppress(ConflictError):
+                    tables.append("votes", row, after=version)
+                    done += 1
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+        numbers = tables.read("votes")["revision"]
+        assert sorted(numbers) == list(range(9)), "each has counted all before it"
 
 
 def test_the_endpoint_for_s3_alone_wins(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
