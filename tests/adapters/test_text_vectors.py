@@ -92,7 +92,7 @@ def test_each_text_is_encoded_once_for_all_folds_and_runs() -> None:
     items = _items([f"{w} {n}" for n in range(20) for w in ("fee", "parcel")] + ["fee 0"])
     shared = TextVectors(encoder)
     for _ in range(2):
-        labeler = SklearnLabeler(vectors=shared)
+        labeler = SklearnLabeler(folds=2, vectors=shared)
         labeler.read(items, schema)
         labeler.fit(items.iloc[:40], [0, 1] * 20, items["group"].iloc[:40], schema)
         labeler.propose(items, schema)
@@ -212,7 +212,7 @@ def test_the_version_is_of_the_vectors() -> None:
     class Other(Topics):
         version = "topics 2"
 
-    made = [SklearnLabeler(vectors=v) for v in (None, Topics(), Topics(), Other())]
+    made = [SklearnLabeler(folds=2, vectors=v) for v in (None, Topics(), Topics(), Other())]
     versions = [m.fit(items, [0, 1, 0, 1], items["group"], schema) for m in made]
     assert versions[1] == versions[2]
     assert len(set(versions)) == 3
