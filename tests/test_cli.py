@@ -351,6 +351,7 @@ def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFi
     assert "Which class fits best?" in _said(capsys, released, "schema")
 
 
+@pytest.mark.slow
 def test_rules(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rules of labelops.toml vote, once, and their table says what they are worth."""
     assert "No rule has voted" in _said(capsys, sent, "rules")

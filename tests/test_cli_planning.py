@@ -45,6 +45,7 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+@pytest.mark.slow
 def test_a_known_set_is_planned_with_corrections(capsys: pytest.CaptureFixture[str]) -> None:
     """One error costs less in a set of 1,797, where it is corrected, than in any number."""
     asked = ("--true", "0.01", "--budget", "2000", "--json")

@@ -22,6 +22,7 @@ class TestFaissSearch(NeighbourSearchTests):
         return FaissSearch(exact_below=0)
 
 
+@pytest.mark.slow
 class TestAllPairs(NeighbourSearchTests):
     """Few points: all pairs."""
 

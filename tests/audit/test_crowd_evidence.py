@@ -23,6 +23,7 @@ def _crowd(
     return truth, item, who, vote
 
 
+@pytest.mark.slow
 def test_skills_are_found_and_used() -> None:
     """Two good annotators outweigh three clickers."""
     truth, item, who, vote = _crowd([0.95, 0.9, 0.35, 0.35, 0.35], 600, 3, np.random.default_rng(0))

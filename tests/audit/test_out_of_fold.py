@@ -100,6 +100,7 @@ def test_malformed_input_is_refused(
         out_of_fold_probs(np.eye(3), codes, groups, 2, np.random.default_rng(0), learners=learners)
 
 
+@pytest.mark.slow
 def test_same_rng_same_answer() -> None:
     """The result is fixed by the generator."""
     rng = np.random.default_rng(0)

@@ -53,6 +53,7 @@ def test_the_verdict_shows_the_worst_check_first() -> None:
     assert cells(page)[1][2] == "<b>three</b> | x"
 
 
+@pytest.mark.slow
 def test_the_plan_counts_open_votes_by_purpose_and_reason(world: World) -> None:
     """The table's votes are those of the plan, in a handful of rows, naming no item."""
     app = world.open()

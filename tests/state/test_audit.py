@@ -206,6 +206,7 @@ def test_a_correction_is_written_once(world: World) -> None:
     assert json.loads(row["evidence"])["replaces"] == '"cat"' and row["value"] == '"dog"'
 
 
+@pytest.mark.slow
 def test_only_a_correction_that_is_in_the_labels_is_taken_off(world: World) -> None:
     """Found, then corrected, then corrected by votes that do not count any more."""
     for item in IDS:

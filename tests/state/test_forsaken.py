@@ -94,6 +94,7 @@ def test_a_pause_of_all_forsakes_nothing() -> None:
     assert route(world.workspace, now=world.tick()).votes == 0
 
 
+@pytest.mark.slow
 def test_zero_days_keep_seats_for_ever() -> None:
     """`settle_days = 0` is how it was; a number that is none is refused."""
     world = _doubted(settle_days=0.0)

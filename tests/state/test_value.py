@@ -43,6 +43,7 @@ def test_an_expert_settles_what_people_cannot() -> None:
     assert worth.action.tolist() == [CROWD], "now all have looked: it waits for somebody new"
 
 
+@pytest.mark.slow
 def test_experts_are_kept_from_what_people_can_do() -> None:
     """A fresh item goes to people, and is not open to the expert, who costs five times as much."""
     world = _torn(experts=(EVE,))
