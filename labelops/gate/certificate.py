@@ -40,7 +40,8 @@ def certify(
     `risk`, and one with no more fails with probability at most `risk`; wrong as the labels are
     now, after corrections. With m wrong in all, f of them corrected, more than t left means
     m > t + f; the evidence against "m > t + f" grows with f, so whatever f comes to be, a false
-    pass needs the evidence against the true m to reach 1/risk (see `labelops.measure.eprocess`).
+    pass needs the evidence against the true m to reach 1/risk (see
+    `labelops.measure.error_evidence`).
 
     Parameters
     ----------

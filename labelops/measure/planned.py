@@ -4,8 +4,8 @@ Who plans to look n times can test then, exactly, as if no other look were ever 
 look before and after. Of the wealth that an e-process bets, two thirds go on that one test: held
 at each look is the chance, at the bound, that the test will pass, divided by what that chance was
 in the beginning. This is a fair game at the bound and a losing one above it, since every error
-makes passing less likely. The last third is the mixture of `measure.eprocess`, for looks that come
-after the plan.
+makes passing less likely. The last third is the mixture of `measure.error_evidence`, for looks that
+come after the plan.
 
 References
 ----------

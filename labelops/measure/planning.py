@@ -6,7 +6,7 @@ follows exactly, look by look, from the true share of errors. An audit that draw
 no such staircase: its cost hangs on where the errors lie, and is simulated.
 
 In a set of a known size the errors found are corrected, and what is certified is the rest (see
-`labelops.measure.eprocess`).
+`labelops.measure.error_evidence`).
 """
 
 from __future__ import annotations

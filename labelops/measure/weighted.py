@@ -169,7 +169,7 @@ def log_e_values_count(
     Parameters and errors are those of `log_e_values_weighted`, for any count from 0. At every look
     the evidence grows with the count, since each bet does: it gains r (b - x) / (m - b) on a find x
     that is m at most, which rises with the bound b. So the count may be moved up for errors that
-    were corrected, as `labelops.measure.eprocess` says.
+    were corrected, as `labelops.measure.error_evidence` says.
 
     Examples
     --------
