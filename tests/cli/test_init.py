@@ -1,0 +1,118 @@
+"""`labelops init` writes settings that work, and never over others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelops.settings import read_settings
+
+from .world import (
+    mails,
+    run,
+    shown_as_json,
+)
+
+
+def _init(folder: Path, *arguments: str) -> int:
+    return run(folder, "init", *arguments)
+
+
+def test_init_then_ingest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a CSV alone: the file it writes can be used at once."""
+    rows = "".join(f"{i},{text.split(chr(27))[0]},x\n" for i, text, _ in mails(20))
+    (tmp_path / "mails.csv").write_text("mail_id,message,channel\n" + rows, encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "mails.csv"), "--classes", "billing, delivery") == 0
+    settings = read_settings(tmp_path / "labelops.toml", {})
+    assert settings.schema.classes == ("billing", "delivery")
+    (source,) = settings.sources
+    assert (source.name, source.path, source.key, source.text) == (
+        "mails",
+        "mails.csv",
+        "mail_id",
+        "message",
+    )
+    assert shown_as_json(capsys, tmp_path, "ingest")["mails"]["added"] == 20
+
+
+def test_init_shows_every_default(tmp_path: Path) -> None:
+    """With all marks removed, the file holds every setting, and says what the defaults are."""
+    (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", "a,b") == 0
+    path = tmp_path / "labelops.toml"
+    as_written = read_settings(path, {})
+    lines = [
+        line.removeprefix("# ") if line.startswith("# ") and " = " in line else line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if '"old name"' not in line
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    for section in ("gate", "accept", "route", "consolidate", "audit", "labeler", "chat", "queue"):
+        assert getattr(read_settings(path, {}), section) == getattr(as_written, section)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.jsonl", '{"n": 1, "body": "hello you", "label": "x"}\n{"body": "a", "label": "y"}\n',
+         {"format": "jsonl", "text": "body", "known": "label", "classes": ["x", "y"]}),
+        ("a.tsv", "file\tid\na.png\t1\nb.png\t2\n",
+         {"format": "csv", "image": "file", "key": "id", "text": "", "media": "image"}),
+    ],
+)  # fmt: skip
+def test_init_guesses(
+    name: str,
+    content: str,
+    expected: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Format, media, columns and classes are read off the first rows."""
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    guess = shown_as_json(capsys, tmp_path, "init", str(tmp_path / name))["guess"]
+    assert {key: guess[key] for key in expected} == expected
+
+
+def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of images is one; nothing in it needs to be opened."""
+    (tmp_path / "My Photos!").mkdir()
+    for place in range(3):
+        (tmp_path / "My Photos!" / f"{place}.png").write_bytes(b"")
+    found = shown_as_json(capsys, tmp_path, "init", str(tmp_path / "My Photos!"))
+    assert (found["name"], found["guess"]["media"]) == ("my-photos", "image")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none.csv"], "no such file or folder"),
+        (["a.xlsx"], "expected a folder, or a file ending in .csv"),
+        (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
+        (["a.csv", "--classes", "one"], "needs at least two classes"),
+        (["a.csv", "--name", "a b"], "name 'a b'"),
+        (["latin.csv"], "not UTF-8"),
+    ],
+)
+def test_init_refuses(
+    arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot work is said in one line, and nothing is written."""
+    (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    (tmp_path / "latin.csv").write_bytes("text\nGrüße\n".encode("latin-1"))
+    assert _init(tmp_path, str(tmp_path / arguments[0]), *arguments[1:]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+    assert not (tmp_path / "labelops.toml").exists()
+
+
+def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A labelops.toml that is there stays as it is."""
+    (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
+    (tmp_path / "labelops.toml").write_text("# mine\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv")) == 2
+    assert "is there already and is never overwritten" in capsys.readouterr().err
+    assert (tmp_path / "labelops.toml").read_text(encoding="utf-8") == "# mine\n"

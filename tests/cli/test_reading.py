@@ -1,0 +1,168 @@
+"""What is read from a label set that is far along, and released."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .world import (
+    EVIL,
+    ITEMS,
+    WORDS,
+    mails,
+    run,
+    shown,
+    shown_as_json,
+)
+
+pytestmark = pytest.mark.slow  # journeys up to a release
+
+
+def test_publish(passed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pass that publishes releases and exports; the second changes nothing and succeeds."""
+    first = shown_as_json(capsys, passed, "run", "publish")
+    assert (first["release"]["reference"], first["release"]["new"]) == ("mails@1.0.0", True)
+    assert (Path(first["export"]["folder"]) / "data.parquet").is_file()
+    assert "Nothing has changed since mails@1.0.0" in shown(capsys, passed, "run", "publish")
+
+
+def test_status_says_what_is_next(
+    sent: Path, passed: Path, released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status counts what is there and names the next command; it changes nothing."""
+    before = sorted(p for p in sent.parent.rglob("*") if p.is_file())
+    said = shown(capsys, sent, "status")
+    assert sorted(p for p in sent.parent.rglob("*") if p.is_file()) == before
+    assert f"{ITEMS}  in" in said
+    assert "`labelops run receive`" in said.splitlines()[-1]
+    found = shown_as_json(capsys, sent, "status")
+    assert (found["items"], found["undecided"], found["releases"]) == (ITEMS, ITEMS, [])
+    assert sum(found["waiting"].values()) > 20
+    assert "`labelops release`" in shown(capsys, passed, "status").splitlines()[-1]
+    assert "RELEASED" in shown(capsys, released, "status")
+
+
+def test_log_show_verify(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A release is listed, shown and found untouched, in words and in JSON."""
+    (entry,) = shown_as_json(capsys, released, "log")
+    assert (entry["version"], entry["names"]) == ("1.0.0", ["latest"])
+    assert "mails@1.0.0" in shown(capsys, released, "log")
+    assert shown_as_json(capsys, released, "show")["digest"] == entry["digest"]
+    assert "PASS  when it was released" in shown(capsys, released, "show", "mails@1.0.0")
+    assert shown_as_json(capsys, released, "verify") == {
+        "release": "mails@latest",
+        "ok": True,
+        "problems": [],
+    }
+
+
+def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One changed byte in a part is exit 1, with the file and what to do."""
+    (labels,) = (released.parent / "workspace").glob("releases/mails/1.0.0/labels-*.parquet")
+    content = bytearray(labels.read_bytes())
+    content[100] ^= 1
+    labels.chmod(0o644)
+    labels.write_bytes(content)
+    capsys.readouterr()
+    assert run(released, "verify") == 1
+    out = capsys.readouterr().out
+    assert out.startswith("DAMAGED  mails@latest: 1 problem found")
+    assert labels.name in out
+
+
+def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name means a release from then on, and can be compared with it."""
+    assert shown(capsys, released, "name", "prod", "mails@1.0.0") == (
+        "prod now means mails@1.0.0.\n"
+    )
+    assert shown_as_json(capsys, released, "log")[0]["names"] == ["latest", "prod"]
+    assert "have the same labels" in shown(capsys, released, "diff", "mails@prod", "mails@1.0.0")
+    found = shown_as_json(capsys, released, "diff", "mails@prod", "mails@1.0.0")
+    assert found["counts"] == {"added": 0, "changed": 0, "removed": 0, "unchanged": ITEMS}
+
+
+def test_explain_cannot_command_the_terminal(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An item's escapes and direction marks are gone from the screen and quoted in JSON."""
+    said = shown(capsys, released, "explain", "mail-119")
+    assert "owned" in said
+    assert not set("\x1b\x07\u202e") & set(said)
+    raw = shown(capsys, released, "explain", "mail-119", "--json")
+    assert raw.isascii()
+    assert "\x1b" not in raw
+    assert EVIL.rstrip() in json.loads(raw)["payload"]
+
+
+def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People with their accuracy, attempts with the risk spent, classes in order."""
+    people = {row["annotator"]: row for row in shown_as_json(capsys, released, "annotators")}
+    assert set(people) >= {"human:ann", "human:eve"}
+    assert "human:ann" in shown(capsys, released, "annotators")
+    found = shown_as_json(capsys, released, "certificates")
+    assert found["acceptance"]["spent"] <= found["acceptance"]["risk"] == 0.05
+    assert found["candidates"][-1]["closed"] == "released mails@1.0.0"
+    assert found["acceptance"]["left"] == 0.05 - found["acceptance"]["spent"]
+    assert "released mails@1.0.0" in shown(capsys, released, "certificates")
+    assert shown_as_json(capsys, released, "schema")["classes"] == list(WORDS)
+    assert "Which class fits best?" in shown(capsys, released, "schema")
+
+
+def test_export(released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A release is exported once; again only with --overwrite."""
+    target = str(tmp_path / "train")
+    found = shown_as_json(
+        capsys, released, "export", target, "--format", "csv", "--weights", "soft"
+    )
+    assert (Path(found["folder"]) / found["files"][0]).is_file()
+    assert run(released, "export", target) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("labelops: error: ")
+    assert "Wrote" in shown(capsys, released, "export", target, "mails@latest", "--overwrite")
+
+
+def test_report(passed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report goes to the file named, its facts as JSON to stdout; a bad place is one line."""
+    page = tmp_path / "page.html"
+    assert f"Wrote {page}" in shown(capsys, passed, "report", "--output", str(page))
+    assert page.read_text(encoding="utf-8").lstrip().startswith("<!")
+    assert shown_as_json(capsys, passed, "report")["title"] == "mails"
+    assert run(passed, "report", "--output", str(tmp_path / "none" / "page.html")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_rules(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rules of labelops.toml vote, once, and their table says what they are worth."""
+    assert "No rule has voted" in shown(capsys, sent, "rules")
+    rule = '[rule.money]\nlabel = "billing"\nwords = ["invoice", "refund"]\n'
+    sent.write_text(sent.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    assert "Rules gave" in shown(capsys, sent, "autolabel")
+    assert "Rules gave" not in shown(capsys, sent, "autolabel")
+    (row,) = shown_as_json(capsys, sent, "rules")["rules"]
+    money = [t for _, t, n in mails(ITEMS) if {"invoice", "refund"} & set(t.split())]
+    assert (row["rule"], row["votes"], row["judged"]) == ("rule:money", len(money), 0)
+    assert "rule:money" in shown(capsys, sent, "rules")
+
+
+def test_unknown_things(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A release or item that is not there is exit 2; what was typed cannot command the screen."""
+    for arguments in (["show", "mails@9.9.9"], ["explain", "\x1b[31m"], ["show", "\x1b@x"]):
+        capsys.readouterr()
+        assert run(released, *arguments) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n"), "\x1b" in err) == ("", 1, False)
+
+
+def test_a_closed_pipe_is_quiet(released_once: Path) -> None:
+    """`labelops log | true` prints nothing on stderr."""
+    command = [sys.executable, "-m", "labelops", "--config", str(released_once), "show", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

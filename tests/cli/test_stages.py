@@ -1,0 +1,71 @@
+"""A command for each stage: what it did in words, in JSON and on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelops.cli import main
+
+from .world import (
+    ITEMS,
+    label,
+    run,
+    shown,
+    shown_as_json,
+)
+
+
+def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stage by stage: each says what it did in words and in JSON; doing it again adds nothing."""
+    assert shown_as_json(capsys, sent, "ingest")["mails"]["unchanged"] == ITEMS
+    assert "too few votes" in shown(capsys, sent, "autolabel")
+    assert shown_as_json(capsys, sent, "route")["votes"] == 0
+    assert shown_as_json(capsys, sent, "send")["offered"] == 0
+    given = label(sent)
+    assert shown_as_json(capsys, sent, "collect") == {
+        "received": given,
+        "new": given,
+        "rejected": 0,
+        "reasons": [],
+    }
+    assert "0 new votes of 0 answers received" in shown(capsys, sent, "collect")
+    assert shown_as_json(capsys, sent, "consolidate")["decided"] > 0
+    assert "No audit is due" in shown(capsys, sent, "audit")
+
+
+def test_progress_goes_to_stderr(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without -q progress is on stderr; results stay alone on stdout."""
+    assert main(["run", "receive", "--config", str(sent), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert set(json.loads(out)) == {"collect", "consolidate", "audit", "gate"}
+    assert err.splitlines()[0] == "receive: collect …"
+
+
+def test_gate_and_release_exit_1_before_they_pass(
+    sent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gate that does not pass is exit 1 with every check said; no release then, in one line."""
+    capsys.readouterr()
+    assert run(sent, "gate") == 1
+    assert capsys.readouterr().out.startswith("INCONCLUSIVE  no labels are frozen")
+    assert run(sent, "gate", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["verdict"]["status"] == "inconclusive"
+    for command in (["release"], ["run", "publish"]):
+        assert run(sent, *command) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("labelops: error: the gate did not pass: INCONCLUSIVE")
+        assert err.count("\n") == 1
+
+
+def test_colours_are_for_terminals_only(
+    sent: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not a terminal gets no escapes; a terminal does, unless NO_COLOR says no."""
+    assert "\x1b" not in shown(capsys, sent, "status")
+    monkeypatch.setattr("click._compat.isatty", lambda stream: True)
+    assert "\x1b[" in shown(capsys, sent, "status")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in shown(capsys, sent, "status")
