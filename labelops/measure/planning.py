@@ -173,7 +173,6 @@ def _endings(shares: FloatArray, stops: IntArray, most: int, size: int | None) -
     wrong_items = np.round(wrong * (size or 0))
     alive = np.zeros((len(shares), len(stops)))
     alive[:, 0] = 1.0
-    step = 0  # the next of the staircase; walks of fewer errors have all ended
     for n in range(1, int(stops[-1]) + 1):
         if size is not None:
             wrong = np.clip((wrong_items - errors) / (size - n + 1), 0.0, 1.0)
@@ -181,10 +180,10 @@ def _endings(shares: FloatArray, stops: IntArray, most: int, size: int | None) -
         alive -= moved
         # Whoever makes one error more than any staircase step allows never certifies in time.
         alive[:, 1:] += moved[:, :-1]
-        if n == stops[step]:
-            ending[:, n] = alive[:, step]
-            alive[:, step] = 0.0
-            step += 1
+        # Near a census of a small set one look may certify walks of several numbers of errors.
+        done = stops == n
+        ending[:, n] = alive[:, done].sum(axis=1)
+        alive[:, done] = 0.0
     return ending
 
 

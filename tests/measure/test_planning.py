@@ -87,6 +87,16 @@ def test_corrections_make_a_known_set_cheaper() -> None:
     assert all(k.mean < 0.5 * e.mean for k, e in zip(known[1:], endless[1:], strict=True))
 
 
+@pytest.mark.parametrize(("bound", "size"), [(0.02, 50), (0.01, 100), (0.005, 200)])
+def test_a_small_set_is_certified_however_bad(bound: float, size: int) -> None:
+    """One look may end walks of several numbers of errors; corrected, each set passes at last."""
+    stops = looks_to_certify(bound, 0.05, size, size)
+    assert len(np.unique(stops)) < len(stops)
+    for plan in audit_plan(bound, 0.05, [0.02, 0.05, 0.1], size=size):
+        assert plan.certified == pytest.approx(1.0)
+        assert plan.mean <= size
+
+
 def test_too_small_a_budget_certifies_nothing() -> None:
     """Below n(0) there is no certificate, and the whole budget is spent."""
     (plan,) = audit_plan(0.02, 0.05, [0.0], budget=100)

@@ -56,7 +56,7 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     assert world.state.accepted.empty and world.state.standing == ()
 
 
-def testtraining_rows_survive_another_class_order() -> None:
+def test_training_rows_survive_another_class_order() -> None:
     """A class put before the others does not turn yesterday's cats into dogs."""
     world = make_world()
     world.items("a", "b", "c", "d")
