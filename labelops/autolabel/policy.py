@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
-from ..measure.from_bound import BORNE, calibration_size
+from ..measure.from_bound import BORNE, calibration_size, model_posterior
 
 __all__ = ["ANYTIME", "AUDITED", "FIXED", "NEVER", "AcceptancePolicy", "planned"]
 
@@ -38,7 +38,7 @@ class AcceptancePolicy:
         random looks at accepted items close it for.
     min_posterior : float in [0, 1)
         With the rule `audited`: how probable the model's label has to be, beside what people's
-        votes say of the model; 0: .85.
+        votes say of the model; 0: planned from `[gate] error`.
     risk : float in (0, 1)
         δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
         false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.
@@ -149,8 +149,7 @@ class AcceptancePolicy:
 def planned(policy: AcceptancePolicy, bound: float) -> AcceptancePolicy:
     """Name what a policy leaves open: the error by the bound of the gate, the rest by the rule.
 
-    Under `audited` a new fit costs no risk, and each spares people what the one before left. There
-    it hardly matters from which posterior a label stands: errors cost audits, not the bound.
+    Under `audited` a new fit costs no risk, and each spares people what the one before left.
 
     Parameters
     ----------
@@ -171,5 +170,5 @@ def planned(policy: AcceptancePolicy, bound: float) -> AcceptancePolicy:
         policy,
         error=policy.error or bound,
         growth=policy.growth or (1.25 if audited else 2.0),
-        min_posterior=policy.min_posterior or (0.85 if audited else 0.0),
+        min_posterior=policy.min_posterior or (model_posterior(bound) if audited else 0.0),
     )

@@ -11,7 +11,7 @@ from labelops.autolabel.acceptance import joint_threshold
 from labelops.autolabel.anytime import joint_anytime
 from labelops.errors import UsageError
 from labelops.measure.eprocess import hypothesis_risk
-from labelops.measure.from_bound import calibration_size, least_posterior
+from labelops.measure.from_bound import calibration_size, least_posterior, model_posterior
 
 BOUNDS = st.sampled_from([0.005, 0.013, 0.02, 0.05, 0.1, 0.25])
 
@@ -71,3 +71,11 @@ def test_no_bound_no_plan(bound: float) -> None:
         calibration_size(bound, 0.05)
     with pytest.raises(UsageError):
         least_posterior(bound)
+
+
+def test_a_models_label_may_be_in_more_doubt_than_the_bound_and_never_unlikely() -> None:
+    """It asks for less than people's labels do, for no more where more is borne, and for half."""
+    bounds = np.linspace(0.001, 0.4, 50)
+    found = np.array([model_posterior(b) for b in bounds])
+    assert (np.diff(found) <= 0).all() and (found >= 0.5).all()
+    assert all(model_posterior(b) <= least_posterior(b) for b in bounds)
