@@ -20,6 +20,7 @@ from labelops.measure.votes import Votes
 
 from ._family import Start
 from .evidence import soften, softening
+from .few_people import first_belief
 from .held_out import HeldOut, held_out_votes, member_weights
 from .members import Fit, members_for
 from .refine import refine
@@ -81,7 +82,7 @@ def blend(
     members : mapping of str to callable, optional
         Methods by name; those of `members_for` when left out.
     start : (N, K) array-like or DawidSkene, optional
-        Warm start of every method.
+        Warm start of every method; else votes' shares, those of few people weighed.
     least : int
         Fewest held-out votes for weights of their own.
 
@@ -95,7 +96,8 @@ def blend(
     ([1, 0], 1.0)
     """
     members = members_for(votes) if members is None else members
-    fits = [fit(votes, start=start, max_iterations=100) for fit in members.values()]
+    begin = first_belief(votes) if start is None else start
+    fits = [fit(votes, start=begin, max_iterations=100) for fit in members.values()]
     held = held_out_votes(votes, members)
     weights: FloatArray = np.full(len(fits), 1 / len(fits))
     temperatures, scores = [1.0] * len(fits), {}

@@ -26,6 +26,7 @@ from labelops.measure.votes import Votes, pack_votes
 from .counts import vote_counts
 from .crowd import crowd_accuracy
 from .evidence import annotator_folds, soften
+from .few_people import first_belief
 from .members import Fit
 
 __all__ = ["HeldOut", "held_out_votes", "member_weights"]
@@ -151,7 +152,8 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
             place[~out], annotators[~out], codes[~out], n_items=ids.size,
             n_annotators=votes.n_annotators, n_classes=votes.n_classes, weights=weights[~out],
         )  # fmt: skip
-        fits = [f(rest, start=None, max_iterations=_STEPS).posterior for f in members.values()]
+        begin = first_belief(rest)
+        fits = [f(rest, start=begin, max_iterations=_STEPS).posterior for f in members.values()]
         beliefs.append(np.stack([posterior[place[asked]] for posterior in fits], axis=1))
         asked_for.append(codes[asked])
     accuracy = max(accuracy, 1 / votes.n_classes + _ABOVE_CHANCE)

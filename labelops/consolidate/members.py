@@ -20,7 +20,7 @@ from ._family import DawidSkene, Start
 from .counts import vote_shares
 from .ibcc import fit_ibcc
 from .one_coin import fit_one_coin
-from .shares import even_classes, majority_counts
+from .shares import look_even
 from .shrunk import fit_shrunk
 
 __all__ = ["MEMBERS", "Fit", "members_for"]
@@ -83,5 +83,4 @@ def members_for(votes: Votes) -> Mapping[str, Fit]:
     >>> list(members_for(votes))[:3]
     ['majority', 'shrunk_64', 'shrunk_16']
     """
-    even = even_classes(majority_counts([votes])) > 0.5
-    return {name: MEMBERS[name] for name in (_EVEN if even else _UNEVEN)}
+    return {name: MEMBERS[name] for name in (_EVEN if look_even(votes) else _UNEVEN)}

@@ -27,7 +27,7 @@ from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.votes import Votes
 
 from .dependence import design_effect, soften_items, vote_dependence
-from .shares import even_classes, majority_counts
+from .shares import look_even
 from .shrunk import fit_shrunk
 from .skill import annotator_skill
 
@@ -83,7 +83,7 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     dependence = vote_dependence(votes, pooled, confusion)
     effect = design_effect(votes, dependence)
     voted, even = votes.per_item > 0, np.full(votes.n_classes, 1 / votes.n_classes)
-    if votes.n_classes == 2 or even_classes(majority_counts([votes])) <= 0.5:
+    if votes.n_classes == 2 or not look_even(votes):
         shares = pooled[voted].sum(axis=0) + even
         shares /= shares.sum()
         decided = soften_items(pooled, np.sqrt(effect), shares)

@@ -20,8 +20,9 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes
 
 from .counts import vote_shares
+from .few_people import weigh_by_agreement
 
-__all__ = ["even_classes", "expected_shares", "majority_counts"]
+__all__ = ["even_classes", "expected_shares", "look_even", "majority_counts"]
 
 _BLOCK = 1 << 18
 _TIE = 1e-9
@@ -90,10 +91,27 @@ def even_classes(counts: FloatArray) -> float:
     return 1 / (1 + math.exp(min(against, 700.0)))
 
 
+def look_even(votes: Votes) -> bool:
+    """Say whether classes are likelier even than not, by majority's counts.
+
+    Where few people vote their votes are weighed (`few_people`): who clicks one class does not make
+    it frequent.
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> codes = np.repeat([0, 1], [80, 20])
+    >>> votes = pack_votes(range(100), [0] * 100, codes, n_items=100, n_annotators=1, n_classes=2)
+    >>> look_even(votes)
+    False
+    """
+    return even_classes(majority_counts(weigh_by_agreement([votes]))) > 0.5
+
+
 def expected_shares(shards: Sequence[Votes]) -> FloatArray:
     """Say what class shares to expect, (K,): even ones where these are likelier than not.
 
-    Else majority's, and even ones by how probable they still are.
+    Else majority's, and even ones by how probable they still are; majority's as in `look_even`.
 
     Examples
     --------
@@ -103,7 +121,7 @@ def expected_shares(shards: Sequence[Votes]) -> FloatArray:
     >>> expected_shares([votes]).round(2).tolist()  # even with probability .27
     [0.72, 0.28]
     """
-    counts = majority_counts(shards)
+    counts = majority_counts(weigh_by_agreement(shards))
     even = np.full(counts.size, 1 / max(counts.size, 1))
     chance = even_classes(counts)
     if not counts.any() or chance > 0.5:

@@ -21,6 +21,7 @@ from labelops.consolidate._family import fit_votes
 from labelops.consolidate.blend import blend
 from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.evidence import soften
+from labelops.consolidate.few_people import first_belief
 from labelops.consolidate.ibcc import fit_ibcc
 from labelops.consolidate.members import members_for
 from labelops.consolidate.one_coin import fit_one_coin
@@ -179,10 +180,10 @@ def test_the_blend_is_its_members_weighed() -> None:
     """
     _, items, who, codes = _crowd(9, _even(SKILL, 3), 100, 3)
     votes = pack_votes(items, who, codes, **_size(100, 6, 3))
-    found = blend(votes)
+    found, begin = blend(votes), first_belief(votes)
     parts = [
         found.weights[n]
-        * soften(fit(votes, start=None, max_iterations=100).posterior, found.temperatures[n])
+        * soften(fit(votes, start=begin, max_iterations=100).posterior, found.temperatures[n])
         for n, fit in members_for(votes).items()
     ]
     np.testing.assert_allclose(found.pooled, sum(parts), atol=1e-12)
