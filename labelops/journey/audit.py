@@ -239,5 +239,5 @@ def _stands(labels: pd.DataFrame, looked_at: pd.DataFrame) -> list[str]:
     """Return the items whose label an audit found right, or corrected and nobody changed since."""
     right = looked_at.loc[~looked_at["wrong"], ["item_id", "value"]]
     found = labels.merge(right, on=["item_id", "value"])["item_id"]
-    mended = labels["item_id"].isin(looked_at["item_id"]) & (labels["method"] == ADJUDICATED)
+    mended = labels["method"] == ADJUDICATED
     return [*found, *labels.loc[mended, "item_id"]]

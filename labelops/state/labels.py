@@ -212,9 +212,14 @@ class State(ProposalsView):
 
     @cached_property
     def undecided(self) -> npt.NDArray[np.object_]:
-        """Items without a label that people may still give one, in id order."""
+        """Items without a label that people may still give one, in id order.
+
+        What an audit corrected has its label: votes do not decide it anew.
+        """
         rows = self.decided[1]
-        open_rows = rows["value"].isna() & ~rows["item_id"].isin(self.frozen["item_id"])
+        corrected = self.labels.loc[self.labels["method"] == ADJUDICATED, "item_id"]
+        fixed = pd.concat([self.frozen["item_id"], corrected])
+        open_rows = rows["value"].isna() & ~rows["item_id"].isin(fixed)
         open_rows &= ~rows["item_id"].isin(self.seen_by_all)
         ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
         votes = self.evidence["item_id"].value_counts().reindex(ids, fill_value=0).to_numpy()

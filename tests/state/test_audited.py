@@ -14,11 +14,13 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.certificates import certificate_facts, said_certificates
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.errors import SettingsError
+from labelops.gate.candidate import ADJUDICATED
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, route
 from labelops.journey.acceptance import close_void, try_to_accept
 from labelops.schema import Schema
 from labelops.state.audited import refused_until_released
+from labelops.state.needs import work_in_flight
 from labelops.state.plan import labeling_plan
 
 from .world import World, events, make_world
@@ -227,6 +229,31 @@ def test_a_failed_audit_leaves_everything_to_people_until_a_release() -> None:
     world.say("candidate", "1", 0, **body, closed="released pets@1")
     _look(world)
     assert _by_model(world) == set(SURE[2:]), "the next round begins anew"
+
+
+@pytest.mark.slow
+def test_people_are_not_asked_about_what_an_audit_corrected() -> None:
+    """It has its label, which no vote changes; everything else goes to people."""
+    world = _world()
+    _look(world)
+    corrected = SURE[5:8]
+    for item in corrected:
+        world.vote(item, "audit", cid="dog", dee="dog", eva="dog")
+    votes = world.state.audit_votes["vote_id"].tolist()
+    world.label(dict.fromkeys(corrected, "dog"), method=ADJUDICATED, votes=votes)
+    (found,) = world.state.hypotheses
+    world.say("hypothesis", "1", 1, **json.loads(close(found, AUDIT, "a test").to_body()))
+    _look(world)
+    rest = {*SURE[2:], *UNSURE[2:]} - set(corrected)
+    assert set(world.state.undecided) == rest
+    route(world.workspace, now=world.tick())
+    assert set(world.state.plan["item_id"]) == rest
+    for item in rest:
+        world.vote(item, ann="cat", ben="cat")
+    _look(world)
+    assert not work_in_flight(world.state)
+    labels = world.state.labels.set_index("item_id")
+    assert set(labels.loc[corrected, "value"]) == {'"dog"'}
 
 
 @pytest.mark.slow

@@ -281,4 +281,6 @@ def _in_blocks(rows: _Rows, job: Callable[[NDArray[Any], NDArray[np.int32]], Any
         part = rows.table[first:last] if whole else rows.table[rows.number[first:last]]
         return job(part, rows.codes[first:last])
 
+    if not len(rows.number):
+        return [block(0, 0)]  # Empty arrays of the right dtype.
     return in_threads(block, len(rows.number), block=max(1, (1 << 18) // rows.table.shape[1]))

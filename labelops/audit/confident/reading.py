@@ -133,7 +133,7 @@ def _tops(
     if again.size:
         check_rows(given[again], first_row + again, allowed)
         whole = np.abs(rows[again])  # Of a valid row this changes -0.0 to 0.0 only.
-        at[again], best[again], own[again], _ = arrays.tops(whole, codes[again], most, np.inf)
+        at[again], best[again], _, _ = arrays.tops(whole, codes[again], most, np.inf)
     return at, best, own
 
 

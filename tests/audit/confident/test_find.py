@@ -332,6 +332,10 @@ def test_zeros_with_a_sign_are_zeros() -> None:
             expected = find_label_issues([0, 1, 2, 2], probs, **asked)
             assert_same(path([0, 1, 2, 2], signed, **asked), expected)
             assert_same(path([0, 1, 2, 2], some, **asked), expected)
+    compiled, bare = (
+        path([1, 2, 0, 2], signed).scores for path in (find_label_issues, _without_kernels)
+    )
+    assert compiled.tobytes() == bare.tobytes(), "a score of zero keeps its sign, either way"
 
 
 @pytest.mark.parametrize("dtype", NARROW)
@@ -402,6 +406,18 @@ def test_smallest_inputs(filter_by: Any, rank_by: Any) -> None:
         found = find_label_issues(codes, probs, filter_by=filter_by, rank_by=rank_by)
         assert found.mask.shape == found.scores.shape == (len(probs),)
         assert_same(found, _Without(filter_by, rank_by)(codes, probs))
+
+
+@pytest.mark.parametrize("rank_by", SCORES)
+@pytest.mark.parametrize("codes", [[], [-1, -1]])
+def test_nothing_labeled_is_answered_in_cleanlabs_way_too(codes: list[int], rank_by: Any) -> None:
+    """Nothing is found and nothing scored, where scores are adjusted as well."""
+    held, adjusted = np.full((len(codes), 3), 1 / 3), rank_by != "confidence_weighted_entropy"
+    found = find_label_issues(
+        np.array(codes, dtype=int), held, rank_by=rank_by, adjusted=adjusted, compat="cleanlab"
+    )
+    assert not found.mask.any() and not len(found.ranked)
+    assert found.scores.shape == (len(codes),) and np.isnan(found.scores).all()
 
 
 class _Without:
