@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import SettingsError, shown
+from .own_code import imported
 
 __all__ = ["built", "class_named"]
 
 
 def class_named(dotted: str) -> Callable[..., Any]:
-    """Import a class; the name is the workspace owner's own, so importing it is meant.
+    """Import a class by its dotted name.
 
     Raises
     ------
     SettingsError
-        If there is no such class.
+        If there is no such class, or its module fails while it is imported.
+    LabelopsError
+        Whatever of it the module raises itself.
 
     Examples
     --------
@@ -26,13 +28,13 @@ def class_named(dotted: str) -> Callable[..., Any]:
     'SVC'
     """
     module, _, attribute = dotted.rpartition(".")
-    try:
-        found: object = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"estimator {shown(dotted)} cannot be imported ({error}); give the dotted name of "
-            "an installed classifier, such as 'sklearn.linear_model.LogisticRegression'"
-        ) from None
+    found = imported(
+        module,
+        attribute,
+        f"estimator {shown(dotted)}",
+        "give the dotted name of an installed classifier, such as "
+        "'sklearn.linear_model.LogisticRegression'",
+    )
     if not isinstance(found, type):
         raise SettingsError(f"estimator {shown(dotted)} is not a class; name a classifier class")
     return found

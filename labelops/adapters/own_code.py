@@ -1,16 +1,16 @@
-"""Functions of the workspace's owner, by the name that settings give them."""
+"""Python code of the workspace's owner, by the name that settings give it."""
 
 from __future__ import annotations
 
 import importlib
 
-from ..errors import SettingsError, shown
+from ..errors import LabelopsError, SettingsError, shown
 
-__all__ = ["own_function"]
+__all__ = ["imported", "own_function"]
 
 
 def own_function(dotted: str, what: str) -> object:
-    """Import what ``"module:function"`` names; the owner named it, so importing it is meant.
+    """Import what ``"module:function"`` names.
 
     Parameters
     ----------
@@ -21,7 +21,9 @@ def own_function(dotted: str, what: str) -> object:
     Raises
     ------
     SettingsError
-        If there is none of that name.
+        If there is none of that name, or its module fails while it is imported.
+    LabelopsError
+        Whatever of it the module raises itself.
 
     Examples
     --------
@@ -29,11 +31,38 @@ def own_function(dotted: str, what: str) -> object:
     'dumps'
     """
     module, _, function = dotted.partition(":")
+    advice = "give it as 'module:function', of a sound module on the Python path"
+    return imported(module, function, f"{what}: {shown(dotted)}", advice)
+
+
+def imported(module: str, name: str, what: str, advice: str) -> object:
+    """Import a name from a module; the owner named both, so running the module is meant.
+
+    Parameters
+    ----------
+    module, name : str
+    what : str
+        Begins the message.
+    advice : str
+        Ends it.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that name, or the module fails while it is imported.
+    LabelopsError
+        Whatever of it the module raises itself.
+
+    Examples
+    --------
+    >>> imported("json", "dumps", "rule 'a'", "name a function").__name__
+    'dumps'
+    """
     try:
-        found: object = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"{what}: {shown(dotted)} cannot be imported ({error}); give it as "
-            "'module:function', with the module on the Python path"
-        ) from None
+        found: object = getattr(importlib.import_module(module), name)
+    except LabelopsError:
+        raise
+    except (Exception, SystemExit) as error:  # a script that ends itself is no module either
+        said = f"{type(error).__name__}: {shown(str(error), 200)}"
+        raise SettingsError(f"{what} cannot be imported ({said}); {advice}") from error
     return found

@@ -18,7 +18,7 @@ import sklearn
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..digest import digest
-from ..errors import SettingsError, shown
+from ..errors import ConflictError, SettingsError, shown
 from ..ports import TextEncoder
 from ..schema import MEDIA, Schema
 from ._sklearn_folds import assign_folds
@@ -45,6 +45,8 @@ class _Fitted:
     fold_of_item: Mapping[str, int]
     fold_of_group: Mapping[str, int]
     why_silent: str | None
+    encoder: str | None = None
+    """Version of the encoder whose vectors were learned from."""
 
 
 _UNFITTED = _Fitted(None, {}, {}, {}, "no labels to learn from yet")
@@ -153,12 +155,12 @@ class SklearnLabeler:
             If an image cannot be read.
         EndError
             If the encoder of `vectors` fails.
+        ConflictError
+            If the encoder's version changes meanwhile; retryable.
         """
         self._check_media(schema)
         rows = training_rows(items, codes, groups, schema)
-        # One thread: faster at this size, and sums do not depend on how threads split them.
-        with threadpool_limits(1):
-            self._fitted = _UNFITTED if rows.empty else self._learn(rows, schema)
+        self._fitted = _UNFITTED if rows.empty else self._learn(rows, schema)
         return self._version(rows, schema)
 
     def read(self, items: pd.DataFrame, schema: Schema) -> None:
@@ -173,8 +175,9 @@ class SklearnLabeler:
         said = digest(list(map(list, zip(items["item_id"], items["payload_digest"], strict=True))))
         if said == self._read:
             return
+        counts = self._raw(items).counts
         with threadpool_limits(1):
-            self._latent = LatentMap.learned(self._raw(items).counts) if len(items) else None
+            self._latent = LatentMap.learned(counts)
         self._read = said
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -182,6 +185,15 @@ class SklearnLabeler:
 
         An item that shares a leakage group with a training item is proposed by the fold
         that held that group out, and says so, even when it was not trained on itself.
+
+        Raises
+        ------
+        SourceError
+            If an image cannot be read.
+        EndError
+            If the encoder of `vectors` fails.
+        ConflictError
+            If the encoder's version has changed since `fit`; retryable.
         """
         self._check_media(schema)
         fitted = self._fitted
@@ -189,8 +201,7 @@ class SklearnLabeler:
         items = items.sort_values("item_id", kind="stable").reset_index(drop=True)
         by_group = items["group"].map(fitted.fold_of_group)
         folds = items["item_id"].map(fitted.fold_of_item).fillna(by_group).astype("Int64")
-        with threadpool_limits(1):
-            probs = self._probs(items, folds, schema)
+        probs = self._probs(items, folds, schema)
         return answer_rows(items["item_id"], probs, folds, schema)
 
     def _check_media(self, schema: Schema) -> None:
@@ -217,12 +228,15 @@ class SklearnLabeler:
             return _Fitted(None, {}, fold_of_item, fold_of_group, why)
         features = self._raw(rows)
         learned = self._recipe.learned
-        held_out = {
-            int(fold): learned(features[folds != fold], codes[folds != fold], self._latent)
-            for fold in np.unique(folds)
-        }
-        whole = learned(features, codes, self._latent)
-        return _Fitted(whole, held_out, fold_of_item, fold_of_group, None)
+        # One thread: faster at this size, and sums do not depend on how threads split them. An
+        # encoder of vectors is no part of that, and may have all of them.
+        with threadpool_limits(1):
+            held_out = {
+                int(fold): learned(features[folds != fold], codes[folds != fold], self._latent)
+                for fold in np.unique(folds)
+            }
+            whole = learned(features, codes, self._latent)
+        return _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self._encoder)
 
     def _probs(
         self, items: pd.DataFrame, folds: pd.Series, schema: Schema
@@ -233,13 +247,23 @@ class SklearnLabeler:
             return result
         which = folds.fillna(-1).to_numpy(dtype=np.int64)
         models = {**self._fitted.held_out, -1: self._fitted.whole}
+        if self._encoder != self._fitted.encoder:
+            raise ConflictError(
+                f"labeler {self.name!r} was fitted on vectors by {shown(self._fitted.encoder)}, "
+                f"which is now {shown(self._encoder)}; fit and propose again"
+            )
         for start in range(0, len(items), _BLOCK):
             features = self._raw(items.iloc[start : start + _BLOCK])
-            for fold in np.unique(which[start : start + _BLOCK]):
-                rows, model = np.flatnonzero(which[start : start + _BLOCK] == fold), models[fold]
-                if model is not None:
-                    result[start + rows] = model.probs(features[rows], K)
+            with threadpool_limits(1):
+                for fold in np.unique(which[start : start + _BLOCK]):
+                    rows = np.flatnonzero(which[start : start + _BLOCK] == fold)
+                    if (model := models[fold]) is not None:
+                        result[start + rows] = model.probs(features[rows], K)
         return result
+
+    @property
+    def _encoder(self) -> str | None:
+        return self._vectors.version if self._vectors else None
 
     def _version(self, rows: pd.DataFrame, schema: Schema) -> str:
         columns = [rows[c].tolist() for c in ("item_id", "payload_digest", "code", "group")]

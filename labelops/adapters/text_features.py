@@ -61,6 +61,8 @@ def word_counts(texts: Sequence[str]) -> Any:
     >>> bool((a[0] != b[1]).nnz == 0)
     True
     """
+    if not len(texts):
+        return sparse.csr_matrix((0, 2 * 2**_BITS))
     clean = [t.encode("utf-8", "replace").decode("utf-8") for t in texts]
     words = HashingVectorizer(ngram_range=(1, 2), **_HASHED)
     return sparse.hstack([words.transform(clean), _runs(clean)], format="csr")
@@ -154,11 +156,17 @@ class TfidfMap:
         """
         seen = np.bincount(counts.indices, minlength=counts.shape[1])
         columns = np.flatnonzero(seen >= (least or (1 if counts.shape[0] < 1000 else 2)))
+        if not len(columns):
+            return cls(columns, None)
         return cls(columns, TfidfTransformer(sublinear_tf=True).fit(counts[:, columns]))
 
     def __call__(self, counts: Any) -> Any:
-        """Return (N, d) unit rows; a text with no known part is a row of zeros."""
-        return self.tfidf.transform(counts[:, self.columns])
+        """Return (N, d) unit rows; a text with no known part is a row of zeros.
+
+        Where all its training rows were empty, d is 0.
+        """
+        known = counts[:, self.columns]
+        return known if self.tfidf is None else self.tfidf.transform(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,24 +229,30 @@ class TextMap:
         return cls(TfidfMap.learned(rows.counts), latent)
 
     def __call__(self, rows: TextRows) -> Any:
-        """Return (N, d) rows, sparse."""
+        """Return (N, d) rows, sparse; one column of zeros where there is nothing to learn from.
+
+        A classifier learns from that how often each class comes.
+        """
         parts = [self.tfidf(rows.counts)]
         if self.latent is not None:
             parts.append(_LATENT_WEIGHT * self.latent(rows.counts))
         if rows.vectors is not None:
             parts.append(VECTOR_WEIGHT * rows.vectors.astype(np.float64))
-        return sparse.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
+        mapped = sparse.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
+        return mapped if mapped.shape[1] else sparse.csr_matrix((mapped.shape[0], 1))
 
 
 def comparable(rows: TextRows) -> npt.NDArray[np.float64]:
     """Return few dimensions in which texts that say alike are near, for audits.
 
     Here words and vectors are as long as each other: whatever weighs more, fewer of a text's
-    nearest others are of its class.
+    nearest others are of its class. Words are projected first, and what is left of them together
+    with the vectors: one sparse matrix of both takes twice the memory, and is no better.
 
     Returns
     -------
-    (N, d) array, d at most 64.
+    (N, d) array, d at most 64 where there are several texts; one column of zeros where none says
+    anything.
 
     Examples
     --------
@@ -246,7 +260,7 @@ def comparable(rows: TextRows) -> npt.NDArray[np.float64]:
     >>> bool(near[0] @ near[3] > near[0] @ near[2])
     True
     """
-    words = TfidfMap.learned(rows.counts)(rows.counts)
-    if rows.vectors is None:
-        return few_dimensions(words)
-    return few_dimensions(sparse.hstack([words, rows.vectors], format="csr"))
+    near = few_dimensions(TfidfMap.learned(rows.counts)(rows.counts))
+    if rows.vectors is not None:
+        near = few_dimensions(np.hstack([near, rows.vectors]))
+    return near if near.shape[1] else np.zeros((near.shape[0], 1))

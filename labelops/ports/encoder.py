@@ -24,7 +24,12 @@ class TextEncoder(Protocol):
 
     @property
     def version(self) -> str:
-        """Names the model and its version; asking for it should load nothing."""
+        """Names the model and its version; asking for it should load nothing.
+
+        It is asked for again after every `encode`: where it has changed, the vectors on both sides
+        of the change do not go together, and the run ends with a `ConflictError`, which is
+        retryable.
+        """
         ...
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.floating]:

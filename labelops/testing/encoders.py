@@ -69,6 +69,13 @@ class EncoderTests:
         assert len(sizes) == 1
         assert len(sizes.pop()) == 1
 
+    def test_the_version_stays(self, encoder: TextEncoder) -> None:
+        """Encoding does not change it: a run ends where it does."""
+        before = encoder.version
+        for texts in (_PLAIN[:1], _PLAIN):
+            encoder.encode(list(texts))
+            assert encoder.version == before
+
     def test_the_same_text_has_the_same_vector(self, encoder: TextEncoder) -> None:
         """Asked again, by a new encoder, in another order, alone: nothing changes."""
         texts = [*_PLAIN, _PLAIN[1], "long " * 500]

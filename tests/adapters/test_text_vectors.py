@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
-from labelops.adapters import text_vectors
+from labelops.adapters import _sklearn_model, text_vectors
 from labelops.adapters.sklearn_labeler import SklearnLabeler
 from labelops.adapters.text_features import TextMap, TextRows, text_rows, word_counts
 from labelops.adapters.text_vectors import TextVectors
-from labelops.errors import EndProtocolError, EndUnavailable, SettingsError
+from labelops.errors import ConflictError, EndProtocolError, EndUnavailable, SettingsError
 from labelops.ports import Labeler, TextEncoder
 from labelops.schema import Schema
 from labelops.testing.encoders import EncoderTests
@@ -116,11 +119,25 @@ def test_texts_are_asked_in_blocks_and_no_more_are_kept_than_there_is_room_for(
     assert sizes == [1024, 1024, 52]
     assert np.array_equal(vectors.of(_items(texts[::-1])), first[::-1])
     assert len(sizes) == 3
-    monkeypatch.setattr(text_vectors, "_KEPT", 3 * 4)
+    monkeypatch.setattr(text_vectors, "_KEPT", 3 * (4 + 64))
     encoder = Topics()
     few = TextVectors(encoder)
     assert np.array_equal(few.of(_items(texts[:5])), few.of(_items(texts[:5])))
     assert encoder.asked == [*texts[:5], *texts[3:5]]
+
+
+@pytest.mark.parametrize("size", [2, 256])
+def test_what_is_kept_takes_the_memory_it_says(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Law: four bytes a number, whether vectors are short or long; a block more while it works."""
+    monkeypatch.setattr(text_vectors, "_KEPT", 2**19)
+    items = _items([f"t{n}" for n in range(9_000 if size == 2 else 3_000)])
+    vectors = TextVectors(Answers(lambda texts: np.ones((len(texts), size), dtype=np.float32)))
+    tracemalloc.start()
+    vectors.of(items)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    block = 4 * 1024 * size
+    assert 0.5 * 4 * 2**19 < kept < 4 * 2**19 + block
 
 
 def test_rows_are_unit_vectors_and_zero_stays_zero() -> None:
@@ -164,6 +181,100 @@ def test_vectors_of_another_length_than_before_are_refused() -> None:
         vectors.of(_items(["c"]))
 
 
+class Renamed(Topics):
+    """An encoder whose model somebody changes: from the given call on it has another version."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.calls, self.at = 0, at
+
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        """The first version up to the change."""
+        return "topics 1" if self.calls < self.at else "topics 2"
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Encode, by either version with as many numbers as it has."""
+        self.calls += 1
+        found = super().encode(texts)
+        return found if self.calls < self.at else found[:, :2]
+
+
+def test_another_version_in_mid_run_ends_it_and_the_next_run_is_of_the_new_one() -> None:
+    """Nothing of before is kept; trying again is right with nothing changed by anybody."""
+    encoder = Renamed(at=2)
+    vectors = TextVectors(encoder)
+    assert vectors.of(_items(["fee"])).shape == (1, 4)
+    with pytest.raises(ConflictError, match="was 'topics 1' and is now 'topics 2'") as caught:
+        vectors.of(_items(["fee", "parcel"]))
+    assert caught.value.retryable
+    assert vectors.version == "topics 2"
+    assert vectors.of(_items(["fee", "parcel"])).shape == (2, 2)
+    assert encoder.asked == ["fee", "parcel", "fee", "parcel"]
+
+
+def test_a_model_never_meets_vectors_of_another_version() -> None:
+    """Whether it or an audit has noticed: it proposes nothing until it is fitted again."""
+    items, schema = _items(["fee", "parcel", "charge", "letter"]), Schema("t", ("money", "post"))
+    shared = TextVectors(Renamed(at=2))
+    labeler = SklearnLabeler(folds=2, vectors=shared)
+    first = labeler.fit(items, [0, 1, 0, 1], items["group"], schema)
+    for _ in range(2):
+        with pytest.raises(ConflictError, match="topics 2"):
+            labeler.propose(_items(["refund"]), schema)
+    assert labeler.fit(items, [0, 1, 0, 1], items["group"], schema) != first
+    assert labeler.propose(_items(["refund"]), schema)["value"].tolist() == ['"money"']
+
+
+def test_an_encoder_may_change_the_list_it_is_handed() -> None:
+    """It is its own; what it was asked is counted by what was asked."""
+
+    def emptying(texts: list[str]) -> Any:
+        found = np.ones((len(texts), 2))
+        texts.clear()
+        return found
+
+    def adding(texts: list[str]) -> Any:
+        texts.append("more")
+        return np.ones((len(texts), 2))
+
+    assert TextVectors(Answers(emptying)).of(_items(["a", "b"])).shape == (2, 2)
+    with pytest.raises(EndProtocolError, match=r"asked for 2 rows .* shape \(3, 2\)"):
+        TextVectors(Answers(adding)).of(_items(["a", "b"]))
+
+
+def test_an_encoder_has_all_threads_and_the_classifier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading, fitting and proposing: what limits our sums does not slow a model of one's own."""
+    seen: dict[str, set[int]] = {"encoder": set(), "classifier": set()}
+
+    def threads() -> set[int]:
+        return {i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"}
+
+    class Watched(LogisticRegression):
+        def fit(self, *given: Any, **named: Any) -> Any:
+            seen["classifier"] |= threads()
+            return super().fit(*given, **named)
+
+        def predict_proba(self, *given: Any, **named: Any) -> Any:
+            seen["classifier"] |= threads()
+            return super().predict_proba(*given, **named)
+
+    class Watching(Topics):
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            seen["encoder"] |= threads()
+            return super().encode(texts)
+
+    monkeypatch.setattr(_sklearn_model, "LogisticRegression", Watched)
+    items, schema = _items(["fee", "parcel", "charge", "letter"]), Schema("t", ("money", "post"))
+    with threadpool_limits(2, "blas"):
+        for texts in (items, _items(["fee one", "fee two"])):
+            labeler = SklearnLabeler(folds=2, vectors=Watching())
+            labeler.read(texts, schema)
+            labeler.fit(items, [0, 1, 0, 1], items["group"], schema)
+            labeler.propose(_items(["refund", "package"]), schema)
+    assert seen == {"encoder": {2}, "classifier": {1}}
+
+
 def test_our_own_errors_pass() -> None:
     """An encoder behind a network says itself that trying again helps."""
 
@@ -191,6 +302,10 @@ def test_half_a_character_pair_is_replaced_before_it_is_asked() -> None:
         (len, "no text encoder"),
         (type("Unnamed", (), {"encode": lambda self, texts: texts})(), "no text encoder"),
         (type("Empty", (Topics,), {"version": " "})(), "`version` is empty"),
+        (
+            type("Broken", (Topics,), {"version": property(lambda self: 1 / 0)})(),
+            "`version` raised ZeroDivisionError: 'division by zero'",
+        ),
     ],
 )
 def test_what_is_no_encoder_is_refused(encoder: Any, says: str) -> None:
