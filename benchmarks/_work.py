@@ -17,6 +17,7 @@ import pandas as pd
 
 from benchmarks._label_sets import Codes, Crowd, LabelSet, label_set
 from labelops.audit.annotators import judge_annotators
+from labelops.autolabel.policy import AUDITED
 from labelops.consolidate.with_model import consolidate_with_model
 from labelops.gate.confirm import chance_agreement, choose_confirm
 from labelops.gate.policy import GatePolicy
@@ -24,6 +25,7 @@ from labelops.kinds.choice import values_of
 from labelops.measure.adjudication import Adjudication, adjudicate
 from labelops.measure.confusion import annotator_confusion
 from labelops.measure.samples import RandomSample, draw_sample
+from labelops.route.needs import seed_overlap
 from labelops.route.surest import best_half
 
 __all__ = ["EVIDENCE", "Bools", "Floats", "Outcome", "Rules", "Work", "learned_from", "places_of"]
@@ -322,10 +324,16 @@ class Work:
         chosen = np.zeros(N, dtype=bool)
         chosen[order[free[order]][: min(rules.seed, training)]] = True
         self.ask(np.flatnonzero(chosen), 1, "label")
+        if rules.rule == AUDITED:
+            # Two people look at the first of them, and at more where the seed is small.
+            twice = order[: seed_overlap(rules.overlap, int(chosen.sum()))]
+            self.ask(twice[~chosen[twice]], 1, "label")
+            self.ask(twice, 1, "label")
+            chosen[twice] = True
         self.fit()
         doubtful = np.argsort(self.scores, kind="stable")
         doubtful = doubtful[(free & ~chosen)[doubtful]]
-        chosen[doubtful[: training - int(chosen.sum())]] = True
+        chosen[doubtful[: max(training - int(chosen.sum()), 0)]] = True
         self.settle(chosen)
         self.fit()
 

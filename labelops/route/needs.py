@@ -28,13 +28,18 @@ __all__ = [
     "overlap_needs",
     "review_needs",
     "sample_needs",
+    "seed_overlap",
 ]
 
-NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by", "settles")
+NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by", "settles", "blind")
 """Columns of a needs frame: `wanted` votes in all; larger `priority` is earlier; `by` whom:
-`CROWD`, `EXPERT`, or empty for anybody; `settles` where others looked and it is not settled yet."""
+`CROWD`, `EXPERT`, or empty for anybody; `settles` where others looked and it is not settled yet;
+`blind` where nobody may see a proposal, whatever else the item is asked about for."""
 
 CROWD, EXPERT = "crowd", "expert"
+
+_LEAST_OVERLAP = 30
+"""As many of the seed as two people look at by default."""
 
 # The order in which a budget is spent: the samples that guarantees rest on come first.
 _BASE = {"calibrate": 4.0, "audit": 4.0, "gold": 3.0, "review": 2.0, "label": 1.0}
@@ -48,6 +53,7 @@ def _needs(
     value: npt.ArrayLike,
     *,
     settles: npt.ArrayLike = False,
+    blind: bool = False,
 ) -> pd.DataFrame:
     ids = np.asarray(item_ids, dtype=object)
     frame = pd.DataFrame({"item_id": ids})
@@ -57,6 +63,7 @@ def _needs(
     frame["priority"] = _BASE[purpose] + np.clip(np.asarray(value, dtype=np.float64), 0.0, 0.999)
     frame["by"] = ""
     frame["settles"] = np.broadcast_to(np.asarray(settles, dtype=bool), len(ids))
+    frame["blind"] = blind
     return frame
 
 
@@ -176,26 +183,47 @@ def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return counts + 1 + counts % 2
 
 
-def overlap_needs(sample: RandomSample, lacking: npt.ArrayLike, purpose: str) -> pd.DataFrame:
-    """Ask two people about items drawn at random, to measure how far people agree.
+def seed_overlap(share: float, seed: int) -> int:
+    """Count the items of the random seed that two people look at, where no sample is drawn.
+
+    Never below thirty unless that is switched off: agreement on fewer has too wide an interval to
+    pass any gate.
+
+    Examples
+    --------
+    >>> [seed_overlap(share, seed) for share, seed in ((0.2, 150), (0.2, 400), (0.2, 4), (0, 150))]
+    [30, 80, 30, 0]
+    """
+    return max(math.ceil(share * seed), _LEAST_OVERLAP) if share else 0
+
+
+def overlap_needs(
+    sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLike, purpose: str
+) -> pd.DataFrame:
+    """Ask two people about items drawn at random, blind, to measure how far people agree.
 
     Parameters
     ----------
     sample : RandomSample
         Of n items.
-    lacking : (n,) bool array
-        True where the second vote is to be asked for now.
+    given : (n,) int array
+        Votes given for this purpose, those that do not count too.
+    lacking : (n,) int array
+        Votes that are to be asked for now beside those.
     purpose : {"calibrate", "label"}
 
     Examples
     --------
     >>> from labelops.measure.samples import draw_sample
     >>> sample = draw_sample(b"k", "overlap", ["a"])
-    >>> overlap_needs(sample, [True], "calibrate")[["purpose", "wanted"]].values.tolist()
+    >>> overlap_needs(sample, [1], [1], "calibrate")[["purpose", "wanted"]].values.tolist()
     [['calibrate', 2]]
     """
-    ids = expect_sample(sample, RandomSample).ids[np.asarray(lacking, dtype=bool)]
-    return _needs(ids, purpose, 2, "random overlap, to measure agreement", 0.5)
+    more = np.asarray(lacking, dtype=np.int64)
+    wanted = (np.asarray(given, dtype=np.int64) + more)[more > 0]
+    ids = expect_sample(sample, RandomSample).ids[more > 0]
+    reason = "random overlap, to measure agreement"
+    return _needs(ids, purpose, wanted, reason, 0.5, blind=True)
 
 
 def review_needs(

@@ -102,7 +102,9 @@ def make_plan(
     PLAN rows, highest priority first; empty when nothing is needed or the budget is spent.
     """
     wanted = pd.concat(needs, ignore_index=True) if needs else pd.DataFrame(columns=NEED_COLUMNS)
-    # Where two reasons ask about an item for one purpose, the one that asks for more counts.
+    # Where two reasons ask about an item for one purpose, the one that asks for more counts; and
+    # where one of them needs blind votes, nobody is shown anything.
+    wanted["blind"] = wanted.groupby(["item_id", "purpose"])["blind"].transform("any")
     wanted = wanted.sort_values(["wanted", "priority"], ascending=False, kind="stable")
     wanted = wanted.drop_duplicates(["item_id", "purpose"])
     wanted = wanted.sort_values("priority", ascending=False, kind="stable")
@@ -231,7 +233,8 @@ def _plan_rows(
     # Only the first vote: whoever settles a doubt in sight of a proposal that was no help adds
     # little, and what many say blind may stand for an audit where nobody else is left.
     first = rows["first"].to_numpy(dtype=bool)
-    shown = (purposes == "label") & first & (draw >= policy.blind_share) & policy.show_proposals
+    shown = (purposes == "label") & first & ~rows["blind"].to_numpy(dtype=bool)
+    shown &= (draw >= policy.blind_share) & policy.show_proposals
     in_force = proposals.set_index("item_id")[["labeler_version", "value"]].reindex(ids)
     known = in_force["value"].notna().to_numpy()
     shown &= known

@@ -60,11 +60,9 @@ def all_needs(state: State, features: Features | None = None) -> list[pd.DataFra
 
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:
-    """Ask a second person on the random overlap: at once, or after the first label vote."""
-    sample, purpose = overlap_sample(state)
-    given = state.given(sample.ids, purpose)
-    lacking = (given < 2) if purpose == "calibrate" else (given == 1)
-    return [overlap_needs(sample, lacking, purpose)]
+    """Ask a second person on the random overlap."""
+    found = overlap_sample(state)
+    return [overlap_needs(found.sample, found.given, found.lacking, found.purpose)]
 
 
 def _calibration_needs(state: State) -> list[pd.DataFrame]:

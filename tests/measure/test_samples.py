@@ -152,7 +152,7 @@ def test_nothing_is_put_together_by_hand(make: Callable[[], object]) -> None:
     "use",
     [
         lambda chosen: sample_needs(chosen, NONE, NONE == 0, "audit"),
-        lambda chosen: overlap_needs(chosen, NONE == 0, "label"),
+        lambda chosen: overlap_needs(chosen, NONE, NONE + 2, "label"),
         lambda chosen: audit_state(
             chosen, NONE, Adjudication(NONE, NONE, NONE, NONE), GatePolicy()
         ),

@@ -110,7 +110,7 @@ def _asked(ids: Sequence[str], given: Sequence[int], value: npt.ArrayLike) -> pd
 
 def _label(n: int, given_votes: int = 0, twice: bool = False) -> pd.DataFrame:
     if twice:
-        return overlap_needs(_drawn(*IDS[:n]), [True] * n, "label")
+        return overlap_needs(_drawn(*IDS[:n]), [0] * n, [2] * n, "label")
     return _asked(IDS[:n], [given_votes] * n, np.linspace(0, 1, n))
 
 
@@ -150,7 +150,7 @@ def test_rounds_never_pass_the_total() -> None:
 
 def test_worked_example() -> None:
     """Of three votes wanted, one given and one on its way, one is asked."""
-    plan = _plan([overlap_needs(_drawn("i0"), [True], "label")])
+    plan = _plan([overlap_needs(_drawn("i0"), [0], [2], "label")])
     assert plan["annotators"].tolist() == [2]
     votes = _votes([("i0", "human:a", "label", "given", 1)])
     rows = _plan([_asked(["i0"], [2], [0.5])], plan, votes, round_number=2)

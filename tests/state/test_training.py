@@ -111,8 +111,8 @@ def test_what_is_wrong_is_said() -> None:
 @pytest.mark.parametrize("rule", ["joint", "audited"])
 def test_without_a_labeler_people_are_asked_about_everything(rule: str) -> None:
     """First the seed, then as many as a labeler would learn from, then nobody waits for one."""
-    sizes = {"calibration": 6} if rule == "joint" else {}
-    world = make_world(accept=AcceptancePolicy(rule), seed=4, training=10, **sizes)
+    more = {"calibration": 6} if rule == "joint" else {"overlap_share": 0.0}
+    world = make_world(accept=AcceptancePolicy(rule), **{"seed": 4, "training": 10, **more})
     world.items(*IDS)
     asked = []
     for _ in range(3):
@@ -125,5 +125,5 @@ def test_without_a_labeler_people_are_asked_about_everything(rule: str) -> None:
         world.flush()
         consolidate(world.workspace, now=world.tick())
     left = set(IDS) - set(world.state.evidence["item_id"])
-    # Without a sample the overlap is among the seed: its four are asked about once more.
+    # Without a sample nobody knows how good one voter is: the four are asked about once more.
     assert asked[:2] == [4, 6 if rule == "joint" else 10] and not left
