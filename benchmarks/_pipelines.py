@@ -110,13 +110,15 @@ def audited(data: LabelSet, crowd: Crowd, rules: Rules, seed: int) -> Outcome:
         if len(work.training_rows()) >= work.rules.growth * work.trained:
             work.fit()
             _stand(work)
+    # The audit doubts what stands by as much as its posterior lacks.
+    work.doubt[work.accepted] = 1.0 - work.alone[work.accepted].max(axis=1)
     return _certified(work)
 
 
 def _stand(work: Work) -> None:
     """Let the model's label stand where nobody has looked and its posterior suffices."""
     work.decide()
-    stands = model_stands(work.posterior, work.proposed, work.rules.by_posterior)
+    stands = model_stands(work.alone, work.proposed, work.rules.by_posterior)
     work.accepted, work.by_model = stands & (work.given(*EVIDENCE) == 0), work.proposed.copy()
 
 

@@ -118,6 +118,7 @@ class Work:
         self.label = np.full(N, -1)
         self.doubt = np.zeros(N)
         self.posterior: Floats = np.zeros((N, len(data.schema.classes)))
+        self.alone: Floats = self.posterior
         self.basis = np.zeros(N, dtype=np.int64)
         self.accepted: Bools = np.zeros(N, dtype=bool)
         self.by_model = self.label.copy()
@@ -194,7 +195,7 @@ class Work:
             rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged)
         )
         self.accuracy, found = fused.accuracy, fused.posterior
-        self.posterior = found
+        self.posterior, self.alone = found, fused.alone
         peak = found.max(axis=1)
         best = found == peak[:, None]
         said = np.zeros(found.shape, dtype=bool)

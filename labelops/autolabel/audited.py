@@ -22,8 +22,8 @@ def model_stands(
 ) -> npt.NDArray[np.bool_]:
     """Say for which items the posterior of the model's proposal reaches the threshold.
 
-    The posterior is the consensus': the model's probabilities, softened or sharpened as far as
-    people's votes on other items say, with what rules add. Of an item that people have looked at
+    The posterior is the consensus': the model's probabilities, softened as far as people's votes
+    on other items say, never sharpened, with what rules add. Of an item that people have looked at
     they decide, whatever this says.
 
     Parameters
@@ -61,6 +61,8 @@ def stand_by_posterior(
     stands: npt.ArrayLike,
     number: int,
     policy: AcceptancePolicy,
+    *,
+    weighed: bool,
 ) -> Hypothesis:
     """Write down which of a version's labels stand by their posterior: no look, no risk.
 
@@ -76,11 +78,14 @@ def stand_by_posterior(
     number : int
         Its place among all attempts, from 1.
     policy : AcceptancePolicy
+    weighed : bool
+        Whether votes have told how far the model is to be believed; else its probabilities are
+        taken as they are, and the reason says so.
 
     Examples
     --------
     >>> audited = AcceptancePolicy("audited", error=0.02, min_posterior=0.85)
-    >>> h = stand_by_posterior("v1", ["a", "b"], [True, False], 1, audited)
+    >>> h = stand_by_posterior("v1", ["a", "b"], [True, False], 1, audited, weighed=True)
     >>> h.accepted, h.risk, h.sample
     (1, 0.0, 0)
     >>> h.reason
@@ -88,6 +93,7 @@ def stand_by_posterior(
     """
     ids, inside = np.asarray(item_ids, dtype=object), np.asarray(stands, dtype=bool)
     accepted = int(inside.sum())
+    raw = "" if weighed else "; its probabilities are taken as they are, for want of votes"
     return Hypothesis(
         number=number,
         labeler_version=labeler_version,
@@ -102,7 +108,7 @@ def stand_by_posterior(
         errors=0,
         critical=-1,
         reason=f"accepted at posterior ≥ {policy.min_posterior:g}: "
-        f"{counted(accepted, 'item')}, judged by the release's audit",
+        f"{counted(accepted, 'item')}, judged by the release's audit{raw}",
         test=policy.test,
         looks=0,
     )

@@ -183,6 +183,14 @@ class Hypothesis:
         return bool(self.closed and self.until)
 
     @property
+    def watched(self) -> bool:
+        """Whether random looks at what it accepts go on: what a release keeps of it is no less so.
+
+        What evidence of errors left of it was judged by that evidence.
+        """
+        return not self.closed or (self.kept and self.cause == REPLACED)
+
+    @property
     def refuted(self) -> bool:
         """Whether its closing speaks against the labeler version itself."""
         return bool(self.closed) and self.cause in _REFUTED
@@ -288,14 +296,17 @@ def standing(hypotheses: list[Hypothesis]) -> tuple[Hypothesis, ...]:
     """Return those under which labels are accepted: the best open one, and what others kept.
 
     A closed one counts only for items that arrived before those the open one speaks of, so
-    that no two bounds are spent on the same items.
+    that no two bounds are spent on the same items. Under the rule `audited` no bound is spent, and
+    a version judges nothing that another one keeps: there all that was kept counts.
     """
     open_ = best(hypotheses)
     kept = [h for h in hypotheses if h.accepts_some and h.kept]
+    audited = [h for h in kept if h.audited]
+    kept = [h for h in kept if not h.audited]
     if open_ is not None:
         kept = [h for h in kept if h.until <= open_.since]
     before = max(kept, key=lambda h: (h.accepted, h.number), default=None)
-    return tuple(h for h in (open_, before) if h is not None)
+    return tuple(h for h in (open_, before, *audited) if h is not None)
 
 
 def accepted_items(

@@ -37,8 +37,8 @@ class AcceptancePolicy:
         ε, the share tolerated; 0: as much as `[gate] error`. With the rule `audited` it is what
         random looks at accepted items close it for.
     min_posterior : float in [0, 1)
-        With the rule `audited`: how probable the model's label has to be, beside what people's
-        votes say of the model; 0: planned from `[gate] error`.
+        With the rule `audited`: how probable the model's label has to be, softened as far as
+        people's votes say; at most .98 and a K-th of .02. 0: planned from `[gate] error`.
     risk : float in (0, 1)
         δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
         false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.

@@ -87,10 +87,10 @@ def _spent(state: State) -> float:
 
 
 def _looks(state: State, h: Hypothesis) -> SpotAudit | None:
-    """Return the random looks at what an open hypothesis accepted."""
+    """Return the random looks at what a hypothesis accepted, where they go on."""
     from ..state.watch import spot_audit
 
-    return spot_audit(state, h) if h in state.standing and not h.closed else None
+    return spot_audit(state, h) if h in state.standing and h.watched else None
 
 
 def _as_json(state: State, h: Hypothesis) -> dict[str, Any]:

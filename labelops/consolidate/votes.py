@@ -45,6 +45,11 @@ class Consensus:
         Why that one.
     accuracy : mapping of annotator to float
         Estimated accuracy.
+    alone : (N, K) float array or None
+        What the model, with what rules add, says of each item without its votes: softened as far
+        as the votes say and never sharpened. None where it stands beside no vote.
+    weighed : bool
+        Whether there were enough votes to tell how far.
     """
 
     item_ids: npt.NDArray[np.object_]
@@ -55,6 +60,8 @@ class Consensus:
     method: str
     reason: str
     accuracy: Mapping[str, float]
+    alone: npt.NDArray[np.float64] | None = None
+    weighed: bool = False
 
 
 def consolidate_votes(
@@ -99,7 +106,7 @@ def consolidate_votes(
     codes = codes_of(votes["value"], schema)
     annotators, names = pd.factorize(votes["annotator"].to_numpy(dtype=object), sort=True)
     size = (len(ids), len(schema.classes))
-    opinion = None
+    opinion, fused = None, None
     if policy.method == "auto":
         opinion = opinion_beside(ids, items, codes, schema, probs, voices)
     if opinion is not None and len(votes):
@@ -133,6 +140,8 @@ def consolidate_votes(
         method=method,
         reason=reason,
         accuracy={str(n): float(x) for n, x in zip(names, accuracy, strict=True)},
+        alone=None if fused is None else fused.alone,
+        weighed=fused is not None and fused.weighed,
     )
 
 

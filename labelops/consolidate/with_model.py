@@ -36,7 +36,7 @@ from ..measure.logs import log_sum_exp
 from ..measure.votes import check_ints
 from ._ballots import e_step, gather, m_step, strangers, vote_gains
 
-__all__ = ["WithModel", "consolidate_with_model"]
+__all__ = ["WithModel", "consolidate_with_model", "surest_model"]
 
 _FLOOR = 0.02
 """Share of the model's belief spread over all classes: no model is sure beyond any vote."""
@@ -65,6 +65,12 @@ class WithModel:
         How much the model's probabilities were softened, below 1 sharpened; 1 is not at all. With
         fewer than 50 items that two people voted on they are taken as they are: what they are
         worth cannot be told from what people are worth.
+    weighed : bool
+        Whether there were enough of them.
+    alone : (N, K) float array
+        What the model says by itself, softened by `temperature` and never sharpened. The votes
+        that tell the temperature are on items that people were asked about for being unclear:
+        that a model is right there does not make it surer of the rest.
     copied : float
         Share of votes with a proposal in sight that follow it unread; 0 where nobody saw one.
     errors : (K, K) float array
@@ -76,6 +82,8 @@ class WithModel:
     accuracy: npt.NDArray[np.float64]
     iterations: int
     temperature: float
+    weighed: bool
+    alone: npt.NDArray[np.float64]
     copied: float
     errors: npt.NDArray[np.float64]
 
@@ -147,6 +155,7 @@ def consolidate_with_model(
     # A single vote and the model agree or not: which of the two is careless shows only where
     # others voted too.
     twice = np.bincount(ballots.items, minlength=known.shape[0]) >= 2
+    weighed = bool(twice.sum() >= _LEAST_TWICE)
     enough = max(tolerance, _ENOUGH) if ballots.seen else tolerance
     for _ in range(_ROUNDS):
         log_prior = _floored(log_model / temperature)
@@ -157,13 +166,38 @@ def consolidate_with_model(
             done += 1
             if np.abs(posterior - previous).max(initial=0.0) <= enough:
                 break
-        if twice.sum() < _LEAST_TWICE:
+        if not weighed:
             break
         before = temperature
         temperature = _temperature(log_model[twice], vote_gains(ballots, people)[twice])
         if abs(temperature - before) < 0.01:
             break
-    return WithModel(posterior, people.accuracy, done, temperature, people.copied, people.errors)
+    return WithModel(
+        posterior=posterior,
+        accuracy=people.accuracy,
+        iterations=done,
+        temperature=temperature,
+        weighed=weighed,
+        alone=np.exp(_floored(log_model / max(temperature, 1.0))),
+        copied=people.copied,
+        errors=people.errors,
+    )
+
+
+def surest_model(classes: int) -> float:
+    """Return the highest posterior that a model's probabilities alone can reach.
+
+    Parameters
+    ----------
+    classes : int
+        K, from 1.
+
+    Examples
+    --------
+    >>> round(surest_model(4), 6)
+    0.985
+    """
+    return 1.0 - _FLOOR * (1.0 - 1.0 / classes)
 
 
 def _known(probs: npt.ArrayLike) -> FloatArray:

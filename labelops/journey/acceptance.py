@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..autolabel.audited import model_stands, stand_by_posterior
@@ -18,11 +19,19 @@ from ..autolabel.policy import AUDITED, NEVER
 from ..autolabel.trial import look_again, try_labeler
 from ..digest import canonical_json, digest_bytes
 from ..errors import counted
+from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG
+from ..measure.codes import among
 from ..measure.samples import RandomSample
 from ..state import Event, State, Workspace, decide
-from ..state.audited import audited_before, audited_open, judged_before, why_not_audited
+from ..state.audited import (
+    audited_before,
+    contradicted,
+    judged_before,
+    kept_by_release,
+    why_not_audited,
+)
 from ..state.needs import calibration_waits
 from ..state.watch import closings
 
@@ -91,41 +100,83 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
 def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[str, list[Event]]:
     """Take what the model is sure of as it is: each item once for a version.
 
-    A look at another version is closed in the same breath: what only that one accepted is people's.
+    Looks at other versions are closed in the same breath: of what they accepted what is released
+    stays, the rest is judged by this one or is people's.
     """
-    workspace, since = state.workspace, state.stream_since
+    workspace, accept = state.workspace, state.workspace.policies.accept
     if reason := _too_few(state, trained_on) or why_not_audited(state):
         return reason, []
-    pool, _ = _spoken_of(state, since)
-    if pool.empty:
-        return "what comes in has changed, and nothing has come since", []
+    pool, _ = _spoken_of(state, "")
+    known = pool["probs"].notna().to_numpy()
     consensus = state.decided[0]
-    places = pd.Index(consensus.item_ids).get_indexer(pool["item_id"])
-    proposed = codes_of(pool["value"].where(pool["value"].notna(), None), workspace.schema)
-    belief = consensus.posterior[places]
-    stands = model_stands(belief, proposed, workspace.policies.accept.min_posterior)
-    ids = pool["item_id"].to_numpy(dtype=object)
-    own = belief[np.arange(len(proposed)), np.maximum(proposed, 0)]
+    if known.any() and consensus.alone is None:
+        return "no vote counts yet: nothing says how far the labeler is to be believed", []
     before = audited_before(state)
+    number, looks = (
+        (len(state.hypotheses) + 1, 0) if before is None else (before.number, before.looks)
+    )
+    replaced, kept = _replaced(state, number)
+    stands, sure = _sure_of(state, pool, before)
+    stands &= known & ~among(pool["item_id"].to_numpy(dtype=object), kept)
+    ids = pool["item_id"].to_numpy(dtype=object)
+    stood = _keep_stood(workspace, pd.Series(sure[stands], index=ids[stands]))
+    version = str(state.labeler_version)
+    found = stand_by_posterior(version, ids, stands, number, accept, weighed=consensus.weighed)
+    if not known.any():
+        found = replace(found, reason=_NO_PROBABILITIES)
+    found = _said_of(state, replace(found, stood=stood, looks=looks + 1), pool, "", now)
+    return found.reason, [state.hypothesis_event(h) for h in (*replaced, found)]
+
+
+_NO_PROBABILITIES = "this labeler gives no probabilities: under 'audited' nothing of it stands"
+
+
+def _sure_of(
+    state: State, pool: pd.DataFrame, before: Hypothesis | None
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Say which proposals of the pool stand by their posterior where nobody has looked, and it."""
+    consensus, ids = state.decided[0], pool["item_id"].to_numpy(dtype=object)
+    if consensus.alone is None:
+        return np.zeros(len(ids), dtype=np.bool_), np.full(len(ids), np.nan)
+    places = pd.Index(consensus.item_ids).get_indexer(ids)
+    values = pool["value"].where(pool["value"].notna(), None)
+    proposed, belief = codes_of(values, state.workspace.schema), consensus.alone[places]
+    stands = model_stands(belief, proposed, state.workspace.policies.accept.min_posterior)
+    own = belief[np.arange(len(proposed)), np.maximum(proposed, 0)]
     if before is not None:
         seen, sure = judged_before(state, before, ids)
         # Votes elsewhere move the posterior of all: what was judged is not judged again for that.
         stands, own = np.where(seen, ~np.isnan(sure), stands), np.where(seen, sure, own)
-    stands &= consensus.votes[places] == 0
-    kept = {str(i): round(float(p), 6) for i, p in zip(ids[stands], own[stands], strict=True)}
-    content = canonical_json(kept).encode()
+    corrected = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
+    stands &= ~among(ids, corrected.to_numpy(dtype=object)) & (consensus.votes[places] == 0)
+    return stands & ~contradicted(state, ids, values), own
+
+
+def _replaced(state: State, number: int) -> tuple[list[Hypothesis], npt.NDArray[np.object_]]:
+    """Close the looks at other versions; return those that change, and the items they keep."""
+    changed, kept = list[Hypothesis](), list[str]()
+    why = f"hypothesis {number} took its place"
+    for h in state.hypotheses:
+        if not h.audited or h.number == number or (h.closed and not h.kept):
+            continue
+        left = kept_by_release(state, h)
+        kept += left.index.tolist()
+        if h.closed and len(left) == h.accepted:
+            continue
+        until = "" if left.empty else state.arrived[left.index].max().isoformat()
+        cause, said = (h.cause, f"{h.closed}; {why}") if h.closed else (REPLACED, why)
+        if len(left):
+            h = replace(h, stood=_keep_stood(state.workspace, left))
+        changed.append(close(h, cause, said, until=until, kept=len(left)))
+    return changed, np.asarray(kept, dtype=object)
+
+
+def _keep_stood(workspace: Workspace, posterior: pd.Series) -> str:
+    """Keep the posterior of each item that stands as an object; return its name."""
+    content = canonical_json({str(i): round(float(p), 6) for i, p in posterior.items()}).encode()
     name = f"stood/{digest_bytes(content)[:32]}.json"
     workspace.objects.put_new(name, content)
-    number, looks = (
-        (len(state.hypotheses) + 1, 0) if before is None else (before.number, before.looks)
-    )
-    version, accept = str(state.labeler_version), workspace.policies.accept
-    found = stand_by_posterior(version, ids, stands, number, accept)
-    found = _said_of(state, replace(found, stood=name, looks=looks + 1), pool, since, now)
-    why = f"hypothesis {number} took its place"
-    others = [h for h in audited_open(state) if h.number != number]
-    replaced = [close(h, REPLACED, why) for h in others]
-    return found.reason, [state.hypothesis_event(h) for h in (*replaced, found)]
+    return name
 
 
 def _too_few(state: State, trained_on: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, DRIFT, SPOT, Hypothesis
 from ..measure.codes import among
@@ -11,8 +12,9 @@ from . import State
 
 __all__ = [
     "audited_before",
-    "audited_open",
+    "contradicted",
     "judged_before",
+    "kept_by_release",
     "refused_until_released",
     "why_not_audited",
 ]
@@ -21,16 +23,12 @@ _REFUTED = (AUDIT, DRIFT, SPOT)
 """Causes of closing after which only a version that has learned more is taken again."""
 
 
-def audited_open(state: State) -> list[Hypothesis]:
-    """Return the looks of this rule that are not closed; there is one at most but for accidents."""
-    return [h for h in state.hypotheses if h.audited and not h.closed]
-
-
 def audited_before(state: State) -> Hypothesis | None:
     """Return the look that another one at the version fitted last goes on with, if there is one."""
     policy, version = state.workspace.policies.accept, state.labeler_version
-    for h in reversed(audited_open(state)):
-        if h.labeler_version == version and h.since == state.stream_since and h.asks(policy):
+    for h in reversed(state.hypotheses):
+        open_ = h.audited and not h.closed
+        if open_ and h.labeler_version == version and h.asks(policy):
             return h
     return None
 
@@ -57,6 +55,57 @@ def judged_before(
     return seen, stood.reindex(item_ids).to_numpy(dtype=np.float64)
 
 
+def _unseen(state: State, before: Hypothesis) -> bool:
+    """Say whether anything has a proposal that came, or was revised, since an earlier look."""
+    rows = state.current_proposals
+    ids = rows.loc[rows["confidence"].notna(), "item_id"].to_numpy(dtype=object)
+    return not judged_before(state, before, ids)[0].all()
+
+
+def contradicted(
+    state: State, item_ids: npt.NDArray[np.object_], proposed: pd.Series
+) -> npt.NDArray[np.bool_]:
+    """Say on which items a blind auditor named another class than a version proposes.
+
+    Parameters
+    ----------
+    state : State
+    item_ids : (N,) item ids
+    proposed : (N,) series of canonical JSON or None
+
+    Returns
+    -------
+    (N,) bool array
+    """
+    votes = state.outside_audits
+    said = votes["item_id"].map(dict(zip(item_ids, proposed, strict=True)))
+    against = votes.loc[said.notna() & (said != votes["value"]), "item_id"]
+    return among(item_ids, against.to_numpy(dtype=object))
+
+
+def kept_by_release(state: State, hypothesis: Hypothesis) -> pd.Series:
+    """Return the posterior of the labels of a hypothesis that the last release has as well.
+
+    These were certified. A newer version is no evidence against them: they stay as they are until
+    people say otherwise, or their content is another.
+
+    Parameters
+    ----------
+    state : State
+    hypothesis : Hypothesis
+
+    Returns
+    -------
+    Float series by item id.
+    """
+    released = [c for c in state.candidates if c.closed.startswith("released")]
+    stood = state.accepted_by(hypothesis).set_index("item_id")
+    if not released:
+        return stood["confidence"].iloc[:0]
+    certified = state.labels_of(released[-1])["value"].reindex(stood.index)
+    return stood["confidence"].loc[(certified == stood["value"]).to_numpy(dtype=bool)]
+
+
 def refused_until_released(state: State) -> bool:
     """Say whether the audit of a release found too many wrong and none has passed since.
 
@@ -76,12 +125,11 @@ def refused_until_released(state: State) -> bool:
 
 def why_not_audited(state: State) -> str:
     """Say why no label may be taken by its posterior now; empty where that is due."""
-    version, since = state.labeler_version, state.stream_since
+    version = state.labeler_version
     if refused_until_released(state):
         return "an audit found too many wrong: people decide everything until a release has passed"
     mine = [h for h in state.hypotheses if h.audited and h.labeler_version == version]
     if any(h.closed and h.cause in _REFUTED for h in mine):
         return "this labeler version was closed: the next one is to learn from more labels"
-    key, policy = f"{version}/{state.pool}", state.workspace.policies.accept
-    same = [h for h in mine if h.key == key and h.since == since and not h.closed]
-    return same[-1].reason if any(h.asks(policy) for h in same) else ""
+    before = audited_before(state)
+    return "" if before is None or _unseen(state, before) else before.reason

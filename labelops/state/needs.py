@@ -91,7 +91,7 @@ def _spot_needs(state: State) -> list[pd.DataFrame]:
     """Ask for a blind look at a random share of what the model was trusted with, for good."""
     needs = []
     for hypothesis in state.standing:
-        if not hypothesis.closed:
+        if hypothesis.watched:
             spot = spot_audit(state, hypothesis)
             ids, given = spot.asked.ids, state.given(spot.asked.ids, "audit")
             unseen, pending = spot.looks.status == NO_VOTE, spot.looks.status == PENDING

@@ -111,13 +111,13 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
         return
     if not h.audited and (why := _votes_lost(state, h)):
         yield VOTES, why, ""
-    if h.closed:
+    if not h.watched:
         return
     spot = spot_audit(state, h)
     if spot.alarm:
         why = f"{int(spot.wrong.sum())} of {spot.settled} random looks at accepted items are wrong"
         yield SPOT, f"{why}: more than was promised", spot.good_until
-    if (alarm := _drifted(state, h)) is not None:
+    if not h.closed and (alarm := _drifted(state, h)) is not None:
         yield DRIFT, f"the stream it was tested on has changed: {alarm.reason}", alarm.good_until
 
 
@@ -250,8 +250,14 @@ def _labeled_first(state: State) -> npt.NDArray[np.object_]:
 def _drifted(state: State, h: Hypothesis) -> Alarm | None:
     """Return the alarm that ended the stream a hypothesis speaks of, if there was one.
 
-    An e-process goes on reading the same stream, so the stream has to be the same.
+    An e-process goes on reading the same stream, so the stream has to be the same. Under the rule
+    `audited` it speaks of all there is: against a version speaks what came after it was taken.
     """
     alarms = () if h.test == FIXED else drift_watch(state).alarms
-    after = [a for a in alarms if a.until > h.since]
+    if h.audited:
+        rows = state.events.loc[state.events["kind"] == "hypothesis"]
+        taken = rows.loc[rows["subject"] == str(h.number), "at"].min()
+        after = [a for a in alarms if a.at > taken]
+    else:
+        after = [a for a in alarms if a.until > h.since]
     return after[0] if after else None

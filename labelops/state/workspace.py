@@ -12,8 +12,9 @@ import numpy.typing as npt
 from ..audit.policy import AuditPolicy
 from ..autolabel.policy import AUDITED, AcceptancePolicy, planned
 from ..consolidate.policy import ConsolidatePolicy
+from ..consolidate.with_model import surest_model
 from ..digest import uniforms
-from ..errors import SettingsError
+from ..errors import SettingsError, counted
 from ..gate.policy import GatePolicy
 from ..measure.from_bound import least_posterior
 from ..measure.samples import RandomSample, draw_growing, draw_sample
@@ -88,6 +89,11 @@ class Workspace:
     policies : Policies
     cache : dict
         What was read last, by table version; never needed for a right answer.
+
+    Raises
+    ------
+    SettingsError
+        If a model's label is to stand from a posterior that none can reach with these classes.
     """
 
     tables: Tables
@@ -96,6 +102,15 @@ class Workspace:
     key: bytes
     policies: Policies
     cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        accept, most = self.policies.accept, surest_model(len(self.schema.classes))
+        if accept.rule == AUDITED and accept.min_posterior > most:
+            raise SettingsError(
+                f"accept.min_posterior is {accept.min_posterior:g}: with "
+                f"{counted(len(self.schema.classes), 'class', 'classes')} no model is taken to be "
+                f"surer than {most:.4g}; expected that at most"
+            )
 
     def draws(self, stream: str, item_ids: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return each item's permanent random number in a stream."""

@@ -38,7 +38,7 @@ def test_the_proposal_has_to_be_what_is_probable() -> None:
 
 def test_nothing_is_promised_and_no_risk_is_spent() -> None:
     """Any number of versions stand one after the other without a sample and without risk."""
-    found = stand_by_posterior("m1", ["a", "b", "c"], [True, True, False], 7, AUDITED)
+    found = stand_by_posterior("m1", ["a", "b", "c"], [True, True, False], 7, AUDITED, weighed=True)
     assert (found.number, found.risk, found.sample, found.votes) == (7, 0.0, 0, 0)
     assert (found.accepted, found.pool_size, found.threshold) == (2, 3, 0.85)
     assert found.reason == "accepted at posterior ≥ 0.85: 2 items, judged by the release's audit"
@@ -62,7 +62,7 @@ def test_it_stands_as_long_as_no_more_is_asked_for(
     policy: AcceptancePolicy, promises: bool, asks: bool
 ) -> None:
     """A lower threshold is another look, a higher one or another rule voids it."""
-    found = stand_by_posterior("m1", ["a"], [True], 1, AUDITED)
+    found = stand_by_posterior("m1", ["a"], [True], 1, AUDITED, weighed=True)
     assert (found.promises(policy), found.asks(policy)) == (promises, asks)
     calibrated = AcceptancePolicy("joint", error=0.02)
     assert not calibrated.looks(1000, 2) == AUDITED.looks(1000, 2) == 0

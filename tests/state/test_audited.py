@@ -29,24 +29,24 @@ POLICY = AcceptancePolicy("audited", min_posterior=0.85, spot_share=0.0)
 SURE, UNSURE = [f"s{n:02}" for n in range(30)], [f"u{n:02}" for n in range(30)]
 
 
-def _look(world: World) -> str:
+def look(world: World) -> str:
     world.flush()
     found = try_to_accept(world.workspace, 1000, world.tick())
     consolidate(world.workspace, now=world.tick())
     return found
 
 
-def _world(policy: AcceptancePolicy = POLICY, **route: float) -> World:
+def sure_world(policy: AcceptancePolicy = POLICY, **route: float) -> World:
     """Return thirty items a model is sure of and thirty it is not; people looked at two of each."""
     world = make_world(accept=policy, **{"seed": 4, "training": 4, **route})
     world.items(*SURE, *UNSURE)
-    _propose(world, "m1", SURE)
+    propose(world, "m1", SURE)
     for item in (*SURE[:2], *UNSURE[:2]):
         world.vote(item, ann="cat", ben="cat")
     return world
 
 
-def _propose(world: World, version: str, sure: list[str]) -> None:
+def propose(world: World, version: str, sure: list[str]) -> None:
     """Let a version be sure of some and not of the others; it has learned from four."""
     world.propose(
         {i: ("cat", 0.97 if i in sure else 0.6) for i in (*SURE, *UNSURE)}, version, fit=False
@@ -55,16 +55,19 @@ def _propose(world: World, version: str, sure: list[str]) -> None:
     world.say("fit", version, len(world.state.fits), **body)
 
 
-def _by_model(world: World) -> set[str]:
+def by_model(world: World) -> set[str]:
     rows = world.state.labels
     return set(rows.loc[rows["method"] == "accepted", "item_id"])
 
 
 def test_what_the_model_is_sure_of_stands_and_says_so() -> None:
     """Where nobody looked the posterior has to reach .85; the label says so, and how sure it is."""
-    world = _world()
-    assert _look(world) == "accepted at posterior ≥ 0.85: 28 items, judged by the release's audit"
-    assert _by_model(world) == set(SURE[2:])
+    world = sure_world()
+    assert look(world) == (
+        "accepted at posterior ≥ 0.85: 28 items, judged by the release's audit; "
+        "its probabilities are taken as they are, for want of votes"
+    )
+    assert by_model(world) == set(SURE[2:])
     (found,) = world.state.hypotheses
     assert (found.risk, found.sample, found.accepted, found.pool_size) == (0.0, 0, 28, 60)
     row = world.state.labels.set_index("item_id").loc[SURE[5]]
@@ -80,12 +83,12 @@ def test_what_the_model_is_sure_of_stands_and_says_so() -> None:
 
 def test_the_same_state_is_looked_at_once() -> None:
     """A second look says the same and writes nothing; so does one that died before its event."""
-    world = _world()
-    said = _look(world)
+    world = sure_world()
+    said = look(world)
     before = len(world.workspace.tables.read("events")), len(world.state.labels)
-    assert _look(world) == said
+    assert look(world) == said
     assert (len(world.workspace.tables.read("events")), len(world.state.labels)) == before
-    died = _world()
+    died = sure_world()
     died.flush()
 
     class Died(Exception):
@@ -99,21 +102,21 @@ def test_the_same_state_is_looked_at_once() -> None:
     with pytest.raises(Died):
         try_to_accept(died.workspace, 1000, died.now)
     died.workspace.tables.append = append  # type: ignore[method-assign]
-    assert _look(died) == said
+    assert look(died) == said
     assert died.state.hypotheses[0].stood == world.state.hypotheses[0].stood
 
 
 def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
     """What only the version before was sure of is people's again; the rest stays as it was."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     for item in UNSURE[2:10]:
         world.vote(item, ann="dog", ben="dog")
-    _look(world)
+    look(world)
     assert len(world.state.hypotheses) == 1, "votes elsewhere are no new look"
-    _propose(world, "m2", SURE[:20] + UNSURE[25:])
-    _look(world)
-    assert _by_model(world) == {*SURE[2:20], *UNSURE[25:]}
+    propose(world, "m2", SURE[:20] + UNSURE[25:])
+    look(world)
+    assert by_model(world) == {*SURE[2:20], *UNSURE[25:]}
     old, new = world.state.hypotheses
     assert (old.cause, old.closed) == ("replaced", "hypothesis 2 took its place")
     assert world.state.standing == (new,)
@@ -125,8 +128,8 @@ def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
 @pytest.mark.slow
 def test_new_items_are_one_more_look() -> None:
     """What came or was revised since is judged; what was judged is not, nor written anew."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     world.items("late", "dull")
     world.items(SURE[3], payload="another text of", revision=1)
     late = {"late": ("cat", 0.97), "dull": ("cat", 0.5), SURE[3]: ("dog", 0.6)}
@@ -136,9 +139,9 @@ def test_new_items_are_one_more_look() -> None:
     for item in SURE[10:30]:
         world.vote(item, ann="dog", ben="dog", cid="dog")
     written = len(world.workspace.tables.read("labels").query("item_id == @SURE[5]"))
-    _look(world)
-    assert _by_model(world) >= {"late", *SURE[4:10]}
-    assert not _by_model(world) & {"dull", SURE[3], *SURE[10:30]}
+    look(world)
+    assert by_model(world) >= {"late", *SURE[4:10]}
+    assert not by_model(world) & {"dull", SURE[3], *SURE[10:30]}
     (found,) = world.state.hypotheses
     assert (found.number, found.looks, found.cause, found.pool_size) == (1, 2, "", 62)
     assert len(world.workspace.tables.read("labels").query("item_id == @SURE[5]")) == written
@@ -147,13 +150,13 @@ def test_new_items_are_one_more_look() -> None:
 @pytest.mark.slow
 def test_other_settings_close_it_or_are_another_look() -> None:
     """A stricter posterior, another rule or schema takes the labels back; a looser one adds."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     looser = make_world(
         accept=AcceptancePolicy("audited", min_posterior=0.5), like=world.copy(), training=4
     )
-    _look(looser)
-    assert _by_model(looser) == {*SURE[2:], *UNSURE[2:]}
+    look(looser)
+    assert by_model(looser) == {*SURE[2:], *UNSURE[2:]}
     stricter = AcceptancePolicy("audited", min_posterior=0.97)
     for policy in (stricter, AcceptancePolicy(), AcceptancePolicy("never")):
         other = make_world(accept=policy, like=world.copy(), training=4)
@@ -161,7 +164,7 @@ def test_other_settings_close_it_or_are_another_look() -> None:
             "the settings ask for another promise" in close_void(other.workspace, other.tick())[0]
         )
         consolidate(other.workspace, now=other.tick())
-        assert not _by_model(other)
+        assert not by_model(other)
     schema = Schema("pets", ("cat", "dog", "cow", "owl"))
     other = make_world(schema, accept=POLICY, like=world.copy(), training=4)
     close_void(other.workspace, other.tick())
@@ -177,8 +180,8 @@ def test_other_settings_close_it_or_are_another_look() -> None:
 @pytest.mark.slow
 def test_random_looks_close_what_is_too_often_wrong() -> None:
     """People look at accepted items blind and find most wrong: all go back, for a reason."""
-    world = _world(AcceptancePolicy("audited", error=0.1, spot_share=1.0, min_posterior=0.85))
-    _look(world)
+    world = sure_world(AcceptancePolicy("audited", error=0.1, spot_share=1.0, min_posterior=0.85))
+    look(world)
     route(world.workspace, now=world.tick())
     drawn = world.state.plan.query("purpose == 'audit'")["item_id"]
     assert set(drawn) <= set(SURE[2:]) and len(drawn) == 28
@@ -192,50 +195,50 @@ def test_random_looks_close_what_is_too_often_wrong() -> None:
     (why,) = close_void(world.workspace, world.tick())
     assert "20 of 24 random looks at accepted items are wrong" in why
     consolidate(world.workspace, now=world.tick())
-    assert not _by_model(world)
+    assert not by_model(world)
     assert world.state.hypotheses[0].cause == SPOT
-    assert "the next one is to learn from more labels" in _look(world)
+    assert "the next one is to learn from more labels" in look(world)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cause", [SPOT, DRIFT])
 def test_a_version_that_was_closed_waits_for_one_that_learned_more(cause: str) -> None:
     """Random looks and drift speak against the version: it stands no more, the next one may."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     (found,) = world.state.hypotheses
     world.say("hypothesis", "1", 1, **json.loads(close(found, cause, "a test").to_body()))
-    assert "the next one is to learn from more labels" in _look(world)
-    assert not _by_model(world)
-    _propose(world, "m2", SURE)
-    _look(world)
-    assert _by_model(world) == set(SURE[2:])
+    assert "the next one is to learn from more labels" in look(world)
+    assert not by_model(world)
+    propose(world, "m2", SURE)
+    look(world)
+    assert by_model(world) == set(SURE[2:])
 
 
 @pytest.mark.slow
 def test_a_failed_audit_leaves_everything_to_people_until_a_release() -> None:
     """No version stands before another release has passed, and people are asked about all."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     (found,) = world.state.hypotheses
     world.say("hypothesis", "1", 1, **json.loads(close(found, AUDIT, "a test").to_body()))
-    _propose(world, "m2", SURE)
-    assert "people decide everything until a release has passed" in _look(world)
-    assert not _by_model(world) and refused_until_released(world.state)
+    propose(world, "m2", SURE)
+    assert "people decide everything until a release has passed" in look(world)
+    assert not by_model(world) and refused_until_released(world.state)
     route(world.workspace, now=world.tick())
     asked = set(world.state.plan["item_id"])
     assert asked == {*SURE[2:], *UNSURE[2:]}
     body = {"number": 1, "revision": 1, "stream": 1, "items": 60, "digest": "d"}
     world.say("candidate", "1", 0, **body, closed="released pets@1")
-    _look(world)
-    assert _by_model(world) == set(SURE[2:]), "the next round begins anew"
+    look(world)
+    assert by_model(world) == set(SURE[2:]), "the next round begins anew"
 
 
 @pytest.mark.slow
 def test_people_are_not_asked_about_what_an_audit_corrected() -> None:
     """It has its label, which no vote changes; everything else goes to people."""
-    world = _world()
-    _look(world)
+    world = sure_world()
+    look(world)
     corrected = SURE[5:8]
     for item in corrected:
         world.vote(item, "audit", cid="dog", dee="dog", eva="dog")
@@ -243,14 +246,14 @@ def test_people_are_not_asked_about_what_an_audit_corrected() -> None:
     world.label(dict.fromkeys(corrected, "dog"), method=ADJUDICATED, votes=votes)
     (found,) = world.state.hypotheses
     world.say("hypothesis", "1", 1, **json.loads(close(found, AUDIT, "a test").to_body()))
-    _look(world)
+    look(world)
     rest = {*SURE[2:], *UNSURE[2:]} - set(corrected)
     assert set(world.state.undecided) == rest
     route(world.workspace, now=world.tick())
     assert set(world.state.plan["item_id"]) == rest
     for item in rest:
         world.vote(item, ann="cat", ben="cat")
-    _look(world)
+    look(world)
     assert not work_in_flight(world.state)
     labels = world.state.labels.set_index("item_id")
     assert set(labels.loc[corrected, "value"]) == {'"dog"'}
@@ -259,19 +262,19 @@ def test_people_are_not_asked_about_what_an_audit_corrected() -> None:
 @pytest.mark.slow
 def test_people_are_asked_for_a_quarter_at_a_time() -> None:
     """Until the version learns anew; answers that make none of them usable ask for others."""
-    world = _world(overlap_share=0.0)
-    _look(world)
+    world = sure_world(overlap_share=0.0)
+    look(world)
     route(world.workspace, now=world.tick())
     assert world.state.plan["item_id"].tolist() == [UNSURE[2]], "one more is a quarter"
     route(world.workspace, now=world.tick())
     assert len(world.state.plan) == 1, "while it is asked about, nobody else is"
     world.vote(UNSURE[2], ann="cat", ben="dog")
-    _look(world)
+    look(world)
     route(world.workspace, now=world.tick())
     asked = world.state.plan
     assert set(asked["item_id"]) == {UNSURE[2]}, "people disagree: it may still become usable"
     world.vote(UNSURE[2], cid="cat", dee="cat", eva="cat", round_=2)
-    _look(world)
+    look(world)
     route(world.workspace, now=world.tick())
     assert UNSURE[3] in set(world.state.plan["item_id"])
 
@@ -279,29 +282,29 @@ def test_people_are_asked_for_a_quarter_at_a_time() -> None:
 @pytest.mark.slow
 def test_a_named_sample_is_watched_and_nothing_is_tried_on_it() -> None:
     """Without a name nobody is asked to calibrate; with one, once each, for the drift watch."""
-    assert not len(_world().state.calibration_stream)
-    world = _world(calibration=10)
+    assert not len(sure_world().state.calibration_stream)
+    world = sure_world(calibration=10)
     assert len(world.state.calibration_stream) == 10
-    assert _look(world).startswith("accepted at posterior")
+    assert look(world).startswith("accepted at posterior")
     for item in world.state.calibration_stream.ids:
         world.vote(item, "calibrate", ann="dog")
-    _look(world)
+    look(world)
     route(world.workspace, now=world.tick())
     rows = world.state.plan
     again = rows.loc[rows["purpose"] == "calibrate"].groupby("item_id")["annotators"].sum()
     assert (again <= 1).all(), "no proposal is settled there"
     assert len(events(world, "drift")) == 1
     assert "watched for drift alone" in labeling_plan(world.state).in_words[1]
-    assert "from posterior 0.85 up" in labeling_plan(_world().state).in_words[1]
+    assert "from posterior 0.85 up" in labeling_plan(sure_world().state).in_words[1]
 
 
 @pytest.mark.slow
 def test_certificates_and_the_report_say_that_nothing_was_promised() -> None:
     """The record shows the posterior, no sample, no ε, no risk; what replaced it, and why."""
-    world = _world()
-    _look(world)
-    _propose(world, "m2", SURE)
-    _look(world)
+    world = sure_world()
+    look(world)
+    propose(world, "m2", SURE)
+    look(world)
     state = world.state
     said = click.unstyle(said_certificates(state))
     assert "audited" in said and "hypothesis 2 took its place" in said
@@ -318,7 +321,7 @@ class _Died(BaseException):
     """What a kill is here: nobody catches it."""
 
 
-def _killed(world: World, at: int, when: str) -> bool:
+def killed(world: World, at: int, when: str) -> bool:
     """Look, decide and plan; die before or after the `at`-th write. Say whether it died."""
     ours: Any = world.workspace
     count = iter(range(1, 1000))
@@ -359,18 +362,18 @@ def _stands(world: World) -> tuple[object, ...]:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_write_and_run_again_it_ends_the_same(when: str) -> None:
     """A new version is looked at after an old one: one of both stands, and always the same."""
-    start = _world()
-    _look(start)
-    _propose(start, "m2", SURE[:20] + UNSURE[25:])
+    start = sure_world()
+    look(start)
+    propose(start, "m2", SURE[:20] + UNSURE[25:])
     undisturbed = start.copy()
-    assert not _killed(undisturbed, 0, when)
+    assert not killed(undisturbed, 0, when)
     wanted = _stands(undisturbed)
     kills = 0
     for at in range(1, 50):
         world = start.copy()
-        if not _killed(world, at, when):
+        if not killed(world, at, when):
             break
         kills += 1
-        assert not _killed(world, 0, when)
+        assert not killed(world, 0, when)
         assert repr(_stands(world)) == repr(wanted)
     assert kills >= 5, "two objects, what is said, labels and the plan"
