@@ -41,6 +41,7 @@ from .weighted_audit import certify_weighted
 
 __all__ = [
     "ADJUDICATED",
+    "REFUTED",
     "AuditState",
     "Candidate",
     "attempt_of",
@@ -60,6 +61,10 @@ _NEAR = 0.75
 
 _TELLING = 0.8
 """Draws by doubt must vary at most so much as even ones do, or they cost more than they save."""
+
+
+REFUTED = "failed: the audit found too many errors"
+"""Why a candidate was closed whose audit proved that too many labels are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,11 @@ class Candidate:
     doubts: str = ""
     why: str = ""
     confirm: int = 1
+
+    @property
+    def refuted(self) -> bool:
+        """Whether its audit found too many errors; not so where an audit was ended early."""
+        return self.closed == REFUTED
 
     @property
     def order(self) -> str:

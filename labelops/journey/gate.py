@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
+from ..gate.candidate import REFUTED, Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
 from ..gate.confirm import chance_agreement, choose_confirm
 from ..gate.futility import better_again, held_by
@@ -190,7 +190,7 @@ def _given_up(state: State, candidate: Candidate) -> list[Event]:
     """Give a failed candidate up: what the model was trusted with goes back to people."""
     closed = dataclasses.replace(
         candidate,
-        closed="failed: the audit found too many errors",
+        closed=REFUTED,
         looks_again=_looks_again(state),
     )
     why = f"the audit of candidate {candidate.number} failed"

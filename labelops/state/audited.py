@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..autolabel.hypotheses import AUDIT, DRIFT, SPOT, Hypothesis
+from ..autolabel.hypotheses import DRIFT, Hypothesis
 from ..measure.codes import among
 from . import State
 
@@ -18,9 +18,6 @@ __all__ = [
     "refused_until_released",
     "why_not_audited",
 ]
-
-_REFUTED = (AUDIT, DRIFT, SPOT)
-"""Causes of closing after which only a version that has learned more is taken again."""
 
 
 def audited_before(state: State) -> Hypothesis | None:
@@ -110,17 +107,12 @@ def refused_until_released(state: State) -> bool:
     """Say whether the audit of a release found too many wrong and none has passed since.
 
     That audit is all that judges what stands by its posterior. So until a release has passed,
-    nothing more of a model's stands, and people decide everything.
+    nothing more of a model's stands, and people decide everything; whichever rule was in force
+    when it failed, and whatever closed what stood before.
     """
-    refused = [str(h.number) for h in state.hypotheses if h.audited and h.cause == AUDIT]
-    if not refused:
-        return False
-    said = state.latest("hypothesis")
-    closed_at = said.loc[said["subject"].isin(refused), "at"].max()
-    released = [str(c.number) for c in state.candidates if c.closed.startswith("released")]
-    rows = state.latest("candidate")
-    passed = rows.loc[rows["subject"].isin(released), "at"]
-    return bool(passed.empty or passed.max() <= closed_at)
+    released = [c.number for c in state.candidates if c.closed.startswith("released")]
+    last = max(released, default=0)
+    return any(c.refuted for c in state.candidates if c.number > last)
 
 
 def why_not_audited(state: State) -> str:
@@ -128,8 +120,9 @@ def why_not_audited(state: State) -> str:
     version = state.labeler_version
     if refused_until_released(state):
         return "an audit found too many wrong: people decide everything until a release has passed"
-    mine = [h for h in state.hypotheses if h.audited and h.labeler_version == version]
-    if any(h.closed and h.cause in _REFUTED for h in mine):
+    mine = [h for h in state.hypotheses if h.labeler_version == version]
+    # Under whichever rule: what people found of a version they found of it under this one too.
+    if any(h.refuted or h.cause == DRIFT for h in mine):
         return "this labeler version was closed: the next one is to learn from more labels"
     before = audited_before(state)
     return "" if before is None or _unseen(state, before) else before.reason
