@@ -119,6 +119,7 @@ class Work:
         self.doubt = np.zeros(N)
         self.posterior: Floats = np.zeros((N, len(data.schema.classes)))
         self.alone: Floats = self.posterior
+        self.drawn: Bools = np.zeros(N, dtype=bool)
         self.basis = np.zeros(N, dtype=np.int64)
         self.accepted: Bools = np.zeros(N, dtype=bool)
         self.by_model = self.label.copy()
@@ -192,7 +193,7 @@ class Work:
         rows = self.votes(*EVIDENCE)
         assert self.probs is not None
         fused = consolidate_with_model(
-            rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged)
+            rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged), drawn=self.drawn
         )
         self.accuracy, found = fused.accuracy, fused.posterior
         self.posterior, self.alone = found, fused.alone
@@ -331,6 +332,7 @@ class Work:
             self.ask(twice[~chosen[twice]], 1, "label")
             self.ask(twice, 1, "label")
             chosen[twice] = True
+        self.drawn = chosen.copy()
         self.fit()
         doubtful = np.argsort(self.scores, kind="stable")
         doubtful = doubtful[(free & ~chosen)[doubtful]]

@@ -47,7 +47,8 @@ class Consensus:
         Estimated accuracy.
     alone : (N, K) float array or None
         What the model, with what rules add, says of each item without its votes: softened as far
-        as the votes say and never sharpened. None where it stands beside no vote.
+        as the votes say, sharpened no further than those on items drawn at random say as well.
+        None where it stands beside no vote.
     weighed : bool
         Whether there were enough votes to tell how far.
     """
@@ -71,6 +72,7 @@ def consolidate_votes(
     policy: ConsolidatePolicy,
     probs: npt.NDArray[np.float64] | None = None,
     voices: Voices | None = None,
+    drawn: npt.NDArray[np.bool_] | None = None,
 ) -> Consensus:
     """Estimate each item's class from the votes that count.
 
@@ -89,6 +91,9 @@ def consolidate_votes(
         What rules said. Together they are one more opinion beside the model's, and as with the
         model's no class is decided that no person named. Used with the method `auto` only, and
         from fifty items up that two people voted on.
+    drawn : (N,) bool array, optional
+        Items that people were asked about for being drawn at random: they say how far a model may
+        be sharpened (`Consensus.alone`).
 
     Raises
     ------
@@ -112,8 +117,9 @@ def consolidate_votes(
     if opinion is not None and len(votes):
         saw = votes["saw_proposal"].to_numpy(dtype=bool)
         fused = consolidate_with_model(
-            items, annotators, codes, opinion.probs, len(names), saw=saw, proposed=opinion.proposed
-        )
+            items, annotators, codes, opinion.probs, len(names),
+            saw=saw, proposed=opinion.proposed, drawn=drawn,
+        )  # fmt: skip
         posterior, accuracy = fused.posterior, fused.accuracy
         method, reason = opinion.method, opinion.reason
     else:

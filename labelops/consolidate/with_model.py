@@ -42,6 +42,7 @@ _FLOOR = 0.02
 """Share of the model's belief spread over all classes: no model is sure beyond any vote."""
 
 _LEAST_TWICE = 50
+_LEAST_DRAWN = 50
 _ENOUGH = 1e-3
 _SOFTEST, _SHARPEST = 20.0, 0.2
 _ROUNDS = 6
@@ -68,9 +69,10 @@ class WithModel:
     weighed : bool
         Whether there were enough of them.
     alone : (N, K) float array
-        What the model says by itself, softened by `temperature` and never sharpened. The votes
-        that tell the temperature are on items that people were asked about for being unclear:
-        that a model is right there does not make it surer of the rest.
+        What the model says by itself, softened by `temperature`. The votes that tell it are on
+        items that people were asked about for being unclear: that a model is righter there than it
+        says does not make it surer of the rest. So it is sharpened no further than the votes on
+        items drawn at random say as well, and not at all with fewer than 50 of these.
     copied : float
         Share of votes with a proposal in sight that follow it unread; 0 where nobody saw one.
     errors : (K, K) float array
@@ -97,6 +99,7 @@ def consolidate_with_model(
     *,
     saw: npt.ArrayLike | None = None,
     proposed: npt.ArrayLike | None = None,
+    drawn: npt.ArrayLike | None = None,
     prior_votes: float = 10.0,
     max_iterations: int = 100,
     tolerance: float = 1e-6,
@@ -117,6 +120,9 @@ def consolidate_with_model(
         accuracy explains.
     proposed : (N,) int array, optional
         The classes proposed, -1 where none; the most probable ones when left out.
+    drawn : (N,) bool array, optional
+        Items that people were asked about because they were drawn at random, whatever the model
+        says of them; none when left out.
     prior_votes : float
         How many votes the crowd's mean accuracy counts for in each annotator's estimate, and an
         ordinary crowd's in that mean.
@@ -172,13 +178,18 @@ def consolidate_with_model(
         temperature = _temperature(log_model[twice], vote_gains(ballots, people)[twice])
         if abs(temperature - before) < 0.01:
             break
+    voted = np.bincount(ballots.items, minlength=known.shape[0]) > 0
+    random = voted & (False if drawn is None else np.asarray(drawn, dtype=bool))
+    least = 1.0
+    if weighed and random.sum() >= _LEAST_DRAWN:
+        least = _temperature(log_model[random], vote_gains(ballots, people)[random])
     return WithModel(
         posterior=posterior,
         accuracy=people.accuracy,
         iterations=done,
         temperature=temperature,
         weighed=weighed,
-        alone=np.exp(_floored(log_model / max(temperature, 1.0))),
+        alone=np.exp(_floored(log_model / max(temperature, least))),
         copied=people.copied,
         errors=people.errors,
     )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..audit.findings import open_findings
+from ..autolabel.policy import AUDITED
 from ..consolidate.labels import label_rows
 from ..consolidate.opinions import Voices
 from ..consolidate.votes import Consensus, consolidate_votes
@@ -195,11 +196,27 @@ class State(ProposalsView):
             draws = workspace.draws("voices", self.items["group"])
             voices = Voices(self.heard, np.floor(_FOLDS * draws).astype(np.int64))
         consensus = consolidate_votes(
-            self.item_ids, self.evidence, workspace.schema, policy, self.probs, voices
-        )
+            self.item_ids, self.evidence, workspace.schema, policy, self.probs, voices,
+            self.random_seed,
+        )  # fmt: skip
         never = datetime.min.replace(tzinfo=UTC)
         rows = label_rows(consensus, self.accepted, workspace.schema, revision=0, now=never)
         return consensus, rows
+
+    @property
+    def random_seed(self) -> npt.NDArray[np.bool_] | None:
+        """Say which items people labeled first because they were drawn; None where nobody asks.
+
+        Of those that were there when the first model was fitted: of what came later, only what a
+        model was unsure of has votes.
+        """
+        route, fits = self.workspace.policies.route, self.fits
+        if self.workspace.policies.accept.rule != AUDITED or fits.empty:
+            return None
+        there = (self.items["ingested_at"] <= fits["at"].iloc[0]).to_numpy(dtype=bool)
+        ids = self.item_ids[there & ~among(self.item_ids, self.calibration_stream.ids)]
+        size = min(route.seed, route.training, max(len(ids) // 2, 1))
+        return among(self.item_ids, self.workspace.sample("seed", ids).ids[:size])
 
     @cached_property
     def suspicions(self) -> pd.DataFrame:

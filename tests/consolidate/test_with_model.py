@@ -253,3 +253,56 @@ def test_a_model_that_is_too_unsure_is_sharpened() -> None:
     peak = found.posterior.max(axis=1)
     right = found.posterior.argmax(axis=1) == truth
     assert abs(peak.mean() - right.mean()) < 0.02
+
+
+def _asked_where_unsure(
+    honest: bool, drawn: bool, n: int = 3000
+) -> tuple[WithModel, npt.NDArray[np.bool_], float]:
+    """Let three people vote where a model says .4 and on a random tenth, of the rest it says .8.
+
+    It is right 8 times in 10 where it says .4, and elsewhere as it says, or 19 times in 20.
+    Returns what is found, where it says .8, and how often it is right there.
+    """
+    rng = np.random.default_rng(11)
+    truth, surer, seed = rng.integers(0, K, n), rng.random(n) < 0.7, rng.random(n) < 0.1
+
+    def mostly(right: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        wrong = (truth + rng.integers(1, K, n)) % K
+        return np.where(rng.random(n) < right, truth, wrong)
+
+    guess = mostly(np.where(surer, 0.8 if honest else 0.95, 0.8))
+    probs = np.where(surer[:, None], _probs(guess, 0.8), _probs(guess, 0.4))
+    asked = np.flatnonzero(~surer | seed)
+    said = np.concatenate([mostly(accuracy)[asked] for accuracy in (0.9, 0.9, 0.85)])
+    people = np.repeat(np.arange(3), len(asked))
+    marked = seed if drawn else None
+    found = consolidate_with_model(np.tile(asked, 3), people, said, probs, 3, drawn=marked)
+    return found, surer, float((guess == truth)[surer].mean())
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_alone_a_model_is_sharpened_as_far_as_random_items_say(honest: bool) -> None:
+    """What it is too unsure of shows nothing of what it is sure of; a random tenth of all does."""
+    without, surer, right = _asked_where_unsure(honest, drawn=False)
+    assert without.weighed and without.temperature < 0.8
+    assert without.alone[surer].max() <= 0.8, "never sharpened by what people were asked about"
+    found, _, _ = _asked_where_unsure(honest, drawn=True)
+    sharp = 0.8 ** (1 / found.temperature)
+    sharp = 0.98 * sharp / (sharp + 3 * (0.2 / 3) ** (1 / found.temperature)) + 0.02 / K
+    said = found.alone[surer].max(axis=1).mean()
+    assert 0.78 < said <= sharp + 1e-9
+    assert abs(said - right) < 0.05, "as sure as it is right"
+    assert not honest or sharp > right + 0.15, "what all votes say would be too sure"
+    assert found.temperature == without.temperature, "people's votes are weighed as ever"
+    np.testing.assert_array_equal(found.posterior, without.posterior)
+
+
+def test_few_random_items_sharpen_nothing() -> None:
+    """Fewer than fifty that were drawn at random say nothing."""
+    truth, who, votes, guess = _crowd(7, [0.9, 0.85, 0.8], n=200)
+    items, people = np.tile(np.arange(200), 2), np.concatenate([who, (who + 1) % 3])
+    said = np.concatenate([votes, truth])
+    for size, sharpened in ((49, False), (50, True)):
+        drawn = np.arange(200) < size
+        found = consolidate_with_model(items, people, said, _probs(guess, 0.5), 3, drawn=drawn)
+        assert bool(found.alone.max() > 0.5) == sharpened

@@ -267,3 +267,17 @@ def test_a_posterior_beyond_what_any_model_reaches_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"surer than 0\.9867"):
         make_world(three, accept=AcceptancePolicy("audited", min_posterior=0.987))
     make_world(three, accept=AcceptancePolicy("audited", min_posterior=0.986))
+
+
+def test_the_random_seed_is_what_was_drawn_before_any_model() -> None:
+    """What came after the first fit has votes only where a model was unsure: it is no part."""
+    world = make_world(accept=POLICY, seed=8, training=20)
+    world.items(*SURE, *UNSURE)
+    assert world.state.random_seed is None, "nothing was fitted"
+    drawn = set(world.workspace.sample("seed", world.state.item_ids, 8).ids)
+    propose(world, "m1", SURE)
+    world.items(*(f"late{n:03}" for n in range(200)))
+    found = world.state.random_seed
+    assert found is not None and set(world.state.item_ids[found]) == drawn
+    other = make_world(accept=AcceptancePolicy("never"), like=world.copy(), seed=8, training=20)
+    assert other.state.random_seed is None
