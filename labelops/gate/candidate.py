@@ -23,6 +23,7 @@ passes wrongly stays below the risk that the policy states for a release.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -141,7 +142,7 @@ def attempt_risk(attempt: int, risk: float) -> float:
 
     Shares fall by a factor of five and sum to `risk` over all attempts. The first keeps most of
     it, because most releases need only one: at a bound of 2 % it takes 191 clean looks instead
-    of 178, the second 278.
+    of 178, the second 278. It never becomes 0: what floats cannot hold is their smallest number.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def attempt_risk(attempt: int, risk: float) -> float:
     """
     if attempt < 1:
         raise UsageError(f"attempt is {attempt}, expected 1 or more")
-    return risk * _FIRST_SHARE * (1 - _FIRST_SHARE) ** (attempt - 1)
+    return max(risk * _FIRST_SHARE * (1 - _FIRST_SHARE) ** (attempt - 1), sys.float_info.min)
 
 
 def attempt_of(candidate: Candidate, candidates: Sequence[Candidate]) -> int:

@@ -140,7 +140,7 @@ class _EvenEvidence:
         # Each e-process may be stopped at any look, so the last one will do.
         (errors, n), size, wanted = self._counts, self.population, log_wanted(risk / 2)
         if size is None:
-            return confidence_sequence(errors, n, 1 - risk)
+            return confidence_sequence(errors, n, risk=risk)
 
         def low_enough(count: int) -> bool:
             return bool(log_e_value_above(errors, n, count / size, size) < wanted)
@@ -152,7 +152,7 @@ class _EvenEvidence:
         return Interval(low / size, first_count(high_enough, errors, errors + size - n) / size)
 
     def interval(self, risk: float) -> Interval | None:
-        return clopper_pearson(*self._counts, 1 - risk)
+        return clopper_pearson(*self._counts, risk=risk)
 
     def estimate(self) -> float:
         errors, n = self._counts

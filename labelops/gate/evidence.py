@@ -197,12 +197,18 @@ def _reason(
     if corrected:
         found = f"{of} {'was' if errors == 1 else 'were'} wrong, {corrected} of them corrected"
     if status == "pass":
-        return f"{found}: at most {bound:.4g} of all, at confidence {1 - risk:g}"
+        return f"{found}: at most {bound:.4g} of all, at {_sure(risk)}"
     if status == "fail":
-        return f"{found}: more than {bound:.4g} of all, at confidence {1 - risk:g}"
+        return f"{found}: more than {bound:.4g} of all, at {_sure(risk)}"
     if needed is None:
         return f"{found}: no further audit can certify {bound:.4g}"
-    return f"{found}: {clean_audits_certify(needed)} {bound:.4g} at confidence {1 - risk:g}"
+    return f"{found}: {clean_audits_certify(needed)} {bound:.4g} at {_sure(risk)}"
+
+
+def _sure(risk: float) -> str:
+    """Say how sure: by the confidence, or by the risk where that would read 1."""
+    said = f"{1 - risk:g}"
+    return f"risk {risk:.2g}" if said == "1" else f"confidence {said}"
 
 
 def clean_audits_certify(needed: int) -> str:

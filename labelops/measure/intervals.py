@@ -18,6 +18,7 @@ __all__ = [
     "check_share",
     "clopper_pearson",
     "clopper_pearson_arrays",
+    "risk_of",
 ]
 
 
@@ -49,6 +50,24 @@ def check_share(name: str, value: float, *, inside: bool = False) -> float:
     return float(value)
 
 
+def risk_of(confidence: float, risk: float | None = None) -> float:
+    """Return the risk that is given, or else the one that a confidence leaves.
+
+    Raises
+    ------
+    UsageError
+        It is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> risk_of(0.75), risk_of(0.75, 1e-20)
+    (0.25, 1e-20)
+    """
+    if risk is not None:
+        return check_share("risk", risk, inside=True)
+    return 1 - check_share("confidence", confidence, inside=True)
+
+
 def check_counts(errors: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return error counts and sample sizes as float arrays of one shape.
 
@@ -76,7 +95,9 @@ def check_counts(errors: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArra
     return k, size
 
 
-def clopper_pearson(errors: int, n: int, confidence: float = 0.95) -> Interval:
+def clopper_pearson(
+    errors: int, n: int, confidence: float = 0.95, *, risk: float | None = None
+) -> Interval:
     """Cover the true share of errors at least `confidence` of the time, whatever it is.
 
     Parameters
@@ -85,6 +106,8 @@ def clopper_pearson(errors: int, n: int, confidence: float = 0.95) -> Interval:
         Errors found among n independent looks; n = 0 gives (0, 1).
     confidence : float
         Two-sided confidence, strictly between 0 and 1.
+    risk : float, optional
+        One less the confidence, instead of it: below 1e-16 the confidence would round to 1.
 
     Raises
     ------
@@ -101,12 +124,12 @@ def clopper_pearson(errors: int, n: int, confidence: float = 0.95) -> Interval:
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0, 0.0199)
     """
-    low, high = clopper_pearson_arrays(errors, n, confidence)
+    low, high = clopper_pearson_arrays(errors, n, confidence, risk=risk)
     return Interval(float(low), float(high))
 
 
 def clopper_pearson_arrays(
-    errors: ArrayLike, n: ArrayLike, confidence: float = 0.95
+    errors: ArrayLike, n: ArrayLike, confidence: float = 0.95, *, risk: float | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Give the lower and upper Clopper–Pearson ends for arrays of counts that broadcast.
 
@@ -121,7 +144,7 @@ def clopper_pearson_arrays(
     >>> high.round(3).tolist()
     [0.308, 0.813]
     """
-    tail = (1 - check_share("confidence", confidence, inside=True)) / 2
+    tail = risk_of(confidence, risk) / 2
     k, size = check_counts(errors, n)
     low = np.where(k > 0, betaincinv(np.maximum(k, 1), size - k + 1, tail), 0.0)
     high = np.where(k < size, betaincinv(k + 1, np.maximum(size - k, 1), 1 - tail), 1.0)

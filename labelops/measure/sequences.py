@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
-from labelops.measure.intervals import Interval, check_counts, check_share
+from labelops.measure.intervals import Interval, check_counts, risk_of
 
 __all__ = ["certified_bound", "confidence_sequence", "proven_lower_bound"]
 
@@ -70,10 +70,13 @@ def _bisected(
     return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 
-def confidence_sequence(errors: int, n: int, confidence: float = 0.95) -> Interval:
+def confidence_sequence(
+    errors: int, n: int, confidence: float = 0.95, *, risk: float | None = None
+) -> Interval:
     """Cover the true share at every look at once, at least `confidence` of the time.
 
-    The shares that neither e-process rejects, each at half the risk.
+    The shares that neither e-process rejects, each at half the risk: one less the confidence,
+    unless it is given, since below 1e-16 the confidence would round to 1.
 
     Examples
     --------
@@ -81,7 +84,7 @@ def confidence_sequence(errors: int, n: int, confidence: float = 0.95) -> Interv
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0026, 0.0671)
     """
-    risk = (1 - check_share("confidence", confidence, inside=True)) / 2
+    each = risk_of(confidence, risk) / 2
     return Interval(
-        float(proven_lower_bound(errors, n, risk)), float(certified_bound(errors, n, risk))
+        float(proven_lower_bound(errors, n, each)), float(certified_bound(errors, n, each))
     )

@@ -21,6 +21,7 @@ from labelops.gate.candidate import (
 )
 from labelops.gate.certificate import certify
 from labelops.gate.policy import GatePolicy
+from labelops.gate.weighted_audit import certify_weighted
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication
 from labelops.measure.samples import RandomSample, draw_sample
 
@@ -153,6 +154,25 @@ def test_attempts_share_the_risk() -> None:
     assert shares == sorted(shares, reverse=True)
     with pytest.raises(UsageError, match="attempt is 0"):
         attempt_risk(0, 0.05)
+
+
+@pytest.mark.parametrize("attempt", [23, 200, 1000])
+def test_an_attempt_whose_confidence_rounds_to_one_is_judged(attempt: int) -> None:
+    """The risk is carried, not the confidence: inconclusive until all is known, and never a crash.
+
+    A whole set that was looked at and is clean passes at any risk; one that is too bad fails.
+    """
+    risk = attempt_risk(attempt, 0.05)
+    assert 0 < risk < 1e-16 and 1 - risk == 1.0
+    for population in (None, 200, 5000):
+        found = certify([True] + [False] * 100, 0.02, risk, population=population)
+        assert found.status == "inconclusive" and f"at risk {risk:.2g}" in found.reason
+        assert found.interval is not None and found.interval.low <= 1 / 101 <= found.interval.high
+        assert found.anytime.low <= 1 / 101 <= found.anytime.high
+    assert certify([False] * 200, 0.02, risk, population=200).status == "pass"
+    assert certify([True] * 5 + [False] * 10, 0.02, risk, population=200).status == "fail"
+    weighted = certify_weighted([True] + [False] * 100, [1.0] * 300, 0.02, risk)
+    assert weighted.status == "inconclusive"
 
 
 def test_attempt_counts_from_the_last_release() -> None:
