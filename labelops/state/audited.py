@@ -81,10 +81,11 @@ def contradicted(
 
 
 def kept_by_release(state: State, hypothesis: Hypothesis) -> pd.Series:
-    """Return the posterior of the labels of a hypothesis that the last release has as well.
+    """Return the posterior of a hypothesis' labels that the last release, or its audit, has too.
 
     These were certified. A newer version is no evidence against them: they stay as they are until
-    people say otherwise, or their content is another.
+    people say otherwise, or their content is another. So do those that an open candidate has: when
+    its audit has passed, they are released as they were frozen.
 
     Parameters
     ----------
@@ -97,10 +98,11 @@ def kept_by_release(state: State, hypothesis: Hypothesis) -> pd.Series:
     """
     released = [c for c in state.candidates if c.closed.startswith("released")]
     stood = state.accepted_by(hypothesis).set_index("item_id")
-    if not released:
-        return stood["confidence"].iloc[:0]
-    certified = state.labels_of(released[-1])["value"].reindex(stood.index)
-    return stood["confidence"].loc[(certified == stood["value"]).to_numpy(dtype=bool)]
+    same = np.zeros(len(stood), dtype=bool)
+    for candidate in (*released[-1:], *([state.candidate] if state.candidate else [])):
+        certified = state.labels_of(candidate)["value"].reindex(stood.index)
+        same |= (certified == stood["value"]).to_numpy(dtype=bool)
+    return stood["confidence"].loc[same]
 
 
 def refused_until_released(state: State) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelops.autolabel.hypotheses import DRIFT, SPOT, close
+from labelops.autolabel.hypotheses import AUDIT, DRIFT, SPOT, close
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.errors import SettingsError
 from labelops.journey import consolidate, route
@@ -26,12 +26,18 @@ def _values(world: World) -> dict[str, Any]:
     return dict(world.state.labels.set_index("item_id")["value"])
 
 
-def _release(world: World) -> None:
-    """Let the labels there are be released."""
+def _freeze(world: World) -> dict[str, Any]:
+    """Let the labels there are be a candidate; return what is said of it."""
     labels = world.state.labels
     body = {"number": 1, "revision": int(labels["revision"].max()), "stream": 1, "items": 60}
-    closed = "released pets@1.0.0"
-    world.say("candidate", "1", 0, **body, digest="d", closed=closed)
+    body["digest"] = "d"
+    world.say("candidate", "1", 0, **body)
+    return body
+
+
+def _release(world: World) -> None:
+    """Let the labels there are be released."""
+    world.say("candidate", "1", 1, **_freeze(world), closed="released pets@1.0.0")
 
 
 def _contrary(world: World, version: str, *contrary: str, sure: list[str]) -> None:
@@ -101,6 +107,29 @@ def test_what_was_released_stays_whatever_a_newer_version_says() -> None:
     assert {i: after[i] for i in before} == before
     assert after["new"] is None, "it was in no release"
     assert [h.accepted for h in world.state.hypotheses] == [28, 0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("passed", [True, False])
+def test_what_is_under_audit_is_released_as_it_was_frozen(passed: bool) -> None:
+    """A version that comes in between moves nothing of it; after a failed audit nothing is kept."""
+    world = sure_world()
+    look(world)
+    body = _freeze(world)
+    before = {i: v for i, v in _values(world).items() if v}
+    _contrary(world, "m2", *SURE[10:15], sure=SURE[:20])
+    look(world)
+    first, second = world.state.hypotheses
+    assert (first.accepted, first.kept, second.accepted) == (28, True, 0)
+    if passed:
+        world.say("candidate", "1", 1, **body, closed="released pets@1.0.0")
+    else:
+        world.say("candidate", "1", 1, **body, closed="failed: the audit found too many errors")
+        world.say("hypothesis", "1", 9, **json.loads(close(first, AUDIT, "a test").to_body()))
+    look(world)
+    after = _values(world)
+    kept = {i: v for i, v in before.items() if passed or i in (*SURE[:2], *UNSURE[:2])}
+    assert {i: after[i] for i in before if after[i]} == kept
 
 
 @pytest.mark.slow
