@@ -235,7 +235,7 @@ class Hypothesis:
         """Say whether it is what the policy asks for: no more, and by the same test."""
         if self.audited:
             same = self.threshold == policy.min_posterior and self.error == policy.error
-            return same and self.test == policy.test and self.promises(policy)
+            return same and self.promises(policy)
         share = hypothesis_risk(self.number, policy.risk)
         same = self.test == policy.test and self.error == policy.error
         return same and self.promises(policy) and self.risk >= share * (1 - 1e-9)

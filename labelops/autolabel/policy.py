@@ -36,9 +36,6 @@ class AcceptancePolicy:
     error : float in [0, 1)
         ε, the share tolerated; 0: as much as `[gate] error`. With the rule `audited` it is what
         random looks at accepted items close it for.
-    min_posterior : float in [0, 1)
-        With the rule `audited`: how probable the model's label has to be, softened as far as
-        people's votes say; at most .98 and a K-th of .02. 0: planned from `[gate] error`.
     risk : float in (0, 1)
         δ over all attempts: the j-th labeler version tried gets 6δ/(π²j²). Also the risk of a
         false alarm of each kind (random looks, drift) at an acceptance that keeps its promise.
@@ -47,6 +44,9 @@ class AcceptancePolicy:
         rule `audited`, where people are asked for no more than that at a time, and else 2.
     spot_share : float in [0, 1]
         Share of the accepted items that people look at, for good and drawn at random; 0 none.
+    min_posterior : float in [0, 1)
+        With the rule `audited`: how probable the model's label has to be, softened as far as
+        people's votes say; at most .98 and a K-th of .02. 0: planned from `[gate] error`.
 
     Raises
     ------
@@ -59,10 +59,10 @@ class AcceptancePolicy:
     test: str = ANYTIME
     per_class: bool = False
     error: float = 0.0
-    min_posterior: float = 0.0
     risk: float = 0.05
     growth: float = 0.0
     spot_share: float = 0.02
+    min_posterior: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in (("rule", RULES), ("test", TESTS)):

@@ -170,7 +170,8 @@ def autolabel(session: Session) -> None:
     """Let rules vote, and the labeler learn and propose labels.
 
     Trains on the votes so far, proposes for all items, and tries on the random calibration
-    sample whether some proposals may stand as labels.
+    sample whether some proposals may stand as labels. Under `[accept] rule = "audited"` those
+    stand that the model is sure of, until the release's audit.
     """
     session.note("autolabel: learning and proposing")
     found = session.app.autolabel()

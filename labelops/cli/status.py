@@ -108,8 +108,9 @@ def _said_acceptance(found: Standing) -> str:
         return f"{labeler} proposes; none of its proposals stand as labels.{why}"
     if hypothesis.audited:
         return (
-            f"{labeler} proposes; {counted(hypothesis.accepted, 'proposal')} nobody looked at "
-            f"stood as labels when it was taken: {hypothesis.stands_as}."
+            f"{labeler} proposes; {counted(found.accepted, 'proposal')} nobody looked at "
+            f"{'stands as a label' if found.accepted == 1 else 'stand as labels'} now, of "
+            f"{counted(hypothesis.accepted)} when it was taken: {hypothesis.stands_as}."
         )
     whole = "all labels" if hypothesis.rule == "joint" else "them"
     own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"

@@ -128,6 +128,9 @@ def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[s
     return found.reason, [state.hypothesis_event(h) for h in (*replaced, found)]
 
 
+_PLACES = 6
+"""Decimal places that posteriors are kept with."""
+
 _NO_PROBABILITIES = "this labeler gives no probabilities: under 'audited' nothing of it stands"
 
 
@@ -140,7 +143,9 @@ def _sure_of(
         return np.zeros(len(ids), dtype=np.bool_), np.full(len(ids), np.nan)
     places = pd.Index(consensus.item_ids).get_indexer(ids)
     values = pool["value"].where(pool["value"].notna(), None)
-    proposed, belief = codes_of(values, state.workspace.schema), consensus.alone[places]
+    # Rounded as it is kept: what stands has to reach the threshold when it is read again.
+    belief = np.round(consensus.alone[places], _PLACES)
+    proposed = codes_of(values, state.workspace.schema)
     stands = model_stands(belief, proposed, state.workspace.policies.accept.min_posterior)
     own = belief[np.arange(len(proposed)), np.maximum(proposed, 0)]
     if before is not None:
@@ -173,7 +178,9 @@ def _replaced(state: State, number: int) -> tuple[list[Hypothesis], npt.NDArray[
 
 def _keep_stood(workspace: Workspace, posterior: pd.Series) -> str:
     """Keep the posterior of each item that stands as an object; return its name."""
-    content = canonical_json({str(i): round(float(p), 6) for i, p in posterior.items()}).encode()
+    content = canonical_json(
+        {str(i): round(float(p), _PLACES) for i, p in posterior.items()}
+    ).encode()
     name = f"stood/{digest_bytes(content)[:32]}.json"
     workspace.objects.put_new(name, content)
     return name

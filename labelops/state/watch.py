@@ -30,7 +30,7 @@ from ..autolabel.hypotheses import (
 )
 from ..autolabel.policy import AUDITED, FIXED
 from ..autolabel.trial import still_passes
-from ..errors import counted
+from ..errors import counted, percent
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.changes import rise_evidence, rise_start
 from ..measure.codes import among
@@ -103,10 +103,17 @@ def _kept(state: State, h: Hypothesis, until: str) -> int:
 def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
     """Give reasons to close, the most general first: cause, words, what stays accepted."""
     policy, schema = state.workspace.policies.accept, state.workspace.schema
+    # The rule `audited` promised nothing and tested nothing.
+    tested = "taken" if h.audited else "tested"
     if h.schema and h.schema != schema.digest:
-        yield SCHEMA, "the schema changed: it was tested with other classes or another question", ""
+        yield (
+            SCHEMA,
+            f"the schema changed: it was {tested} with other classes or another question",
+            "",
+        )
     if not h.promises(policy):
-        yield SETTINGS, f"the settings ask for another promise now: {_asked(state)}", ""
+        other = "other settings are in force now" if h.audited else _OTHER
+        yield SETTINGS, f"{other}: {_asked(state)}", ""
     if not h.accepts_some:
         return
     if not h.audited and (why := _votes_lost(state, h)):
@@ -116,9 +123,15 @@ def _reasons(state: State, h: Hypothesis) -> Iterator[tuple[str, str, str]]:
     spot = spot_audit(state, h)
     if spot.alarm:
         why = f"{int(spot.wrong.sum())} of {spot.settled} random looks at accepted items are wrong"
-        yield SPOT, f"{why}: more than was promised", spot.good_until
+        more = f"more than {percent(h.error)} of all" if h.audited else "more than was promised"
+        yield SPOT, f"{why}: {more}", spot.good_until
+    changed = "what comes in" if h.audited else "the stream it was tested on"
+    changed += " has changed"
     if not h.closed and (alarm := _drifted(state, h)) is not None:
-        yield DRIFT, f"the stream it was tested on has changed: {alarm.reason}", alarm.good_until
+        yield DRIFT, f"{changed}: {alarm.reason}", alarm.good_until
+
+
+_OTHER = "the settings ask for another promise now"
 
 
 def _asked(state: State) -> str:
@@ -188,13 +201,18 @@ def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
     looks = state.looks(asked.ids, accepted.reindex(asked.ids), state.outside_audits)
     found = SpotAudit(asked, looks, 1.0, False, "")
     refuted = asked.ids[found.wrong]
-    if h.test == FIXED:
+    if _test(state, h) == FIXED:
         if h.rule == "selective":
             whole, drawn = (s.part(among(s.ids, accepted.index)) for s in (whole, drawn))
         return _weigh_set(found, among(drawn.ids, refuted), len(whole), h.error, policy.risk)
     counted = asked.ids if h.rule == "selective" else drawn.ids
     wrong, arrived = among(counted, refuted), state.arrived.reindex(counted)
     return _weigh_stream(found, wrong, arrived, h.error, policy.risk)
+
+
+def _test(state: State, h: Hypothesis) -> str:
+    """Return the test it is watched by: its own; where it was not tested, that of the settings."""
+    return state.workspace.policies.accept.test if h.audited else h.test
 
 
 def _weigh_set(
@@ -253,7 +271,7 @@ def _drifted(state: State, h: Hypothesis) -> Alarm | None:
     An e-process goes on reading the same stream, so the stream has to be the same. Under the rule
     `audited` it speaks of all there is: against a version speaks what came after it was taken.
     """
-    alarms = () if h.test == FIXED else drift_watch(state).alarms
+    alarms = () if _test(state, h) == FIXED else drift_watch(state).alarms
     if h.audited:
         rows = state.events.loc[state.events["kind"] == "hypothesis"]
         taken = rows.loc[rows["subject"] == str(h.number), "at"].min()

@@ -160,9 +160,7 @@ def test_other_settings_close_it_or_are_another_look() -> None:
     stricter = AcceptancePolicy("audited", min_posterior=0.97)
     for policy in (stricter, AcceptancePolicy(), AcceptancePolicy("never")):
         other = make_world(accept=policy, like=world.copy(), training=4)
-        assert (
-            "the settings ask for another promise" in close_void(other.workspace, other.tick())[0]
-        )
+        assert "other settings are in force now" in close_void(other.workspace, other.tick())[0]
         consolidate(other.workspace, now=other.tick())
         assert not by_model(other)
     schema = Schema("pets", ("cat", "dog", "cow", "owl"))
