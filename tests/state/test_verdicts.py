@@ -18,9 +18,8 @@ from labelops.journey import audit, consolidate
 from labelops.state.verdicts import audit_verdicts
 
 from .test_audit import close, freeze
-from .test_audited import SURE, UNSURE
-from .test_audited import _look as look
-from .test_audited import _world as audited_world
+from .test_audited import SURE, UNSURE, look
+from .test_audited import sure_world as audited_world
 from .world import World, make_world
 
 IDS = [f"i{n:02d}" for n in range(12)]
