@@ -29,6 +29,9 @@ from labelops.route.needs import looks_again
 
 __all__ = ["RIVALS", "Outcome", "Rules", "under_audit"]
 
+SMALL = 60
+"""Seed and training items under the rule `audited`, as the guide says."""
+
 VALIDATION = 1_250
 """Random items that are labeled before a model may label, in the published rule."""
 
@@ -90,10 +93,15 @@ def ours(data: LabelSet, crowd: Crowd, rules: Rules, seed: int) -> Outcome:
 
 
 def under_audit(rules: Rules) -> Rules:
-    """Return the rules of a set whose model's labels the release's audit alone judges."""
+    """Return the rules of a set whose model's labels the release's audit alone judges.
+
+    It begins with a small seed: what it does not know then is asked about by the quarter.
+    """
     accept = planned(AcceptancePolicy(AUDITED, min_posterior=rules.by_posterior), rules.bound)
     return replace(
         rules,
+        seed=min(rules.seed, SMALL),
+        training=min(rules.training, SMALL),
         rule=AUDITED,
         calibration=0,
         growth=accept.growth,

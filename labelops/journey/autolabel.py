@@ -62,8 +62,7 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
     state = up_to_date(workspace, now)
     rows = training_rows(state)
-    wanted = 0.9 * min(workspace.policies.route.seed, state.training_target)
-    enough = len(rows) >= wanted and len(set(rows.codes)) > 1
+    enough = len(rows) >= state.seed_enough and len(set(rows.codes)) > 1
     if state.fits.empty and not enough:
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)

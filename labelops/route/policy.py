@@ -38,7 +38,7 @@ class RoutePolicy:
         Most votes asked for ever; 0 is no bound.
     overlap_share : float in [0, 1]
         Random share of items that two people label, to measure agreement: of the calibration
-        sample; of the seed, thirty at least, under `[accept] rule = "audited"`; else of all.
+        sample; of the seed, thirty at least, under the acceptance rule `audited`; else of all.
     max_votes : int
         Most votes an item gets for one purpose.
     pairs : bool

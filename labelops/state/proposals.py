@@ -346,6 +346,11 @@ class ProposalsView(VotesView):
         return min(self.workspace.policies.route.training, max(rest // 2, 1))
 
     @property
+    def seed_enough(self) -> float:
+        """Labeled items from which the first version learns."""
+        return 0.9 * min(self.workspace.policies.route.seed, self.training_target)
+
+    @property
     def training_enough(self) -> float:
         """Labeled items from which acceptance is tried: some of those asked about stay unclear."""
         return 0.9 * self.training_target

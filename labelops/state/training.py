@@ -67,7 +67,9 @@ def asked_now(
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].unique()
     first = state.labeler_version is None
     untried = not audited and not len(state.calibration_stream)
-    if (untried or first) and len(learned) >= state.training_enough:
+    # Labels that stayed unclear: people disagree on what both were asked at once.
+    short = math.ceil(state.seed_enough - len(training_rows(state))) if first else 0
+    if (untried or first) and short <= 0 and len(learned) >= state.training_enough:
         # Nothing to try acceptance on, or nothing to try: nobody waits for what never comes.
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
@@ -80,7 +82,7 @@ def asked_now(
     # Nothing of the calibration sample is learned from, so none of it is chosen for that.
     apart = among(ids, state.calibration_stream.ids)
     coming = ids[asked & ~apart & ~among(ids, learned)]
-    size, fresh = target - len(learned) - len(coming), ids[~begun & ~apart]
+    size, fresh = max(target - len(learned), short) - len(coming), ids[~begun & ~apart]
     if audited and not first:
         size = max(size, _until_the_next(state, ids[begun & ~apart]))
     if first:

@@ -127,3 +127,17 @@ def test_without_a_labeler_people_are_asked_about_everything(rule: str) -> None:
     left = set(IDS) - set(world.state.evidence["item_id"])
     # Without a sample nobody knows how good one voter is: the four are asked about once more.
     assert asked[:2] == [4, 6 if rule == "joint" else 10] and not left
+
+
+def test_a_seed_that_is_partly_unclear_is_followed_by_a_few_not_by_all() -> None:
+    """Two people disagree on five of twenty: three more are begun, 18 are enough to learn from."""
+    world = make_world(
+        seed=20, training=20, calibration=0, overlap_share=0.0, accept=AcceptancePolicy("audited")
+    )
+    world.items(*IDS)
+    for n, item in enumerate(IDS[:20]):
+        world.vote(item, ann="cat" if n % 4 else "dog", ben="cat" if n % 2 else "dog")
+    route(world.workspace, now=world.tick())
+    plan = world.state.plan
+    asked = set(plan.loc[plan["purpose"] == "label", "item_id"])
+    assert len(asked - set(IDS[:20])) == 3
