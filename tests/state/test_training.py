@@ -137,6 +137,7 @@ def test_a_seed_that_is_partly_unclear_is_followed_by_a_few_not_by_all() -> None
     world.items(*IDS)
     for n, item in enumerate(IDS[:20]):
         world.vote(item, ann="cat" if n % 4 else "dog", ben="cat" if n % 2 else "dog")
+    world.flush()
     route(world.workspace, now=world.tick())
     plan = world.state.plan
     asked = set(plan.loc[plan["purpose"] == "label", "item_id"])
