@@ -12,22 +12,24 @@ from labelops.state import State, load
 
 from .conftest import World
 
-# A process of its own that waits for its start, so that two really run beside each other.
+# A process of its own that waits for the start of each flow. A `receive` that began after the
+# other process's `send` would rightly say more than one round of a lone process.
 _RUN = """
 import sys
 from labelops.app import open_app
 from flows.receive import run_receive
 from flows.send import run_send
 app = open_app(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-run_receive(app)
-run_send(app)
+for flow in (run_receive, run_send):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    flow(app)
 """
+_FLOWS = 2
 
 
 def run_at_once(world: World, processes: int) -> None:
-    """Run `receive` and `send` in so many processes that start together."""
+    """Run `receive`, then `send`, in so many processes that start each of them together."""
     command = [sys.executable, "-c", _RUN, str(world.config)]
 
     pipe = subprocess.PIPE
@@ -36,13 +38,14 @@ def run_at_once(world: World, processes: int) -> None:
         for _ in range(processes)
     ]
     try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
+        for _ in range(_FLOWS):
+            for process in started:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n", process.communicate()[1]
+            for process in started:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
         for process in started:
             _, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
