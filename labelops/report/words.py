@@ -186,9 +186,11 @@ def _headline(facts: ReportFacts, status: str) -> str:
     certificate = facts.certificate
     if certificate is None:
         return f"Every check of the gate passed{use}. The share of wrong labels was not audited."
+    # What the settings ask for holds over all attempts together; this attempt alone is surer.
+    sure = min(facts.confidence or 1.0, 1 - certificate.risk)
     return (
         f"At most {_at_least(certificate.bound)} of these {count(_labels(facts))} labels are "
-        f"wrong, with {percent(1 - certificate.risk)} confidence."
+        f"wrong, with {percent(sure)} confidence."
     )
 
 

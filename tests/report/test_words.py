@@ -62,6 +62,16 @@ def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> N
     assert "ask for 95 % over all attempts together" in said and "hence 96 %." in said
 
 
+@pytest.mark.parametrize(("risk", "words"), [(0.04, "95 %"), (0.1, "90 %")])
+def test_the_headline_promises_what_holds_over_all_attempts(
+    facts: ReportFacts, risk: float, words: str
+) -> None:
+    """What the settings ask for, never more than the certificate has."""
+    found = certify(np.zeros(400, dtype=bool), 0.02, risk)
+    said = statement(dataclasses.replace(facts, confidence=0.95, certificate=found))
+    assert said.headline.endswith(f"with {words} confidence.")
+
+
 def test_a_failed_check_beats_a_good_certificate(facts: ReportFacts) -> None:
     """Rights that forbid the use: not to be used, whatever the audit says."""
     verdict = Verdict((*facts.verdict.checks[:1], CheckResult("rights", "fail", "3 items")))
