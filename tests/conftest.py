@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from labelops.adapters.label_studio_server import LabelStudioServer
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("labelops.testing")
 
 # How long one example takes says more about the machine than about the code.
-settings.register_profile("labelops", deadline=None)
+_ANY_SPEED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("labelops", **_ANY_SPEED)
 # `make test-fast` asks for this one; every other run tries all the usual examples.
-settings.register_profile("fast", deadline=None, max_examples=25)
+settings.register_profile("fast", **_ANY_SPEED, max_examples=25)
 settings.load_profile("labelops")
+
+# All that a label set draws at random is drawn by its key, which would be another in each run:
+# a test that holds today holds tomorrow.
+os.environ["LABELOPS_KEY"] = "e2e"
 
 # Collecting makes a million objects that live to the end: looking for garbage among them again
 # and again takes a third of the time that collecting takes.
@@ -71,7 +76,7 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
     """Start a real Label Studio for the whole run; tests use label sets of their own in it."""
     from labelops.adapters.label_studio_server import LabelStudioServer
 
-    with LabelStudioServer(tmp_path_factory.mktemp("label-studio")) as server:
+    with LabelStudioServer(tmp_path_factory.mktemp("label-studio"), timeout=900) as server:
         yield server
 
 

@@ -45,7 +45,7 @@ class Matches:
     flags : int
         Of `re`.
     seconds : float
-        Run time allowed for all items of one call together; then `EndTimeout`.
+        Processor time allowed for all items of one call together; then `EndTimeout`.
 
     Examples
     --------

@@ -7,7 +7,7 @@ Run it as a process of its own; it says on standard output which port it got::
 It answers like a model would: token by token, with the tokens it could have said instead and
 their log probabilities. A text is given the first class whose name occurs in it, else a class
 fixed by its content. ``GET /asked`` says how often each question was asked, and how often it
-was answered in full. It listens on this machine only.
+was answered; ``GET /go`` ends a hold. It listens on this machine only.
 """
 
 from __future__ import annotations
@@ -184,7 +184,12 @@ _FIRST: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
 
 
 def make_server(
-    *, behaviour: str = "ok", port: int = 0, delay: float = 60.0, die_after: int = 0
+    *,
+    behaviour: str = "ok",
+    port: int = 0,
+    delay: float = 60.0,
+    die_after: int = 0,
+    hold_after: int = 0,
 ) -> ThreadingHTTPServer:
     """Return a server bound to 127.0.0.1; `serve_forever` runs it.
 
@@ -198,11 +203,13 @@ def make_server(
         Seconds, for the slow behaviours.
     die_after : int
         Questions after which it answers with 500 for ever; 0: never.
+    hold_after : int
+        Answers after which it leaves who asks without one, until it is told to go on; 0: never.
     """
     if behaviour not in BEHAVIOURS:
         raise ValueError(f"behaviour {behaviour!r} is not one of {', '.join(BEHAVIOURS)}")
     tries, answered = Counter[str](), Counter[str]()
-    lock, never = threading.Lock(), threading.Event()
+    lock, never, go = threading.Lock(), threading.Event(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
@@ -210,6 +217,8 @@ def make_server(
 
         def do_GET(self) -> None:
             """Say how often each question was asked, and answered."""
+            if self.path == "/go":
+                go.set()
             with lock:
                 counts = {"asked": dict(tries), "answered": dict(answered)}
             self._send(200, json.dumps(counts).encode())
@@ -225,7 +234,10 @@ def make_server(
                 tries[question] += 1
                 first, done = tries[question] == 1, answered.total()
                 late = 0 < die_after < tries.total()
-            if late:
+                held = 0 < hold_after <= done and not go.is_set()
+            if held:
+                never.wait()
+            elif late:
                 self._fail(*_ERRORS["down"])
             elif behaviour in _ERRORS:
                 self._fail(*_ERRORS[behaviour])
@@ -248,12 +260,12 @@ def make_server(
                 self._break_off(plain)
                 return
             never.wait(delay if behaviour == "slow" else 0)
+            with lock:  # Before it is sent: who has an answer finds it counted.
+                answered[question] += 1
             if behaviour == "packed":
                 self._send(200, gzip.compress(b" " * 64 * 2**20), {"Content-Encoding": "gzip"})
             else:
                 self._send(200, plain)
-            with lock:
-                answered[question] += 1
 
         def _break_off(self, content: bytes) -> None:
             self._send(200, content[: len(content) // 2], length=len(content))
@@ -302,12 +314,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="ok")
     parser.add_argument("--delay", type=float, default=60.0, help="seconds, if slow")
     parser.add_argument("--die-after", type=int, default=0, help="questions until it is down")
+    parser.add_argument("--hold-after", type=int, default=0, help="answers until it holds")
     given = parser.parse_args(argv)
-    serve(
-        make_server(
-            behaviour=given.behaviour, port=given.port, delay=given.delay, die_after=given.die_after
-        )
-    )
+    serve(make_server(**vars(given)))
 
 
 if __name__ == "__main__":

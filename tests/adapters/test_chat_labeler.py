@@ -84,8 +84,8 @@ def start() -> Iterator[Start]:
 
     yield start_one
     for process in running:
-        process.terminate()
-        process.wait(10)
+        process.kill()
+        process.wait()
         assert process.stdout is not None
         process.stdout.close()
 

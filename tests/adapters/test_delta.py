@@ -185,7 +185,7 @@ def run(script: str, *args: object) -> str:
         [sys.executable, "-c", textwrap.dedent(script), *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -294,7 +294,7 @@ def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
         [unshare, "-rm", "sh", "-c", f"{mount} && {script}", sys.executable, _FULL, tmp_path],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     message, grown, rows = json.loads(done.stdout)

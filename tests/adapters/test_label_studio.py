@@ -41,7 +41,7 @@ class _Died(BaseException):
 
 def _admin(server: LabelStudioServer) -> httpx.Client:
     headers = {"Authorization": f"Token {server.api_key}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=300)
 
 
 def _projects(server: LabelStudioServer, label_set: str) -> list[dict[str, Any]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +93,3 @@ def shown(capsys: pytest.CaptureFixture[str], config: Path, *arguments: str) -> 
 def shown_as_json(capsys: pytest.CaptureFixture[str], config: Path, *arguments: str) -> Any:
     """Run a reading command and return the JSON that it prints."""
     return json.loads(shown(capsys, config, *arguments, "--json"))
-
-
-@contextmanager
-def keyed() -> Iterator[None]:
-    """Key the random draws, so that every run of the suite sees the same label set."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABELOPS_KEY", "the key of this suite")
-        yield

@@ -23,7 +23,7 @@ MOODS = Schema(
     ("glad", "sad & <b>low</b>", 'so "so"', "costs $5"),
     question="How does the writer feel?",
 )
-SLOW = 60_000
+SLOW = 300_000
 """Milliseconds to wait for a page: the server shares two cores with everything else."""
 
 

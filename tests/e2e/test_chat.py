@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ purposes = ["training"]
 [labeler]
 type = "chat"
 url = "{url}"
-timeout = 20.0
+timeout = 120.0
 [chat]
 model = "small"
 prompt = "prompt.txt"
@@ -65,16 +66,23 @@ open_findings = 0.2
 """
 
 
+@contextmanager
+def chat_server(*arguments: str) -> Iterator[str]:
+    """Run a chat server in another process; give its URL."""
+    command = [sys.executable, "-m", "labelops.testing.chat_server", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"
+        finally:
+            process.kill()
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
-    """Start a chat server in another process."""
-    command = [sys.executable, "-m", "labelops.testing.chat_server"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
+    """Start a chat server that behaves well."""
+    with chat_server() as address:
+        yield address
 
 
 def truth() -> dict[str, str]:
@@ -101,8 +109,8 @@ def run(config: Path, *arguments: str) -> int:
     return main(["-q", "--config", str(config), *arguments])
 
 
-def counts(url: str) -> dict[str, dict[str, int]]:
-    with urllib.request.urlopen(url.removesuffix("/v1")) as answer:
+def counts(url: str, path: str = "/asked") -> dict[str, dict[str, int]]:
+    with urllib.request.urlopen(url.removesuffix("/v1") + path) as answer:
         found: dict[str, dict[str, int]] = json.loads(answer.read())
     return found
 
@@ -113,9 +121,18 @@ def said(capsys: pytest.CaptureFixture[str], config: Path, *arguments: str) -> A
     return json.loads(capsys.readouterr().out)
 
 
-def test_killed_in_the_middle(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def held() -> Iterator[str]:
+    """Start a chat server that answers ten questions, and no more until it is told to."""
+    with chat_server("--hold-after", "10") as address:
+        yield address
+
+
+def test_killed_in_the_middle(
+    held: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A killed run's answers are kept: the next asks only what is missing, and knows the cost."""
-    config = project(tmp_path, url)
+    url, config = held, project(tmp_path, held)
     assert counts(url)["asked"] == {}
     before = said(capsys, config, "plan", "labeler")
     assert (before["items"], before["answered"], before["spent"]) == (ITEMS, 0, 0.0)
@@ -126,8 +143,8 @@ def test_killed_in_the_middle(url: str, tmp_path: Path, capsys: pytest.CaptureFi
         assert victim.poll() is None
         time.sleep(0.005)
     victim.send_signal(signal.SIGKILL)
-    victim.wait(10)
-    half = counts(url)["answered"]
+    victim.wait()
+    half = counts(url, "/go")["answered"]
     assert 10 <= len(half) < ITEMS
     assert run(config, "autolabel") == 0
     after = counts(url)
@@ -163,8 +180,6 @@ def test_the_proposer_audits_nothing(
     # So few items have too few second votes for rules to be heard otherwise.
     monkeypatch.setattr("labelops.consolidate.opinions.heard_yet", lambda items: True)
     monkeypatch.setenv("LABELOPS_ACCEPT_RULE", "never")
-    # 24 votes of a rule, judged in folds drawn by the key: under some keys too few to be heard.
-    monkeypatch.setenv("LABELOPS_KEY", "rules-have-a-part")
     config = project(tmp_path, url, route="overlap_share = 1.0")
     schema, names = Schema("mails", CLASSES), ("ann", "ben", "cy", "di")
     people = [skilled(f"human:{name}", schema, 1.0) for name in names]

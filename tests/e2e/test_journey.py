@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +50,6 @@ repeats = 1
 error = 0.06
 """
 FIRST, ALL = 260, 320
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _fixed_key() -> Iterator[None]:
-    """Draw the same samples in every run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABELOPS_KEY", "e2e")
-        yield
 
 
 def write_digits(folder: Path, count: int) -> dict[str, str]:
@@ -119,7 +111,7 @@ def _work_until_passed(
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, _fixed_key: None) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Go up to release 1.0.0, let new items arrive, and go up to 1.1.0."""
     folder = tmp_path_factory.mktemp("journey") / "digits"
     certified, true_error = {}, {}
@@ -332,29 +324,34 @@ _PASS = """
 import sys
 from labelops.app import open_app
 app = open_app(sys.argv[1])
-sys.stdin.read(1)
+print("ready", flush=True)
+sys.stdin.readline()
 for stage in sys.argv[2].split():
     getattr(app, stage)()
 """
 
 
 def _stages(folder: Path, stages: str, processes: int) -> None:
-    """Run stages in processes that start at the same time."""
+    """Run stages in processes that start them at the same time."""
     started = [
         subprocess.Popen(
             [sys.executable, "-c", _PASS, str(folder), stages],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             cwd=Path(__file__).parents[2],
         )
         for _ in range(processes)
     ]
     for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in started:
         assert process.stdin is not None
-        process.stdin.write(b"x")
+        process.stdin.write(b"go\n")
         process.stdin.flush()
     for process in started:
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
         assert process.returncode == 0
 
 

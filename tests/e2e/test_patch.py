@@ -20,21 +20,13 @@ from .label_sets import team, until_passed, write_mails
 pytestmark = pytest.mark.slow  # a journey up to its release
 
 
-@pytest.fixture(autouse=True)
-def fixed_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the same samples in every run."""
-    monkeypatch.setenv("LABELOPS_KEY", "e2e")
-
-
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a label set that is released, with one item more that nobody was asked about."""
     folder = tmp_path_factory.mktemp("released") / "set"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABELOPS_KEY", "e2e")
-        truth = write_mails(folder, 36)
-        until_passed(folder, team(open_app(folder), 0.99, 0.99, 0.99, 0.99), truth)
-        open_app(folder).release()
+    truth = write_mails(folder, 36)
+    until_passed(folder, team(open_app(folder), 0.99, 0.99, 0.99, 0.99), truth)
+    open_app(folder).release()
     return folder
 
 

@@ -25,6 +25,8 @@ from labelops.schema import Schema
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 
 T = TypeVar("T")
+PATIENT = 600.0
+"""Seconds after which what should have ended long ago hangs, on however busy a machine."""
 PEOPLE = ("ann", "ben", "cat", "dan", "eve", "fay", "gil")
 
 SETTINGS = """
@@ -123,9 +125,9 @@ class PrefectServer:
     def get(self, path: str, body: object = None) -> Any:
         """Ask the server over plain HTTP, with none of the code under test."""
         if body is None:
-            answer = httpx.get(self.url + path, timeout=30)
+            answer = httpx.get(self.url + path, timeout=PATIENT)
         else:
-            answer = httpx.post(self.url + path, json=body, timeout=30)
+            answer = httpx.post(self.url + path, json=body, timeout=PATIENT)
         answer.raise_for_status()
         return answer.json()
 
@@ -134,15 +136,15 @@ class PrefectServer:
         return str(self.get(f"/artifacts/{key}/latest")["data"])
 
 
-def until(promise: str, seconds: float, look: Callable[[], T | None]) -> T:
+def until(promise: str, look: Callable[[], T | None]) -> T:
     """Return what `look` finds, looking again until it finds something."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENT
     while time.monotonic() < end:
         found = look()
         if found is not None:
             return found
         time.sleep(0.25)
-    pytest.fail(f"not within {seconds:.0f} s: {promise}")
+    pytest.fail(f"not within {PATIENT:.0f} s: {promise}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -150,10 +152,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(PATIENT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+            process.wait(PATIENT)
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +176,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         [*command, "--port", port], env=environ, stdout=log, stderr=log, start_new_session=True
     )
     try:
-        until("the Prefect server is up", 180, lambda: _healthy(url, process, home))
+        until("the Prefect server is up", lambda: _healthy(url, process, home))
         yield PrefectServer(url, environ)
     finally:
         stop(process)
@@ -185,6 +187,6 @@ def _healthy(url: str, process: subprocess.Popen[bytes], home: Path) -> bool | N
     if process.poll() is not None:
         pytest.fail(f"the Prefect server ended: {(home / 'server.log').read_text()[-2000:]}")
     try:
-        return httpx.get(f"{url}/health", timeout=2).is_success or None
+        return httpx.get(f"{url}/health", timeout=30).is_success or None
     except httpx.TransportError:
         return None

@@ -10,7 +10,7 @@ import pytest
 
 from labelops.state import State, load
 
-from .conftest import World
+from .conftest import PATIENT, World
 
 # A process of its own that waits for the start of each flow. A `receive` that began after the
 # other process's `send` would rightly say more than one round of a lone process.
@@ -47,7 +47,7 @@ def run_at_once(world: World, processes: int) -> None:
                 process.stdin.write("go\n")
                 process.stdin.flush()
         for process in started:
-            _, errors = process.communicate(timeout=120)
+            _, errors = process.communicate(timeout=PATIENT)
             assert process.returncode == 0, errors
     finally:
         for process in started:
@@ -72,7 +72,6 @@ def test_flows_of_two_processes_at_once_say_what_one_says(
     make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Round by round, two overlapping runs leave the votes, labels and plan of a serial run."""
-    monkeypatch.setenv("LABELOPS_KEY", "the same draws in both")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))
     alone, beside = make_world("alone", 120), make_world("beside", 120)
     for _ in range(3):

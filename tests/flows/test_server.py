@@ -65,7 +65,7 @@ def tasks_of(server: PrefectServer, run: dict[str, Any]) -> dict[str, dict[str, 
         done = found and all(t["state_type"] in ("COMPLETED", "FAILED") for t in found)
         return {t["name"]: t for t in found} if done else None
 
-    return until("the server knows how every task ended", 30, look)
+    return until("the server knows how every task ended", look)
 
 
 def test_a_round_leaves_its_tasks_and_artifacts_on_the_server(
@@ -120,7 +120,7 @@ def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(
         found = server.get("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
         return any("EndUnavailable" in line["message"] for line in found) or None
 
-    until("the error is in the server's logs", 30, logged)
+    until("the error is in the server's logs", logged)
     kept = b"".join(p.read_bytes() for p in Path(server.environ["PREFECT_HOME"]).glob("*.db*"))
     assert str(world.config).encode() in kept
     assert token.encode() not in kept
@@ -165,7 +165,7 @@ def test_a_served_label_set_runs_when_its_schedule_says(
         return found[0] if found else None
 
     try:
-        run = until("a scheduled run is completed", 120, completed)
+        run = until("a scheduled run is completed", completed)
     finally:
         stop(serving)
         log.close()
@@ -174,7 +174,7 @@ def test_a_served_label_set_runs_when_its_schedule_says(
     assert "served-digits" in run["tags"]
     assert "random calibration sample" in prefect_server.artifact("served-digits-plan")
     assert len(load(world.open().workspace).plan) > 0
-    assert not _processes_of(serving.pid)
+    until("no process of it is left", lambda: not _processes_of(serving.pid) or None)
     deployment = prefect_server.get(f"/deployments/{run['deployment_id']}")
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["paused"]
