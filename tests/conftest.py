@@ -80,10 +80,15 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         yield server
 
 
-@pytest.fixture
-def compiled_kernels() -> Iterator[None]:
-    """Compile kernels where numba is, however few numbers a test gives them."""
-    from labelops.measure.jit import compile_always
+@pytest.fixture(params=["numpy", pytest.param("compiled", marks=pytest.mark.slow)])
+def kernels(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run a test with numpy alone and, as compiling takes long, among the slow ones compiled.
 
-    with compile_always():
+    However few numbers it gives the loops.
+    """
+    from labelops.measure.jit import compile_always, numpy_only
+
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+    with compile_always() if request.param == "compiled" else numpy_only():
         yield

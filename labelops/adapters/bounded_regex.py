@@ -81,7 +81,7 @@ def bounded_search(
     """
     if not 0 < seconds < math.inf:
         raise SettingsError(
-            f"regular expression {shown(pattern)}: seconds is {seconds}, not a time"
+            f"regular expression {shown(pattern)}: {seconds} seconds are not a time"
         )
     asked = {"pattern": pattern, "flags": int(flags), "texts": list(texts), "seconds": seconds}
     # Isolated (-I) and without site packages (-S): nothing of the caller's is loaded.

@@ -12,7 +12,7 @@ from labelops.errors import TableError, UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def simulate(

@@ -16,7 +16,7 @@ from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
 from labelops.measure.votes import pack_votes
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def read_crowd(
@@ -106,6 +106,7 @@ def test_order_of_votes_and_names_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 9, 40])
+@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.slow
 def test_numpy_alone_gives_the_same_bits(n_classes: int, weighted: bool) -> None:
@@ -178,7 +179,7 @@ def test_the_given_start_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "dtype",
     # Each width is a machine code of its own, and takes a while to compile the first time.
-    [np.int32, *(pytest.param(d, marks=pytest.mark.slow) for d in (np.int8, np.int16, np.uint16))],
+    [np.int32, np.int8, np.int16, np.uint16],
 )
 def test_narrow_integers(dtype: type[np.integer]) -> None:
     """Votes in narrow integers give what they give in wide ones."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 
@@ -15,7 +13,7 @@ from labelops.measure.codes import IntArray
 from labelops.measure.jit import numpy_only
 from labelops.measure.votes import pack_votes
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def _votes(
@@ -36,14 +34,12 @@ def test_counts_by_hand() -> None:
     assert counts.tolist() == [[0.0, 1.5], [1.0, 0.0], [0.0, 0.0]]
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_majority_by_hand(compiled: bool) -> None:
+def test_majority_by_hand() -> None:
     """Labels, ties, votes and accuracies of four items, one of them without a vote."""
-    with nullcontext() if compiled else numpy_only():
-        found = majority(
-            [0, 0, 0, 1, 1, 2, 3], [0, 1, 2, 0, 1, 2, 0], [2, 1, 2, 1, 0, 0, -1],
-            n_items=4, n_annotators=4, n_classes=3,
-        )  # fmt: skip
+    found = majority(
+        [0, 0, 0, 1, 1, 2, 3], [0, 1, 2, 0, 1, 2, 0], [2, 1, 2, 1, 0, 0, -1],
+        n_items=4, n_annotators=4, n_classes=3,
+    )  # fmt: skip
     assert found.labels.tolist() == [2, 0, 0, -1]
     assert found.tied.tolist() == [False, True, False, False]
     assert found.votes.tolist() == [3, 2, 1, 0]

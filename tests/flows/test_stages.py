@@ -27,7 +27,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Done]:
     """Run rounds of all flows, without Prefect, until there is a release."""
     world = write_world(tmp_path_factory.mktemp("released") / "digits", items=120)
     app, done = world.open(), Done()
-    for _ in range(12):
+    for _ in range(25):  # Six to twelve rounds, by what is drawn.
         sent = run_send(app)
         world.label()
         done.append(sent | run_receive(app) | run_publish(app))

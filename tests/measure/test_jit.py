@@ -16,6 +16,7 @@ def _total(values: np.ndarray) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_compiled_is_the_same_as_python() -> None:
     """A kernel gives what its Python source gives."""
     pytest.importorskip("numba")

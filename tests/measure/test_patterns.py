@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labelops.measure.jit import numpy_only
 from labelops.measure.patterns import AgreementPartial, agreement_partial
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def _counter(partial: AgreementPartial) -> dict[tuple[int, ...], int]:

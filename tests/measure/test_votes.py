@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.errors import UsageError
-from labelops.measure.jit import can_compile, numpy_only
 from labelops.measure.votes import Repeats, Votes, compact, pack_votes
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
-
-
-@pytest.fixture(params=["compiled", "numpy"])
-def _way(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Both ways to the same result."""
-    if request.param == "compiled" and not can_compile():
-        pytest.skip("numba is not installed")
-    with numpy_only() if request.param == "numpy" else nullcontext():
-        yield
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 WIDTHS = (np.int8, np.int16, np.int32, np.int64, np.uint64)
@@ -40,7 +27,6 @@ def _triples(votes: Votes) -> list[tuple[int, int, int]]:
     return list(zip(*columns, strict=True))
 
 
-@pytest.mark.usefixtures("_way")
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_oracle_sorted_python(seed: int, size: int) -> None:
@@ -50,7 +36,6 @@ def test_oracle_sorted_python(seed: int, size: int) -> None:
     assert _triples(pack_votes(items, who, codes, **SIZE)) == sorted(r for r in rows if r[2] >= 0)
 
 
-@pytest.mark.usefixtures("_way")
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_oracle_last_vote_in_a_dictionary(seed: int, size: int) -> None:
@@ -65,7 +50,6 @@ def test_oracle_last_vote_in_a_dictionary(seed: int, size: int) -> None:
     assert packed.per_item.sum() == len(last)
 
 
-@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("repeats", ["keep", "last"])
 def test_an_item_with_many_votes(repeats: Repeats) -> None:
     """Items with hundreds of votes are sorted too, next to those with few."""
@@ -78,7 +62,6 @@ def test_an_item_with_many_votes(repeats: Repeats) -> None:
     assert _triples(votes) == sorted(rows)
 
 
-@pytest.mark.usefixtures("_way")
 def test_like_votes_of_unlike_weight_come_in_one_order() -> None:
     """Weights follow their votes, and of equal votes the lighter comes first."""
     items, who, codes = [1, 0, 1, 1], [0, 1, 0, 0], [2, 1, 2, 2]
@@ -90,11 +73,10 @@ def test_like_votes_of_unlike_weight_come_in_one_order() -> None:
     assert ones.weights is None
 
 
-@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize(
     "dtype",
     # Each width is a machine code of its own, and takes a second to compile the first time.
-    [np.uint8, *(pytest.param(d, marks=pytest.mark.slow) for d in WIDTHS)],
+    [np.uint8, *WIDTHS],
 )
 def test_any_integers(dtype: type[np.integer]) -> None:
     """The width of the integers, their stride and their order in memory do not matter."""
@@ -110,7 +92,6 @@ def test_any_integers(dtype: type[np.integer]) -> None:
     assert _triples(pack_votes(read_only, who, codes, **SIZE)) == _triples(plain)
 
 
-@pytest.mark.usefixtures("_way")
 def test_nothing() -> None:
     """No votes, and no items, make an empty structure."""
     votes = pack_votes([], [], [], n_items=0, n_annotators=0, n_classes=1)

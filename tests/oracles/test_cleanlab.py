@@ -10,7 +10,7 @@ import pytest
 
 from labelops.audit.confident import find_label_issues, label_quality_scores
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 filters = pytest.importorskip("cleanlab.filter")
 count = pytest.importorskip("cleanlab.count")
@@ -91,6 +91,7 @@ def test_every_filter_and_dtype(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
 @pytest.mark.parametrize("first", range(100, 300, 20))
 def test_every_filter_and_dtype_over_many_seeds(first: int) -> None:
     """Mask and ranking are cleanlab's over two hundred seeds."""

@@ -13,7 +13,7 @@ from labelops.consolidate.crowdlab import crowdlab
 from labelops.measure.codes import FloatArray, IntArray
 
 # Slow: thousands of rows of theirs take seconds.
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_kernels")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("kernels")]
 
 
 def _case(

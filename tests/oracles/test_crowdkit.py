@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 
 from labelops.consolidate.dawid_skene import dawid_skene
 from labelops.consolidate.majority import majority
-from labelops.measure.jit import numpy_only
 
 # Slow: importing crowd-kit alone takes seconds.
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_kernels")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("kernels")]
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +48,17 @@ def _compare(aggregation: Any, votes: pd.DataFrame, **options: Any) -> None:
         theirs.fit(votes)
     arrays, size, (names, classes) = _codes(votes)
     steps = len(theirs.loss_history_)
-    for way in (nullcontext, numpy_only):
-        with way():
-            ours = dawid_skene(
-                **arrays, **size, compat="crowd-kit", max_iterations=steps, tolerance=0.0
-            )
-        close = {"rtol": 0, "atol": 1e-9}
-        expected = theirs.probas_.sort_index().sort_index(axis=1)
-        np.testing.assert_allclose(ours.posterior, expected.to_numpy(), **close)
-        np.testing.assert_allclose(ours.class_prior, theirs.priors_.sort_index(), **close)
-        errors = theirs.errors_.sort_index(axis=1)
-        given = (
-            names.get_indexer(errors.index.get_level_values("worker")),
-            classes.get_indexer(errors.index.get_level_values("label")),
-        )
-        np.testing.assert_allclose(
-            ours.confusion[given[0], :, given[1]], errors.to_numpy(), **close
-        )
+    ours = dawid_skene(**arrays, **size, compat="crowd-kit", max_iterations=steps, tolerance=0.0)
+    close = {"rtol": 0, "atol": 1e-9}
+    expected = theirs.probas_.sort_index().sort_index(axis=1)
+    np.testing.assert_allclose(ours.posterior, expected.to_numpy(), **close)
+    np.testing.assert_allclose(ours.class_prior, theirs.priors_.sort_index(), **close)
+    errors = theirs.errors_.sort_index(axis=1)
+    given = (
+        names.get_indexer(errors.index.get_level_values("worker")),
+        classes.get_indexer(errors.index.get_level_values("label")),
+    )
+    np.testing.assert_allclose(ours.confusion[given[0], :, given[1]], errors.to_numpy(), **close)
 
 
 def _simulated(seed: int, items: int, annotators: int, n_classes: int, most: int) -> pd.DataFrame:

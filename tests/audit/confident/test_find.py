@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from labelops.audit.confident import (
 from labelops.errors import TableError, UsageError
 from labelops.measure.jit import numpy_only
 
-pytestmark = pytest.mark.usefixtures("compiled_kernels")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 FILTERS = (
     "prune_by_noise_rate",
@@ -41,7 +40,7 @@ FILTERS = (
 )
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 # Each width is a machine code of its own, and takes a second or two to compile the first time.
-NARROW = tuple(pytest.param(dtype, marks=pytest.mark.slow) for dtype in (np.float16, np.float32))
+NARROW = (np.float16, np.float32)
 
 
 def some_labels(seed: int, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +114,7 @@ def test_wherever_rows_are_cut(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
 @settings(deadline=None, max_examples=150)
 @given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
 def test_wherever_many_rows_are_cut(seed: int, filter_by: Any, rank_by: Any) -> None:
@@ -135,12 +135,13 @@ def check_cuts(seed: int, filter_by: Any, rank_by: Any) -> None:
     assert_same(over_shards(shards, first_round(K, Options(filter_by, rank_by, adjusted))), whole)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
 @pytest.mark.parametrize("dtype", [np.float64, *NARROW])
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
 def test_compiled_or_not(dtype: type[np.floating], seed: int, filter_by: Any, rank_by: Any) -> None:
     """Compiled loops and numpy give the same bits."""
-    pytest.importorskip("numba")
     codes, probs = some_labels(seed, dtype)
     asked: dict[str, Any] = {"filter_by": filter_by, "rank_by": rank_by}
     if filter_by in FILTERS[:3]:
@@ -179,16 +180,12 @@ def test_what_a_shard_kept_serves_the_next_question_too() -> None:
     np.testing.assert_allclose(found.scores[ahead], ((own - others + 1) / 2)[ahead], rtol=1e-12)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_label_at_the_side_of_another_is_suggested_that_one(compiled: bool) -> None:
+def test_a_label_at_the_side_of_another_is_suggested_that_one() -> None:
     """Where the label and another class are equally probable, `low_…` may report the label."""
-    if compiled:
-        pytest.importorskip("numba")
     probs = np.array([[0.3, 0.3, 0.2, 0.2], [0.4, 0.55, 0.05, 0.0], [0.1, 0.5, 0.2, 0.2]])
-    with nullcontext() if compiled else numpy_only():
-        found = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
-        probs[0] = [0.3, 0.29, 0.21, 0.2]
-        ahead = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
+    found = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
+    probs[0] = [0.3, 0.29, 0.21, 0.2]
+    ahead = find_label_issues([0, 0, 1], probs, filter_by="low_self_confidence")
     # One label is confidently another class, so one is reported: that of lowest confidence.
     assert found.ranked.tolist() == ahead.ranked.tolist() == [0]
     assert found.suggestions.tolist() == [1, -1, -1]
@@ -343,14 +340,6 @@ def test_rounded_rows_pass(dtype: type[np.floating]) -> None:
     """Rows of a softmax rounded to float16 or float32 are probabilities still."""
     codes, probs = some_labels(2)
     assert find_label_issues(codes, probs.astype(dtype)).mask.shape == codes.shape
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_rounded_rows_pass_in_numpy(dtype: type[np.floating]) -> None:
-    """The same without the kernels, which are compiled anew for each width."""
-    codes, probs = some_labels(2)
-    with numpy_only():
-        assert find_label_issues(codes, probs.astype(dtype)).mask.shape == codes.shape
 
 
 @pytest.mark.parametrize(
