@@ -223,6 +223,8 @@ def _said_audited(state: State) -> str:
 
 def _said_audit(candidate: Candidate, found: Certificate) -> str:
     """Say what the open candidate's audit has shown, and by which intervals."""
+    from ..gate.evidence import sure
+
     why = f" ({safe(candidate.why)})" if candidate.why else ""
     whole, one = found.anytime, found.interval
     lines = [
@@ -230,7 +232,7 @@ def _said_audit(candidate: Candidate, found: Certificate) -> str:
         safe(found.reason),
         f"errors found {counted(found.errors)}, corrected {counted(found.corrected)}; "
         f"certified of the labels as they are now: at most {found.certified:.4f} wrong",
-        f"estimate {found.estimate:.4f}; at confidence {1 - found.risk:g}, for all looks at once "
+        f"estimate {found.estimate:.4f}; at {sure(found.risk)}, for all looks at once "
         f"{whole.low:.4f} to {whole.high:.4f}"
         + (f"; Clopper–Pearson, for one look {one.low:.4f} to {one.high:.4f}" if one else ""),
     ]

@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from labelops.errors import UsageError, counted
+from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
 from labelops.measure.eprocess import log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval
 
-__all__ = ["Certificate", "Evidence", "clean_audits_certify", "conclude", "first_count"]
+__all__ = ["Certificate", "Evidence", "clean_audits_certify", "conclude", "first_count", "sure"]
 
 _Status = Literal["pass", "fail", "inconclusive"]
 _ANYWHERE = Interval(0.0, 1.0)
@@ -197,18 +197,24 @@ def _reason(
     if corrected:
         found = f"{of} {'was' if errors == 1 else 'were'} wrong, {corrected} of them corrected"
     if status == "pass":
-        return f"{found}: at most {bound:.4g} of all, at {_sure(risk)}"
+        return f"{found}: at most {bound:.4g} of all, at {sure(risk)}"
     if status == "fail":
-        return f"{found}: more than {bound:.4g} of all, at {_sure(risk)}"
+        return f"{found}: more than {bound:.4g} of all, at {sure(risk)}"
     if needed is None:
         return f"{found}: no further audit can certify {bound:.4g}"
-    return f"{found}: {clean_audits_certify(needed)} {bound:.4g} at {_sure(risk)}"
+    return f"{found}: {clean_audits_certify(needed)} {bound:.4g} at {sure(risk)}"
 
 
-def _sure(risk: float) -> str:
-    """Say how sure: by the confidence, or by the risk where that would read 1."""
-    said = f"{1 - risk:g}"
-    return f"risk {risk:.2g}" if said == "1" else f"confidence {said}"
+def sure(risk: float) -> str:
+    """Say how sure: by the confidence, or by the risk where that would read 100 %.
+
+    Examples
+    --------
+    >>> sure(0.04), sure(0.05 * 0.8 * 0.2**3), sure(0.05 * 0.8 * 0.2**8)
+    ('96 % confidence', '99.968 % confidence', 'risk 1e-07')
+    """
+    said = percent(1 - risk, 4)
+    return f"risk {risk:.2g}" if said == "100 %" else f"{said} confidence"
 
 
 def clean_audits_certify(needed: int) -> str:

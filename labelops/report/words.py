@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from labelops.errors import percent
 from labelops.gate.certificate import Certificate
+from labelops.gate.evidence import sure
 from labelops.gate.policy import WEIGHTED
 from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
 
@@ -187,10 +188,10 @@ def _headline(facts: ReportFacts, status: str) -> str:
     if certificate is None:
         return f"Every check of the gate passed{use}. The share of wrong labels was not audited."
     # What the settings ask for holds over all attempts together; this attempt alone is surer.
-    sure = min(facts.confidence or 1.0, 1 - certificate.risk)
+    risk = max(1 - (facts.confidence or 1.0), certificate.risk)
     return (
         f"At most {_at_least(certificate.bound)} of these {count(_labels(facts))} labels are "
-        f"wrong, with {percent(sure)} confidence."
+        f"wrong, with {sure(risk)}."
     )
 
 
@@ -223,30 +224,30 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
 
 def _between(certificate: Certificate) -> str:
     """Say where the true share lies, by which interval."""
-    whole, sure = certificate.anytime, percent(1 - certificate.risk)
+    whole, own = certificate.anytime, sure(certificate.risk)
     now = " now" if certificate.corrected else ""
     always = f"between {percent(whole.low, 2)} and {_at_least(whole.high)}"
     if certificate.interval is None:
         return (
             f"The true share of wrong labels{now} lies {always}, by an interval that holds at "
-            f"all looks at once at {sure} confidence."
+            f"all looks at once at {own}."
         )
     low, high = certificate.interval.low, certificate.interval.high
     return (
         f"The true share of wrong labels{now} lies between {percent(low, 2)} and "
         f"{_at_least(high)} by the Clopper–Pearson interval, which is for one look, and {always} "
-        f"by one that holds at all looks at once, each at {sure} confidence."
+        f"by one that holds at all looks at once, each at {own}."
     )
 
 
 def _share_of_risk(confidence: float, certificate: Certificate) -> str:
     """Say why the confidence is another than the settings ask for; empty where it is not."""
-    own = percent(1 - certificate.risk)
-    if not confidence or own == percent(confidence):
+    own, asked = sure(certificate.risk), sure(1 - confidence)
+    if not confidence or own == asked:
         return ""
     return (
-        f" The settings ask for {percent(confidence)} over all attempts together; this one has "
-        f"only a share of that risk, hence {own}."
+        f" The settings ask for {asked} over all attempts together; this one has only a share of "
+        f"that risk, hence {own}."
     )
 
 
@@ -282,4 +283,6 @@ def _wrong(errors: int) -> str:
 
 
 def _chance(risk: float) -> str:
-    return f"{round(100 * risk)} of 100" if risk >= 0.01 else f"{round(10_000 * risk)} of 10,000"
+    """Write a chance as so many cases of 100 or of 10,000, rounded up: it must stay true."""
+    of = 100 if risk >= 0.01 else 10_000
+    return f"{math.ceil(of * risk - 1e-9)} of {of:,}"

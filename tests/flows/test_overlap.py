@@ -3,8 +3,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from tempfile import TemporaryFile
+from typing import IO
 
 import pytest
 
@@ -30,29 +34,57 @@ _FLOWS = 2
 
 def run_at_once(world: World, processes: int) -> None:
     """Run `receive`, then `send`, in so many processes that start each of them together."""
-    command = [sys.executable, "-c", _RUN, str(world.config)]
+    run_together([sys.executable, "-c", _RUN, str(world.config)], processes, _FLOWS)
 
-    pipe = subprocess.PIPE
-    started = [
-        subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
-        for _ in range(processes)
-    ]
-    try:
-        for _ in range(_FLOWS):
-            for process in started:
+
+def run_together(command: list[str], processes: int, steps: int, patience: float = PATIENT) -> None:
+    """Run a command so many times at once; each step waits until every process is ready for it.
+
+    Who is not done after so many seconds is ended, and fails with what it said.
+    """
+    with ExitStack() as stack:
+        # A file each: a pipe that nobody reads fills up, and whoever writes to it hangs.
+        said = [stack.enter_context(TemporaryFile("w+")) for _ in range(processes)]
+        started = [
+            subprocess.Popen(
+                command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+            )
+            for errors in said
+        ]
+        for process in started:
+            stack.enter_context(process)
+            stack.callback(process.kill)
+        late = threading.Timer(patience, lambda: [process.kill() for process in started])
+        late.start()
+        stack.callback(late.cancel)
+        for _ in range(steps):
+            for process, errors in zip(started, said, strict=True):
                 assert process.stdout is not None
-                assert process.stdout.readline() == "ready\n", process.communicate()[1]
+                assert process.stdout.readline() == "ready\n", _text(errors)
             for process in started:
                 assert process.stdin is not None
                 process.stdin.write("go\n")
                 process.stdin.flush()
-        for process in started:
-            _, errors = process.communicate(timeout=PATIENT)
-            assert process.returncode == 0, errors
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+        for process, errors in zip(started, said, strict=True):
+            process.communicate()
+            assert process.returncode == 0, _text(errors)
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+_SAYS_MUCH = "import sys; sys.stderr.write('x' * 300_000); print('ready', flush=True); input()"
+_HANGS = "import sys, time; sys.stderr.write('here'); sys.stderr.flush(); time.sleep(600)"
+
+
+@pytest.mark.slow
+def test_a_process_that_says_much_or_hangs_ends() -> None:
+    """More errors than a pipe holds stop nobody; who never gets ready fails with what it said."""
+    run_together([sys.executable, "-c", _SAYS_MUCH], 1, 1)
+    with pytest.raises(AssertionError, match="here"):
+        run_together([sys.executable, "-c", _HANGS], 1, 1, patience=1.0)
 
 
 def said(state: State) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import percent
+from labelops.gate.candidate import attempt_risk
 from labelops.gate.certificate import certify
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import ReportFacts, render
@@ -59,7 +60,30 @@ def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> N
     assert "attempts" not in " ".join(statement(same).meaning)
     found = certify(np.zeros(400, dtype=bool), 0.02, 0.04)
     said = " ".join(statement(dataclasses.replace(same, certificate=found)).meaning)
-    assert "ask for 95 % over all attempts together" in said and "hence 96 %." in said
+    assert "ask for 95 % confidence over all attempts" in said and "hence 96 % confidence." in said
+
+
+@pytest.mark.parametrize(
+    ("attempt", "confidence", "sure", "chance"),
+    [
+        (1, 0.95, "96 % confidence", "4 of 100"),
+        (1, 0.97, "97.6 % confidence", "3 of 100"),  # 2.4
+        (2, 0.95, "99.2 % confidence", "80 of 10,000"),
+        (4, 0.95, "99.968 % confidence", "4 of 10,000"),  # 3.2
+        (6, 0.95, "99.9987 % confidence", "1 of 10,000"),  # 0.128
+        (9, 0.95, "risk 1e-07", "1 of 10,000"),
+    ],
+)
+def test_late_attempts_are_not_said_to_be_certain(
+    facts: ReportFacts, attempt: int, confidence: float, sure: str, chance: str
+) -> None:
+    """No confidence reads 100 %, and the chance to be let through wrongly is never rounded down."""
+    found = certify(np.zeros(1700, dtype=bool), 0.02, attempt_risk(attempt, 1 - confidence), 5000)
+    case = dataclasses.replace(facts, confidence=confidence, certificate=found)
+    meaning = statement(case).meaning
+    assert f"each at {sure}." in meaning[0] and f"hence {sure}." in meaning[0]
+    assert f"in at most {chance} cases." in meaning[1]
+    assert found.reason.endswith(f"at {sure}")
 
 
 @pytest.mark.parametrize(("risk", "words"), [(0.04, "95 %"), (0.1, "90 %")])
