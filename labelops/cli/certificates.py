@@ -218,10 +218,10 @@ def _word(closed: str) -> str:
 def _said_audited(state: State) -> str:
     if state.audit is None or state.candidate is None:
         return ""
-    return _said_audit(state.candidate, state.audit.certificate)
+    return _said_audit(state.candidate, state.audit.certificate, state.audit.progress.held_up)
 
 
-def _said_audit(candidate: Candidate, found: Certificate) -> str:
+def _said_audit(candidate: Candidate, found: Certificate, held_up: str) -> str:
     """Say what the open candidate's audit has shown, and by which intervals."""
     from ..gate.evidence import sure
 
@@ -229,7 +229,7 @@ def _said_audit(candidate: Candidate, found: Certificate) -> str:
     whole, one = found.anytime, found.interval
     lines = [
         f"Audit of the open candidate, {found.audit}{why}:",
-        safe(found.reason),
+        safe(found.reason) + (f"; {held_up}" if held_up else ""),
         f"errors found {counted(found.errors)}, corrected {counted(found.corrected)}; "
         f"certified of the labels as they are now: at most {found.certified:.4f} wrong",
         f"estimate {found.estimate:.4f}; at {sure(found.risk)}, for all looks at once "

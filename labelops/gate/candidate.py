@@ -38,6 +38,7 @@ from ..measure.samples import RandomSample, WeightedSample, expect_drawn
 from ..measure.weighted import audit_chances
 from .certificate import Certificate, certify
 from .policy import UNIFORM, WEIGHTED, GatePolicy
+from .progress import AuditProgress, audit_progress
 from .weighted_audit import certify_weighted
 
 __all__ = [
@@ -271,6 +272,11 @@ class AuditState:
     correction: npt.NDArray[np.int64]
     unaided: int = 0
     confirms: int = 1
+
+    @property
+    def progress(self) -> AuditProgress:
+        """How many of the planned looks are answered."""
+        return audit_progress(self.unseen, self.pending, self.wrong, self.needed)
 
 
 def audit_state(

@@ -11,6 +11,7 @@ from ..measure.agreement import AgreementResult
 from .certificate import Certificate
 from .evidence import clean_audits_certify
 from .policy import WEIGHTED, GatePolicy
+from .progress import AuditProgress
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
 
 __all__ = ["CHECKS", "Facts", "evaluate"]
@@ -47,6 +48,9 @@ class Facts:
     spent : str
         Why no more votes will come, in words: the budget is spent, or people are too few. Empty
         while there are both.
+    progress : AuditProgress or None
+        How many of the audit's planned looks are answered; None where only the certificate is
+        known.
     """
 
     items: int
@@ -61,6 +65,7 @@ class Facts:
     unaided: int = 0
     confirms: int = 1
     spent: str = ""
+    progress: AuditProgress | None = None
 
 
 def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
@@ -81,9 +86,13 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)
     if certificate.status == FAIL:
         return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
-    needed = certificate.needed or 0
-    more = f"{seen}; {clean_audits_certify(needed)} {target}"
-    more += f" ({facts.spent})" if facts.spent else ""
+    needed, certify = certificate.needed or 0, clean_audits_certify(certificate.needed or 0)
+    if facts.progress is not None:
+        needed, certify = facts.progress.to_come, facts.progress.certifies
+        seen = "; ".join(filter(None, [seen, facts.progress.held_up]))
+    cost = facts.progress.cost if facts.progress is not None else ""
+    notes = "; ".join(filter(None, [cost, facts.spent]))
+    more = f"{seen}; {certify} {target}" + (f" ({notes})" if notes else "")
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from labelops.audit import Anchoring, Precision, Recall
 from labelops.gate.certificate import Certificate
+from labelops.gate.progress import AuditProgress
 from labelops.gate.verdict import Verdict
 from labelops.schema import Schema
 from labelops.state.drift import DriftWatch
@@ -96,6 +97,8 @@ class ReportFacts:
         The release that already has the labels as they stand; empty if none.
     confidence : float
         What the settings ask for, over all attempts together; 0 where nothing was said.
+    progress : AuditProgress or None
+        How many of the audit's planned looks are answered.
     """
 
     title: str
@@ -126,6 +129,7 @@ class ReportFacts:
     audit_why: str = ""
     released_as: str = ""
     confidence: float = 0.0
+    progress: AuditProgress | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the facts as a JSON object; a number that is absent (NaN) is null."""

@@ -98,6 +98,7 @@ def report_facts(
         audit_why="" if candidate is None else candidate.why,
         released_as=released,
         confidence=workspace.policies.gate.confidence,
+        progress=None if state.audit is None else state.audit.progress,
     )
 
 

@@ -270,10 +270,18 @@ def _not_yet(facts: ReportFacts) -> str:
         return f"That speaks against “{wanted}”: the labels have to be mended and audited again."
     if certificate.needed is None:
         return f"No number of further audits can show “{wanted}” for these labels as they are."
-    return (
-        f"That is too little to be sure of “{wanted}”: {count(certificate.needed)} more labels "
-        "have to be looked at, if they all turn out right; more for every wrong one."
-    )
+    needed, held_up = certificate.needed, ""
+    if facts.progress is not None:
+        needed, held_up = facts.progress.to_come, facts.progress.held_up
+    text = f"That is too little to be sure of “{wanted}”: "
+    if needed == 1:
+        text += "1 more label has to be looked at, if it turns out right; more if not."
+    else:
+        text += (
+            f"{count(needed)} more labels have to be looked at, if they all turn out right; more "
+            "for every wrong one."
+        )
+    return f"{text} {held_up[:1].upper()}{held_up[1:]}." if held_up else text
 
 
 def _wrong(errors: int) -> str:

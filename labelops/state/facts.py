@@ -37,6 +37,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         certificate=None if state.audit is None else state.audit.certificate,
         unaided=0 if state.audit is None else state.audit.unaided,
         confirms=1 if state.audit is None else state.audit.confirms,
+        progress=None if state.audit is None else state.audit.progress,
         agreement=agreement(state),
         forbidden=forbidden,
         open_findings=int(state.suspicions["item_id"].nunique()),

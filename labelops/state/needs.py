@@ -35,6 +35,7 @@ __all__ = [
     "budget_spent",
     "calibration_waits",
     "label_doubt",
+    "label_waits",
     "may_look_again",
     "work_in_flight",
 ]
@@ -219,6 +220,34 @@ def calibration_waits(items: int) -> str:
     return f"{counted(items, f'{one} waits', f'{many} wait')} for people"
 
 
+def label_waits(without: int, doubtful: int) -> str:
+    """Say how many items wait for a label, and how many labels for another vote.
+
+    A label stands until its own votes change, also where these would not decide it any more, now
+    that more is known of who gave them.
+
+    Examples
+    --------
+    >>> label_waits(1, 2)
+    '1 item has no label yet; 2 labels wait for another vote'
+    >>> label_waits(0, 0)
+    ''
+    """
+    said = []
+    if without:
+        said.append(f"{counted(without, 'item has', 'items have')} no label yet")
+    if doubtful:
+        said.append(f"{counted(doubtful, 'label waits', 'labels wait')} for another vote")
+    return "; ".join(said)
+
+
+def _undecided(state: State) -> tuple[int, int]:
+    """Count what people may still decide: items without a label, and labels in doubt again."""
+    labeled = state.labels.loc[state.labels["value"].notna(), "item_id"].to_numpy(dtype=object)
+    doubtful = int(among(state.undecided, labeled).sum())
+    return len(state.undecided) - doubtful, doubtful
+
+
 def work_in_flight(state: State) -> str:
     """Say what the label set still waits for before it can be audited; empty when nothing."""
     if state.items.empty:
@@ -226,9 +255,8 @@ def work_in_flight(state: State) -> str:
     samples = sum(len(n) for n in _calibration_needs(state))
     if samples:
         return calibration_waits(samples)
-    undecided = len(state.undecided)
-    if undecided:
-        return f"{counted(undecided, 'item has', 'items have')} no label yet"
+    if waiting := label_waits(*_undecided(state)):
+        return waiting
     reviews = sum(len(n) for n in _review_needs(state))
     if reviews:
         return counted(reviews, "suspected label waits", "suspected labels wait") + " for review"

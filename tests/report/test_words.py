@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labelops.errors import percent
 from labelops.gate.candidate import attempt_risk
 from labelops.gate.certificate import certify
+from labelops.gate.progress import AuditProgress
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import ReportFacts, render
 from labelops.report.words import count, statement, visible
@@ -36,6 +37,17 @@ def test_inconclusive_says_how_much_is_missing(facts: ReportFacts) -> None:
     assert "no pass" in said.headline
     assert f"{found.needed} more labels" in said.meaning[1]
     assert said.missing == (f"certified error: {found.reason}",)
+
+
+def test_looks_answered_behind_an_open_one_are_not_missing(facts: ReportFacts) -> None:
+    """Of looks that are answered already the report does not say that people have to look."""
+    found, held = certificate(0, 4), AuditProgress(107, 0, 1, 1, to_come=1, votes=2)
+    verdict = Verdict((CheckResult("certified error", "inconclusive", ""),))
+    said = statement(
+        dataclasses.replace(facts, certificate=found, verdict=verdict, progress=held)
+    ).meaning[1]
+    assert "1 more label has to be looked at" in said
+    assert said.endswith(" 107 later looks are answered and wait for 1 disputed look before them.")
 
 
 @pytest.mark.parametrize(

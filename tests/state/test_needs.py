@@ -14,7 +14,13 @@ from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate, route
 from labelops.state.facts import gate_facts
-from labelops.state.needs import all_needs, budget_spent, calibration_waits, work_in_flight
+from labelops.state.needs import (
+    all_needs,
+    budget_spent,
+    calibration_waits,
+    label_waits,
+    work_in_flight,
+)
 
 from .world import World, events, make_world
 
@@ -312,3 +318,29 @@ def test_one_waits_and_several_wait(items: int, said: str) -> None:
     """What people are waited for reads as people write it, for one item as for several."""
     text = calibration_waits(items)
     assert text.startswith(said) and ("waits" in text) == (items == 1)
+
+
+def test_a_label_in_doubt_again_is_not_called_none() -> None:
+    """A label that stands though its votes would not decide it now waits for another vote."""
+    world = make_world(votes_per_round=4)
+    world.items(*IDS[:4])
+    for item in IDS[:2]:
+        world.vote(item, ann="cat", ben="dog")
+    world.label({IDS[0]: "cat"})
+    state = world.state
+    assert set(IDS[:2]) <= set(state.undecided)
+    assert work_in_flight(state) == "3 items have no label yet; 1 label waits for another vote"
+
+
+@pytest.mark.parametrize(
+    ("without", "doubtful", "said"),
+    [
+        (0, 0, ""),
+        (1, 0, "1 item has no label yet"),
+        (0, 1, "1 label waits for another vote"),
+        (2, 3, "2 items have no label yet; 3 labels wait for another vote"),
+    ],
+)
+def test_what_labels_wait_for(without: int, doubtful: int, said: str) -> None:
+    """Each is said where there is some of it."""
+    assert label_waits(without, doubtful) == said
