@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx
 from prefect import Flow, get_client, serve
@@ -24,7 +23,8 @@ from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
 
-from labelops.errors import EndRefused, EndUnavailable, LabelopsError, SettingsError, shown
+from labelops.errors import EndRefused, EndUnavailable, LabelopsError, SettingsError
+from labelops.schedule import check_schedule, check_timezone, no_schedule, seconds_of
 from labelops.settings import FILE, ScheduleSettings, Settings, find_settings, read_settings
 
 from .publish import publish
@@ -44,9 +44,6 @@ FLOWS: Mapping[str, Flow[[str], dict[str, Summary]]] = {
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
-
-_LONGEST = 366 * 86_400
-"""Seconds between two runs, at most: a year."""
 
 
 def schedule_of(text: str, name: str, timezone: str = "UTC") -> Schedule | None:
@@ -72,44 +69,17 @@ def schedule_of(text: str, name: str, timezone: str = "UTC") -> Schedule | None:
     >>> schedule_of("90", "receive").interval.total_seconds(), schedule_of("", "receive")
     (90.0, None)
     """
+    check_schedule(text, name)
     words = text.split()
     if not words:
         return None
     if len(words) == 1:
-        return Interval(timedelta(seconds=_seconds(words[0], name)))
-    zone = _zone(timezone)
-    if len(words) != 5:
-        raise _no_schedule(text, name)
+        return Interval(timedelta(seconds=seconds_of(words[0], name)))
+    check_timezone(timezone)
     try:
-        return Cron(" ".join(words), timezone=zone)
-    except ValueError:
-        raise _no_schedule(text, name) from None
-
-
-def _seconds(text: str, name: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise _no_schedule(text, name) from None
-    if not 1 <= seconds <= _LONGEST:
-        raise SettingsError(f"schedule.{name} is {shown(text)} seconds, expected 1 to {_LONGEST}")
-    return seconds
-
-
-def _no_schedule(text: str, name: str) -> SettingsError:
-    return SettingsError(
-        f"schedule.{name} is {shown(text)}, expected five cron fields such as '*/15 * * * *', "
-        "a number of seconds, or nothing"
-    )
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, LookupError):
-        raise SettingsError(
-            f"schedule.timezone is {shown(name)}, expected a name such as 'Europe/Berlin'"
-        ) from None
+        return Cron(" ".join(words), timezone=timezone)
+    except ValueError:  # such as a day that is named wrongly
+        raise no_schedule(text, name) from None
 
 
 def deployments(settings: Settings, config: Path) -> list[RunnerDeployment]:

@@ -28,6 +28,7 @@ expected, and what to do. ``retryable`` tells a scheduler whether asking again c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -220,9 +221,25 @@ class LeakageError(UsageError):
 
 
 class GateNotPassed(LabelopsError):
-    """`raise_if_failed()` was called on a verdict that is not a pass."""
+    """`raise_if_failed()` was called on a verdict that is not a pass.
+
+    Parameters
+    ----------
+    problem : str
+    against : sequence of str, optional
+        Each check that stands in the way, by name and with what it found.
+
+    Examples
+    --------
+    >>> str(GateNotPassed("the gate did not pass: FAIL", ["rights: expired", "agreement: low"]))
+    'the gate did not pass: FAIL — rights: expired; agreement: low'
+    """
 
     exit_code = 1
+
+    def __init__(self, problem: str, against: Sequence[str] = ()) -> None:
+        self.problem, self.against = problem, tuple(against)
+        super().__init__(" — ".join(filter(None, [problem, "; ".join(against)])))
 
 
 class IntegrityError(LabelopsError):

@@ -48,8 +48,8 @@ __all__ = [
 ]
 
 Decode = Callable[[bytes], pd.DataFrame]
-Extras = Callable[[State, Mapping[str, object], str], Mapping[str, bytes]]
-"""(state, verdict, when it was given) → further files of a release, such as its report."""
+Extras = Callable[[State, Mapping[str, object], str, str], Mapping[str, bytes]]
+"""(state, verdict, when it was given, `name@version`) → further files of a release: its report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def release(
         now=when,
         tools=tools,
         encode=encode,
-        extras=extras(state, verdict, when.isoformat()),
+        extras=lambda reference: extras(state, verdict, when.isoformat(), reference),
     )
     if parts is None and parent is not None:
         manifest, new = parent.manifest, False

@@ -23,6 +23,7 @@ from .consolidate.policy import ConsolidatePolicy
 from .errors import SchemaError, SettingsError, shown
 from .gate.policy import GatePolicy
 from .route.policy import RoutePolicy
+from .schedule import check_schedule, check_timezone
 from .schema import Schema
 
 __all__ = [
@@ -268,12 +269,22 @@ class ScheduleSettings:
         Five cron fields, or a number of seconds; empty: only by hand.
     timezone : str
         Of the cron expressions.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is no schedule, or there is no such time zone.
     """
 
     send: str = "0 * * * *"
     receive: str = "*/15 * * * *"
     publish: str = "30 * * * *"
     timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        for name in ("send", "receive", "publish"):
+            check_schedule(getattr(self, name), name)
+        check_timezone(self.timezone)
 
 
 @dataclass(frozen=True, slots=True)

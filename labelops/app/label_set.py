@@ -160,9 +160,9 @@ class App(Ends):
         )
 
     def _extras(
-        self, state: State, verdict: Mapping[str, object], when: str
+        self, state: State, verdict: Mapping[str, object], when: str, reference: str
     ) -> Mapping[str, bytes]:
-        facts = report_facts(state, verdict, when, self.read_payload)
+        facts = report_facts(state, verdict, when, self.read_payload, reference)
         return {
             "report.html": render(facts).encode(),
             "report.json": facts_json(facts).encode(),

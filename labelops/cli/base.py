@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import LabelopsError, UsageError
+from ..errors import GateNotPassed, LabelopsError, UsageError
 from .words import json_text, safe
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def writing(path: Path | str) -> Iterator[None]:
 
 
 def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code; whatever goes wrong is one line on stderr."""
+    """Run a command line and return its exit code; whatever goes wrong is said on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -200,6 +200,9 @@ def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
         return PIPE
     except click.ClickException as error:
         return _say(f"error: {_usage(error)}", 2)
+    except GateNotPassed as error:
+        _trace()
+        return _say(f"error: {error.problem}", error.exit_code, error.against)
     except LabelopsError as error:
         _trace()
         return _say(f"error: {error}", error.exit_code)
@@ -234,6 +237,9 @@ def _trace() -> None:
         traceback.print_exc()
 
 
-def _say(text: str, code: int) -> int:
+def _say(text: str, code: int, lines: Sequence[str] = ()) -> int:
+    """Write a message on stderr, and what it consists of below it, a line each."""
     click.echo(safe(f"labelops: {text}"), err=True)
+    for line in lines:
+        click.echo(f"  {safe(line)}", err=True)
     return code

@@ -99,8 +99,10 @@ def plan(
     certified, as in a release: near the bound that saves up to half of the audits, and a set a
     little beyond it may be mended. `--told` adds audits that draw labels in doubt more often, as
     the gate's do where the bound is near. Under `[accept] rule = "audited"` these are all the
-    random looks there are; under `joint` a calibration sample comes before (some 290 at 2 %), so
-    the smaller the set, the more `audited` saves, at the price of any promise before the release.
+    random looks that a release takes; under `joint` a calibration sample comes before (some 290 at
+    2 %), so the smaller the set, the more `audited` saves, at the price of any promise before the
+    release. Under both, two people look at some first items, and random looks at what the model was
+    trusted with go on (`spot_share`).
     """
     if what == "labeler":
         plan_labeler(session)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..ports import Sent
     from ..releasing import Released
 
-__all__ = ["STAGES", "said_verdict"]
+__all__ = ["STAGES", "said_collected", "said_verdict"]
 
 _SHOWN = 5
 
@@ -81,10 +81,14 @@ def _said_sent(found: Sent) -> str:
     )
 
 
-def _said_collected(found: Collected) -> str:
+def said_collected(found: Collected) -> str:
+    """Return what came in: votes, and answers that give none."""
+    said = [counted(found.new - found.skipped - found.deleted, "new vote")]
+    said += [counted(found.skipped, "skip")] if found.skipped else []
+    said += [counted(found.deleted, "deletion")] if found.deleted else []
+    new = " and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))
     lines = [
-        f"{counted(found.new, 'new vote')} of {counted(found.received, 'answer')} received; "
-        f"{counted(found.rejected)} refused."
+        f"{new} of {counted(found.received, 'answer')} received; {counted(found.rejected)} refused."
     ]
     lines += [f"  refused: {safe(reason)}" for reason in found.reasons[:_SHOWN]]
     if len(found.reasons) > _SHOWN:
@@ -201,7 +205,7 @@ def collect(session: Session) -> None:
     """
     session.note("collect: asking the queue")
     found = session.app.collect()
-    session.show(found, _said_collected(found))
+    session.show(found, said_collected(found))
 
 
 @command("labelops consolidate")
@@ -271,7 +275,7 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
         ("send", lambda app: app.send(), _said_sent),
     ),
     "receive": (
-        ("collect", lambda app: app.collect(), _said_collected),
+        ("collect", lambda app: app.collect(), said_collected),
         ("consolidate", lambda app: app.consolidate(), _said_consolidated),
         ("audit", lambda app: app.audit(), _said_audited),
         ("gate", lambda app: app.gate(), _said_gated),

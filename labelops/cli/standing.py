@@ -30,8 +30,8 @@ class Standing:
     name, kind, media : str
         The label set, its label kind and what its items are.
     classes : int
-    items, groups : int
-        Items, and their leakage groups.
+    items, groups, grouped : int
+        Items, leakage groups of two or more of them, and the items in these.
     by_people, accepted, undecided : int
         Items by how they were decided.
     votes : mapping of purpose to int
@@ -74,6 +74,7 @@ class Standing:
     classes: int
     items: int
     groups: int
+    grouped: int
     by_people: int
     accepted: int
     undecided: int
@@ -110,13 +111,15 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
     schema, counts = state.workspace.schema, counts_of(state)
     seats = state.open_seats.groupby("purpose")["open"].sum()
     waiting = {str(k): int(v) for k, v in seats.items()}
+    sizes = state.items["group"].value_counts()
     return Standing(
         name=schema.name,
         kind=schema.kind,
         media=schema.media,
         classes=len(schema.classes),
         items=counts.items,
-        groups=int(state.items["group"].nunique()),
+        groups=int((sizes > 1).sum()),
+        grouped=int(sizes[sizes > 1].sum()),
         by_people=counts.by_people,
         accepted=counts.accepted,
         undecided=counts.undecided,

@@ -29,7 +29,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
     decided = found.by_people + found.accepted
     given = sum(found.votes.values())
     rows = [
-        ["Items", counted(found.items), f"in {counted(found.groups, 'leakage group')}"],
+        ["Items", counted(found.items), _said_groups(found)],
         ["Labels", counted(decided), _said_labels(found)],
         ["Votes", counted(given), _listed(found.votes)],
         ["Waiting", counted(sum(found.waiting.values())), _listed(found.waiting)],
@@ -48,6 +48,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"
     )
+    if not found.items:
+        return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
     parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
@@ -62,6 +64,13 @@ def _said_standing(found: Standing, workspace: str) -> str:
 def said_plan(plan: LabelingPlan) -> str:
     """Return the plan in two lines."""
     return "Plan: " + ";\n      ".join(plan.in_words) + "."
+
+
+def _said_groups(found: Standing) -> str:
+    """Say which items belong together; an item by itself is no group."""
+    if not found.groups:
+        return ""
+    return f"{counted(found.grouped)} of them in {counted(found.groups, 'leakage group')}"
 
 
 def _said_labels(found: Standing) -> str:

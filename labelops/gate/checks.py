@@ -135,7 +135,8 @@ def _enough_evidence(facts: Facts, policy: GatePolicy) -> CheckResult:
     return CheckResult(
         name,
         status,
-        f"{text}; {counted(need, 'more item needs', 'more items need')} evidence",
+        f"{text}; {counted(need, 'more item needs', 'more items need')} evidence to reach "
+        f"{percent(policy.decided, 4)}",
         share,
         policy.decided,
     )
@@ -166,8 +167,10 @@ def _rights(facts: Facts, policy: GatePolicy) -> CheckResult:
 
 def _findings(facts: Facts, policy: GatePolicy) -> CheckResult:
     name = "open findings"
-    share = facts.open_findings / facts.items if facts.items else 1.0
-    text = f"{facts.open_findings} open suspicions"
+    if not facts.items:
+        return CheckResult(name, FAIL, "the label set has no items", None, policy.open_findings)
+    share = facts.open_findings / facts.items
+    text = counted(facts.open_findings, "open suspicion")
     if share <= policy.open_findings:
         return CheckResult(name, PASS, text, share, policy.open_findings)
     status = INCONCLUSIVE if facts.waiting else FAIL

@@ -59,7 +59,8 @@ def held_by(doubt: npt.ArrayLike, again: int, doubt_of_wrong: npt.ArrayLike) -> 
     last = np.sort(open_)[::-1][min(again, open_.size) - 1]
     tied = open_ == last
     chosen = min(again, open_.size) - int((open_ > last).sum())
-    return float((wrong > last).mean() + (wrong == last).mean() * chosen / tied.sum())
+    held = (wrong > last).sum() + (wrong == last).sum() * chosen / tied.sum()
+    return float(held / wrong.size)
 
 
 def better_again(found: Certificate, again: int, held: float, next_risk: float) -> bool:

@@ -68,10 +68,14 @@ class Verdict:
         return self.status == PASS
 
     @property
+    def against(self) -> tuple[str, ...]:
+        """Each check that stands in the way, by name and with what it found."""
+        return tuple(f"{c.name}: {c.message}" for c in self.checks if c.status != PASS)
+
+    @property
     def summary(self) -> str:
         """One line: the status and what stands in the way."""
-        against = [f"{c.name}: {c.message}" for c in self.checks if c.status != PASS]
-        return f"{self.status.upper()}" + (f" — {'; '.join(against)}" if against else "")
+        return self.status.upper() + (f" — {'; '.join(self.against)}" if self.against else "")
 
     def raise_if_failed(self) -> None:
         """Raise unless the gate passed.
@@ -82,7 +86,7 @@ class Verdict:
             With the checks that stand in the way.
         """
         if not self.passed:
-            raise GateNotPassed(f"the gate did not pass: {self.summary}")
+            raise GateNotPassed(f"the gate did not pass: {self.status.upper()}", self.against)
 
     def to_json(self) -> dict[str, object]:
         """Return the verdict as a JSON object."""

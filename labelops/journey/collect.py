@@ -20,6 +20,8 @@ class Collected:
     ----------
     received, new, rejected : int
         Answers the queue gave; those not known before; those refused.
+    skipped, deleted : int
+        New ones that give no vote.
     reasons : tuple of str
         Why answers were refused.
     """
@@ -28,6 +30,8 @@ class Collected:
     new: int
     rejected: int
     reasons: tuple[str, ...]
+    skipped: int = 0
+    deleted: int = 0
 
 
 def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
@@ -45,4 +49,5 @@ def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
     if received.cursor != since:
         say(state, [("collected", queue.name, number + 1, {"cursor": received.cursor})], now)
     reasons = (*found.rejected["message"], *received.rejected)
-    return Collected(len(received.votes), len(found.new), len(reasons), reasons)
+    skipped, deleted = (int((found.new["status"] == said).sum()) for said in ("skipped", "deleted"))
+    return Collected(len(received.votes), len(found.new), len(reasons), reasons, skipped, deleted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -91,7 +91,7 @@ def build_release(
     now: datetime,
     tools: Mapping[str, str],
     encode: Encode,
-    extras: Mapping[str, bytes] | None = None,
+    extras: Callable[[str], Mapping[str, bytes]] | None = None,
 ) -> ReleaseParts | None:
     """Build the next version of a label set, or None if nothing changed since its parent.
 
@@ -115,8 +115,9 @@ def build_release(
         Tool → version.
     encode : Encode
         `labelops.adapters.parquet.encode_parquet`.
-    extras : mapping of str to bytes, optional
-        More files, such as ``{"report.html": …}``. They do not make a new version by themselves.
+    extras : callable, optional
+        `name@version` → more files, such as ``{"report.html": …}``. They do not make a new version
+        by themselves.
 
     Raises
     ------
@@ -141,7 +142,8 @@ def build_release(
         None if parent is None else parent.manifest.version, "major" if parent is None else level
     )
     contents = dict(encoded)
-    for name, content in (extras or {}).items():
+    more = {} if extras is None else extras(f"{schema.name}@{version}")
+    for name, content in more.items():
         stem, dot, ending = name.rpartition(".")
         parts[name] = _part(stem, dot + ending, content, None, role=name)
         contents[name] = content

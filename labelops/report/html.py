@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _SHADES = 8
+_FEW = 10  # Votes below which a share says nothing of people.
 _MATRIX = 16  # More classes than this and the commonest mistakes are listed instead.
 
 
@@ -70,6 +71,7 @@ def render(facts: ReportFacts) -> str:
             policy=_policy(style),
             axis=_axis(facts),
             matrix_limit=_MATRIX,
+            few_votes=_FEW,
             odd_kinds=words.ODD_KINDS,
             view_names=words.VIEW_NAMES,
         )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..audit import Anchoring, anchoring, finding_status, precision, recall
 from ..audit.findings import SHOWN
+from ..errors import counted
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
 from ..ports import Usage
@@ -40,7 +41,11 @@ _ODD = 8
 
 
 def report_facts(
-    state: State, verdict: Mapping[str, object], when: str, read: Callable[[str], bytes]
+    state: State,
+    verdict: Mapping[str, object],
+    when: str,
+    read: Callable[[str], bytes],
+    release: str = "",
 ) -> ReportFacts:
     """Gather what a report says of a label set.
 
@@ -53,6 +58,8 @@ def report_facts(
         When it was given, as ISO 8601 text.
     read : callable
         Payload URI → bytes.
+    release : str
+        The release it is part of, as `name@version`; empty where it is none's.
     """
     workspace = state.workspace
     findings, status = _worst_findings(state)
@@ -65,7 +72,7 @@ def report_facts(
     released = released_as(state) or ""
     return ReportFacts(
         title=workspace.schema.name,
-        release=released or f"{workspace.schema.name}, {label}",
+        release=release or released or f"{workspace.schema.name}, {label}",
         created=when,
         verdict=_verdict(verdict),
         certificate=None if state.audit is None else state.audit.certificate,
@@ -79,7 +86,12 @@ def report_facts(
         floor=workspace.policies.audit.annotator_floor,
         anchoring=_anchoring(state),
         findings=finding_rows(
-            findings, status, workspace.schema, **_payloads(state, findings, read), limit=_SHOWN
+            findings,
+            status,
+            workspace.schema,
+            **_payloads(state, findings, read),
+            labels=dict(zip(state.labels["item_id"], state.labels["value"], strict=True)),
+            limit=_SHOWN,
         ),
         findings_total=len(real),
         recall=recall(state.findings) if len(state.findings) else None,
@@ -230,10 +242,10 @@ def _or_none(value: object) -> str | None:
 
 def _lineage(state: State) -> tuple[LineageRow, ...]:
     rows = [
-        LineageRow("labeler", str(row.subject)[:12], _said(row.body, "labeler", "items"))
+        LineageRow("labeler", str(row.subject)[:12], _said_fit(json.loads(row.body)))
         for row in state.fits.itertuples()
     ]
-    rows.append(LineageRow("plan", "labels", "; ".join(labeling_plan(state).in_words)))
+    rows.append(LineageRow("plan", "; ".join(labeling_plan(state).in_words)))
     for found in state.hypotheses:
         detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
         if found.by_class:
@@ -254,6 +266,5 @@ def _said_usage(used: Usage) -> str:
     )
 
 
-def _said(body: str, *names: str) -> str:
-    raw = json.loads(body)
-    return ", ".join(f"{name} {raw[name]}" for name in names)
+def _said_fit(raw: Mapping[str, Any]) -> str:
+    return f"{raw['labeler']}, learned from {counted(raw['items'], 'item')}"

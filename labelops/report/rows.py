@@ -74,6 +74,7 @@ def finding_rows(
     *,
     texts: Mapping[str, str] | None = None,
     images: Mapping[str, str] | None = None,
+    labels: Mapping[str, str | None] | None = None,
     limit: int = 24,
 ) -> tuple[FindingRow, ...]:
     """Turn findings (in their order, worst first) into rows of the report.
@@ -87,6 +88,8 @@ def finding_rows(
     schema : Schema
     texts, images : mapping of str to str, optional
         item_id → the item's text, or a data URI made by `thumbnail`.
+    labels : mapping of str to str or None, optional
+        item_id → the label's value now; what was corrected is shown with it.
     limit : int
         At most this many rows.
     """
@@ -103,6 +106,7 @@ def finding_rows(
             status=state,
             text=(texts or {}).get(item_id),
             image=(images or {}).get(item_id),
+            now=_class((labels or {}).get(item_id), schema),
         )
         for item_id, kind, score, value, suggestion, detector, state in rows[
             ["item_id", "kind", "score", "value", "suggestion", "detector", "status"]

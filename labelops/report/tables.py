@@ -138,6 +138,8 @@ class FindingRow:
         The item's text, untrusted.
     image : str or None
         A data URI made by `thumbnail`.
+    now : str or None
+        The label as it is now, which is another one where it was corrected.
 
     Raises
     ------
@@ -154,6 +156,7 @@ class FindingRow:
     status: str = "open"
     text: str | None = None
     image: str | None = None
+    now: str | None = None
 
     def __post_init__(self) -> None:
         if self.image is not None and not _PICTURE.fullmatch(self.image):

@@ -67,6 +67,9 @@ class LabelingPlan:
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
             return f"{sample}: {few}"
+        if more := self.calibration - self.wanted:
+            rest = f"{counted(more)} are of earlier draws"
+            return f"{sample}: {counted(self.wanted)} show {shows}, {rest}"
         return f"{sample}: as many as show {shows}"
 
 

@@ -38,7 +38,7 @@ def test_status_says_what_is_next(
     before = sorted(p for p in sent.parent.rglob("*") if p.is_file())
     said = shown(capsys, sent, "status")
     assert sorted(p for p in sent.parent.rglob("*") if p.is_file()) == before
-    assert f"{ITEMS}  in" in said
+    assert f"Items     {ITEMS}" in said
     assert "`labelops run receive`" in said.splitlines()[-1]
     found = shown_as_json(capsys, sent, "status")
     assert (found["items"], found["undecided"], found["releases"]) == (ITEMS, ITEMS, [])

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from labelops.cli import main
+from labelops.cli.stages import said_collected
+from labelops.journey import Collected
 
 from .world import (
     ITEMS,
+    SETTINGS,
     label,
     run,
     shown,
@@ -30,6 +33,8 @@ def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[st
         "new": given,
         "rejected": 0,
         "reasons": [],
+        "skipped": 0,
+        "deleted": 0,
     }
     assert "0 new votes of 0 answers received" in shown(capsys, sent, "collect")
     assert shown_as_json(capsys, sent, "consolidate")["decided"] > 0
@@ -47,7 +52,7 @@ def test_progress_goes_to_stderr(sent: Path, capsys: pytest.CaptureFixture[str])
 def test_gate_and_release_exit_1_before_they_pass(
     sent: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A gate that does not pass is exit 1 with every check said; no release then, in one line."""
+    """A gate that does not pass is exit 1 with every check said; no release then, line by line."""
     capsys.readouterr()
     assert run(sent, "gate") == 1
     assert capsys.readouterr().out.startswith("INCONCLUSIVE  no labels are frozen")
@@ -55,9 +60,33 @@ def test_gate_and_release_exit_1_before_they_pass(
     assert json.loads(capsys.readouterr().out)["verdict"]["status"] == "inconclusive"
     for command in (["release"], ["run", "publish"]):
         assert run(sent, *command) == 1
-        err = capsys.readouterr().err
-        assert err.startswith("labelops: error: the gate did not pass: INCONCLUSIVE")
-        assert err.count("\n") == 1
+        first, *lines = capsys.readouterr().err.splitlines()
+        assert first == "labelops: error: the gate did not pass: INCONCLUSIVE"
+        assert lines[0].startswith("  certified error: no audit yet")
+        assert all(line.startswith("  ") and line.count(": ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Collected(131, 131, 0, (), skipped=1), "130 new votes and 1 skip of 131 answers received"),
+        (Collected(9, 6, 0, (), skipped=2, deleted=1), "3 new votes, 2 skips and 1 deletion of 9"),
+        (Collected(1, 1, 0, ()), "1 new vote of 1 answer received; 0 refused."),
+    ],
+)
+def test_a_skip_is_no_vote(found: Collected, said: str) -> None:
+    """What gives no vote is counted by itself, as `status` counts it."""
+    assert said_collected(found).startswith(said)
+
+
+def test_an_empty_workspace_has_nothing_to_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is taken in, status says what comes first, and no check has failed."""
+    (tmp_path / "labelops.toml").write_text(SETTINGS, encoding="utf-8")
+    said = shown(capsys, tmp_path / "labelops.toml", "status")
+    assert "`labelops ingest`" in said
+    assert "FAIL" not in said and "review" not in said
 
 
 def test_colours_are_for_terminals_only(

@@ -67,7 +67,7 @@ def test_a_bad_schedule_ends_the_command_with_2(
 
     config = make_world(extra='[schedule]\nreceive = "often"\n').config
     assert main(["--config", str(config)]) == 2
-    assert capsys.readouterr().err.startswith("labelops: error: schedule.receive is 'often'")
+    assert f"labelops: error: {config}: schedule.receive is 'often'" in capsys.readouterr().err
 
 
 def test_serving_needs_a_server_that_is_named(

@@ -60,6 +60,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("rights", {"forbidden": {"i1": "expired"}, "waiting": "votes"}, "fail"),
     ("open findings", {"open_findings": 10}, "pass"),
     ("open findings", {"open_findings": 11}, "fail"),
+    ("open findings", {"items": 0}, "fail"),
     ("open findings", {"open_findings": 11, "waiting": "reviews"}, "inconclusive"),
     ("leakage groups", {"split_groups": {"g": "train and test"}}, "fail"),
 ]
@@ -78,6 +79,15 @@ def test_inconclusive_says_what_is_missing() -> None:
     check = verdict.checks[0]
     assert check.needed == 78
     assert "78 more clean audits" in check.message
+
+
+def test_what_is_said_of_evidence_and_findings_adds_up() -> None:
+    """The number to reach is named; without items nobody is told to review anything."""
+    few = evaluate(replace(GOOD, decided=0, waiting="votes"), POLICY)
+    said = {c.name: c.message for c in few.checks}
+    assert said["enough evidence"].endswith("900 more items need evidence to reach 90 %")
+    none = {c.name: c.message for c in evaluate(Facts(0, 0, {}, None, None), POLICY).checks}
+    assert none["open findings"] == "the label set has no items"
 
 
 def test_all_checks_are_evaluated() -> None:

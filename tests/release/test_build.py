@@ -115,7 +115,10 @@ def test_nothing_changed_is_no_version() -> None:
     """The same facts at another time, with other tools and another report, are no new version."""
     parent = parent_of(built())
     assert build(parent=parent, now=LATER, tools={"labelops": "9"}) is None
-    assert build(parent=parent, extras={"report.html": b"<p>"}) is None
+    assert (
+        build(parent=parent, extras=lambda reference: {"report.html": f"<p>{reference}".encode()})
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,11 +213,11 @@ def test_a_verdict_of_any_numbers_is_told() -> None:
 
 
 def test_extras_are_parts() -> None:
-    """A report is a part with a digest like any other."""
-    found = built(extras={"report.html": b"<p>"})
+    """A report is a part with a digest like any other, and is told which release it is of."""
+    found = built(extras=lambda reference: {"report.html": f"<p>{reference}".encode()})
     part = found.manifest.part("report.html")
     assert part.rows is None
-    assert found.files[found.manifest.part_name("report.html")] == b"<p>"
+    assert found.files[found.manifest.part_name("report.html")] == b"<p>pets@1.0.0"
 
 
 def test_a_manifest_reads_back() -> None:

@@ -106,3 +106,6 @@ def test_finding_rows_leave_planted_errors_out() -> None:
         ("x", "cat", "dog", "miau"),
         ("y", "cat", "dog", None),
     ]
+    assert {r.now for r in rows} == {None}
+    now = finding_rows(findings, ["corrected"] * 4, schema, labels={"x": '"dog"', "y": None})
+    assert [r.now for r in now] == ["dog", None, None]

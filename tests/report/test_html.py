@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from labelops.audit import Anchoring
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import (
     AnnotatorRow,
@@ -194,6 +195,34 @@ def test_empty_facts_make_a_page(facts: ReportFacts) -> None:
     assert "Nothing was checked" in text
     assert "Annotators" not in text
     assert "nan" not in text.lower()
+
+
+def test_a_corrected_label_is_shown_with_what_it_became(facts: ReportFacts) -> None:
+    """The arrow points to the label as it is now, also where nothing better was suggested."""
+    row = dataclasses.replace(
+        facts.findings[0], label="3", suggestion=None, status="corrected", now="8"
+    )
+    html = render(dataclasses.replace(facts, findings=(row,)))
+    assert '<span aria-label="corrected to">→</span> <bdi class="to">8</bdi>' in html
+    still = dataclasses.replace(row, status="open", now="3")
+    assert "corrected to" not in render(dataclasses.replace(facts, findings=(still,))).replace(
+        "what it was corrected to", ""
+    )
+
+
+@pytest.mark.parametrize(("votes", "shown"), [(9, False), (10, True)])
+def test_a_handful_of_votes_sways_nobody(facts: ReportFacts, votes: int, shown: bool) -> None:
+    """How often people agree with a proposal they see is said from ten votes of each kind on."""
+    some = Anchoring(votes, votes, 40, 50, 0.2, 0.1, 0.3)
+    html = render(dataclasses.replace(facts, anchoring=some))
+    assert ("Seeing the proposal sways them" in html) == shown
+
+
+def test_the_picture_says_why_its_band_may_cross_the_bound(facts: ReportFacts) -> None:
+    """A pass is one-sided and the band is not: that stands beside the picture."""
+    for errors, n in ((0, 200), (14, 200)):
+        html = render(dataclasses.replace(facts, certificate=certificate(errors, n)))
+        assert "may cross the red line although the labels passed" in html
 
 
 def test_many_classes_become_a_list(facts: ReportFacts) -> None:

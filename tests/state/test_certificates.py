@@ -101,6 +101,8 @@ def test_a_report_names_the_release_that_has_the_labels() -> None:
     verdict = {"checks": []}
     facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"")
     assert (facts.released_as, facts.release) == ("pets@1.0.0", "pets@1.0.0")
+    facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"", "pets@1.1.0")
+    assert facts.release == "pets@1.1.0", "in a release the report is called by its name"
     world.label({"a": "dog"})
     facts = report_facts(world.state, verdict, "2026-01-02", lambda name: b"")
     assert (facts.released_as, facts.release) == ("", "pets, labels as they stand")

@@ -104,6 +104,11 @@ def test_the_plan_in_words() -> None:
     vain = labeling_plan(with_items(40, gate=0.1).state)
     assert (vain.calibration, vain.least) == (0, 38)
     assert "accepted yet: 38 without an error would show 10 %" in vain.in_words[1]
+    grown = replace(short, calibration=66)
+    assert grown.in_words[1] == (
+        "the calibration sample has 66 items: 56 show 10 % with one error among them, 10 are of "
+        "earlier draws"
+    )
     named = make_world(calibration=7)
     named.items(*(f"i{n}" for n in range(40)))
     assert "has 7 items, as [route] calibration says" in labeling_plan(named.state).in_words[1]
