@@ -67,6 +67,7 @@ def _said_closed(reasons: Sequence[str]) -> list[str]:
 
 def _said_routed(found: Routed) -> str:
     waiting = f"{counted(found.waiting)} asked for earlier are still to come"
+    waiting += f".\n{safe(found.awaited)}" if found.awaited else ""
     if not found.votes:
         return f"Nobody else needs to look at anything now; {waiting}."
     parts = ", ".join(f"{safe(k)} {counted(n)}" for k, n in found.by_purpose.items())

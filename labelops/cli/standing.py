@@ -11,6 +11,7 @@ from ..ports import Usage
 from ..releasing import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
+from ..state.awaited import awaited
 from ..state.drift import DriftWatch, drift_watch
 from ..state.needs import all_needs, budget_spent, work_in_flight
 from ..state.plan import LabelingPlan, labeling_plan
@@ -157,6 +158,7 @@ def _next(state: State, verdict: Verdict, waiting: int) -> str:
         return (
             f"{counted(waiting, 'vote is', 'votes are')} asked for: `labelops send` offers them, "
             "people answer, `labelops run receive` takes the answers in"
+            + (f"; {whom}" if (whom := awaited(state)) else "")
         )
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
     if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):

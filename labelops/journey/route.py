@@ -15,6 +15,7 @@ from ..route.plan import make_plan
 from ..route.policy import DIVERSE
 from ..route.surest import forsaken_seats
 from ..state import Event, State, Workspace, decide, load
+from ..state.awaited import awaited
 from ..state.needs import all_needs
 from ..state.value import surest_people
 from ..tables import PLAN
@@ -39,12 +40,15 @@ class Routed:
         The same by purpose.
     waiting : int
         Votes asked for earlier that have not come.
+    awaited : str
+        How many of all these only experts or somebody new can give, in words; empty where none.
     """
 
     round: int
     votes: int
     by_purpose: Mapping[str, int]
     waiting: int
+    awaited: str = ""
 
 
 def route(workspace: Workspace, features: Features | None = None, *, now: datetime) -> Routed:
@@ -74,6 +78,7 @@ def route(workspace: Workspace, features: Features | None = None, *, now: dateti
         votes=int(rows["annotators"].sum()),
         by_purpose={str(k): int(v) for k, v in asked.items()},
         waiting=int(state.open_seats["open"].sum()),
+        awaited=awaited(load(workspace)),
     )
 
 

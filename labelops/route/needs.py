@@ -21,6 +21,7 @@ __all__ = [
     "EXPERT",
     "NEED_COLUMNS",
     "adjudication_needs",
+    "again_seats",
     "doubt_needs",
     "gold_needs",
     "label_needs",
@@ -37,6 +38,9 @@ NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by", "set
 `blind` where nobody may see a proposal, whatever else the item is asked about for."""
 
 CROWD, EXPERT = "crowd", "expert"
+
+_AGAIN = "among the least certain after a failed audit"
+"""The reason of seats at labels that failed, by which those put up for somebody new are known."""
 
 _LEAST_OVERLAP = 30
 """As many of the seed as two people look at by default."""
@@ -277,7 +281,7 @@ def looks_again(doubt: npt.ArrayLike, error: float, bound: float) -> int:
 
 
 def doubt_needs(
-    item_ids: npt.ArrayLike, doubt: npt.ArrayLike, votes: npt.ArrayLike
+    item_ids: npt.ArrayLike, doubt: npt.ArrayLike, votes: npt.ArrayLike, purpose: str = "review"
 ) -> pd.DataFrame:
     """Ask one more person, blind, about the least certain labels after an audit that failed.
 
@@ -286,7 +290,9 @@ def doubt_needs(
     item_ids : (N,) item ids
     doubt : (N,) float array in [0, 1]
     votes : (N,) int array
-        Votes given for the purpose `review`.
+        Votes given for the purpose.
+    purpose : {"review", "audit"}
+        To look at the label again; or to audit it, where nobody would be left to do so after that.
 
     Examples
     --------
@@ -294,8 +300,20 @@ def doubt_needs(
     [['review', 1], ['review', 2]]
     """
     wanted = np.asarray(votes, dtype=np.int64) + 1
-    reason = "among the least certain after a failed audit"
-    return _needs(item_ids, "review", wanted, reason, doubt, settles=True)
+    return _needs(item_ids, purpose, wanted, _AGAIN, doubt, settles=purpose == "review")
+
+
+def again_seats(plan: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Return the seats put up for somebody who is to audit a label that failed, from `doubt_needs`.
+
+    Parameters
+    ----------
+    plan : PLAN rows
+    since : timestamp, optional
+        Only those planned later.
+    """
+    rows = plan.loc[(plan["purpose"] == "audit") & (plan["reason"] == _AGAIN)]
+    return rows if since is None else rows.loc[rows["planned_at"] > since]
 
 
 def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLike) -> pd.DataFrame:

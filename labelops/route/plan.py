@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..digest import canonical_json
 from ..tables import PLAN, empty, frame_of
-from .needs import CROWD, EXPERT, NEED_COLUMNS
+from .needs import CROWD, EXPERT, NEED_COLUMNS, again_seats
 from .policy import RoutePolicy
 
 __all__ = ["Seat", "in_flight", "make_plan", "money_bound"]
@@ -38,7 +38,7 @@ def in_flight(
         Newest revisions only; a skipped or deleted vote does not fill a seat.
     seen_by_all : item ids
         Items that nobody is left to look at: their seats stay empty and are not waited for.
-        Gold is another matter: everybody answers it.
+        Gold is another matter: everybody answers it. So are seats put up for somebody new.
     forsaken : seats
         Those for whom they were kept never came: they are not waited for either.
 
@@ -51,7 +51,7 @@ def in_flight(
     joined = plan.merge(filled, on=SEAT, how="left")
     lacking = joined["annotators"] - joined["filled"].fillna(0).astype(np.int64)
     gone = joined["item_id"].isin(np.asarray(seen_by_all, dtype=object))
-    gone &= joined["purpose"] != "gold"
+    gone &= (joined["purpose"] != "gold") & ~joined.index.isin(again_seats(joined).index)
     if forsaken:
         gone |= pd.MultiIndex.from_frame(joined[SEAT]).isin(list(forsaken))
     rows = joined.assign(open=lacking.clip(lower=0)).loc[(lacking > 0) & ~gone]

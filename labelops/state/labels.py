@@ -30,6 +30,7 @@ from ..gate.policy import WEIGHTED
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
+from ..route.needs import again_seats
 from ..tables import LABELS, newest
 from .proposals import ProposalsView
 
@@ -98,12 +99,17 @@ class State(ProposalsView):
 
     @cached_property
     def looked_again(self) -> npt.NDArray[np.object_]:
-        """Items of the candidate that failed last with a vote for their label since then."""
+        """Items of the candidate that failed last that somebody was asked about since, and voted.
+
+        For their label; or in its audit, where nobody was left for both.
+        """
         if self.failed is None:
             return np.empty(0, dtype=object)
         rows = self.latest("candidate")
         closed_at = rows.loc[rows["subject"] == str(self.failed.number), "at"].max()
         later = self.evidence.loc[self.evidence["given_at"] > closed_at, "item_id"]
+        put_up = again_seats(self.plan, closed_at)[["item_id", "round"]]
+        later = pd.concat([later, self.outside_audits.merge(put_up)["item_id"]])
         inside = later.isin(self.labels_of(self.failed).index)
         found: npt.NDArray[np.object_] = later.loc[inside].unique()
         return found
@@ -151,14 +157,15 @@ class State(ProposalsView):
         same = [c for c in self.candidates if c.order == candidate.order]
         # What was looked at under the stricter rule must not be settled by the looser one.
         confirms = max(c.confirm for c in same)
-        looks = self.looks(order, values, self.audit_votes, confirms)
+        votes = self.auditing(confirms)
+        looks = self.looks(order, values, votes, confirms)
         adjudicated = (frozen["method"] == ADJUDICATED) & (
             frozen["revision"] > self._began(candidate)
         )
         corrected = adjudicated.reindex(order).to_numpy(dtype=np.bool_)
         standing = corrected.copy()
         standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
-        blind = self.audit_votes.loc[self.audit_votes["purpose"] == "audit", "item_id"]
+        blind = votes.loc[votes["purpose"] == "audit", "item_id"]
         return audit_state(
             sample,
             corrected,

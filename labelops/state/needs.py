@@ -130,7 +130,9 @@ def _review_needs(state: State) -> list[pd.DataFrame]:
 def _doubt_needs(state: State) -> list[pd.DataFrame]:
     """Ask about the least certain labels that failed again when the audit found too many wrong.
 
-    Only where somebody is left to audit the label afterwards.
+    First where somebody is left to audit the label afterwards. Where that is too few to try labels
+    again that nobody changed, somebody who has not looked yet audits the others right away, a
+    newcomer or an expert: to ask them for a look at the label would take two such people.
     """
     if state.failed is None:
         return []
@@ -140,16 +142,20 @@ def _doubt_needs(state: State) -> list[pd.DataFrame]:
     left = may_look_again(state, labels) & ~among(ids, state.looked_again)
     doubt = label_doubt(state, labels)
     size = state.wanted_again - len(state.looked_again)
+    purpose = "review"
+    if not left.any() and state.judged_already:
+        purpose, most = "audit", state.workspace.policies.route.max_votes
+        left = (state.given(ids, "audit") < most) & ~among(ids, state.looked_again)
     chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
     at = pd.Index(ids).get_indexer(chosen)
-    return [doubt_needs(chosen, doubt[at], state.given(chosen, "review"))]
+    return [doubt_needs(chosen, doubt[at], state.given(chosen, purpose), purpose)]
 
 
 def may_look_again(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Say on which labels somebody can look again, and somebody else audit them afterwards."""
     ids = labels["item_id"].to_numpy(dtype=object)
     given, looked = state.given(ids, "review"), state.lookers.reindex(ids, fill_value=0).to_numpy()
-    left = (looked + 2 <= len(state.people)) & (given < state.workspace.policies.route.max_votes)
+    left = (looked + 2 <= len(state.team)) & (given < state.workspace.policies.route.max_votes)
     found: npt.NDArray[np.bool_] = left & (labels["method"] != ADJUDICATED).to_numpy()
     return found
 
@@ -260,8 +266,16 @@ def work_in_flight(state: State) -> str:
     reviews = sum(len(n) for n in _review_needs(state))
     if reviews:
         return counted(reviews, "suspected label waits", "suspected labels wait") + " for review"
-    doubts = sum(len(n) for n in _doubt_needs(state))
-    if not doubts:
+    return _again_waits(state)
+
+
+def _again_waits(state: State) -> str:
+    """Say how many of the labels that failed wait for another look, and whose; empty where none."""
+    asked = [needs for needs in _doubt_needs(state) if len(needs)]
+    if state.failed is None or not asked:
         return ""
-    wait = counted(doubts, "of the least certain labels waits", "of the least certain labels wait")
-    return f"{wait} for another look, since the audit failed"
+    one, many = (f"of the least certain labels {wait}" for wait in ("waits", "wait"))
+    known = asked[0]["purpose"].iloc[0] == "review"
+    whose = "another look" if known else "somebody who has not looked at them yet"
+    since = f"since the audit of candidate {state.failed.number} failed"
+    return f"{counted(len(asked[0]), one, many)} for {whose}, {since}"

@@ -15,6 +15,7 @@ from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
 from ..measure.adjudication import AGREES, Adjudication, adjudicate
+from ..measure.codes import among
 from ..route.plan import Seat, in_flight
 from ..schema import Schema
 from .rows import Rows
@@ -102,9 +103,29 @@ class VotesView(Rows):
         An item that everybody has looked at, three people at least, has nobody left to audit
         it: there the `spare_votes` count too. With fewer people it waits for another.
         """
+        return pd.concat([self._outside_votes, self.spare_votes])
+
+    @property
+    def _outside_votes(self) -> pd.DataFrame:
         rows = self.outside_audits
-        made = rows["vote_id"].isin(self._correcting_votes)
-        return pd.concat([rows.loc[~made], self.spare_votes])
+        return rows.loc[~rows["vote_id"].isin(self._correcting_votes)]
+
+    def auditing(self, confirms: int) -> pd.DataFrame:
+        """Return the `audit_votes` that judge labels: no spare ones where others confirmed them.
+
+        What somebody settles who had no part in the label is settled, as in a team that has others
+        left: that nobody is left now undoes nothing.
+
+        Parameters
+        ----------
+        confirms : int
+            By how many votes a label must lead to be confirmed.
+        """
+        ids = self.spare_votes["item_id"].unique()
+        values = self.labels.set_index("item_id")["value"].reindex(ids)
+        looks = self.looks(ids, values, self._outside_votes, confirms, stuck=())
+        settled = among(self.spare_votes["item_id"], ids[looks.status == AGREES])
+        return pd.concat([self._outside_votes, self.spare_votes.loc[~settled]])
 
     @cached_property
     def outside_audits(self) -> pd.DataFrame:
@@ -206,11 +227,18 @@ class VotesView(Rows):
         return counts
 
     def looks(
-        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame, confirms: int = 1
+        self,
+        item_ids: npt.ArrayLike,
+        values: pd.Series,
+        votes: pd.DataFrame,
+        confirms: int = 1,
+        *,
+        stuck: npt.ArrayLike | None = None,
     ) -> Adjudication:
         """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
 
-        A doubt that nobody is left to settle counts as wrong: it must not certify anything.
+        A doubt that nobody is left to settle counts as wrong: it must not certify anything. That
+        is so of `stuck` items, by default those that everybody has looked at.
         """
         schema = self.workspace.schema
         index = pd.Index(np.asarray(item_ids, dtype=object))
@@ -223,7 +251,7 @@ class VotesView(Rows):
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
             confirms=confirms,
-            stuck=index.isin(self.seen_by_all),
+            stuck=among(index, self.seen_by_all if stuck is None else stuck),
         )
 
 

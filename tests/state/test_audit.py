@@ -10,6 +10,7 @@ import pytest
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate
+from labelops.measure.adjudication import AGREES, WRONG
 from labelops.state.facts import gate_facts
 from labelops.state.people import annotator_table
 
@@ -68,6 +69,27 @@ def test_a_spare_vote_is_an_audit(world: World) -> None:
     assert audit is not None
     assert audit.certificate.status == "pass" and audit.certificate.errors == 0
     assert "nobody was left" in _message(world)
+
+
+@pytest.mark.parametrize(
+    ("confirms", "says", "errors"), [(1, "cat", 0), (2, "cat", 1), (1, "dog", 1)]
+)
+def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, errors: int) -> None:
+    """Two to one, and a fourth who had no part: right where that is enough in any other team too.
+
+    Nobody is left then, so the vote that was outvoted would tie with the fourth's. It stays a
+    doubt, and so an error, where one vote confirms nothing, or where the fourth says otherwise.
+    """
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat", cid="dog" if item == IDS[0] else "cat")
+        world.vote(item, "audit", dan=says if item == IDS[0] else "cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    state = world.state
+    assert len(state.seen_by_all) == len(IDS)
+    values = state.labels.set_index("item_id")["value"].reindex(IDS)
+    looks = state.looks(IDS, values, state.auditing(confirms), confirms)
+    assert int((looks.status == WRONG).sum()) == errors
+    assert (looks.status == AGREES).sum() == len(IDS) - errors
 
 
 def _message(world: World) -> str:

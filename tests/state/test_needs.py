@@ -24,6 +24,7 @@ from labelops.state.needs import (
 
 from .world import World, events, make_world
 
+NEW = "somebody new: everybody who may be asked has looked at those items"
 IDS = [f"i{n:02d}" for n in range(12)]
 
 
@@ -147,7 +148,7 @@ def test_labels_that_failed_are_not_tried_as_they_are() -> None:
         found = gate(world.workspace, now=world.tick(), split_groups={})
     assert len(events(world, "candidate")) == 2, "frozen once and closed once"
     assert found.candidate is None
-    assert "candidate 1, failed" in found.verdict.summary
+    assert "since the audit of candidate 1 failed" in found.verdict.summary
 
 
 TEAM = ("ann", "ben", "cid", "dan", "eve", "fay")
@@ -256,18 +257,70 @@ def test_what_is_tried_again_waits_for_nothing() -> None:
     assert world.state.judged_already == ""
 
 
-@pytest.mark.slow
-def test_it_ends_where_nobody_is_left() -> None:
-    """With no one to look again beside an auditor, nothing is asked and the gate says why."""
+def _nobody_left() -> World:
+    """Return the labels that failed, each of which everybody has looked at by now."""
     world = _failed()
+    everybody = {name.removeprefix("human:") for name in world.state.people}
+    plan(world, "i39", purpose="audit")  # what was voted so far was asked for in round 1
+    votes = world.state.votes
+    looked = votes.groupby("item_id")["annotator"].agg(set)
     for item in world.state.items["item_id"]:
-        world.vote(item, "review", dan="-", eve="-", fay="-")
-    world.flush()
-    assert route(world.workspace, now=world.tick()).votes == 0
+        seen = {name.removeprefix("human:") for name in looked[item]}
+        world.vote(item, "review", **dict.fromkeys(sorted(everybody - seen), "-"))
     consolidated(world, 3)
+    assert len(world.state.seen_by_all) == 40
+    return world
+
+
+@pytest.mark.slow
+def test_where_nobody_is_left_somebody_new_is_asked() -> None:
+    """Seats are put up that nobody known can take, that is said, and it ends when they are filled.
+
+    The newcomer audits: after a look at the label as well, yet another person would be needed.
+    """
+    world = _nobody_left()
+    wanted = world.state.wanted_again
+    asked = route(world.workspace, now=world.tick())
+    assert asked.by_purpose == {"audit": wanted}
+    assert asked.awaited == f"{wanted} votes wait for {NEW}"
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
+    seats = world.state.open_seats
+    assert seats["open"].sum() == wanted
+    everybody = set(world.state.people)
+    assert all(set(json.loads(text)) == everybody for text in seats["exclude"])
+    # Those that the audit confirmed already come last.
+    assert {f"i{n:02d}" for n in range(8)} <= set(seats["item_id"])
     verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
     assert verdict.checks[0].status == "inconclusive"
-    assert "looked at again, and nobody is left for more" in verdict.checks[0].message
+    assert f"{wanted} of the least certain labels wait for somebody" in verdict.checks[0].message
+    for item, number in zip(seats["item_id"], seats["round"], strict=True):
+        world.vote(item, "audit", round_=number, zoe="dog" if item < "i08" else "cat")
+    consolidated(world, 4)
+    assert len(world.state.looked_again) == wanted
+    assert work_in_flight(world.state) == "" and world.state.judged_already == ""
+    again = gate(world.workspace, now=world.tick(), split_groups={})
+    assert again.candidate is not None and again.candidate.number == 2
+    assert attempt_of(again.candidate, world.state.candidates) == 2
+
+
+@pytest.mark.slow
+def test_a_named_expert_is_somebody_new() -> None:
+    """Who is named but has not voted yet may look: nobody else has to come."""
+    world = _nobody_left().copy(experts=("human:zoe",))
+    wanted = world.state.wanted_again
+    asked = route(world.workspace, now=world.tick())
+    assert asked.by_purpose == {"audit": wanted}
+    assert asked.awaited == f"{wanted} votes wait for human:zoe"
+
+
+@pytest.mark.slow
+def test_a_changed_label_needs_nobody_new() -> None:
+    """Labels that are no more those that failed may be tried again with the people there are."""
+    world = _nobody_left()
+    world.label({"i00": "cat"})
+    consolidated(world, 4)
+    assert world.state.judged_already == "" and work_in_flight(world.state) == ""
+    assert route(world.workspace, now=world.tick()).votes == 0
 
 
 @pytest.mark.parametrize("later", [(), ("z1", "z2")])
