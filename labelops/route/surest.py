@@ -71,10 +71,10 @@ def forsaken_seats(
     days: float,
     now: datetime,
 ) -> list[Seat]:
-    """Find seats kept for the people with the best record that none of them has taken for days.
+    """Find seats kept for the people with the best record, or experts, that none took for days.
 
-    Only where others, who were kept away for their record alone, voted in the meantime: a team
-    that pauses forsakes nothing. Seats that an expert may still take wait for the expert.
+    Only where others, who were kept away for their record or their price alone, voted in the
+    meantime: a team that pauses forsakes nothing. Where only an expert is left, the seat waits.
 
     Parameters
     ----------
@@ -107,6 +107,6 @@ def forsaken_seats(
         kept_away = (set(people) & barred) - seen - set(experts)
         there = any(name in last and last[name] > planned for name in kept_away)
         left = set(people) - barred - seen
-        if there and left <= absent and not (set(experts) & set(people)) - barred - seen:
+        if there and left <= absent:
             found.append((str(item), int(number), str(purpose)))
     return found

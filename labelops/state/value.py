@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..measure.codes import among
 from ..route.needs import CROWD, EXPERT
 from ..route.surest import absent_people, best_half
 from ..route.value import Voters, Worth, vote_worth
@@ -83,6 +84,9 @@ def _seats_left(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.in
     crowd = len(set(state.people) - experts)
     left = [max(crowd, _LEAST_PEOPLE), len(experts - set(state.flagged))] - looked
     left = np.clip(left, 0, room[:, None])
+    # No expert came for the seat that was kept for one.
+    gone = [item for item, _, purpose in state.forsaken if purpose == "label"]
+    left[among(ids, gone) & (left[:, 0] > 0), 1] = 0
     # Where all have looked, the seat waits for somebody to join.
     left[(left == 0).all(axis=1), 0] = 1
     return left

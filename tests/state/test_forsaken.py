@@ -12,6 +12,7 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.errors import SettingsError
 from labelops.journey import route
 from labelops.route import RoutePolicy, forsaken_seats, in_flight, money_bound
+from labelops.state.awaited import awaited
 
 from .world import World, events, make_world
 
@@ -119,16 +120,61 @@ def test_money_stays_reserved_for_who_comes_back() -> None:
     assert route(richer.workspace, now=richer.tick()).votes == 1, "paid for twice"
 
 
-def test_a_seat_that_an_expert_may_take_waits() -> None:
-    """An expert who is away is waited for: nobody else was asked for."""
+def test_a_seat_that_an_expert_at_work_may_take_waits() -> None:
+    """Whoever votes elsewhere may still come for it; an expert who is away is as others are."""
     world = _doubted()
     seats = _seats(world)
     _wait(world, 8, voters=REST)
-    state, people = world.state, [f"human:{n}" for n in (*BEST, *REST, "zoe")]
-    found = forsaken_seats(seats, state.votes, people, ["human:zoe"], 7.0, world.now)
-    assert found == []
-    found = forsaken_seats(seats, state.votes, people[:-1], [], 7.0, world.now)
+    votes, people = world.state.votes, [f"human:{n}" for n in (*BEST, *REST, "zoe")]
+    found = forsaken_seats(seats, votes, people, ["human:zoe"], 7.0, world.now)
     assert [seat[0] for seat in found] == [IDS[0]]
+    world.vote("elsewhere", "gold", zoe="cat")
+    votes = world.state.votes
+    assert forsaken_seats(seats, votes, people, ["human:zoe"], 7.0, world.now) == []
+
+
+@cache
+def _torn() -> World:
+    """Return one item on which four of five disagree, and that an expert is asked about."""
+    people, expert = ("ann", "ben", "cid", "dan", "eve"), ("human:zoe",)
+    settings = {"overlap_share": 0.0, "experts": expert, "expert_cost": 1.0}
+    world = make_world(accept=AcceptancePolicy(rule="never"), **settings)
+    world.items(*IDS)
+    for item in IDS[1:]:
+        world.vote(item, round_=9, **dict.fromkeys((*people, "zoe"), "cat"))
+    world.vote(IDS[0], round_=9, ann="cat", ben="dog", cid="cat", dan="dog")
+    world.flush()
+    world.hour += 30 * DAY
+    route(world.workspace, now=world.tick())
+    return world
+
+
+@pytest.mark.slow
+def test_an_expert_who_never_comes_is_not_waited_for_where_others_may_look() -> None:
+    """The seat becomes the others' once they voted and the expert did not; then it waits again."""
+    world = _torn().copy()
+    (barred,) = map(json.loads, _seats(world)["exclude"])
+    assert "human:eve" in barred and "human:zoe" not in barred
+    assert awaited(world.state) == "1 vote waits for human:zoe"
+    _wait(world, 8, voters=("ann", "eve"))
+    assert route(world.workspace, now=world.tick()).votes == 1
+    (barred,) = map(json.loads, _seats(world)["exclude"])
+    assert "human:eve" not in barred and awaited(world.state) == ""
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
+    at_work = _torn().copy()
+    _wait(at_work, 8, voters=("ann", "eve"))
+    _wait(at_work, 0, voters=("zoe",))
+    assert route(at_work.workspace, now=at_work.tick()).votes == 0
+
+
+@pytest.mark.slow
+def test_where_only_the_expert_is_left_it_waits() -> None:
+    """Nobody else could take it: the seat stays the expert's for as long as it takes."""
+    world = _torn().copy()
+    world.vote(IDS[0], "review", eve="-")
+    _wait(world, 60, voters=("ann", "eve"))
+    assert route(world.workspace, now=world.tick()).votes == 0
+    assert awaited(world.state) == "1 vote waits for human:zoe"
 
 
 def test_an_expert_who_cannot_take_it_any_more_is_not_waited_for() -> None:
