@@ -124,15 +124,15 @@ def arrivals(state: State) -> pd.Series:
     """Return the run with which each item arrived that has been looked at, by item id."""
     looks = [look for _, look in _looks(state)]
     since = pd.DatetimeIndex([pd.Timestamp(look["until"]) for look in looks], tz="UTC")
-    run = since.searchsorted(pd.DatetimeIndex(state.items["ingested_at"]), side="left")
-    found = pd.Series(run, index=state.items["item_id"], dtype=np.int64)
+    run = since.searchsorted(pd.DatetimeIndex(state.arrived), side="left")
+    found = pd.Series(run, index=state.arrived.index, dtype=np.int64)
     return found.loc[found < len(looks)]
 
 
 def stream_items(state: State) -> pd.DataFrame:
     """Return the items of the stream so far, with the `run` that brought each, in order."""
     looks = [look for _, look in _looks(state)]
-    rows = state.items[["item_id", "source", "ingested_at"]]
+    rows = state.items[["item_id", "source"]]
     run = arrivals(state).reindex(rows["item_id"])
     rows = rows.loc[run.notna().to_numpy()].assign(run=run.dropna().to_numpy(dtype=np.int64))
     draws = state.workspace.draws("calibrate", rows["item_id"])
@@ -181,7 +181,7 @@ def next_drift_look(state: State) -> tuple[int, Look] | None:
         "places": places,
         "sources": sources,
         "statistics": families,
-        "until": state.items["ingested_at"].max().isoformat(),
+        "until": state.arrived.max().isoformat(),
     }
 
 
@@ -195,8 +195,9 @@ def _fresh(state: State, looks: list[Look]) -> pd.DataFrame:
     """Return the calibration sample's items that came after the last look."""
     rows = state.items.loc[state.items["item_id"].isin(state.calibration_sample.ids)]
     if looks:
-        rows = rows.loc[rows["ingested_at"] > pd.Timestamp(looks[-1]["until"])]
-    rows = rows[["item_id", "source", "ingested_at"]]
+        came = state.arrived.reindex(rows["item_id"])
+        rows = rows.loc[(came > pd.Timestamp(looks[-1]["until"])).to_numpy()]
+    rows = rows[["item_id", "source"]]
     return _in_order(rows.assign(draw=state.workspace.draws("calibrate", rows["item_id"])))
 
 

@@ -156,11 +156,6 @@ class ProposalsView(VotesView):
             inside &= (when <= pd.Timestamp(hypothesis.until)).to_numpy()
         return inside
 
-    @cached_property
-    def arrived(self) -> pd.Series:
-        """When each item arrived, by item id."""
-        return self.items.set_index("item_id")["ingested_at"]
-
     def looked_at(self, hypothesis: Hypothesis) -> pd.Timestamp:
         """When a hypothesis was tested last."""
         if hypothesis.looked_at:
@@ -205,7 +200,7 @@ class ProposalsView(VotesView):
         return self.workspace.growing_sample(
             "calibrate",
             self.item_ids,
-            self.items["ingested_at"],
+            self.arrived,
             size,
             anew=pd.Timestamp(changed) if changed else None,
             read=self.stream_read,

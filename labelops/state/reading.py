@@ -47,14 +47,15 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         known = workspace.cache.get(spec.name)
         if known is None or known[0] != versions[spec.name]:
             read = workspace.tables.read(spec.name)
-            since = _revised_at(read) if spec is ITEMS else None
-            known = (versions[spec.name], newest(spec, read), since)
+            now = newest(spec, read)
+            came = _content_came(read, now) if spec is ITEMS else None
+            known = (versions[spec.name], now, came)
             workspace.cache[spec.name] = known
         frame: pd.DataFrame = known[1]
         return frame
 
     schema, items = workspace.schema, rows(ITEMS)
-    since = workspace.cache[ITEMS.name][2]
+    arrived, since = workspace.cache[ITEMS.name][2]
     votes = _still_about(rows(VOTES), "given_at", since)
     names = votes["annotator"]
     human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
@@ -70,6 +71,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
         findings=rows(FINDINGS),
         events=rows(EVENTS),
+        arrived=arrived,
         revised=since,
         versions=versions,
     )
@@ -96,17 +98,22 @@ def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return labels.assign(value=values, probs=probs)
 
 
-def _revised_at(history: pd.DataFrame) -> pd.Series:
-    """Return when each item whose content was revised got its present content, by item id."""
-    history = history.loc[history["item_id"].duplicated(keep=False)]
-    contents = history.drop_duplicates(["item_id", "payload_digest"])
-    revised = contents.loc[contents["item_id"].duplicated(), "item_id"]
-    rows = history.loc[history["item_id"].isin(revised)].sort_values("revision", kind="stable")
-    last = rows.drop_duplicates("item_id", keep="last")[["item_id", "payload_digest"]]
-    since: pd.Series = (
-        rows.merge(last, on=["item_id", "payload_digest"]).groupby("item_id")["ingested_at"].min()
-    )
-    return since
+def _content_came(history: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return when each item's present content came, and that of items whose content was revised.
+
+    Both by item id, the former in the order of `items`, the newest rows of the history. A row that
+    only says more of an item, as under which licence it is, brings no content. Content that comes
+    back came last, not when it was there before: what was said meanwhile is about another.
+    """
+    came = items.set_index("item_id")["ingested_at"]
+    rows = history.loc[history["item_id"].duplicated(keep=False)]
+    rows = rows.sort_values(["item_id", "revision", "ingested_at"], kind="stable")
+    content = ["item_id", "payload_digest"]
+    brought = rows.loc[~rows[content].eq(rows[content].shift()).all(axis=1)]
+    present = brought.merge(items[content], on=content).drop_duplicates("item_id", keep="last")
+    came.loc[present["item_id"]] = present["ingested_at"].to_numpy()
+    revised = brought.loc[brought["item_id"].duplicated(), "item_id"]
+    return came, came.loc[came.index.isin(revised)]
 
 
 def _still_about(rows: pd.DataFrame, column: str, since: pd.Series) -> pd.DataFrame:

@@ -57,8 +57,11 @@ class Rows:
         `votes` are people's: whatever counts, asks, compares or audits people sees no others.
     machine_votes : frame
         Votes of rules and models, those of earlier versions of a rule as well.
+    arrived : series
+        When each item's present content came, by item id, in the order of `items`: neither a new
+        licence nor another group is an arrival.
     revised : series
-        When each item whose content was revised got its present content, by item id.
+        The same of the items whose content was revised.
     versions : mapping of table to int
         Which state of the tables these are; empty if nobody asked.
     """
@@ -72,6 +75,7 @@ class Rows:
     findings: pd.DataFrame
     events: pd.DataFrame
     machine_votes: pd.DataFrame = field(default_factory=lambda: empty(VOTES))
+    arrived: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     versions: Mapping[str, int] = field(default_factory=dict)
 

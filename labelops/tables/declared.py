@@ -43,7 +43,7 @@ ITEMS = TableSpec(
     ("item_id",),
     (
         _text("item_id", "the owner's key, else a keyed digest of the content"),
-        Column("revision", "int", low=0, meaning="0 at first; +1 for a revised payload or group"),
+        Column("revision", "int", low=0, meaning="0 at first; +1 for whatever changed"),
         _text("payload", "the text, or the URI of the file"),
         _text("media_type", "text/plain, image/png, …"),
         _text("payload_digest", "SHA-256 of the content (of the file's bytes for a URI)"),
@@ -56,7 +56,7 @@ ITEMS = TableSpec(
         _text("region", "where the payload may be used", nullable=True),
         _time("expires", "when the rights end; missing: never", nullable=True),
         _json("attributes", "the row's other columns, as an object"),
-        _time("ingested_at", "when it came in"),
+        _time("ingested_at", "when this revision came in"),
     ),
     revision="revision",
 )

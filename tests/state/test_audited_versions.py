@@ -153,6 +153,24 @@ def test_people_move_what_was_released() -> None:
 
 
 @pytest.mark.slow
+def test_what_is_only_said_of_released_items_moves_none_of_them() -> None:
+    """A licence that is renewed is no arrival: what an earlier version gave stays as it was."""
+    world = sure_world()
+    look(world)
+    _release(world)
+    _contrary(world, "m2", sure=[])
+    look(world)
+    before = _values(world)
+    assert by_model(world) == set(SURE[2:])
+    world.items(*SURE[2:12], revision=1, attributes='{"licence": "renewed"}')
+    look(world)
+    assert by_model(world) == set(SURE[2:]) and _values(world) == before
+    world.items(SURE[2], revision=2, payload="another text of")
+    look(world)
+    assert by_model(world) == set(SURE[3:]), "its content is another"
+
+
+@pytest.mark.slow
 def test_random_looks_go_on_at_what_a_release_keeps() -> None:
     """People find most of it wrong: it goes back to them, though another version took its place."""
     world = sure_world(AcceptancePolicy("audited", error=0.1, spot_share=1.0, min_posterior=0.85))
@@ -296,17 +314,3 @@ def test_a_posterior_beyond_what_any_model_reaches_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"surer than 0\.9867"):
         make_world(three, accept=AcceptancePolicy("audited", min_posterior=0.987))
     make_world(three, accept=AcceptancePolicy("audited", min_posterior=0.986))
-
-
-def test_the_random_seed_is_what_was_drawn_before_any_model() -> None:
-    """What came after the first fit has votes only where a model was unsure: it is no part."""
-    world = make_world(accept=POLICY, seed=8, training=20)
-    world.items(*SURE, *UNSURE)
-    assert world.state.random_seed is None, "nothing was fitted"
-    drawn = set(world.workspace.sample("seed", world.state.item_ids, 8).ids)
-    propose(world, "m1", SURE)
-    world.items(*(f"late{n:03}" for n in range(200)))
-    found = world.state.random_seed
-    assert found is not None and set(world.state.item_ids[found]) == drawn
-    other = make_world(accept=AcceptancePolicy("never"), like=world.copy(), seed=8, training=20)
-    assert other.state.random_seed is None

@@ -71,7 +71,9 @@ class World:
             self.append("votes", rows, len(self.unsent))
             self.unsent.clear()
 
-    def items(self, *ids: str, payload: str = "text of", revision: int = 0) -> None:
+    def items(
+        self, *ids: str, payload: str = "text of", revision: int = 0, attributes: str = "{}"
+    ) -> None:
         """Ingest items."""
         rows = {
             "item_id": list(ids),
@@ -81,7 +83,7 @@ class World:
             "payload_digest": [f"{payload} {i}" for i in ids],
             "source": "test",
             "group": list(ids),
-            "attributes": "{}",
+            "attributes": attributes,
             "ingested_at": self.tick(),
         }
         self.append("items", rows, len(ids))
