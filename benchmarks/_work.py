@@ -193,8 +193,9 @@ class Work:
         rows = self.votes(*EVIDENCE)
         assert self.probs is not None
         fused = consolidate_with_model(
-            rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged), drawn=self.drawn
-        )
+            rows[:, 0], rows[:, 1], rows[:, 2], self.probs, len(self.flagged),
+            drawn=self.drawn, sure=self.rules.by_posterior,
+        )  # fmt: skip
         self.accuracy, found = fused.accuracy, fused.posterior
         self.posterior, self.alone = found, fused.alone
         peak = found.max(axis=1)

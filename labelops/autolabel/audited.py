@@ -23,8 +23,8 @@ def model_stands(
     """Say for which items the posterior of the model's proposal reaches the threshold.
 
     The posterior is the consensus': the model's probabilities, softened as far as people's votes
-    on other items say, sharpened no further than those on the random seed say as well, with what
-    rules add. Of an item that people have looked at they decide, whatever this says.
+    on other items say, sharpened no further than they bear out where it would stand in the seed,
+    with what rules add. Of an item that people have looked at they decide, whatever this says.
 
     Parameters
     ----------

@@ -47,7 +47,8 @@ class Consensus:
         Estimated accuracy.
     alone : (N, K) float array or None
         What the model, with what rules add, says of each item without its votes: softened as far
-        as the votes say, sharpened no further than those on items drawn at random say as well.
+        as the votes say, sharpened no further than those on items drawn at random say as well
+        (see `consolidate_with_model`).
         None where it stands beside no vote.
     weighed : bool
         Whether there were enough votes to tell how far.
@@ -73,6 +74,7 @@ def consolidate_votes(
     probs: npt.NDArray[np.float64] | None = None,
     voices: Voices | None = None,
     drawn: npt.NDArray[np.bool_] | None = None,
+    sure: float = 0.0,
 ) -> Consensus:
     """Estimate each item's class from the votes that count.
 
@@ -94,6 +96,9 @@ def consolidate_votes(
     drawn : (N,) bool array, optional
         Items that people were asked about for being drawn at random: they say how far a model may
         be sharpened (`Consensus.alone`).
+    sure : float
+        From which posterior up a model's word is taken by itself; then only those of `drawn` that
+        it would be taken of say how far.
 
     Raises
     ------
@@ -118,7 +123,7 @@ def consolidate_votes(
         saw = votes["saw_proposal"].to_numpy(dtype=bool)
         fused = consolidate_with_model(
             items, annotators, codes, opinion.probs, len(names),
-            saw=saw, proposed=opinion.proposed, drawn=drawn,
+            saw=saw, proposed=opinion.proposed, drawn=drawn, sure=sure,
         )  # fmt: skip
         posterior, accuracy = fused.posterior, fused.accuracy
         method, reason = opinion.method, opinion.reason

@@ -43,6 +43,7 @@ _FLOOR = 0.02
 
 _LEAST_TWICE = 50
 _LEAST_DRAWN = 50
+_LEAST_SURE = 30
 _ENOUGH = 1e-3
 _SOFTEST, _SHARPEST = 20.0, 0.2
 _ROUNDS = 6
@@ -71,8 +72,9 @@ class WithModel:
     alone : (N, K) float array
         What the model says by itself, softened by `temperature`. The votes that tell it are on
         items that people were asked about for being unclear: that a model is righter there than it
-        says does not make it surer of the rest. So it is sharpened no further than the votes on
-        items drawn at random say as well, and not at all with fewer than 50 of these.
+        says does not make it surer of the rest. So it is sharpened no further than bears out the
+        votes on those items drawn at random that it is then `sure` of, and not at all with fewer
+        than 50 drawn at random, or fewer than 30 such ones among them.
     copied : float
         Share of votes with a proposal in sight that follow it unread; 0 where nobody saw one.
     errors : (K, K) float array
@@ -100,6 +102,7 @@ def consolidate_with_model(
     saw: npt.ArrayLike | None = None,
     proposed: npt.ArrayLike | None = None,
     drawn: npt.ArrayLike | None = None,
+    sure: float = 0.0,
     prior_votes: float = 10.0,
     max_iterations: int = 100,
     tolerance: float = 1e-6,
@@ -123,6 +126,8 @@ def consolidate_with_model(
     drawn : (N,) bool array, optional
         Items that people were asked about because they were drawn at random, whatever the model
         says of them; none when left out.
+    sure : float
+        How sure the model has to be of an item for what it says by itself to be taken as it is.
     prior_votes : float
         How many votes the crowd's mean accuracy counts for in each annotator's estimate, and an
         ordinary crowd's in that mean.
@@ -180,16 +185,17 @@ def consolidate_with_model(
             break
     voted = np.bincount(ballots.items, minlength=known.shape[0]) > 0
     random = voted & (False if drawn is None else np.asarray(drawn, dtype=bool))
-    least = 1.0
-    if weighed and random.sum() >= _LEAST_DRAWN:
-        least = _temperature(log_model[random], vote_gains(ballots, people)[random])
+    softer = temperature
+    if weighed:
+        gains = vote_gains(ballots, people)[random]
+        softer = _no_sharper(temperature, log_model[random], gains, sure)
     return WithModel(
         posterior=posterior,
         accuracy=people.accuracy,
         iterations=done,
         temperature=temperature,
         weighed=weighed,
-        alone=np.exp(_floored(log_model / max(temperature, least))),
+        alone=np.exp(_floored(log_model / softer)),
         copied=people.copied,
         errors=people.errors,
     )
@@ -238,6 +244,21 @@ def _proposed(known: FloatArray, proposed: npt.ArrayLike | None) -> IntArray:
 def _floored(log_model: FloatArray) -> FloatArray:
     soft = softmax(log_model, axis=1)
     return np.asarray(np.log((1.0 - _FLOOR) * soft + _FLOOR / soft.shape[1]))
+
+
+def _no_sharper(temperature: float, log_model: FloatArray, gains: FloatArray, sure: float) -> float:
+    """Soften a temperature until the votes on random items that the model is sure of bear it out.
+
+    What it is sure of is taken as it is: that it is righter than it says of other items does not
+    make it surer of these. Softened, it is sure of fewer, whose votes are asked again.
+    """
+    while True:
+        left = np.exp(_floored(log_model / temperature)).max(axis=1) >= sure
+        enough = len(left) >= _LEAST_DRAWN and left.sum() >= _LEAST_SURE
+        found = _temperature(log_model[left], gains[left]) if enough else 1.0
+        if found <= temperature:
+            return temperature
+        temperature = found
 
 
 def _temperature(log_model: FloatArray, gains: FloatArray) -> float:

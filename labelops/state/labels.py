@@ -204,7 +204,7 @@ class State(ProposalsView):
             voices = Voices(self.heard, np.floor(_FOLDS * draws).astype(np.int64))
         consensus = consolidate_votes(
             self.item_ids, self.evidence, workspace.schema, policy, self.probs, voices,
-            self.random_seed,
+            self.random_seed, workspace.policies.accept.min_posterior,
         )  # fmt: skip
         never = datetime.min.replace(tzinfo=UTC)
         rows = label_rows(consensus, self.accepted, workspace.schema, revision=0, now=never)
@@ -212,18 +212,21 @@ class State(ProposalsView):
 
     @property
     def random_seed(self) -> npt.NDArray[np.bool_] | None:
-        """Say which items people labeled first because they were drawn; None where nobody asks.
+        """Say which items people were asked to label before any model was; None where nobody asks.
 
-        Of those that were there when the first model was fitted: of what came later, only what a
-        model was unsure of has votes.
+        As the plan has it: until the first fit there ever was, items are asked about as they were
+        drawn, and no model has a say in which. Of those that came or were asked about later, only
+        what a model was unsure of has votes. Nothing of the calibration sample is among them, which
+        is drawn by itself, and nothing that has other content by now.
         """
-        route, fits = self.workspace.policies.route, self.fits
+        fits = self.events.loc[self.events["kind"] == "fit", "at"]
         if self.workspace.policies.accept.rule != AUDITED or fits.empty:
             return None
-        there = (self.items["ingested_at"] <= fits["at"].iloc[0]).to_numpy(dtype=bool)
-        ids = self.item_ids[there & ~among(self.item_ids, self.calibration_stream.ids)]
-        size = min(route.seed, route.training, max(len(ids) // 2, 1))
-        return among(self.item_ids, self.workspace.sample("seed", ids).ids[:size])
+        rows = self.plan.loc[self.plan["purpose"] == "label"]
+        # No proposal either: a plan may be dated before the fit that it waited for.
+        rows = rows.loc[(rows["planned_at"] < fits.min()) & rows["labeler_version"].isna()]
+        asked = among(self.item_ids, rows["item_id"].to_numpy(dtype=object))
+        return asked & ~among(self.item_ids, self.calibration_stream.ids)
 
     @cached_property
     def suspicions(self) -> pd.DataFrame:

@@ -306,3 +306,83 @@ def test_few_random_items_sharpen_nothing() -> None:
         drawn = np.arange(200) < size
         found = consolidate_with_model(items, people, said, _probs(guess, 0.5), 3, drawn=drawn)
         assert bool(found.alone.max() > 0.5) == sharpened
+
+
+def _of_two_sorts(
+    seed: int, says: float, right: float, *, n: int = 1200, drawn: int = 150
+) -> tuple[WithModel, WithModel, float]:
+    """Let two people vote on a random sample, and wherever a model is unsure: it says .5, for .95.
+
+    Where it is sure it says `says` and is right `right` of the time. Returns what is found where it
+    has to be sure of .85, what is found anyway, and how far the former believes it where it is sure
+    and nobody has voted.
+    """
+    rng = np.random.default_rng(seed)
+    truth, sure = rng.integers(0, K, n), rng.random(n) < 0.6
+    wrong = (truth + rng.integers(1, K, n)) % K
+    guess = np.where(rng.random(n) < np.where(sure, right, 0.95), truth, wrong)
+    probs = np.where(sure[:, None], _probs(guess, says), _probs(guess, 0.5))
+    first = np.arange(n) < drawn
+    asked = np.flatnonzero(~sure | first)
+    people = np.repeat([0, 1], len(asked))
+    others = (truth + rng.integers(1, K, (2, n))) % K
+    said = np.where(rng.random((2, n)) < 0.95, truth, others)[:, asked].ravel()
+    ballots = np.tile(asked, 2), people, said, probs, 2
+    found = consolidate_with_model(*ballots, drawn=first, sure=0.85)
+    free = sure & ~first
+    return (
+        found,
+        consolidate_with_model(*ballots, drawn=first),
+        float(found.alone[free].max(axis=1).mean()),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("drawn", [60, 150])
+def test_what_is_right_of_the_unsure_makes_no_other_surer(drawn: int) -> None:
+    """A model that says .8 for .79 is believed so, though the rest of the sample says otherwise.
+
+    Whether or not people can be asked enough: with few of the sample left its word is taken as it
+    is. In less than a fifth of samples chance alone takes it to .85, with all of them in most.
+    """
+    runs = [_of_two_sorts(s, 0.8, 0.79, drawn=drawn) for s in range(25)]
+    believed = np.array([believed for *_, believed in runs])
+    assert abs(believed.mean() - 0.79) < 0.03
+    assert (believed >= 0.85).mean() < 0.2
+    anyway = [r.alone.max(axis=1)[r.alone.max(axis=1) > 0.8].mean() for _, r, _ in runs]
+    assert np.mean(anyway) > 0.85
+
+
+@pytest.mark.slow
+def test_who_is_too_unsure_where_it_is_sure_is_sharpened() -> None:
+    """Says .75 and is right 93 times in 100, and the sample has ninety such items."""
+    believed = [_of_two_sorts(s, 0.75, 0.93)[-1] for s in range(6)]
+    assert abs(np.mean(believed) - 0.93) < 0.03
+    assert min(believed) >= 0.85
+
+
+@pytest.mark.slow
+def test_what_a_sample_says_never_makes_a_model_surer_than_all_votes_do() -> None:
+    """Whatever it says and how far it is right; and what people voted on is weighed as ever."""
+    for seed in range(8):
+        says, right = 0.6 + 0.03 * seed, [0.79, 0.97][seed % 2]
+        found, anyway, _ = _of_two_sorts(seed, says, right, n=600, drawn=90)
+        sharp = says ** (1 / found.temperature)
+        sharp /= sharp + (K - 1) * ((1 - says) / (K - 1)) ** (1 / found.temperature)
+        assert found.alone.max() <= 0.98 * sharp + 0.02 / K + 1e-9
+        np.testing.assert_array_equal(found.posterior, anyway.posterior)
+        assert found.temperature == anyway.temperature
+
+
+def test_few_random_items_that_it_is_sure_of_sharpen_nothing() -> None:
+    """Thirty of the sample have to be such; the others say nothing of them."""
+    truth, who, votes, guess = _crowd(7, [0.9, 0.85, 0.8], n=200)
+    items, people = np.tile(np.arange(200), 2), np.concatenate([who, (who + 1) % 3])
+    said = np.concatenate([votes, truth])
+    for size, sharpened in ((29, False), (30, True)):
+        some = np.arange(200) < size
+        probs = np.where(some[:, None] | (np.arange(200) >= 60)[:, None], 0.0, np.nan)
+        probs = probs + _probs(guess, 0.6)
+        drawn = np.arange(200) < 60
+        found = consolidate_with_model(items, people, said, probs, 3, drawn=drawn, sure=0.62)
+        assert bool(np.nanmax(found.alone) > 0.62) == sharpened
