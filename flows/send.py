@@ -19,6 +19,7 @@ SEND = ("ingest", "autolabel", "route", "queue")
 
 def run_send(app: App) -> dict[str, Summary]:
     """Run the stages of `send` on an open label set, without Prefect."""
+    app.check_ends()
     return run_stages(app, SEND)
 
 
@@ -37,6 +38,7 @@ def send(config: str) -> dict[str, Summary]:
         Stage → what it did. The artifact `<label set>-plan` says what people are asked for.
     """
     with opened(config) as app:
+        app.check_ends()
         done = tasks(config, SEND)
         name = app.settings.schema.name
         create_markdown_artifact(plan_page(app, done), key_of(name, "plan"), "What people do next")

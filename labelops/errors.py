@@ -182,6 +182,13 @@ class SourceError(UsageError):
         The column.
     value : object, optional
         The offending value; quoted and shortened.
+    header : int
+        Lines above the first row: a spreadsheet counts them, too.
+
+    Examples
+    --------
+    >>> print(SourceError("the key is empty", file="a.csv", row=21, column="id", header=1))
+    a.csv, row 21 (22 with the header), column 'id': the key is empty
     """
 
     def __init__(
@@ -192,6 +199,7 @@ class SourceError(UsageError):
         row: int | None = None,
         column: str | None = None,
         value: object = None,
+        header: int = 0,
     ) -> None:
         self.problem, self.file, self.row, self.column, self.value = (
             problem,
@@ -201,7 +209,8 @@ class SourceError(UsageError):
             value,
         )
         where = [file] if file else []
-        where += [f"row {row}"] if row is not None else []
+        counted_with = f" ({row + header} with the header)" if row is not None and header else ""
+        where += [f"row {row}{counted_with}"] if row is not None else []
         where += [f"column {column!r}"] if column is not None else []
         found = f" (found {shown(value)})" if value is not None else ""
         prefix = ", ".join(where)

@@ -16,7 +16,7 @@ from datetime import datetime
 import pandas as pd
 
 from .digest import canonical_json
-from .errors import ConflictError, GateNotPassed, NotFoundError
+from .errors import ConflictError, GateNotPassed, IntegrityError, NotFoundError
 from .gate.candidate import Candidate
 from .gate.checks import evaluate
 from .ports import Compacting, Objects
@@ -25,6 +25,7 @@ from .release import (
     Reference,
     Release,
     build_release,
+    check_alias,
     manifest_name,
     parse_reference,
     publish,
@@ -101,9 +102,24 @@ def resolve(objects: Objects, reference: Reference, names: Mapping[str, str]) ->
 
 
 def read_release(objects: Objects, manifest: Manifest, decode: Decode) -> Release:
-    """Read a release's labels and items back."""
-    labels, items = (decode(objects.get(manifest.part_name(role))) for role in ("labels", "items"))
-    return Release(manifest, labels, items)
+    """Read a release's labels and items back.
+
+    Raises
+    ------
+    IntegrityError
+        Naming the object, if it is not what was released.
+    """
+
+    def part(role: str) -> pd.DataFrame:
+        name = manifest.part_name(role)
+        try:
+            return decode(objects.get(name))
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"{name}: {error}; `labelops verify {manifest.reference}` looks at all of it"
+            ) from error
+
+    return Release(manifest, part("labels"), part("items"))
 
 
 def _newest(workspace: Workspace, decode: Decode) -> Release | None:
@@ -127,9 +143,12 @@ def name_release(workspace: Workspace, alias: str, reference: str, *, now: datet
 
     Raises
     ------
+    UsageError
+        If it is no name that a reference can have, or `latest`, which every release takes.
     NotFoundError
         If there is no such release.
     """
+    check_alias(alias)
     names = names_of(load_events(workspace))
     manifest = resolve(workspace.objects, parse_reference(reference), names)
     _say_name(workspace, alias, manifest, now)
@@ -205,7 +224,7 @@ def release(
         workspace.schema,
         parent=parent,
         now=when,
-        tools=tools,
+        tools={**tools, **_encoders(state)},
         encode=encode,
         extras=lambda reference: extras(state, verdict, when.isoformat(), reference),
     )
@@ -248,6 +267,15 @@ def _conclude(state: State, manifest: Manifest, now: datetime) -> None:
         return None, _unless_said(state, "candidate", str(closed.number), closed.to_body())
 
     decide(state.workspace, conclude, now, read=load_events)
+
+
+def _encoders(state: State) -> dict[str, str]:
+    """Return whose vectors the labelers learned from, where any did, for the release to name."""
+    named = {json.loads(text).get("labeler_version") for text in state.frozen["evidence"]}
+    fits = state.fits.loc[state.fits["subject"].isin({*named, state.labeler_version})]
+    found = dict.fromkeys(json.loads(body).get("encoder") for body in fits["body"])
+    said = ", ".join(encoder for encoder in found if encoder)
+    return {"vectors": said} if said else {}
 
 
 _TOLD = ("source", "licence", "purposes", "region", "expires", "attributes", "owner_group")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from .digest import digest
 from .errors import SchemaError, shown
@@ -116,8 +117,11 @@ class Schema:
         try:
             return self.classes.index(self.renames.get(value, value))
         except ValueError:
+            alike = {c.casefold(): c for c in (*self.renames, *self.classes)}
+            near = get_close_matches(value.casefold(), alike, 1)
+            meant = f" (did you mean {shown(alike[near[0]])}?)" if near else ""
             raise SchemaError(
-                f"unknown class {shown(value)} in schema {self.name!r}; it has "
+                f"unknown class {shown(value)} in schema {self.name!r}{meant}; it has "
                 f"{', '.join(map(shown, self.classes[:8]))}"
                 f"{'…' if len(self.classes) > 8 else ''}"
                 " — if a class was renamed, say so under [schema.renames]"

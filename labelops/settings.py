@@ -12,7 +12,8 @@ import dataclasses
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_type_hints
@@ -91,6 +92,12 @@ class SourceSettings:
         Column with known answers for some items, used to measure annotators, never as votes.
     encoding : str
         Of text files and CSV, such as cp1252.
+    delimiter : str
+        Between the cells of CSV, such as ; where commas are decimal; empty: a tab for .tsv, else a
+        comma.
+    suffixes : tuple of str
+        Which files of a folder are read, such as .py; none named: all, and one that is not of the
+        media is refused.
     licence : str
         Licence of the payloads, as SPDX where one exists.
     purposes : tuple of str
@@ -110,6 +117,8 @@ class SourceSettings:
     group: str = ""
     gold: str = ""
     encoding: str = "utf-8"
+    delimiter: str = ""
+    suffixes: tuple[str, ...] = ()
     licence: str = ""
     purposes: tuple[str, ...] = ()
     region: str = ""
@@ -152,6 +161,16 @@ class LabelerSettings:
     timeout: float = 30.0
     token_env: str = ""
     rules: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        named = self.vectors
+        if named and named != "wordllama" and ":" not in named:
+            near = difflib.get_close_matches(named.lower(), ("wordllama",), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(
+                f"labeler.vectors is {shown(named)}, expected 'wordllama', or a function as "
+                f"'module:function'{hint}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +348,8 @@ class Settings:
         From the variable that `labeler.token_env` names.
     rules : tuple of RuleSettings
     chat : ChatSettings
+    file : str
+        The file's name as it was given, for messages.
     """
 
     root: Path
@@ -349,6 +370,18 @@ class Settings:
     labeler_token: Secret = field(default_factory=lambda: Secret(""))
     rules: tuple[RuleSettings, ...] = ()
     chat: ChatSettings = field(default_factory=ChatSettings)
+    file: str = FILE
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Begin what is said of the settings with the file's name, unless it does."""
+        try:
+            yield
+        except SettingsError as error:
+            said = str(error)
+            if said.startswith(f"{self.file}: "):
+                raise
+            raise SettingsError(f"{self.file}: {said}") from error
 
 
 _SECTIONS = (
@@ -404,7 +437,8 @@ def read_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     raw = _toml(path)
     _known(raw, _TOP, str(path))
     try:
-        return _settings(raw, path.resolve().parent, env)
+        found = _settings(raw, path.resolve().parent, env)
+        return dataclasses.replace(found, file=str(path))
     except (SettingsError, SchemaError) as error:
         raise SettingsError(f"{path}: {error}") from None
 
@@ -557,13 +591,18 @@ def _typed(value: object, hint: object, where: str) -> object:
     if hint == tuple[str, ...]:
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(value)
-        raise SettingsError(f"{where} is {shown(value)}, expected a list of texts")
+        raise SettingsError(f"{where} is {_said(value)}, expected a list of texts")
     if hint in (str, int, float, bool):
         if type(value) is hint:
             return value
         raise SettingsError(
-            f"{where} is {shown(value)}, expected {getattr(hint, '__name__', hint)}"
+            f"{where} is {_said(value)}, expected {getattr(hint, '__name__', hint)}"
         )
     if isinstance(value, Mapping):
         return value
-    raise SettingsError(f"{where} is {shown(value)}, expected a table")
+    raise SettingsError(f"{where} is {_said(value)}, expected a table")
+
+
+def _said(value: object) -> str:
+    """Quote a value as the file has it: `true`, not Python's `True`."""
+    return str(value).lower() if isinstance(value, bool) else shown(value)

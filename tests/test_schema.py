@@ -105,3 +105,15 @@ def test_tampered_json() -> None:
         Schema.from_json(raw)
     with pytest.raises(SchemaError, match="needs `classes`"):
         Schema.from_json({"name": "s"})
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("DELIVERY", "'delivery'"), ("delivry", "'delivery'"), ("Bil", "'bill'")]
+)
+def test_the_class_that_was_meant_is_named(given: str, meant: str) -> None:
+    """A misspelt class, or one in other letters, is told from one that is not there."""
+    schema = Schema("mails", ("bill", "delivery"))
+    with pytest.raises(SchemaError, match=rf"schema 'mails' \(did you mean {meant}\?\); it has"):
+        schema.code_of(given)
+    with pytest.raises(SchemaError, match="schema 'mails'; it has"):
+        schema.code_of("weather")

@@ -44,12 +44,15 @@ def checked_pattern(pattern: str, flags: int = 0) -> str:
     >>> checked_pattern("(")
     Traceback (most recent call last):
     labelops.errors.SettingsError: regular expression '(': missing ), unterminated subpattern \
-at position 0
+at position 0; mend it, or put a backslash before a sign that stands for itself
     """
     try:
         re.compile(pattern, flags)
     except re.error as error:
-        raise SettingsError(f"regular expression {shown(pattern)}: {error}") from None
+        raise SettingsError(
+            f"regular expression {shown(pattern)}: {error}; mend it, or put a backslash before "
+            "a sign that stands for itself"
+        ) from None
     return pattern
 
 

@@ -73,8 +73,8 @@ def _refuse_occupied(place: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise UsageError(
-            f"export target {shown(str(place), 200)} is not empty; name another folder, or say "
-            "overwrite to replace an earlier export"
+            f"export target {shown(str(place), 200)} is not empty; name another folder, or "
+            "replace an earlier export with --overwrite (in Python `overwrite=True`)"
         )
     if not (place / SIDECAR).is_file():
         raise UsageError(

@@ -138,6 +138,11 @@ class SklearnLabeler:
         """Why it abstains on everything now, in words; None if it does not."""
         return self._fitted.why_silent
 
+    @property
+    def encoder(self) -> str | None:
+        """Version of the encoder whose vectors it learns from; None without any."""
+        return self._vectors.version if self._vectors else None
+
     def fit(
         self, items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
     ) -> str:
@@ -236,7 +241,7 @@ class SklearnLabeler:
                 for fold in np.unique(folds)
             }
             whole = learned(features, codes, self._latent)
-        return _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self._encoder)
+        return _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self.encoder)
 
     def _probs(
         self, items: pd.DataFrame, folds: pd.Series, schema: Schema
@@ -247,10 +252,10 @@ class SklearnLabeler:
             return result
         which = folds.fillna(-1).to_numpy(dtype=np.int64)
         models = {**self._fitted.held_out, -1: self._fitted.whole}
-        if self._encoder != self._fitted.encoder:
+        if self.encoder != self._fitted.encoder:
             raise ConflictError(
                 f"labeler {self.name!r} was fitted on vectors by {shown(self._fitted.encoder)}, "
-                f"which is now {shown(self._encoder)}; fit and propose again"
+                f"which is now {shown(self.encoder)}; fit and propose again"
             )
         for start in range(0, len(items), _BLOCK):
             features = self._raw(items.iloc[start : start + _BLOCK])
@@ -260,10 +265,6 @@ class SklearnLabeler:
                     if (model := models[fold]) is not None:
                         result[start + rows] = model.probs(features[rows], K)
         return result
-
-    @property
-    def _encoder(self) -> str | None:
-        return self._vectors.version if self._vectors else None
 
     def _version(self, rows: pd.DataFrame, schema: Schema) -> str:
         columns = [rows[c].tolist() for c in ("item_id", "payload_digest", "code", "group")]

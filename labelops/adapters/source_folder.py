@@ -21,6 +21,9 @@ SUFFIXES = {
 }
 """Suffixes that are read if the source does not say which."""
 
+_MOST = 100
+"""Problems after which the rest of a folder is not looked at: it is hardly the folder meant."""
+
 
 class FolderSource:
     """The texts or images in a folder and the folders in it, in the order of their names.
@@ -54,6 +57,8 @@ class FolderSource:
                 block = blocks.add_file(row, name, partial(self._find, folder, path, name))
                 if block is not None:
                     yield block
+                if len(blocks.problems) > _MOST:
+                    yield from blocks.finish(stopped=True)
         if row == 0:
             raise SourceError("there are no files to read in this folder", file=str(self.spec.path))
         yield from blocks.finish()
@@ -67,8 +72,8 @@ class FolderSource:
         known = SUFFIXES[spec.media]
         if spec.suffixes is None and path.suffix.lower() not in known:
             raise SourceError(
-                f"not one of {', '.join(known)}; move it out, or say which files to read with "
-                "`suffixes`"
+                f"not one of {', '.join(known)}; move it out, or say which files to read, such as "
+                f"`suffixes = ['{path.suffix.lower() or known[0]}']`"
             )
         return folder.find(name)
 

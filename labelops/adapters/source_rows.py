@@ -46,28 +46,34 @@ class Blocks:
         ).encode
         self._named = {spec.key, spec.text, spec.image, spec.group} - {None}
         self._folder = Folder(spec.path.parent)
+        self._header = 1 if spec.format == "csv" else 0
 
     def add(self, row: int, record: Record) -> RowBlock | None:
         """Add a row; returns a block when one is full. A bad row is remembered, not added."""
         try:
             self._rows.append(self._standard(row, record))
         except SourceError as error:
-            self.add_problem(error, row)
+            self.problems.add(_placed(error, str(self.spec.path), row, None, header=self._header))
         return self._full()
 
     def add_problem(self, error: SourceError, row: int) -> None:
         """Remember what is wrong with a row."""
         self.problems.add(_placed(error, str(self.spec.path), row, None))
 
-    def finish(self) -> Iterator[RowBlock]:
+    def finish(self, *, stopped: bool = False) -> Iterator[RowBlock]:
         """Yield the last rows, or raise the file's first problem.
+
+        Parameters
+        ----------
+        stopped : bool
+            Whether what comes after the problems was not looked at.
 
         Raises
         ------
         SourceError
             If any row was bad, or there was none.
         """
-        self.problems.raise_first()
+        self.problems.raise_first(stopped=stopped)
         if self._rows:
             yield self._block()
 
@@ -91,6 +97,7 @@ class Blocks:
         frame = pd.DataFrame(self._rows, columns=list(RAW_COLUMNS), dtype=object)
         frame["row"] = frame["row"].astype("int64")
         frame.attrs["names"] = self.spec.names
+        frame.attrs["header"] = self._header
         first = int(frame["row"].iloc[0])
         self._rows, self._bytes = [], 0
         return RowBlock(frame, str(self.spec.path), first)
@@ -214,7 +221,12 @@ def _flat_json(record: Record) -> str | None:
 
 
 def _placed(
-    error: SourceError, file: str | None, row: int | None, column: str | None, value: object = None
+    error: SourceError,
+    file: str | None,
+    row: int | None,
+    column: str | None,
+    value: object = None,
+    header: int = 0,
 ) -> SourceError:
     """Return the same problem with its place."""
     return SourceError(
@@ -223,4 +235,5 @@ def _placed(
         row=error.row or row,
         column=error.column or column,
         value=error.value if error.value is not None else value,
+        header=header,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from labelops.ingest.raw import MAX_CELL
 
 from .source_files import Signature
 
-__all__ = ["FORMATS", "SourceSpec", "not_encoded", "with_mark"]
+__all__ = ["FORMATS", "SourceSpec", "not_encoded", "other_delimiter", "with_mark"]
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
     ".parquet": "parquet",
@@ -101,6 +102,8 @@ class SourceSpec:
         object.__setattr__(self, "path", Path(self.path))
         kind = self.format or _format_of(self.path)
         object.__setattr__(self, "format", kind)
+        if kind is None:
+            raise SettingsError(_unread(self.name, self.path))
         if kind not in {*FORMATS.values(), "folder"}:
             raise SettingsError(
                 f"source {self.name!r}: format {shown(kind)} is not one of csv, jsonl, parquet, "
@@ -111,12 +114,36 @@ class SourceSpec:
         if self.media not in ("text", "image"):
             raise SettingsError(f"source {self.name!r}: media is text or image")
         _check_encoding(self.name, self.encoding)
+        _check_delimiter(self.name, self.delimiter)
+        for suffix in self.suffixes or ():
+            if not suffix.startswith(".") or suffix != suffix.lower():
+                raise SettingsError(
+                    f"source {self.name!r}: suffix {shown(suffix)} is not like '.txt': a dot, then "
+                    "small letters"
+                )
 
     @property
     def names(self) -> dict[str, str]:
         """Raw column → the owner's name of it, for messages."""
         called = {"key": self.key, "payload": self.text or self.image, "owner_group": self.group}
         return {raw: name for raw, name in called.items() if name is not None}
+
+    def check_separated(self, header: Sequence[str], delimiter: str) -> None:
+        """Refuse a CSV header of one cell that looks like several, where no delimiter is named.
+
+        Raises
+        ------
+        SourceError
+            With the delimiter that it seems to have.
+        """
+        seems = other_delimiter(header, delimiter)
+        if self.delimiter is None and seems:
+            raise SourceError(
+                f"the header is one column, {shown(header[0])}: its cells seem to be separated by "
+                f"{shown(seems)}; set `delimiter = {json.dumps(seems)}`, or `delimiter = "
+                f"{json.dumps(delimiter)}` if it is one",
+                file=str(self.path),
+            )
 
     def check_columns(self, found: Sequence[str]) -> None:
         """Refuse a file that lacks a column that was named, or names one twice.
@@ -144,6 +171,40 @@ class SourceSpec:
                 )
 
 
+def other_delimiter(header: Sequence[str], delimiter: str) -> str:
+    r"""Return what seems to separate the cells of a header that was read as one; "" if nothing.
+
+    Examples
+    --------
+    >>> other_delimiter(["id;text"], ","), other_delimiter(["id\ttext"], ",")
+    (';', '\t')
+    >>> other_delimiter(["text"], ","), other_delimiter(["id", "a;b"], ",")
+    ('', '')
+    """
+    if len(header) != 1:
+        return ""
+    return next((d for d in (";", "\t", ",") if d != delimiter and d in header[0]), "")
+
+
+def _unread(name: str, path: Path) -> str:
+    if not path.exists():
+        return f"source {name!r}: there is no file or folder {path}; mend the path"
+    known = ", ".join(FORMATS)
+    ending = path.suffix or "a name without an ending"
+    return (
+        f"source {name!r}: {path}: {ending} is not read; save it as one of {known}, or, if it is "
+        "one, say which with `format`"
+    )
+
+
+def _check_delimiter(name: str, delimiter: str | None) -> None:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"\0 '):
+        raise SettingsError(
+            f"source {name!r}: delimiter {shown(delimiter)} is not one character between cells, "
+            "such as ',', ';' or a tab"
+        )
+
+
 def _format_of(path: Path) -> str | None:
     return "folder" if path.is_dir() else FORMATS.get(path.suffix.lower())
 
@@ -160,11 +221,12 @@ def with_mark(encoding: str) -> str:
     return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
 
 
-def not_encoded(encoding: str, content: bytes, start: int) -> str:
-    """Say which byte is not of the encoding, and what to do."""
+def not_encoded(encoding: str, content: bytes, start: int, setting: str = "encoding = '{}'") -> str:
+    """Say which byte is not of the encoding, and what to do: with `setting`, name another."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return f"this is UTF-16, not {encoding}; save it as UTF-8 or set `encoding = 'utf-16'`"
+        named = setting.format("utf-16")
+        return f"this is UTF-16, not {encoding}; save it as UTF-8 or set `{named}`"
     return (
         f"byte 0x{content[start]:02x} is not {encoding}; save the file as UTF-8 or say "
-        "what it is, e.g. `encoding = 'cp1252'`"
+        f"what it is, e.g. `{setting.format('cp1252')}`"
     )

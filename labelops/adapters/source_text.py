@@ -6,6 +6,7 @@ import codecs
 import csv
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from labelops.errors import SourceError, shown
@@ -15,7 +16,7 @@ from labelops.ports import RowBlock
 from .source_rows import Blocks
 from .source_spec import SourceSpec, not_encoded, with_mark
 
-__all__ = ["CsvSource", "JsonlSource"]
+__all__ = ["CsvSource", "JsonlSource", "encoding_problem"]
 
 _ROW_CELLS = 8
 """A row holds at most this many cells of the largest size."""
@@ -65,21 +66,36 @@ def _open(spec: SourceSpec) -> TextIO:
         ) from None
 
 
-def _refuse_encoding(spec: SourceSpec) -> NoReturn:
-    """Read the file again to name the line and the byte that are not of the encoding."""
-    decoder = codecs.getincrementaldecoder(with_mark(spec.encoding))("strict")
+def encoding_problem(path: Path, encoding: str, setting: str = "encoding = '{}'") -> str | None:
+    """Say on which line a file is not of an encoding, with the byte; None if it is.
+
+    Parameters
+    ----------
+    path : Path
+    encoding : str
+    setting : str
+        How the encoding is named, for the remedy.
+    """
+    decoder = codecs.getincrementaldecoder(with_mark(encoding))("strict")
     line = 1
-    with spec.path.open("rb") as file:
+    with path.open("rb") as file:
         try:
             while chunk := file.read(1 << 20):
                 line += decoder.decode(chunk).count("\n")
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             before = bytes(error.object[: error.start])
-            line += before.decode(spec.encoding, "replace").count("\n")
-            problem = not_encoded(spec.encoding, bytes(error.object), error.start)
-            raise SourceError(f"line {line}: {problem}", file=str(spec.path)) from None
-    raise SourceError("the file changed while it was read; try again", file=str(spec.path))
+            line += before.decode(encoding, "replace").count("\n")
+            problem = not_encoded(encoding, bytes(error.object), error.start, setting)
+            return f"line {line}: {problem}"
+    return None
+
+
+def _refuse_encoding(spec: SourceSpec) -> NoReturn:
+    """Read the file again to name the line and the byte that are not of the encoding."""
+    problem = encoding_problem(spec.path, spec.encoding)
+    changed = "the file changed while it was read; try again"
+    raise SourceError(problem or changed, file=str(spec.path)) from None
 
 
 class CsvSource:
@@ -117,6 +133,7 @@ class CsvSource:
                 header = next(reader, [])
                 if not header:
                     raise _empty(spec)
+                spec.check_separated(header, _delimiter(spec))
                 spec.check_columns(header)
                 yield from self._blocks(reader, lines, header)
             except UnicodeDecodeError:

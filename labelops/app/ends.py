@@ -55,13 +55,14 @@ class Ends:
 
         s = self.settings
         root = s.workspace.rstrip("/") + "/tables"
-        workspace = Workspace(
-            tables=DeltaTables(root),
-            objects=self.objects,
-            schema=s.schema,
-            key=self._key(),
-            policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
-        )
+        with s.named():
+            workspace = Workspace(
+                tables=DeltaTables(root),
+                objects=self.objects,
+                schema=s.schema,
+                key=self._key(),
+                policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
+            )
         journey.adopt_schema(workspace, now=self.clock())
         return workspace
 
@@ -92,6 +93,10 @@ class Ends:
     @cached_property
     def queue(self) -> Queue:
         """Where people label."""
+        with self.settings.named():
+            return self._queue()
+
+    def _queue(self) -> Queue:
         settings = self.settings
         if settings.queue.type == "local":
             from ..adapters.local_queue import LocalQueue
@@ -123,13 +128,25 @@ class Ends:
     @cached_property
     def labeler(self) -> Labeler | None:
         """What proposes labels; None where people label everything."""
-        parts = LabelerParts(self.objects, self.read_payload, self._greys, self._vectors)
-        return make_labeler(self.settings, parts)
+        with self.settings.named():
+            parts = LabelerParts(self.objects, self.read_payload, self._greys, self._vectors)
+            return make_labeler(self.settings, parts)
 
     @cached_property
     def rules(self) -> tuple[Labeler, ...]:
         """Labeling functions, each of which votes under its own name."""
-        return make_rules(self.settings.rules)
+        with self.settings.named():
+            return make_rules(self.settings.rules)
+
+    def check_ends(self) -> None:
+        """Make every end that the settings name: what cannot serve is said before work begins.
+
+        Raises
+        ------
+        SettingsError
+            Naming the file and the setting.
+        """
+        _ = self.workspace, self.labeler, self.rules, self.queue
 
     @cached_property
     def _greys(self) -> dict[str, Grey]:
@@ -139,7 +156,8 @@ class Ends:
     @cached_property
     def _vectors(self) -> TextVectors | None:
         """Vectors of texts, each made once while this label set is open; None without any."""
-        return make_vectors(self.settings)
+        with self.settings.named():
+            return make_vectors(self.settings)
 
     def features(self, items: pd.DataFrame) -> Any:
         """Return features of items that are not learned from their labels."""

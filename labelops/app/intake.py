@@ -50,6 +50,8 @@ def source_spec(
         group=source.group or None,
         media=settings.schema.media,
         encoding=source.encoding,
+        delimiter=source.delimiter or None,
+        suffixes=source.suffixes or None,
         known=known,
         seen=seen,
         rights=Rights(

@@ -259,6 +259,7 @@ class App(Ends):
             read("plan", where=mine),
             read("findings", where=mine),
             read("events", where={"subject": item_id}),
+            fits=read("events", where={"kind": "fit"}),
             known=len(read("items", columns=["item_id"], where=mine)) > 0,
         )
 

@@ -112,6 +112,7 @@ def make_vectors(settings: Settings) -> TextVectors | None:
 def _http(settings: Settings, parts: LabelerParts) -> Labeler:
     from ..adapters.http_labeler import HttpLabeler
 
+    _needs_url(settings)
     if settings.labeler.token_env and not settings.labeler_token:
         # Without the name: somebody may have put the token itself there.
         raise SettingsError(
@@ -127,6 +128,15 @@ def _http(settings: Settings, parts: LabelerParts) -> Labeler:
     )
 
 
+def _needs_url(settings: Settings) -> None:
+    kind = settings.labeler.type
+    if not settings.labeler.url:
+        raise SettingsError(
+            f"labeler.url is missing: labeler.type is {kind!r}; give the server's address, "
+            "https://host[:port][/path]"
+        )
+
+
 def _chat(settings: Settings, parts: LabelerParts) -> Labeler:
     from ..adapters._pace import Pace
     from ..adapters.chat_cache import Prices
@@ -134,6 +144,7 @@ def _chat(settings: Settings, parts: LabelerParts) -> Labeler:
     from ..adapters.chat_labeler import ChatLabeler
     from ..adapters.chat_request import PROMPT
 
+    _needs_url(settings)
     chat = settings.chat
     client = ChatClient(
         settings.labeler.url,
@@ -181,6 +192,11 @@ def make_rules(rules: tuple[RuleSettings, ...]) -> tuple[Labeler, ...]:
     def made(rule: RuleSettings) -> Rule | str:
         if rule.words:
             return contains(rule.words, rule.label)
-        return matches(rule.pattern, rule.label) if rule.pattern else rule.function
+        if not rule.pattern:
+            return rule.function
+        try:
+            return matches(rule.pattern, rule.label)
+        except SettingsError as error:
+            raise SettingsError(f"rule.{rule.name}.pattern: {error}") from None
 
     return RuleLabeler({rule.name: made(rule) for rule in rules}).each() if rules else ()

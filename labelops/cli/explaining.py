@@ -83,7 +83,7 @@ def _evidence_of(found: Explanation) -> list[str]:
             [
                 [
                     _when(p, "proposed_at"),
-                    safe(p["labeler"]),
+                    _labeler(p),
                     short(p["labeler_version"]),
                     _value(p["value"]),
                     _share(p["confidence"]),
@@ -127,6 +127,11 @@ def _evidence_of(found: Explanation) -> list[str]:
             ["decided", "label", "method", "why"],
         ),
     ]
+
+
+def _labeler(proposal: Mapping[str, Any]) -> str:
+    encoder = proposal.get("encoder")
+    return safe(proposal["labeler"]) + (f" with {safe(encoder)}" if encoder else "")
 
 
 def _counts(vote: Mapping[str, Any]) -> str:

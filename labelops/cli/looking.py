@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import SourceError, UsageError, shown
 
@@ -41,6 +42,8 @@ class Guess:
         The answers found there, sorted.
     columns : tuple of str
         All columns.
+    delimiter, encoding : str
+        Of the file's text; empty where a source needs not be told.
     """
 
     format: str
@@ -51,13 +54,20 @@ class Guess:
     known: str = ""
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    delimiter: str = ""
+    encoding: str = ""
 
 
 Rows = Sequence[Mapping[str, object]]
 
 
 def look_at(
-    path: Path, *, text: str | None = None, image: str | None = None, key: str | None = None
+    path: Path,
+    *,
+    text: str | None = None,
+    image: str | None = None,
+    key: str | None = None,
+    encoding: str | None = None,
 ) -> Guess:
     """Guess what a file or folder holds from its first rows; columns that are given stand.
 
@@ -66,25 +76,33 @@ def look_at(
     path : Path
     text, image, key : str, optional
         Columns named by the user.
+    encoding : str, optional
+        Of texts; without it, UTF-8.
 
     Raises
     ------
     SourceError
         If the file cannot be read so far, or lacks a column that was named.
     UsageError
-        If it is of no known format.
+        If it is of no known format, or there is no such encoding.
     """
+    try:
+        "".encode(encoding or "utf-8")
+    except LookupError:
+        raise UsageError(f"encoding {shown(encoding)} is not known; try cp1252") from None
     if not path.exists():
         raise SourceError("no such file or folder; mend the path", file=str(path))
     if path.is_dir():
-        return Guess("folder", _media_of_folder(path))
+        return Guess("folder", _media_of_folder(path), encoding=encoding or "")
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise UsageError(
             f"{path}: expected a folder, or a file ending in {', '.join(_FORMATS)}; rename it"
         )
-    rows = _first_rows(path, kind)
-    return _guess(str(path), kind, rows, text=text, image=image, key=key)
+    rows, delimiter = _first_rows(path, kind, encoding or "utf-8")
+    found = _guess(str(path), kind, rows, text=text, image=image, key=key)
+    said = "" if kind == "parquet" else encoding or ""
+    return replace(found, delimiter=delimiter, encoding=said)
 
 
 def _media_of_folder(folder: Path) -> str:
@@ -93,26 +111,41 @@ def _media_of_folder(folder: Path) -> str:
     return "image" if 2 * images > len(files) else "text"
 
 
-def _first_rows(path: Path, kind: str) -> Rows:
+def _first_rows(path: Path, kind: str, encoding: str) -> tuple[Rows, str]:
+    """Return the first rows, and the delimiter where it is not the one of the file's ending."""
+    from ..adapters.source_spec import with_mark
+
+    delimiter = ""
     try:
         if kind == "parquet":
-            return _parquet_rows(path)
-        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _parquet_rows(path), ""
+        with path.open(encoding=with_mark(encoding), newline="") as file:
             if kind == "jsonl":
-                rows = list(_json_rows(path, file))
+                rows: Rows = list(_json_rows(path, file))
             else:
-                csv.field_size_limit(10_000_000)
-                delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-                rows = list(islice(csv.DictReader(file, delimiter=delimiter), _ROWS))
-    except UnicodeDecodeError:
-        raise SourceError("not UTF-8; save it as UTF-8", file=str(path)) from None
+                rows, delimiter = _csv_rows(file, "\t" if path.suffix.lower() == ".tsv" else ",")
+    except UnicodeError:
+        from ..adapters.source_text import encoding_problem
+
+        problem = encoding_problem(path, encoding, "--encoding {}")
+        raise SourceError(problem or f"not {encoding}; save it as UTF-8", file=str(path)) from None
     except csv.Error as error:
         raise SourceError(f"not readable as CSV ({error}); mend the file", file=str(path)) from None
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror})", file=str(path)) from None
     if not rows:
         raise SourceError("there are no rows to look at", file=str(path))
-    return rows
+    return rows, delimiter
+
+
+def _csv_rows(file: TextIO, usual: str) -> tuple[Rows, str]:
+    """Read as what separates the header's cells: spreadsheets of many countries write `;`."""
+    from ..adapters.source_spec import other_delimiter
+
+    csv.field_size_limit(10_000_000)
+    found = other_delimiter(next(csv.reader(file, delimiter=usual), []), usual)
+    file.seek(0)
+    return list(islice(csv.DictReader(file, delimiter=found or usual), _ROWS)), found
 
 
 def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Mapping[str, object]]:

@@ -302,6 +302,8 @@ def run_pass(session: Session, which: str) -> None:
     exits 0 whatever the gate says; `publish` exits 1 if it does not pass.
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     results = {}
+    if which == "send":
+        session.app.check_ends()
     for name, step, said in _PASSES[which]:
         session.note(f"{which}: {name} …")
         results[name] = step(session.app)

@@ -35,6 +35,7 @@ _LINE = 96
 @click.option("--text", metavar="COLUMN", help="Column with the text.")
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
+@click.option("--encoding", metavar="NAME", help="Of texts, such as cp1252; by default UTF-8.")
 def init(
     session: Session,
     data: Path,
@@ -43,6 +44,7 @@ def init(
     text: str | None,
     image: str | None,
     key: str | None,
+    encoding: str | None,
 ) -> None:
     """Write a commented labelops.toml for your data.
 
@@ -51,7 +53,7 @@ def init(
     already is never overwritten.
     """
     target = _target(session.config)
-    guess = look_at(data, text=text, image=image, key=key)
+    guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
     given = [c.strip() for c in classes.split(",")] if classes is not None else None
     name = name or _name_of(data)
     _check(name, given, guess)
@@ -156,7 +158,7 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
     }
     source = {"path": path, "format": guess.format} | {
         column: value
-        for column in ("key", "text", "image")
+        for column in ("key", "text", "image", "delimiter", "encoding")
         if (value := str(getattr(guess, column)))
     }
     lines = [*_top(name, classes, guess), "", f"[source.{_toml_key(name)}]"]

@@ -46,12 +46,18 @@ def key_problems(raw: pd.DataFrame, column: str) -> Iterator[SourceError]:
     column : str
         The owner's name of the column, for messages.
     """
+    header = raw.attrs.get("header", 0)
     files, rows, keys = (raw[name].to_numpy() for name in ("file", "row", "key"))
     for place, key in enumerate(keys):
         problem = _key_problem(key)
         if problem:
             yield SourceError(
-                problem, file=files[place], row=int(rows[place]), column=column, value=key or None
+                problem,
+                file=files[place],
+                row=int(rows[place]),
+                column=column,
+                value=key or None,
+                header=header,
             )
     first: dict[str, int] = {}
     repeated = raw["key"].duplicated(keep=False).to_numpy()
@@ -64,6 +70,7 @@ def key_problems(raw: pd.DataFrame, column: str) -> Iterator[SourceError]:
                 file=files[place],
                 row=int(rows[place]),
                 column=column,
+                header=header,
             )
 
 

@@ -137,12 +137,15 @@ def _refuse_bad_rows(raw: pd.DataFrame, called: Mapping[str, str], max_cell: int
 
 
 def _payload_problems(raw: pd.DataFrame, column: str, max_cell: int) -> Iterator[SourceError]:
+    header = raw.attrs.get("header", 0)
     texts = raw.loc[raw["uri"].isna(), ["file", "row", "payload"]]
     for file, row, text in texts.itertuples(index=False):
         problem = problem_of(text, max_cell)
         if problem:
             found = text[:200] if isinstance(text, str) else None
-            yield SourceError(problem, file=file, row=int(row), column=column, value=found)
+            yield SourceError(
+                problem, file=file, row=int(row), column=column, value=found, header=header
+            )
 
 
 def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd.DataFrame:

@@ -56,8 +56,12 @@ def too_large(size: int, limit: int) -> str:
     return f"one cell holds {size:,} characters, at most {limit:,} are allowed; split the text"
 
 
+_PLACES = 5
+"""Rows or files named beside the first problem's."""
+
+
 class Problems:
-    """The bad rows of one file: the first is reported, all are counted.
+    """The bad rows of one file: the first is reported, all are counted, a few more are named.
 
     Examples
     --------
@@ -66,20 +70,27 @@ class Problems:
     >>> problems.add(SourceError("the text is empty", file="a.csv", row=3, column="text"))
     >>> problems.raise_first()
     Traceback (most recent call last):
-    labelops.errors.SourceError: a.csv, row 3, column 'text': the text is empty (and 1 more problem)
+    labelops.errors.SourceError: a.csv, row 3, column 'text': the text is empty (and 1 more \
+problem: row 7)
     """
 
     def __init__(self) -> None:
         self._first: SourceError | None = None
+        self._rows: set[int] = set()
+        self._files: dict[str, None] = {}
         self._count = 0
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return self._count > 0
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._count
 
     def add(self, error: SourceError) -> None:
         """Count a problem; the one of the smallest row is kept."""
         self._count += 1
+        if error.row is not None:
+            self._rows.add(error.row)
+        elif error.file is not None and len(self._files) <= _PLACES + 1:
+            self._files[error.file] = None
         if self._first is None or (error.row or 0) < (self._first.row or 0):
             self._first = error
 
@@ -88,8 +99,13 @@ class Problems:
         for error in errors:
             self.add(error)
 
-    def raise_first(self) -> None:
+    def raise_first(self, *, stopped: bool = False) -> None:
         """Raise the first problem with the count of the others, or return if there are none.
+
+        Parameters
+        ----------
+        stopped : bool
+            Whether nobody looked at what comes after them.
 
         Raises
         ------
@@ -101,8 +117,18 @@ class Problems:
             return
         if not others:
             raise first
-        more = counted(others, "more problem")
-        whole = SourceError(f"{first} (and {more})")
+        more = ("at least " if stopped else "") + counted(others, "more problem")
+        whole = SourceError(f"{first} (and {more}{self._elsewhere(first)})")
         whole.file, whole.row, whole.column = first.file, first.row, first.column
         whole.problem, whole.value = first.problem, first.value
         raise whole
+
+    def _elsewhere(self, first: SourceError) -> str:
+        """Name the first few places of the other problems."""
+        rows = [str(row) for row in sorted(self._rows - {first.row})]
+        places = rows or [file.rpartition("/")[2] for file in self._files if file != first.file]
+        if not places:
+            return ""
+        what = ("row " if len(places) == 1 else "rows ") if rows else ""
+        rest = ", …" if len(places) > _PLACES else ""
+        return f": {what}{', '.join(places[:_PLACES])}{rest}"

@@ -19,7 +19,7 @@ from ..digest import canonical_json, digest
 from ..kinds.choice import codes_of, values_of
 from ..measure.codes import among
 from ..measure.samples import TrainingSet, expect_sample, training_set
-from ..ports import Labeler, Metered, SemiSupervised
+from ..ports import Labeler, LearnsFromVectors, Metered, SemiSupervised
 from ..state import State, Workspace, last_body, load, say
 from ..state.training import training_rows
 from ..tables import ITEMS
@@ -175,8 +175,9 @@ def _fitted(
     state.workspace.objects.put_new(name, content.encode())
     before = state.fits.loc[state.fits["subject"] == version]
     if len(before):
-        return {**last_body(before), "object": name}
+        return {**last_body(before), "object": name, **_learned_from(labeler)}
     return {
+        **_learned_from(labeler),
         # Before a look at this version: what its acceptance is planned for.
         "calibration": len(state.stream_now),
         "since": state.stream_since,
@@ -184,6 +185,13 @@ def _fitted(
         "labeler": labeler.name,
         "object": name,
     }
+
+
+def _learned_from(labeler: Labeler) -> dict[str, str]:
+    """Name the encoder whose vectors a labeler learned from; its version is a digest."""
+    found = labeler.encoder if isinstance(labeler, LearnsFromVectors) else None
+    # What another labeler of that attribute means by it is not known.
+    return {"encoder": found} if isinstance(found, str) else {}
 
 
 @contextmanager

@@ -169,14 +169,12 @@ def _gold_events(
             try:
                 value = kind.canonical(str(answer), workspace.schema)
             except SchemaError as error:
-                raise _misanswered(error, raw, item_id, column, answer) from None
+                raise _misanswered(error, raw, item_id, column) from None
             events.append(("gold", item_id, int(revision), {"value": value}))
     return events
 
 
-def _misanswered(
-    error: SchemaError, raw: pd.DataFrame, item_id: str, column: str, answer: object
-) -> SourceError:
+def _misanswered(error: SchemaError, raw: pd.DataFrame, item_id: str, column: str) -> SourceError:
     """Name the row whose known answer is none of the schema's."""
     rows = raw.loc[raw["key"] == item_id]
     file, row = (
@@ -187,5 +185,5 @@ def _misanswered(
         file=file,
         row=row,
         column=column,
-        value=answer,
+        header=raw.attrs.get("header", 0),
     )

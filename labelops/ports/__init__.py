@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .encoder import TextEncoder
 from .hands import Answer, BatchHands, Hands, Offer
-from .labeler import Estimate, Labeler, Metered, SemiSupervised, Usage
+from .labeler import Estimate, Labeler, LearnsFromVectors, Metered, SemiSupervised, Usage
 from .looking import Detected, Detector, Features, NeighbourSearch
 from .queue import Pausing, Queue, Received, Sent
 from .source import RowBlock, Source
@@ -25,6 +25,7 @@ __all__ = [
     "Features",
     "Hands",
     "Labeler",
+    "LearnsFromVectors",
     "Metered",
     "NeighbourSearch",
     "Objects",

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import SettingsError
 from ..schema import Schema
 
-__all__ = ["Estimate", "Labeler", "Metered", "SemiSupervised", "Usage"]
+__all__ = ["Estimate", "Labeler", "LearnsFromVectors", "Metered", "SemiSupervised", "Usage"]
 
 
 @runtime_checkable
@@ -164,4 +164,20 @@ class SemiSupervised(Protocol):
             Sorted by item_id, so that nobody's version depends on where a row was found.
         schema : Schema
         """
+        ...
+
+
+@runtime_checkable
+class LearnsFromVectors(Protocol):
+    """A labeler that learns from a text encoder's vectors, or may.
+
+    Attributes
+    ----------
+    encoder : str or None
+        The encoder's version; None where there is none.
+    """
+
+    @property
+    def encoder(self) -> str | None:
+        """Whose vectors it learns from now."""
         ...

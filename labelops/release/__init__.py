@@ -19,7 +19,7 @@ from .manifest import (
 )
 from .publish import publish
 from .verify import Problem, verify
-from .version import Reference, Version, next_version, parse_reference
+from .version import Reference, Version, check_alias, next_version, parse_reference
 
 __all__ = [
     "Diff",
@@ -34,6 +34,7 @@ __all__ = [
     "SchemaChange",
     "Version",
     "build_release",
+    "check_alias",
     "diff",
     "explain",
     "manifest_name",

@@ -31,7 +31,8 @@ class Explanation:
         The newest revision of every vote, by time; `counted` says whether the label rests on it,
         `revisions` how often it was given or changed.
     proposals : tuple of dict
-        By time; `accepted` marks the one the label rests on.
+        By time; `accepted` marks the one the label rests on, `encoder` is the version of the text
+        encoder whose vectors its labeler learned from, None where there was none.
     looks : tuple of dict
         Plan rows: who was asked for, in which round, why.
     findings : tuple of dict
@@ -68,6 +69,7 @@ def explain(
     findings: pd.DataFrame,
     events: pd.DataFrame | None = None,
     *,
+    fits: pd.DataFrame | None = None,
     known: bool = False,
 ) -> Explanation:
     """Gather what led to an item's label.
@@ -79,6 +81,8 @@ def explain(
         As they were read, all revisions; rows of other items do no harm.
     events : EVENTS rows, optional
         Those whose subject is the item are told.
+    fits : EVENTS rows, optional
+        Those of the kind `fit`: what the labelers learned from.
     known : bool
         Whether the item is among the items: then that nothing happened to it yet is the answer.
 
@@ -107,7 +111,7 @@ def explain(
         decided=last,
         history=decisions[:-1],
         votes=_votes(own[1], rests_on),
-        proposals=_proposals(own[2], rests_on),
+        proposals=_proposals(own[2], rests_on, _encoders(fits)),
         looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
         events=_events(item_id, events),
@@ -129,11 +133,26 @@ def _votes(rows: pd.DataFrame, rests_on: dict[str, object]) -> Facts:
     )
 
 
-def _proposals(rows: pd.DataFrame, rests_on: dict[str, object]) -> Facts:
+def _encoders(fits: pd.DataFrame | None) -> dict[str, str | None]:
+    if fits is None:
+        return {}
+    rows = fits.loc[fits["kind"] == "fit"].sort_values("revision", kind="stable")
+    return {
+        s: json.loads(b).get("encoder") for s, b in zip(rows["subject"], rows["body"], strict=True)
+    }
+
+
+def _proposals(
+    rows: pd.DataFrame, rests_on: dict[str, object], encoders: dict[str, str | None]
+) -> Facts:
     accepted = rests_on.get("labeler_version")
     found = newest(PROPOSALS, rows).sort_values(["proposed_at", "labeler_version"], kind="stable")
     return tuple(
-        {**fact, "accepted": fact["labeler_version"] == accepted}
+        {
+            **fact,
+            "accepted": fact["labeler_version"] == accepted,
+            "encoder": encoders.get(str(fact["labeler_version"])),
+        }
         for fact in _facts(PROPOSALS, found)
     )
 

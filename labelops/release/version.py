@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, shown
 
-__all__ = ["CHANGES", "Reference", "Version", "next_version", "parse_reference"]
+__all__ = [
+    "CHANGES",
+    "LATEST",
+    "Reference",
+    "Version",
+    "check_alias",
+    "next_version",
+    "parse_reference",
+]
 
 CHANGES = ("major", "minor", "patch")
 """Schema changed; labels or payloads changed; only metadata changed."""
+
+LATEST = "latest"
+"""The name that every release takes over by itself."""
 
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -101,6 +112,31 @@ class Reference:
         return f"{self.name}@{self.version or self.alias}"
 
 
+def check_alias(text: str) -> str:
+    """Return a name that may be given to a release.
+
+    Raises
+    ------
+    UsageError
+        If no reference could be read with it, or it is `latest`, which is the newest release.
+
+    Examples
+    --------
+    >>> check_alias("prod")
+    'prod'
+    """
+    if text == LATEST:
+        raise UsageError(
+            f"the name {LATEST!r} always means the newest release; give another, such as 'prod'"
+        )
+    if not _ALIAS.fullmatch(text):
+        raise UsageError(
+            f"the name {shown(text)} could not be read after '@'; a name is up to 64 small "
+            "letters, digits, '-' and '_', a letter first"
+        )
+    return text
+
+
 def parse_reference(text: str) -> Reference:
     """Read `name@version` or `name@latest`; a name alone means its latest release.
 
@@ -120,7 +156,7 @@ def parse_reference(text: str) -> Reference:
             f"release {shown(text)}: expected name@version, such as digits@1.4.0 or digits@latest"
         )
     if not at:
-        return Reference(name, alias="latest")
+        return Reference(name, alias=LATEST)
     if rest[0].isdigit():
         return Reference(name, version=Version.parse(rest))
     if not _ALIAS.fullmatch(rest):

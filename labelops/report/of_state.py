@@ -267,4 +267,5 @@ def _said_usage(used: Usage) -> str:
 
 
 def _said_fit(raw: Mapping[str, Any]) -> str:
-    return f"{raw['labeler']}, learned from {counted(raw['items'], 'item')}"
+    vectors = f", by vectors of {raw['encoder']}" if raw.get("encoder") else ""
+    return f"{raw['labeler']}, learned from {counted(raw['items'], 'item')}{vectors}"

@@ -166,5 +166,5 @@ def test_only_searching_counts() -> None:
     rule = matches("c[ao]t", "cat", seconds=0.01)
     assert rule.all(["a cat", "a dog"]) == ["cat", None]
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(SettingsError, match="are not a time"):
+        with pytest.raises(SettingsError, match="not a time"):
             matches("cat", "cat", seconds=seconds).all(["a cat"])

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labelops.adapters.source_files import read_bounded
+from labelops.adapters.source_folder import FolderSource
 from labelops.adapters.sources import SourceSpec, open_source
 from labelops.errors import SettingsError, SourceError
 from labelops.ports import Source
@@ -141,7 +142,9 @@ class TestImagesOfCsv(SourceTests):
     def broken(self, tmp_path: Path) -> tuple[Source, str]:
         path = write_csv(tmp_path / "m.csv", [["id", "file"], ["a", "../secret.png"]])
         spec = spec_of(path, text=None, image="file")
-        return open_source(spec), "row 1, column 'file': the path leaves the source's folder"
+        return open_source(
+            spec
+        ), "row 1 (2 with the header), column 'file': the path leaves the source's folder"
 
 
 CELLS = st.text(st.sampled_from("ab\"',;\\\r\n\t é☃𝔸\u2028\u0085\ufeff"), max_size=20)
@@ -226,16 +229,33 @@ BAD_CSV = {
     "header only": (b"id,text\n", "there are no rows"),
     "missing column": (b"id,body\na,b\n", "column 'text': there is no such column.*'id', 'body'"),
     "column twice": (b"id,text,text\na,b,c\n", "column 'text': the header names this column twice"),
-    "ragged": (b"id,text\na,b\nc\nd\n", r"row 2: line 3 has 1 cells, .* 2.*\(and 1 more problem\)"),
+    "ragged": (
+        b"id,text\na,b\nc\nd\n",
+        r"row 2: line 3 has 1 cells, .* 2.*1 more problem: row 3\)",
+    ),
     "ragged after quoted lines": (b'id,text\na,"b\nb\nb"\nc\n', "row 2: line 5 has 1 cells"),
+    "semicolons": (
+        b"id;text\na;b\n",
+        "'id;text': its cells .* set `delimiter = \";\"`",
+    ),
+    "tabs": (
+        b"id\ttext\na\tb\n",
+        r"'id\\ttext': its cells .* `delimiter = \"\\t\"`, or .*\",\"`",
+    ),
     "blank line between": (b"id,text\na,b\n\nc,d\n", "row 2: an empty line"),
     "open quote": (b'id,text\na,"b\nc,d\n', "starts on line 2 .*never closed"),
     "text after quote": (b'id,text\na,"b"c\n', "starts on line 2 is not CSV"),
     "latin-1": ("id,text\na,b\nc,naïve\n".encode("latin-1"), "line 3: byte 0xef is not utf-8"),
     "cut inside a character": (b"id,text\na,\xe2\x98", "line 2: byte 0xe2"),
     "utf-16": ("id,text\na,b\n".encode("utf-16"), "line 1: this is UTF-16"),
-    "huge cell": (b"id,text\na," + b"x" * 1001, "row 1, column 'text': .*1,001.*at most 1,000"),
-    "huge attribute": (b"id,text,z\na,b," + b"x" * 1001, "row 1, column 'z': one cell"),
+    "huge cell": (
+        b"id,text\na," + b"x" * 1001,
+        r"row 1 \(2 with .*column 'text': .*1,001.*at most",
+    ),
+    "huge attribute": (
+        b"id,text,z\na,b," + b"x" * 1001,
+        r"row 1 \(2 with .*column 'z': one cell",
+    ),
     "huge line": (b"id,text\na," + b"x" * 90_000, "line 2: one cell holds more than 7,999"),
 }
 
@@ -262,7 +282,11 @@ BAD_JSONL = {
     "deep": (b"[" * 7_000, "row 1: not (usable )?JSON"),
     "huge line": (b'{"text":"' + b"x" * 20_000 + b'"}', "row 1: the line is longer than 8,000"),
     "latin-1": ('{"id":"é"}'.encode("latin-1"), "line 1: byte 0xe9"),
-    "two bad lines": (b'{\n{"id":"a","text":"t"}\n}\n', r"row 1: not JSON.*\(and 1 more problem"),
+    "two bad lines": (
+        b'{\n{"id":"a","text":"t"}\n}\n',
+        r"row 1: not JSON.*1 more problem: row 3\)",
+    ),
+    "many bad lines": (b"{\n" * 9, r"row 1: .*\(and 8 more problems: rows 2, 3, 4, 5, 6, …\)"),
 }
 
 
@@ -350,7 +374,7 @@ def test_paths_that_must_not_be_followed(tmp_path: Path, name: str, message: str
     (folder / "loop.png").symlink_to(folder / "loop.png")
     os.mkfifo(folder / "pipe.png")
     path = write_csv(folder / "m.csv", [["id", "file"], ["a", name]])
-    with pytest.raises(SourceError, match=f"row 1, column 'file': .*{message}"):
+    with pytest.raises(SourceError, match=f"row 1 .*column 'file': .*{message}"):
         read(spec_of(path, text=None, image="file"))
 
 
@@ -379,6 +403,35 @@ def test_bad_folders(tmp_path: Path) -> None:
     assert found["key"].tolist() == ["b.txt"]
 
 
+def test_another_delimiter_is_read_where_it_is_named(tmp_path: Path) -> None:
+    """As spreadsheets of many countries write it; a comma named is a comma, whatever the header."""
+    path = write_csv(tmp_path / "e.csv", [["id", "text"], ["a", "1,5 kg; net"]], delimiter=";")
+    assert read(spec_of(path, delimiter=";"))["payload"].tolist() == ["1,5 kg; net"]
+    path = write_csv(tmp_path / "one.csv", [["a;b"], ["c;d"]])
+    assert read(spec_of(path, key=None, text="a;b", delimiter=","))["payload"].tolist() == ["c;d"]
+
+
+def test_a_folder_of_something_else_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The remedy is a setting that there is, others are named, and the rest is not looked at."""
+    for place in range(300):
+        (tmp_path / f"{place:03}.py").write_text("x")
+    looked = []
+    find = FolderSource._find
+    monkeypatch.setattr(
+        FolderSource, "_find", lambda self, *a: (looked.append(a), find(self, *a))[1]
+    )
+    with pytest.raises(SourceError) as caught:
+        read(SourceSpec("f", tmp_path))
+    said = str(caught.value)
+    assert "000.py: not one of .txt, .md, .text; move it out" in said
+    assert "`suffixes = ['.py']`" in said
+    assert "(and at least 100 more problems: 001.py, 002.py, 003.py, 004.py, 005.py, …)" in said
+    assert len(looked) == 101
+    assert len(read(SourceSpec("f", tmp_path, suffixes=(".py",)))) == 300
+
+
 def test_settings_that_do_not_fit(tmp_path: Path) -> None:
     """A source that cannot be read as described is refused before reading."""
     for more, message in (
@@ -386,10 +439,16 @@ def test_settings_that_do_not_fit(tmp_path: Path) -> None:
         ({"text": None}, "either a `text` or an `image`"),
         ({"media": "video"}, "text or image"),
         ({"encoding": "klingon"}, "encoding 'klingon'"),
+        ({"delimiter": ";;"}, "delimiter ';;' is not one character"),
+        ({"delimiter": "\n"}, "is not one character between cells"),
+        ({"suffixes": ("py",)}, "suffix 'py' is not like '.txt'"),
     ):
         with pytest.raises(SettingsError, match=message):
             spec_of(tmp_path / "a.csv", **more)
-    with pytest.raises(SettingsError, match="format None"):
+    (tmp_path / "a.xls").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"a\.xls: \.xls is not read; save it as one of \.csv"):
+        spec_of(tmp_path / "a.xls")
+    with pytest.raises(SettingsError, match=r"no file or folder .*a\.xlsx; mend the path"):
         spec_of(tmp_path / "a.xlsx")
 
 

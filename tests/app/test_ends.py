@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from labelops.app.ends import Ends
+from labelops.cli import main
+from labelops.errors import SettingsError
 from labelops.settings import read_settings
 
 
-def _opened(folder: Path) -> Ends:
+def _opened(folder: Path, more: str = "") -> Ends:
     folder.mkdir(exist_ok=True)
-    (folder / "labelops.toml").write_text('[schema]\nname = "a"\nclasses = ["x", "y"]\n')
+    schema = '[schema]\nname = "a"\nclasses = ["x", "y"]\n'
+    (folder / "labelops.toml").write_text(schema + more)
     return Ends(read_settings(folder / "labelops.toml"))
 
 
@@ -30,3 +33,38 @@ def test_a_workspace_draws_a_key_once_and_keeps_it(
     monkeypatch.setenv("LABELOPS_KEY", "ours")
     assert _opened(tmp_path / "a").workspace.key == _opened(tmp_path / "b").workspace.key == b"ours"
     assert _opened(tmp_path / "a").namespace == first.namespace
+
+
+_WRONG = [
+    ('[labeler]\ntype = "http"', "labeler.url is missing: labeler.type is 'http'; give the server"),
+    ('[labeler]\ntype = "chat"', "labeler.url is missing: labeler.type is 'chat'"),
+    ('[labeler]\nvectors = "no_such_module:f"', "labeler.vectors: 'no_such_module:f' cannot be"),
+    ('[rule.r]\nlabel = "x"\npattern = "("', "rule.r.pattern: regular expression '(': missing )"),
+    ('[accept]\nrule = "audited"\n[consolidate]\nmethod = "majority"', "accept.rule is 'audited'"),
+    ('[accept]\nrule = "audited"\nmin_posterior = 0.9999', "accept.min_posterior is 0.9999"),
+    ('[queue]\ntype = "paper"', "queue.type is 'paper'"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), _WRONG, ids=[w[1][:28] for w in _WRONG])
+def test_a_wrong_end_is_named_with_its_file_before_any_work(
+    tmp_path: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line starts with the file, and no item was taken in by the pass that stopped."""
+    (tmp_path / "mails.csv").write_text("id,text\n1,hello\n2,bye\n", encoding="utf-8")
+    source = '\n[source.mails]\npath = "mails.csv"\nkey = "id"\ntext = "text"\n'
+    ends = _opened(tmp_path, text + source)
+    config = tmp_path / "labelops.toml"
+    with pytest.raises(SettingsError) as caught:
+        ends.check_ends()
+    assert str(caught.value).startswith(f"{config}: {says}")
+    assert str(caught.value).count(str(config)) == 1
+    assert main(["-q", "--config", str(config), "run", "send"]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "workspace" / "tables" / "items").exists()
+
+
+def test_the_remedy_of_a_wrong_pattern_is_said(tmp_path: Path) -> None:
+    """Whoever meant a bracket learns how to write one."""
+    with pytest.raises(SettingsError, match="put a backslash before"):
+        _ = _opened(tmp_path, '[rule.r]\nlabel = "x"\npattern = "("').rules

@@ -103,7 +103,7 @@ def test_wordllama_is_named_and_not_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("word2vec", "'word2vec' cannot be imported .*'module:function'"),
+        ("word2vec:load", "'word2vec:load' cannot be imported .*'module:function'"),
         ("vowel_vectors:absent", "cannot be imported"),
         ("vowel_vectors:made", "not a function that makes an encoder"),
         ("vowel_vectors:broken", "raised RuntimeError: 'no such model'"),

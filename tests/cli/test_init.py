@@ -92,7 +92,9 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
         (["a.csv", "--classes", "one"], "needs at least two classes"),
         (["a.csv", "--name", "a b"], "name 'a b'"),
-        (["latin.csv"], "not UTF-8"),
+        (["latin.csv"], "line 2: byte 0xfc is not utf-8; save the file as UTF-8 or say what"),
+        (["latin.csv"], "e.g. `--encoding cp1252`"),
+        (["a.csv", "--encoding", "klingon"], "encoding 'klingon' is not known"),
     ],
 )
 def test_init_refuses(
@@ -116,3 +118,29 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert _init(tmp_path, str(tmp_path / "a.csv")) == 2
     assert "is there already and is never overwritten" in capsys.readouterr().err
     assert (tmp_path / "labelops.toml").read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_init_of_a_file_of_another_country(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Semicolons are seen, an encoding may be said, and both stand in the file that is written."""
+    content = "id;text\n1;Grüße, Tom\n2;Größe 1,5\n"
+    (tmp_path / "semi.csv").write_bytes(content.encode("cp1252"))
+    arguments = (str(tmp_path / "semi.csv"), "--classes", "a,b", "--encoding", "cp1252")
+    guess = shown_as_json(capsys, tmp_path, "init", *arguments)["guess"]
+    assert (guess["key"], guess["text"], guess["delimiter"]) == ("id", "text", ";")
+    (source,) = read_settings(tmp_path / "labelops.toml", {}).sources
+    assert (source.delimiter, source.encoding) == (";", "cp1252")
+    assert shown_as_json(capsys, tmp_path, "ingest")["semi"]["added"] == 2
+
+
+def test_ingest_refuses_semicolons_that_nobody_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A settings file written for commas does not take `1;hello` as a text."""
+    (tmp_path / "labelops.toml").write_text(
+        '[schema]\nname = "a"\nclasses = ["x", "y"]\n[source.s]\npath = "s.csv"\ntext = "id;text"\n'
+    )
+    (tmp_path / "s.csv").write_text("id;text\n1;hello\n")
+    assert run(tmp_path, "ingest") == 2
+    assert 'set `delimiter = ";"`' in capsys.readouterr().err

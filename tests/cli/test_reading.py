@@ -75,6 +75,27 @@ def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixtu
     assert labels.name in out
 
 
+@pytest.mark.parametrize("name", ["pr od", "9.9.9", "", "latest"])
+def test_a_name_that_cannot_be_read_is_not_given(
+    released: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, and no release has it."""
+    assert run(released, "name", name, "mails@1.0.0") == 2
+    assert "labelops: error: the name" in capsys.readouterr().err
+    assert shown_as_json(capsys, released, "log")[0]["names"] == ["latest"]
+
+
+def test_a_damaged_release_is_named(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever loads it learns which object is damaged, and what looks at all of it."""
+    (labels,) = released.parent.glob("workspace/releases/mails/1.0.0/labels-*.parquet")
+    labels.chmod(0o644)
+    labels.write_bytes(b"not Parquet")
+    assert run(released, "export", str(released.parent / "out")) == 1
+    said = capsys.readouterr().err
+    assert f"releases/mails/1.0.0/{labels.name}: these bytes are no Parquet file" in said
+    assert "`labelops verify mails@1.0.0`" in said
+
+
 def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name means a release from then on, and can be compared with it."""
     assert shown(capsys, released, "name", "prod", "mails@1.0.0") == (

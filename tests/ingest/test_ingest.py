@@ -211,3 +211,11 @@ def test_messages_use_the_owners_names_that_the_source_left() -> None:
     raw.attrs["names"] = {"payload": "body"}
     with pytest.raises(SourceError, match="column 'body'"):
         ingest(raw)
+
+
+def test_rows_below_a_header_are_named_as_a_spreadsheet_counts_them() -> None:
+    """Row 1 of the data is line 2 of the sheet; both are said, at once with other bad rows."""
+    raw = raw_rows([LOST, OTHER, NEAR], ["a", "b", "a"])
+    raw.attrs["header"] = 1
+    with pytest.raises(SourceError, match=r"row 3 \(4 with the header\), column .*already.* row 1"):
+        ingest(raw)

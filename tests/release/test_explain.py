@@ -64,6 +64,14 @@ def test_a_label_of_the_model() -> None:
     assert found.decided["evidence"] == {"hypothesis": 1, "labeler_version": "m1", "votes": []}
 
 
+def test_a_proposal_names_the_encoder_of_its_labeler() -> None:
+    """The version of a labeler is a digest: what its vectors came from is said beside it."""
+    rows = {"event_id": "f1", "revision": 0, "kind": "fit", "subject": "m1", "at": NOW}
+    fits = frame_of(EVENTS, {**rows, "body": '{"encoder": "vowels 1"}'}, 1)
+    assert [p["encoder"] for p in told("c", fits=fits).proposals] == ["vowels 1"]
+    assert [p["encoder"] for p in told("c").proposals] == [None]
+
+
 def test_edits_history_reviews_findings_events() -> None:
     """Every revision counts once; earlier labels, later looks, suspicions and events are told."""
     edits = pd.concat(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import UsageError
-from labelops.release import Reference, Version, next_version, parse_reference
+from labelops.release import Reference, Version, check_alias, next_version, parse_reference
 from labelops.release.version import CHANGES
 
 versions = st.builds(Version, *[st.integers(0, 10**9 - 1)] * 3)
@@ -53,6 +53,23 @@ def test_malformed_references(text: str) -> None:
     """What could not name a release is wrong use; nothing can lead out of the folder."""
     with pytest.raises(UsageError):
         parse_reference(text)
+
+
+@pytest.mark.parametrize("text", ["prod", "a", "eu-west_2", "a" * 64])
+def test_a_name_that_is_given_can_be_read(text: str) -> None:
+    """Whatever may be given to a release names it in a reference."""
+    assert parse_reference(f"digits@{check_alias(text)}").alias == text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(t, "could not be read after '@'") for t in ("", "pr od", "9.9.9", "Prod", "a" * 65, "a\n")]
+    + [("latest", "always means the newest release")],
+)
+def test_names_that_no_reference_can_have(text: str, says: str) -> None:
+    """They are refused when they are given; `latest` is nobody's to give."""
+    with pytest.raises(UsageError, match=says):
+        check_alias(text)
 
 
 def test_unknown_change() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import autolabel
+from labelops.releasing import _encoders
+from labelops.report.of_state import _lineage
 from labelops.schema import Schema
 
 from .world import World, events, make_world, words
@@ -70,3 +73,33 @@ def test_a_version_that_comes_back_is_in_force_again() -> None:
     assert fits["revision"].is_unique
     assert fits["body"].iloc[0] == fits["body"].iloc[2], "what was planned first, stays"
     assert len(events(world, "fit")) == 4
+
+
+class WithVectors(Served):
+    """One that learns from an encoder's vectors."""
+
+    encoder: object = "vowels 1"
+
+
+def test_a_fit_names_the_encoder_that_it_rests_on() -> None:
+    """The event, the report and a release name it; the version of the labeler is a digest."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), calibration=8, seed=10, training=10)
+    _arrive(world, "a", WithVectors("m1", "cat"))
+    (body,) = events(world, "fit")["body"]
+    assert json.loads(body)["encoder"] == "vowels 1"
+    (said,) = [row.detail for row in _lineage(world.state) if row.role == "labeler"]
+    assert said.endswith(", learned from 16 items, by vectors of vowels 1")
+    assert _encoders(world.state) == {"vectors": "vowels 1"}
+
+
+def test_a_fit_without_vectors_names_none() -> None:
+    """Neither does one whose attribute of that name means something else."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), calibration=8, seed=10, training=10)
+    other = WithVectors("m1", "cat")
+    other.encoder = object()
+    _arrive(world, "a", other)
+    (body,) = events(world, "fit")["body"]
+    assert "encoder" not in json.loads(body)
+    (said,) = [row.detail for row in _lineage(world.state) if row.role == "labeler"]
+    assert said.endswith(", learned from 16 items")
+    assert _encoders(world.state) == {}
