@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from labelops.adapters.local_queue import LocalQueue
+from labelops.cli.standing import standing_of
 from labelops.gate.candidate import attempt_of, labels_digest
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
-from labelops.journey import gate, route
+from labelops.journey import gate, route, send
 from labelops.state.facts import gate_facts
 from labelops.state.needs import (
     all_needs,
@@ -273,7 +276,7 @@ def _nobody_left() -> World:
 
 
 @pytest.mark.slow
-def test_where_nobody_is_left_somebody_new_is_asked() -> None:
+def test_where_nobody_is_left_somebody_new_is_asked(tmp_path: Path) -> None:
     """Seats are put up that nobody known can take, that is said, and it ends when they are filled.
 
     The newcomer audits: after a look at the label as well, yet another person would be needed.
@@ -288,6 +291,12 @@ def test_where_nobody_is_left_somebody_new_is_asked() -> None:
     assert seats["open"].sum() == wanted
     everybody = set(world.state.people)
     assert all(set(json.loads(text)) == everybody for text in seats["exclude"])
+    queue = LocalQueue(tmp_path)
+    send(world.workspace, queue)
+    assert len(queue.offers("human:zoe")) == wanted and not queue.offers("human:ann")
+    verdict = evaluate(gate_facts(world.state, world.tick(), {}), world.workspace.policies.gate)
+    said = standing_of(world.state, verdict, ()).next
+    assert said.endswith(f"; {wanted} votes wait for {NEW}")
     # Those that the audit confirmed already come last.
     assert {f"i{n:02d}" for n in range(8)} <= set(seats["item_id"])
     verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
