@@ -31,6 +31,7 @@ from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
 from ..route.needs import again_seats
+from ..route.plan import Seat
 from ..tables import LABELS, newest
 from .proposals import ProposalsView
 
@@ -105,14 +106,25 @@ class State(ProposalsView):
         """
         if self.failed is None:
             return np.empty(0, dtype=object)
-        rows = self.latest("candidate")
-        closed_at = rows.loc[rows["subject"] == str(self.failed.number), "at"].max()
+        closed_at = self._closed_at(self.failed)
         later = self.evidence.loc[self.evidence["given_at"] > closed_at, "item_id"]
         put_up = again_seats(self.plan, closed_at)[["item_id", "round"]]
         later = pd.concat([later, self.outside_audits.merge(put_up)["item_id"]])
         inside = later.isin(self.labels_of(self.failed).index)
         found: npt.NDArray[np.object_] = later.loc[inside].unique()
         return found
+
+    @property
+    def needless(self) -> frozenset[Seat]:
+        """Seats put up for somebody new after a failure: labels were frozen again without."""
+        rows = again_seats(self.plan)
+        if self.failed is not None:
+            rows = rows.loc[rows["planned_at"] <= self._closed_at(self.failed)]
+        return frozenset(rows[["item_id", "round", "purpose"]].itertuples(index=False, name=None))
+
+    def _closed_at(self, candidate: Candidate) -> pd.Timestamp:
+        rows = self.latest("candidate")
+        return rows.loc[rows["subject"] == str(candidate.number), "at"].max()
 
     def labels_of(self, candidate: Candidate) -> pd.DataFrame:
         """Return a candidate's labels by item id, as they were before its audit corrected any.

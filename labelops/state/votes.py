@@ -207,9 +207,15 @@ class VotesView(Rows):
 
     @cached_property
     def forsaken(self) -> frozenset[Seat]:
-        """Seats that are not waited for: those for whom they were kept never came."""
+        """Seats that are not waited for: nobody came whom they were kept for, or needless ones."""
         said = (json.loads(body)["seats"] for body in self.latest("forsaken")["body"])
-        return frozenset((item, number, why) for seats in said for item, number, why in seats)
+        gone = frozenset((item, number, why) for seats in said for item, number, why in seats)
+        return gone | self.needless
+
+    @property
+    def needless(self) -> frozenset[Seat]:
+        """Seats that nothing needs any more: none, for all that votes can tell."""
+        return frozenset()
 
     @cached_property
     def open_seats(self) -> pd.DataFrame:

@@ -326,10 +326,14 @@ def test_a_named_expert_is_somebody_new() -> None:
 def test_a_changed_label_needs_nobody_new() -> None:
     """Labels that are no more those that failed may be tried again with the people there are."""
     world = _nobody_left()
+    route(world.workspace, now=world.tick())
+    assert len(world.state.open_seats) == world.state.wanted_again
     world.label({"i00": "cat"})
     consolidated(world, 4)
     assert world.state.judged_already == "" and work_in_flight(world.state) == ""
     assert route(world.workspace, now=world.tick()).votes == 0
+    assert gate(world.workspace, now=world.tick(), split_groups={}).candidate is not None
+    assert world.state.open_seats.empty, "nobody is waited for any more"
 
 
 @pytest.mark.parametrize("later", [(), ("z1", "z2")])
