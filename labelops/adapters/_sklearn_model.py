@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -16,24 +17,50 @@ from ..errors import SettingsError, shown
 from ._sklearn_estimator import built, class_named
 from .image_features import KernelMap
 from .text_features import LatentMap, TextMap
+from .text_graph import TextGraph
 
 __all__ = ["Model", "Recipe"]
 
 _Codes = npt.NDArray[np.int64]
 
+_OF_CLASSIFIER, _OF_NEIGHBOURS = 0.5, 0.7
+"""Powers that the classifier's probabilities and what labels spread to are multiplied with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A fitted classifier; `mapped` makes its features from raw ones."""
+    """A fitted classifier; `mapped` makes its features from raw ones.
+
+    Parameters
+    ----------
+    mapped : callable
+    classifier : fitted classifier
+    beliefs : (n, k) float array or None
+        What labels spread to, of each text that was read, a column for each of its classes.
+    """
 
     mapped: Callable[[Any], Any]
     classifier: Any
+    beliefs: npt.NDArray[np.float64] | None = None
 
     def probs(self, features: Any, classes: int) -> npt.NDArray[np.float64]:
         """Return (N, K) probabilities in the schema's order; classes never seen get 0."""
         mapped = self.mapped(features)
+        found = self.classifier.predict_proba(mapped)
+        if self.beliefs is not None:
+            found = self._blended(found, features.near)
         result = np.zeros((mapped.shape[0], classes))
-        result[:, self.classifier.classes_] = self.classifier.predict_proba(mapped)
+        result[:, self.classifier.classes_] = found
+        return result
+
+    def _blended(self, found: npt.NDArray[np.float64], near: Any) -> npt.NDArray[np.float64]:
+        """Multiply both opinions; of a text that stands nowhere there is only the classifier's."""
+        some = np.diff(near.indptr) > 0
+        # Never quite 0, which nothing could outweigh.
+        logs = _OF_CLASSIFIER * np.log(np.maximum(found[some], 1e-9))
+        logs += _OF_NEIGHBOURS * np.log(near[some] @ self.beliefs)
+        result = found.copy()
+        result[some] = softmax(logs, axis=1)
         return result
 
 
@@ -74,7 +101,9 @@ class Recipe:
         }
         return built(LogisticRegression, {**defaults, **self.params}, self.seed)
 
-    def learned(self, features: Any, codes: _Codes, latent: LatentMap | None) -> Model | None:
+    def learned(
+        self, features: Any, codes: _Codes, latent: LatentMap | None, graph: TextGraph | None
+    ) -> Model | None:
         """Learn from N rows of raw features and their codes; None where all are of one class.
 
         Raises
@@ -98,7 +127,11 @@ class Recipe:
                     f"{self.media}: {shown(str(error), 200)}; change `estimator` or `params`"
                     + (", or go without `vectors`" if with_vectors else "")
                 ) from error
-        return Model(mapped, classifier)
+        if graph is None:
+            return Model(mapped, classifier)
+        places = np.searchsorted(classifier.classes_, codes)
+        beliefs = graph.spread(features.near, places, len(classifier.classes_))
+        return Model(mapped, classifier, beliefs)
 
     def _map(self, features: Any, latent: LatentMap | None) -> Callable[[Any], Any]:
         if self.media == "text":

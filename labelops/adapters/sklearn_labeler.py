@@ -8,7 +8,7 @@ others by the model of all training rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,12 @@ from ._sklearn_model import Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
 from .image_features import Grey, pixels
 from .text_features import VECTOR_WEIGHT, LatentMap, text_rows
+from .text_graph import TextGraph
 from .text_vectors import TextVectors
 
 __all__ = ["SklearnLabeler"]
 
-_FEATURES = "hash18-word12-char35-tfidf-lsa64 | grey16-nystroem300"
+_FEATURES = "hash18-word12-char35-tfidf-lsa64-spread10 | grey16-nystroem300"
 """Names the features in the version digest; change it together with them."""
 
 _BLOCK = 4096
@@ -62,7 +63,8 @@ class SklearnLabeler:
         ``"sklearn.ensemble.RandomForestClassifier"``. It is imported: name only what you trust.
         It gets tf-idf rows (sparse; with `vectors`, those beside them) or grey pixels. Without it:
         logistic regression, on a Nyström map of the pixels for images, and for texts on tf-idf and
-        the latent directions of all texts that were read (`read`), labeled or not.
+        the latent directions of all texts that were read (`read`), labeled or not, together with
+        labels that spread from text to text (`TextGraph`).
     params : mapping, optional
         Keyword arguments of the classifier.
     media : {"text", "image"}
@@ -129,8 +131,9 @@ class SklearnLabeler:
         self._recipe, self._folds = Recipe(media, estimator, dict(params or {}), seed), folds
         self._load, self._kept, self._vectors = load, kept, vectors
         self._fitted = _UNFITTED
-        self._read = digest([])
+        self._read, self._read_by = digest([]), self.encoder
         self._latent: LatentMap | None = None
+        self._graph: TextGraph | None = None
         self._recipe.classifier()  # refuses what cannot serve before anybody waits
 
     @property
@@ -178,12 +181,14 @@ class SklearnLabeler:
             return
         items = items.sort_values("item_id", kind="stable").reset_index(drop=True)
         said = digest(list(map(list, zip(items["item_id"], items["payload_digest"], strict=True))))
-        if said == self._read:
+        if (said, self.encoder) == (self._read, self._read_by):
             return
-        counts = self._raw(items).counts
+        rows, self._graph = self._raw(items), None
         with threadpool_limits(1):
-            self._latent = LatentMap.learned(counts)
-        self._read = said
+            self._latent = LatentMap.learned(rows.counts)
+            if self._latent is not None:
+                self._graph = TextGraph.learned(items["payload_digest"].tolist(), rows, self._latent)
+        self._read, self._read_by = said, self.encoder
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         """Return one row an item, sorted by item_id (see `ports.Labeler.propose`).
@@ -217,6 +222,14 @@ class SklearnLabeler:
                 f"is about {schema.media}; set the labeler's media to {schema.media!r}"
             )
 
+    def _rows(self, items: pd.DataFrame) -> Any:
+        """Return raw features, with where texts stand among those that were read."""
+        rows = self._raw(items)
+        if self._graph is None:
+            return rows
+        with threadpool_limits(1):
+            return replace(rows, near=self._graph.near(items["payload_digest"].tolist(), rows))
+
     def _raw(self, items: pd.DataFrame) -> Any:
         if self._recipe.media == "image":
             return pixels(items, self._load, self._kept)
@@ -231,16 +244,16 @@ class SklearnLabeler:
         if len(only) < 2:
             why = f"all labels so far say {schema.classes[only[0]]!r}; it needs two classes"
             return _Fitted(None, {}, fold_of_item, fold_of_group, why)
-        features = self._raw(rows)
-        learned = self._recipe.learned
+        features = self._rows(rows)
+        learned, read = self._recipe.learned, (self._latent, self._graph)
         # One thread: faster at this size, and sums do not depend on how threads split them. An
         # encoder of vectors is no part of that, and may have all of them.
         with threadpool_limits(1):
             held_out = {
-                int(fold): learned(features[folds != fold], codes[folds != fold], self._latent)
+                int(fold): learned(features[folds != fold], codes[folds != fold], *read)
                 for fold in np.unique(folds)
             }
-            whole = learned(features, codes, self._latent)
+            whole = learned(features, codes, *read)
         return _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self.encoder)
 
     def _probs(
@@ -258,7 +271,7 @@ class SklearnLabeler:
                 f"which is now {shown(self.encoder)}; fit and propose again"
             )
         for start in range(0, len(items), _BLOCK):
-            features = self._raw(items.iloc[start : start + _BLOCK])
+            features = self._rows(items.iloc[start : start + _BLOCK])
             with threadpool_limits(1):
                 for fold in np.unique(which[start : start + _BLOCK]):
                     rows = np.flatnonzero(which[start : start + _BLOCK] == fold)

@@ -99,14 +99,18 @@ class TextRows:
         Of `word_counts`.
     vectors : (N, V) float32 array or None
         Unit vectors of an encoder, where one is asked.
+    near : (N, n) sparse matrix or None
+        Where they stand among the texts that were read (`TextGraph.near`).
     """
 
     counts: Any
     vectors: npt.NDArray[np.float32] | None = None
+    near: Any = None
 
     def __getitem__(self, rows: Any) -> TextRows:
         """Return some rows, by their numbers or a mask."""
-        return TextRows(self.counts[rows], None if self.vectors is None else self.vectors[rows])
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return TextRows(self.counts[rows], vectors, None if self.near is None else self.near[rows])
 
 
 def text_rows(items: pd.DataFrame, vectors: TextVectors | None = None) -> TextRows:
