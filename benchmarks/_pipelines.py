@@ -171,7 +171,8 @@ def _audit_order(
     there = np.flatnonzero(labels >= 0)
     alone = work.given(*EVIDENCE)[there] == 0
     doubt: Floats = tried_doubt(work.doubt[there], alone, *work.calibrated)
-    how, _ = choose_audit(doubt, policy)
+    untried = alone if work.rules.rule == AUDITED else False
+    how, _ = choose_audit(doubt, policy, untried=untried)
     if how != WEIGHTED:
         return work.draw(f"audit/{attempt}").part(
             labels[places_of(work.draw(f"audit/{attempt}"))] >= 0

@@ -61,6 +61,10 @@ ADJUDICATED = "adjudicated"
 _NEAR = 0.75
 """From which part of the bound on the errors expected are near it."""
 
+_OF_MODEL = 1 / 3
+"""Share of what a model's posteriors doubt that is wrong, where no random look has tried them. It
+was a third on development sets: consensus leaves every label of a model some doubt."""
+
 _TELLING = 0.8
 """Draws by doubt must vary at most so much as even ones do, or they cost more than they save."""
 
@@ -167,7 +171,11 @@ def attempt_of(candidate: Candidate, candidates: Sequence[Candidate]) -> int:
 
 
 def choose_audit(
-    doubt: npt.ArrayLike, policy: GatePolicy, *, carried: bool = False
+    doubt: npt.ArrayLike,
+    policy: GatePolicy,
+    *,
+    carried: bool = False,
+    untried: npt.ArrayLike = False,
 ) -> tuple[str, str]:
     """Say how the audit of a candidate is to draw its labels, and why, before anybody looked.
 
@@ -178,6 +186,8 @@ def choose_audit(
     policy : GatePolicy
     carried : bool
         Whether looks at earlier candidates count on in the common, uniform order.
+    untried : (N,) bool array
+        A model's labels that stand by its posterior, at which nobody has looked.
 
     Examples
     --------
@@ -191,12 +201,13 @@ def choose_audit(
     if carried:
         return UNIFORM, "looks at earlier candidates count on in its order"
     worth = np.asarray(doubt, dtype=np.float64)
-    expected = float(worth.mean()) if worth.size else 0.0
+    part = np.where(np.asarray(untried, dtype=bool), _OF_MODEL, 1.0)
+    expected = float((worth * part).mean()) if worth.size else 0.0
     said = f"{percent(expected)} are expected to be wrong"
     if expected <= _NEAR * policy.error:
         return UNIFORM, f"{said}, no more than three quarters of the bound"
     chances = audit_chances(worth)
-    spread = float((worth / chances).mean()) / (expected * worth.size)
+    spread = float((worth / chances).mean()) / (float(worth.mean()) * worth.size)
     if spread > _TELLING:
         return UNIFORM, f"{said}, but the doubts are too alike to tell where"
     return WEIGHTED, f"{said}, above three quarters of the bound"

@@ -12,7 +12,6 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.eprocess import (
     check_outcomes,
-    clean_looks_needed,
     exceeded_at,
     log_e_value,
     log_e_value_above,
@@ -21,6 +20,7 @@ from labelops.measure.eprocess import (
 )
 from labelops.measure.intervals import Interval, check_share, clopper_pearson
 from labelops.measure.sequences import certified_bound, confidence_sequence
+from labelops.measure.staircase import clean_looks_to_certify, is_certified
 
 from .evidence import Certificate, conclude, first_count
 
@@ -38,10 +38,9 @@ def certify(
 
     However often one looks, a set with more than `bound` wrong passes with probability at most
     `risk`, and one with no more fails with probability at most `risk`; wrong as the labels are
-    now, after corrections. With m wrong in all, f of them corrected, more than t left means
-    m > t + f; the evidence against "m > t + f" grows with f, so whatever f comes to be, a false
-    pass needs the evidence against the true m to reach 1/risk (see
-    `labelops.measure.error_evidence`).
+    now, after corrections, whatever is corrected and when: of an endless stream by the e-process of
+    `labelops.measure.error_evidence`, of a set of known size by the exact steps of
+    `labelops.measure.staircase`.
 
     Parameters
     ----------
@@ -110,11 +109,16 @@ class _EvenEvidence:
         best = running_maximum(self.wrong, bound, self.population, self.corrected)
         return float(best[-1]) if best.size else 0.0
 
+    def certifies(self, bound: float, risk: float) -> bool:
+        if self.population is None:
+            return self.below(bound) >= log_wanted(risk)
+        return is_certified(self.wrong, bound, risk, self.population, self.corrected)
+
     def above(self, bound: float, risk: float) -> bool:
         return exceeded_at(self.wrong, bound, risk, self.population, self.corrected) is not None
 
     def clean_needed(self, bound: float, risk: float) -> int | None:
-        return clean_looks_needed(*self._counts, bound, risk, self.population, self.corrected)
+        return clean_looks_to_certify(*self._counts, bound, risk, self.population, self.corrected)
 
     def certified(self, risk: float, *, last_only: bool) -> float:
         # Between two errors the evidence only grows, so the looks just before an error and the

@@ -11,7 +11,6 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.eprocess import log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval
 
@@ -41,7 +40,8 @@ class Certificate:
     population : int or None
         Labels the audit was drawn from without replacement, if known.
     e_value : float
-        The evidence, at its largest over all looks; 1/risk suffices. Capped at the largest float.
+        The evidence, at its largest over all looks, capped at the largest float. 1/risk suffices,
+        but in a set of known size that is drawn evenly: there `labelops.measure.staircase` decides.
     needed : int or None
         More clean audits until it passes; 0 once it has, None when none can help.
     interval : Interval or None
@@ -102,6 +102,9 @@ class Evidence(Protocol):
     def below(self, bound: float) -> float:
         """Log evidence, at its largest over all looks, that at most `bound` are wrong."""
 
+    def certifies(self, bound: float, risk: float) -> bool:
+        """Say whether some look proved that at most `bound` are wrong."""
+
     def above(self, bound: float, risk: float) -> bool:
         """Say whether some look proved that more than `bound` are wrong."""
 
@@ -136,7 +139,7 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     if corrected and size is None:
         raise UsageError("corrected errors lower the share only in a population of a known size")
     best = evidence.below(bound)
-    status = _status(evidence, bound, risk, best)
+    status = _status(evidence, bound, risk)
     needed = 0 if status == "pass" else None
     if status == "inconclusive":
         needed = evidence.clean_needed(bound, risk)
@@ -147,8 +150,8 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     certified = max(evidence.certified(risk, last_only=status == "fail") - gone, least)
     if status == "pass":
         certified = min(certified, bound)
-    elif corrected and size:
-        # Its mixture differs a little from that of the verdict, which it must not run ahead of.
+    elif size:
+        # Its evidence differs from that of the verdict, which it must not run ahead of.
         certified = max(certified, (tolerated_errors(bound, size) + 1) / size)
     return Certificate(
         status=status,
@@ -169,7 +172,7 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     )
 
 
-def _status(evidence: Evidence, bound: float, risk: float, best: float) -> _Status:
+def _status(evidence: Evidence, bound: float, risk: float) -> _Status:
     size = evidence.population
     if size is not None:
         tolerated = tolerated_errors(bound, size)
@@ -180,7 +183,7 @@ def _status(evidence: Evidence, bound: float, risk: float, best: float) -> _Stat
             return "pass"
     if evidence.above(bound, risk):
         return "fail"
-    return "pass" if best >= log_wanted(risk) else "inconclusive"
+    return "pass" if evidence.certifies(bound, risk) else "inconclusive"
 
 
 def _less(whole: Interval, gone: float, least: float) -> Interval:

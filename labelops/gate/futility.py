@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..measure.eprocess import clean_looks_needed
+from ..measure.staircase import clean_looks_to_certify
 from .certificate import Certificate
 from .policy import UNIFORM
 
@@ -92,5 +92,5 @@ def better_again(found: Certificate, again: int, held: float, next_risk: float) 
         return False
     if found.estimate * (1 - held) > _LEFT * found.bound:
         return False
-    fresh = clean_looks_needed(0, 0, found.bound, next_risk, found.population)
+    fresh = clean_looks_to_certify(0, 0, found.bound, next_risk, found.population)
     return fresh is not None and (found.needed is None or found.needed > again + fresh)

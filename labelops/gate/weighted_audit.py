@@ -115,6 +115,9 @@ class _WeightedEvidence:
     def below(self, bound: float) -> float:
         return float(_below(self.wrong, self.chances, self._moved(bound)).max(initial=0.0))
 
+    def certifies(self, bound: float, risk: float) -> bool:
+        return self.below(bound) >= log_wanted(risk)
+
     def above(self, bound: float, risk: float) -> bool:
         values = _above(self.wrong, self.chances, self._moved(bound))
         return bool(values.max(initial=0.0) >= log_wanted(risk))

@@ -128,7 +128,8 @@ def _ready(state: State) -> Candidate | None:
     stream = 1 + sum(c.closed.startswith("failed") for c in state.candidates)
     doubt = _doubt(state, labels)
     carried = any(c.audit == UNIFORM and c.stream == stream for c in state.candidates)
-    audit, why = choose_audit(doubt, state.workspace.policies.gate, carried=carried)
+    policy, untried = state.workspace.policies.gate, _untried(state, labels)
+    audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
     return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
@@ -160,13 +161,23 @@ def _confirm(state: State) -> int:
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return one less each label's posterior, calmed by the calibration of accepted ones."""
     doubt: npt.NDArray[np.float64] = 1.0 - labels["posterior"].fillna(1.0).to_numpy(np.float64)
-    under = labels["item_id"].map(state.accepted.set_index("item_id")["hypothesis"])
-    under = under.where(labels["method"] == "accepted").to_numpy(dtype=np.float64)
+    under = _accepted_under(state, labels)
     for hypothesis in state.hypotheses:
         looks = sum(c.n for c in hypothesis.by_class)
         wrong = sum(c.errors for c in hypothesis.by_class)
         doubt = tried_doubt(doubt, under == hypothesis.number, wrong, looks)
     return doubt
+
+
+def _untried(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which labels are a model's that stand by its posterior, which no look has tried."""
+    return np.isin(_accepted_under(state, labels), [h.number for h in state.hypotheses if h.audited])
+
+
+def _accepted_under(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the hypothesis that each accepted label rests on; NaN of all others."""
+    under = labels["item_id"].map(state.accepted.set_index("item_id")["hypothesis"])
+    return under.where(labels["method"] == "accepted").to_numpy(dtype=np.float64)
 
 
 def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float64]) -> str:

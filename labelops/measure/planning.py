@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
-from labelops.measure.eprocess import clean_looks_needed, log_e_value, log_wanted
+from labelops.measure.eprocess import log_e_value, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import check_share
+from labelops.measure.staircase import clean_looks_to_certify
 from labelops.measure.weighted import audit_chances, log_e_values_count, weighted_order
 
 __all__ = ["AuditPlan", "audit_plan", "looks_to_certify", "weighted_plan"]
@@ -94,7 +95,7 @@ def looks_to_certify(
     start = 0
     for k in range(errors + 1):
         start = max(start, k)
-        more = clean_looks_needed(k, start, bound, risk, size, k)
+        more = clean_looks_to_certify(k, start, bound, risk, size, k)
         if more is None or start + more > most:
             break
         start += more

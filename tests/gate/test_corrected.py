@@ -18,6 +18,7 @@ from labelops.measure.eprocess import (
     running_maximum,
 )
 from labelops.measure.finite import tolerated_errors
+from labelops.measure.staircase import clean_looks_to_certify, step_looks
 from labelops.measure.weighted import (
     audit_chances,
     log_e_values_weighted,
@@ -38,13 +39,10 @@ def _table() -> IntArray:
     """
     looks = np.full((MOST + 1, MOST + 1), 10 * SIZE)
     for c in range(MOST + 1):
-        start = 0
+        steps = step_looks(BOUND, RISK, SIZE, c)
         for k in range(min(c + TOLERATED, MOST) + 1):
-            start = max(k, start)
-            more = clean_looks_needed(k, start, BOUND, RISK, SIZE, c) if start <= SIZE else None
-            if more is None:
-                break
-            looks[k, c] = start = start + more
+            certain = SIZE + k - c - TOLERATED
+            looks[k, c] = max(k, min(certain, int(steps[k]) if k < len(steps) else certain))
     return looks
 
 
@@ -98,7 +96,7 @@ def test_size_against_whoever_corrects_at_the_worst_time(more: int) -> None:
 def test_counting_corrected_labels_as_clean_breaks() -> None:
     """The naive rule passes half as bad again as allowed, after corrections, nearly always."""
     rng, runs, errors = np.random.default_rng(3), 300, int(1.5 * TOLERATED) + 10
-    clean = clean_looks_needed(0, 0, BOUND, RISK, SIZE)
+    clean = clean_looks_to_certify(0, 0, BOUND, RISK, SIZE)
     assert clean is not None
     naive = ours = 0
     for _ in range(runs):
@@ -257,12 +255,13 @@ def test_evidence_by_doubt_grows_with_the_count(doubt: str) -> None:
 
 @pytest.mark.parametrize("corrected", [0, 2])
 def test_by_doubt_with_even_chances_is_nearly_the_even_audit(corrected: int) -> None:
-    """With all chances alike it asks for a few looks more than the certificate of even draws."""
+    """With all chances alike it asks for a few looks more than the e-process of even draws."""
     wrong = np.isin(np.arange(200), [20, 90])
     by_doubt = certify_weighted(wrong, np.full(2000, 1 / 2000), 0.02, RISK, corrected)
     evenly = certify(wrong, 0.02, RISK, 2000, corrected)
-    assert by_doubt.needed is not None and evenly.needed is not None
-    assert evenly.needed <= by_doubt.needed + 3 <= 1.2 * evenly.needed + 6
+    needed = clean_looks_needed(2, 200, 0.02, RISK, 2000, corrected)
+    assert by_doubt.needed is not None and needed is not None
+    assert needed <= by_doubt.needed + 3 <= 1.2 * needed + 6
     assert by_doubt.corrected == corrected
     assert by_doubt.certified == pytest.approx(evenly.certified, rel=0.1)
 

@@ -9,7 +9,7 @@ from labelops.errors import UsageError
 from labelops.gate.certificate import certify
 from labelops.gate.weighted_audit import certify_weighted
 from labelops.measure.codes import BoolArray, FloatArray
-from labelops.measure.eprocess import certified_at, log_wanted
+from labelops.measure.eprocess import certified_at, clean_looks_needed, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.samples import draw_weighted
 from labelops.measure.weighted import audit_chances, log_e_values_weighted, weighted_order
@@ -150,10 +150,10 @@ def test_whole_set_audited_is_exact(errors: int, status: str) -> None:
 
 
 def test_even_chances_are_nearly_the_even_audit() -> None:
-    """With all chances alike it asks for a few looks more than the certificate of even draws."""
+    """With all chances alike it asks for a few looks more than the e-process of even draws."""
     clean = np.zeros(50, dtype=bool)
     by_doubt = certify_weighted(clean, np.full(1000, 0.001), BOUND, RISK).needed
-    evenly = certify(clean, BOUND, RISK, 1000).needed
+    evenly = clean_looks_needed(0, 50, BOUND, RISK, 1000)
     assert by_doubt is not None and evenly is not None
     assert evenly <= by_doubt <= 1.1 * evenly + 3
 

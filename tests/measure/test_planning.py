@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from labelops.errors import UsageError
+from labelops.gate.certificate import certify
 from labelops.measure.codes import BoolArray
-from labelops.measure.eprocess import certified_at
 from labelops.measure.finite import hypergeometric_cdf
 from labelops.measure.planning import audit_plan, looks_to_certify, weighted_plan
 
@@ -17,7 +17,9 @@ def test_staircase_is_that_of_single_audits() -> None:
     for size in (None, 1500):
         for k, looks in enumerate(looks_to_certify(0.03, 0.1, 600, size)):
             outcomes, corrected = np.arange(600) < k, k if size else 0
-            assert certified_at(outcomes, 0.03, 0.1, size, corrected) == looks
+            assert certify(outcomes[:looks], 0.03, 0.1, size, corrected).status == "pass"
+            before = certify(outcomes[: looks - 1], 0.03, 0.1, size, corrected).status
+            assert before == ("pass" if k and looks == k else "inconclusive")
 
 
 @pytest.mark.slow
@@ -55,7 +57,7 @@ def _first_pass(outcomes: BoolArray, size: int | None) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         corrected = 0 if size is None else int(outcomes[:middle].sum())
-        passed = certified_at(outcomes[:middle], 0.05, 0.1, size, corrected) is not None
+        passed = certify(outcomes[:middle], 0.05, 0.1, size, corrected).status == "pass"
         low, high = (low, middle) if passed else (middle, high)
     return high
 
