@@ -187,7 +187,9 @@ class SklearnLabeler:
         with threadpool_limits(1):
             self._latent = LatentMap.learned(rows.counts)
             if self._latent is not None:
-                self._graph = TextGraph.learned(items["payload_digest"].tolist(), rows, self._latent)
+                self._graph = TextGraph.learned(
+                    items["payload_digest"].tolist(), rows, self._latent
+                )
         self._read, self._read_by = said, self.encoder
 
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:

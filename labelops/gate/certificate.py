@@ -82,7 +82,7 @@ def certify(
 
     >>> looks = [True] + [False] * 199
     >>> [certify(looks, 0.02, 0.05, population=1797, corrected=c).needed for c in (0, 1)]
-    [100, 83]
+    [193, 57]
     """
     check_share("bound", bound)
     check_share("risk", risk, inside=True)

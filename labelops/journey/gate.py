@@ -171,13 +171,18 @@ def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 def _untried(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell which labels are a model's that stand by its posterior, which no look has tried."""
-    return np.isin(_accepted_under(state, labels), [h.number for h in state.hypotheses if h.audited])
+    return np.isin(
+        _accepted_under(state, labels), [h.number for h in state.hypotheses if h.audited]
+    )
 
 
 def _accepted_under(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return the hypothesis that each accepted label rests on; NaN of all others."""
     under = labels["item_id"].map(state.accepted.set_index("item_id")["hypothesis"])
-    return under.where(labels["method"] == "accepted").to_numpy(dtype=np.float64)
+    found: npt.NDArray[np.float64] = under.where(labels["method"] == "accepted").to_numpy(
+        dtype=np.float64
+    )
+    return found
 
 
 def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float64]) -> str:

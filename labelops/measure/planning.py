@@ -1,6 +1,6 @@
 """How many audits a certificate will take, before the first one is made.
 
-The e-process certifies at k errors once the audit is long enough: at n(k) looks. So an audit
+At k errors the bound is certified once the audit is long enough: at n(k) looks. So an audit
 is a walk that ends where it meets the staircase (n(k), k), and the chance of every ending
 follows exactly, look by look, from the true share of errors. An audit that draws by doubt has
 no such staircase: its cost hangs on where the errors lie, and is simulated.
@@ -126,9 +126,9 @@ def audit_plan(
 ) -> list[AuditPlan]:
     """Say how many random audits certify a bound, for each true share of errors.
 
-    Exact, for an audit that is looked at after every item and stops at the certificate. With `size`
-    a little too many, near the bound by 3 to 8 %: an error that is corrected may certify at once
-    what earlier looks have shown, which is left out here.
+    Exact, for an audit that is looked at after every item and stops at the certificate. With a
+    `size` above 20,000 a little too many, near the bound by 3 to 8 %: an error that is corrected
+    may certify at once what earlier looks have shown, which is left out here.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def weighted_plan(
     >>> rng = np.random.default_rng(0)
     >>> plan, = weighted_plan(0.02, 0.05, [0.01], 0.9, rng=rng, size=5000)
     >>> exact, = audit_plan(0.02, 0.05, [0.01], size=5000)
-    >>> plan.mean < 0.7 * exact.mean
+    >>> plan.mean < 0.8 * exact.mean
     True
     """
     check_rng(rng)

@@ -110,7 +110,7 @@ def clean_looks_to_certify(
     Examples
     --------
     >>> [clean_looks_to_certify(k, 0, 0.02, 0.04, 613, k) for k in (0, 1, 2)]
-    [152, 207, 249]
+    [143, 211, 258]
     """
     if size is None:
         return clean_looks_needed(errors, n, bound, risk)
@@ -142,7 +142,7 @@ def step_looks(bound: float, risk: float, size: int, corrected: int = 0) -> IntA
     Examples
     --------
     >>> step_looks(0.02, 0.04, 613, corrected=2)[:4].tolist()
-    [152, 207, 249, 358]
+    [143, 211, 258, 381]
     """
     check_share("bound", bound)
     check_share("risk", risk, inside=True)
@@ -164,7 +164,7 @@ def _left(bound: float, risk: float, size: int) -> float:
 
 
 def _count(size: int, tolerated: int) -> int:
-    """Give how many steps there are; no audit that found so many errors has much left to look at."""
+    """Give how many steps there are: an audit that found more errors has little left to see."""
     return max(min(_MOST, 2 * tolerated + 10, size - tolerated), 0) if size <= _LARGEST else 0
 
 
@@ -176,7 +176,7 @@ def _log_share(errors: IntArray) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _steps(size: int, tolerated: int, risk: float) -> tuple[float, IntArray]:
-    """Find the largest log chance of the first step that keeps the risk, and all corrected steps."""
+    """Find the largest log chance of step 0 that keeps the risk, and all steps, k corrected."""
     k = np.arange(_count(size, tolerated))
     if not k.size:
         return -math.inf, k

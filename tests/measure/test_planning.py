@@ -8,8 +8,10 @@ import pytest
 from labelops.errors import UsageError
 from labelops.gate.certificate import certify
 from labelops.measure.codes import BoolArray
+from labelops.measure.eprocess import certified_at
 from labelops.measure.finite import hypergeometric_cdf
 from labelops.measure.planning import audit_plan, looks_to_certify, weighted_plan
+from labelops.measure.staircase import is_certified
 
 
 def test_staircase_is_that_of_single_audits() -> None:
@@ -17,9 +19,11 @@ def test_staircase_is_that_of_single_audits() -> None:
     for size in (None, 1500):
         for k, looks in enumerate(looks_to_certify(0.03, 0.1, 600, size)):
             outcomes, corrected = np.arange(600) < k, k if size else 0
-            assert certify(outcomes[:looks], 0.03, 0.1, size, corrected).status == "pass"
-            before = certify(outcomes[: looks - 1], 0.03, 0.1, size, corrected).status
-            assert before == ("pass" if k and looks == k else "inconclusive")
+            if size is None:
+                assert certified_at(outcomes, 0.03, 0.1) == looks
+                continue
+            assert is_certified(outcomes[:looks], 0.03, 0.1, size, corrected)
+            assert not is_certified(outcomes[: looks - 1], 0.03, 0.1, size, corrected)
 
 
 @pytest.mark.slow
@@ -91,9 +95,9 @@ def test_corrections_make_a_known_set_cheaper() -> None:
 
 @pytest.mark.parametrize(("bound", "size"), [(0.02, 50), (0.01, 100), (0.005, 200)])
 def test_a_small_set_is_certified_however_bad(bound: float, size: int) -> None:
-    """One look may end walks of several numbers of errors; corrected, each set passes at last."""
+    """However many errors are found, once they are corrected the set passes at its last label."""
     stops = looks_to_certify(bound, 0.05, size, size)
-    assert len(np.unique(stops)) < len(stops)
+    assert stops[-1] == size
     for plan in audit_plan(bound, 0.05, [0.02, 0.05, 0.1], size=size):
         assert plan.certified == pytest.approx(1.0)
         assert plan.mean <= size
@@ -126,11 +130,11 @@ def _by_doubt(shares: list[float], told: float, **more: int) -> list[float]:
 
 @pytest.mark.slow
 def test_doubt_saves_audits_only_where_it_tells() -> None:
-    """At 1 % wrong, doubt that holds 90 % of the errors saves a third; worthless doubt nothing."""
+    """At 1 % wrong, doubt that holds 90 % of the errors saves a fifth; worthless doubt nothing."""
     (exact,) = audit_plan(0.02, 0.05, [0.01], size=5000)
     telling, useless = (_by_doubt([0.01], told, size=5000, runs=60)[0] for told in (0.9, 0.1))
-    assert telling < 0.67 * exact.mean
-    assert 0.8 * exact.mean < useless < 1.25 * exact.mean
+    assert telling < 0.8 * exact.mean
+    assert 0.95 * exact.mean < useless < 1.5 * exact.mean
 
 
 @pytest.mark.slow
