@@ -90,7 +90,7 @@ def is_certified(
 def clean_looks_to_certify(
     errors: int, n: int, bound: float, risk: float, size: int | None = None, corrected: int = 0
 ) -> int | None:
-    """Give how many more looks certify the bound if all of them are clean; at least 1.
+    """Give how many more looks certify the bound if all of them are clean.
 
     In an endless set the e-process alone certifies (`clean_looks_needed`). What earlier looks have
     certified is not asked here.
@@ -124,7 +124,7 @@ def clean_looks_to_certify(
     if left := _left(bound, risk, size):
         beyond = clean_looks_needed(errors, n, bound, left, size, corrected)
         found += [] if beyond is None else [beyond]
-    return max(min(found), 1)
+    return max(min(found), 0)
 
 
 def step_looks(bound: float, risk: float, size: int, corrected: int = 0) -> IntArray:

@@ -95,9 +95,9 @@ def test_corrections_make_a_known_set_cheaper() -> None:
 
 @pytest.mark.parametrize(("bound", "size"), [(0.02, 50), (0.01, 100), (0.005, 200)])
 def test_a_small_set_is_certified_however_bad(bound: float, size: int) -> None:
-    """However many errors are found, once they are corrected the set passes at its last label."""
+    """One look may end walks of several numbers of errors; corrected, each set passes at last."""
     stops = looks_to_certify(bound, 0.05, size, size)
-    assert stops[-1] == size
+    assert len(np.unique(stops)) < len(stops)
     for plan in audit_plan(bound, 0.05, [0.02, 0.05, 0.1], size=size):
         assert plan.certified == pytest.approx(1.0)
         assert plan.mean <= size
