@@ -6,8 +6,14 @@ replacement. When a later candidate holds more items, its order contains the ear
 so they count again. Labels that an audit corrected stay errors among the looks for as long as that
 order is read: correcting what one happened to look at says nothing of the rest. But they are not
 among what is released, and the certificate speaks of that: so many errors there are, less those
-that were corrected (see `labelops.measure.eprocess`). A candidate that failed ends the order; the
-next one is read in a new order, in which corrected labels are labels like any other.
+that were corrected (see `labelops.measure.eprocess`). So it is with items that leave the set during
+the audit, because their content was revised: somebody may have mended just what was found wrong.
+
+An order is read on only while the labels that were frozen in it stand. What an auditor
+contradicts goes to people, under a newer version or other settings; then what was looked at is
+right, what was not is whatever it is, and old looks say nothing of it. So a candidate that failed
+ends the order, and so does any label that was decided otherwise since, its own corrections apart.
+The next one is read in a new order, in which corrected labels are labels like any other.
 
 Where many labels are expected to be wrong, they are drawn by their doubt instead (see
 `choose_audit`). The doubts are fixed with the candidate, before a random number of its order is
@@ -37,6 +43,7 @@ from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
 from ..measure.samples import RandomSample, WeightedSample, expect_drawn
 from ..measure.weighted import audit_chances
 from .certificate import Certificate, certify
+from .evidence import of_those_there
 from .policy import UNIFORM, WEIGHTED, GatePolicy
 from .progress import AuditProgress, audit_progress
 from .weighted_audit import certify_weighted
@@ -299,6 +306,7 @@ def audit_state(
     attempt: int = 1,
     standing: npt.ArrayLike = True,
     unaided: npt.ArrayLike = False,
+    left: npt.ArrayLike = False,
     confirms: int = 1,
 ) -> AuditState:
     """Read the looks in audit order and say how many more are needed.
@@ -306,7 +314,7 @@ def audit_state(
     Parameters
     ----------
     order : RandomSample or WeightedSample
-        All N labels of the candidate, in audit order.
+        All N labels that were frozen, in audit order.
     adjudicated : (N,) bool array
         True where an earlier look in this order found the label wrong and it was corrected.
     looks : Adjudication
@@ -320,11 +328,15 @@ def audit_state(
         such a label is an error that is still there.
     unaided : (N,) bool array
         True where nobody is left to look who had no part in the label.
+    left : (N,) bool array
+        True where the item left the set since it was frozen. It needs no look: it counts as an
+        error that is not among the labels any more, whatever had been found of it.
     confirms : int
         By how many votes a label must lead to be confirmed, as in `looks`.
     """
     ids = expect_drawn(order).ids
-    fixed = np.asarray(adjudicated, dtype=bool)
+    gone = np.broadcast_to(np.asarray(left, dtype=bool), ids.shape)
+    fixed = np.asarray(adjudicated, dtype=bool) | gone
     wrong = fixed | (looks.status == WRONG)
     unseen = ~fixed & (looks.status == NO_VOTE)
     pending = ~fixed & (looks.status == PENDING)
@@ -333,12 +345,17 @@ def audit_state(
     # leave out errors.
     settled = int(open_looks[0]) if len(open_looks) else len(ids)
     risk = attempt_risk(attempt, policy.risk)
-    corrected = int((fixed & np.asarray(standing, dtype=bool))[:settled].sum())
+    corrected = int((gone | (fixed & np.asarray(standing, dtype=bool)))[:settled].sum())
+    # What is tolerated is a share of the labels that are there.
+    there = 1 - gone.sum() / len(ids) if len(ids) else 1.0
+    bound = policy.error * there
     certificate = (
-        certify_weighted(wrong[:settled], order.chances, policy.error, risk, corrected)
+        certify_weighted(wrong[:settled], order.chances, bound, risk, corrected)
         if isinstance(order, WeightedSample)
-        else certify(wrong[:settled], policy.error, risk, len(ids), corrected)
+        else certify(wrong[:settled], bound, risk, len(ids), corrected)
     )
+    if gone.any():
+        certificate = of_those_there(certificate, policy.error, there)
     size = _planned(certificate, wrong, settled, len(ids))
     return AuditState(
         certificate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -14,7 +14,15 @@ from labelops.measure.codes import BoolArray
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval
 
-__all__ = ["Certificate", "Evidence", "clean_audits_certify", "conclude", "first_count", "sure"]
+__all__ = [
+    "Certificate",
+    "Evidence",
+    "clean_audits_certify",
+    "conclude",
+    "first_count",
+    "of_those_there",
+    "sure",
+]
 
 _Status = Literal["pass", "fail", "inconclusive"]
 _ANYWHERE = Interval(0.0, 1.0)
@@ -60,7 +68,8 @@ class Certificate:
     audit : {'uniform', 'weighted'}
         How the audited labels were drawn.
     corrected : int
-        Of the errors, those that were corrected: the labels hold them no more.
+        Of the errors, those that were corrected: the labels hold them no more. Items that left the
+        set since it was frozen are counted here, and among the errors, whatever was found of them.
     """
 
     status: _Status
@@ -169,6 +178,49 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         estimate=max(evidence.estimate() - gone, least),
         audit=evidence.audit,
         corrected=corrected,
+    )
+
+
+def of_those_there(certificate: Certificate, bound: float, there: float) -> Certificate:
+    """Say what a certificate shows of the labels that are still there, some having left the set.
+
+    Of N labels, a share `there` of which is left, at most ``bound * there`` are wrong just where of
+    those left at most `bound` are: none of the wrong ones that are there is among those that left.
+
+    Parameters
+    ----------
+    certificate : Certificate
+        For ``bound * there`` of all, with those that left as corrected errors.
+    bound : float
+        Tolerated share of wrong labels among those left.
+    there : float
+        Share of the labels that is left, in [0, 1].
+
+    Examples
+    --------
+    >>> from labelops.gate.certificate import certify
+    >>> all_of_them = certify([False] * 200, bound=0.02 * 0.9, risk=0.05, population=1000)
+    >>> found = of_those_there(all_of_them, 0.02, 0.9)
+    >>> found.status, found.bound, found.reason
+    ('pass', 0.02, '0 of 200 audited labels are wrong: at most 0.02 of all, at confidence 0.95')
+    """
+
+    def scaled(share: float) -> float:
+        return min(share / there, 1.0) if there > 0 else 1.0
+
+    def wider(whole: Interval) -> Interval:
+        return Interval(scaled(whole.low), scaled(whole.high))
+
+    c = certificate
+    certified = scaled(c.certified)
+    return replace(
+        c,
+        bound=bound,
+        certified=min(certified, bound) if c.status == "pass" else certified,
+        interval=None if c.interval is None else wider(c.interval),
+        anytime=wider(c.anytime),
+        estimate=scaled(c.estimate),
+        reason=_reason(c.status, c.errors, c.corrected, c.n, bound, c.risk, c.needed),
     )
 
 

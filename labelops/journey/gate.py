@@ -125,9 +125,8 @@ def _ready(state: State) -> Candidate | None:
     limit = state.workspace.policies.gate.open_findings * len(state.items)
     if state.suspicions["item_id"].nunique() > limit:
         return None
-    stream = 1 + sum(c.closed.startswith("failed") for c in state.candidates)
+    stream, carried = _next_stream(state)
     doubt = _doubt(state, labels)
-    carried = any(c.audit == UNIFORM and c.stream == stream for c in state.candidates)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
     return Candidate(
@@ -141,6 +140,17 @@ def _ready(state: State) -> Candidate | None:
         why=why,
         confirm=_confirm(state),
     )
+
+
+def _next_stream(state: State) -> tuple[int, bool]:
+    """Return which order a uniform audit reads now, and whether it reads an old one on."""
+    if not state.candidates:
+        return 1, False
+    last = max(c.stream for c in state.candidates)
+    read = [c for c in state.candidates if c.audit == UNIFORM and c.stream == last]
+    if state.candidates[-1].closed.startswith("failed") or (read and state.moved(read[-1])):
+        return last + 1, False
+    return last, bool(read)
 
 
 def _confirm(state: State) -> int:

@@ -27,6 +27,7 @@ from ..gate.candidate import (
     read_candidates,
 )
 from ..gate.policy import WEIGHTED
+from ..kinds.choice import codes_of
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
@@ -163,7 +164,9 @@ class State(ProposalsView):
         candidate, frozen = self.candidate, self.frozen.set_index("item_id")
         if candidate is None:
             return None
-        ids = frozen.index.to_numpy(dtype=object)
+        # All that was frozen, also what left the set since: without the items whose content was
+        # mended because they were found wrong, the others' looks would say too much.
+        ids = self.labels_of(candidate).index.union(frozen.index).to_numpy(dtype=object)
         sample = self.audit_order(candidate, ids)
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
         same = [c for c in self.candidates if c.order == candidate.order]
@@ -174,7 +177,7 @@ class State(ProposalsView):
         adjudicated = (frozen["method"] == ADJUDICATED) & (
             frozen["revision"] > self._began(candidate)
         )
-        corrected = adjudicated.reindex(order).to_numpy(dtype=np.bool_)
+        corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
         standing = corrected.copy()
         standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
         blind = votes.loc[votes["purpose"] == "audit", "item_id"]
@@ -187,7 +190,35 @@ class State(ProposalsView):
             confirms=confirms,
             standing=standing,
             unaided=among(order, self.seen_by_all) & ~among(order, blind),
+            left=~among(order, frozen.index.to_numpy(dtype=object)),
         )
+
+    def moved(self, candidate: Candidate) -> bool:
+        """Say whether a label frozen in a candidate's order was decided otherwise since.
+
+        Its own corrections apart. Where one was, labels may depend on what the audit showed; and
+        old looks say nothing of labels that moved elsewhere. An item whose content was revised is
+        another one, whatever its label.
+        """
+        schema, began = self.workspace.schema, self._began(candidate)
+        now = self.labels.set_index("item_id")
+        seen = set[str]()
+        for c in (c for c in self.candidates if c.order == candidate.order):
+            frozen = self.labels_of(c)
+            frozen = frozen.loc[~frozen.index.isin(seen)]
+            seen.update(frozen.index)
+            present = now.reindex(frozen.index)
+            fixed = (present["method"] == ADJUDICATED) & (present["revision"] > began)
+            same = codes_of(present["value"], schema) == codes_of(frozen["value"], schema)
+            revised = self.revised.reindex(frozen.index) > self.first_frozen_at(c)
+            if not (same | fixed.to_numpy()).all() or revised.any():
+                return True
+        return False
+
+    def first_frozen_at(self, candidate: Candidate) -> pd.Timestamp:
+        """When a candidate was frozen."""
+        rows = self.events.loc[self.events["kind"] == "candidate"]
+        return rows.loc[rows["subject"] == str(candidate.number), "at"].min()
 
     def audit_order(
         self, candidate: Candidate, ids: npt.NDArray[np.object_]

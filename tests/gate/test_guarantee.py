@@ -10,7 +10,14 @@ import pytest
 
 from labelops.gate.candidate import AuditState, attempt_risk, audit_state
 from labelops.gate.policy import GatePolicy
-from labelops.measure.adjudication import NO_VOTE, PENDING, Adjudication, adjudicate
+from labelops.measure.adjudication import (
+    AGREES,
+    NO_VOTE,
+    PENDING,
+    WRONG,
+    Adjudication,
+    adjudicate,
+)
 from labelops.measure.eprocess import clean_looks_needed
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.samples import draw_sample
@@ -135,6 +142,41 @@ def test_false_passes_over_many_attempts() -> None:
                 passed += world.passes_wrongly(state, policy)
                 break
     assert passed / runs <= _limit(policy.risk, runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [True, False])
+def test_who_mends_what_was_found_wrong_gains_nothing(kept: bool) -> None:
+    """Items leave the set once they are found wrong; without them the rest looks clean.
+
+    The naive rule, which forgets what left, passes most sets of twice the bound.
+    """
+    policy, rng, runs, size = GatePolicy(error=0.05), np.random.default_rng(8), 150, 300
+    false = 0
+    for _ in range(runs):
+        wrong = rng.permutation(size) < 30
+        seen, left = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+        sample = draw_sample(rng.bytes(16), "audit", [str(i) for i in range(size)])
+        while True:
+            there = sample if kept else sample.part(~left[sample.ids.astype(np.int64)])
+            ids = there.ids.astype(np.int64)
+            status = np.where(seen, np.where(wrong, WRONG, AGREES), NO_VOTE)[ids]
+            given = seen[ids].astype(np.int64)
+            none = np.zeros(len(ids), dtype=bool)
+            looks = Adjudication(status, given, -given, 1 - given)
+            state = audit_state(there, none, looks, policy, left=left[ids])
+            if state.certificate.status != "inconclusive":
+                break
+            asked = state.planned.ids[state.unseen].astype(np.int64)
+            seen[asked] = True
+            left[asked] = wrong[asked]
+        remains = int((wrong & ~left).sum()) > tolerated_errors(policy.error, int((~left).sum()))
+        false += state.certificate.status == "pass" and remains
+    risk = attempt_risk(1, policy.risk)
+    if kept:
+        assert false / runs <= _limit(risk, runs)
+    else:
+        assert false / runs > 0.5
 
 
 @pytest.mark.slow
