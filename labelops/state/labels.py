@@ -181,6 +181,7 @@ class State(ProposalsView):
         standing = corrected.copy()
         standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
         blind = votes.loc[votes["purpose"] == "audit", "item_id"]
+        left = ~among(order, frozen.index.to_numpy(dtype=object))
         return audit_state(
             sample,
             corrected,
@@ -189,8 +190,8 @@ class State(ProposalsView):
             attempt=attempt_of(candidate, self.candidates),
             confirms=confirms,
             standing=standing,
-            unaided=among(order, self.seen_by_all) & ~among(order, blind),
-            left=~among(order, frozen.index.to_numpy(dtype=object)),
+            unaided=among(order, self.seen_by_all) & ~among(order, blind) & ~left,
+            left=left,
         )
 
     def moved(self, candidate: Candidate) -> bool:
