@@ -202,7 +202,7 @@ def of_those_there(certificate: Certificate, bound: float, there: float) -> Cert
     >>> all_of_them = certify([False] * 200, bound=0.02 * 0.9, risk=0.05, population=1000)
     >>> found = of_those_there(all_of_them, 0.02, 0.9)
     >>> found.status, found.bound, found.reason
-    ('pass', 0.02, '0 of 200 audited labels are wrong: at most 0.02 of all, at confidence 0.95')
+    ('pass', 0.02, '0 of 200 audited labels are wrong: at most 0.02 of all, at 95 % confidence')
     """
 
     def scaled(share: float) -> float:
