@@ -66,6 +66,7 @@ def test_the_random_seed_is_what_was_asked_before_any_model() -> None:
     assert other.state.random_seed is None
 
 
+@pytest.mark.slow
 def test_items_that_came_before_the_first_fit_and_were_not_asked_are_none_of_it() -> None:
     """They would have been drawn, had they been there; so they were asked for another reason."""
     world = _world()
@@ -81,6 +82,7 @@ def test_items_that_came_before_the_first_fit_and_were_not_asked_are_none_of_it(
     assert seed_of(world) == first
 
 
+@pytest.mark.slow
 def test_a_seed_that_is_asked_for_in_rounds_is_whole() -> None:
     """What is added before there is a model is drawn as well."""
     world = _world()
@@ -95,6 +97,7 @@ def test_a_seed_that_is_asked_for_in_rounds_is_whole() -> None:
     assert seed_of(world) == first | second
 
 
+@pytest.mark.slow
 def test_a_version_that_is_fitted_again_moves_nothing() -> None:
     """Its newest event is later than another's first one: the first fit is the first ever."""
     world = _world()
@@ -112,6 +115,7 @@ def test_a_version_that_is_fitted_again_moves_nothing() -> None:
     assert seed_of(world) == first
 
 
+@pytest.mark.slow
 def test_what_else_changes_is_told_apart() -> None:
     """Notes on all items change nothing; other content is another item, a calibration none."""
     world = _world(calibration=10)
