@@ -27,7 +27,7 @@ from labelops.audit.inputs import (
 from labelops.audit.label_error_report import LabelErrorReport, report
 from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
@@ -132,6 +132,8 @@ def detect_label_errors(
     rng = np.random.default_rng(0) if rng is None else rng
     check_share("threshold", threshold)
     check_share("planted_share", planted_share)
+    if reviews is not None and not isinstance(reviews, Reviews):
+        raise UsageError(f"reviews: expected `Reviews`, found {shown(reviews)}")
     given = named_probs(probs)
     if not given and features is None and votes is None:
         raise UsageError("nothing to judge the labels by: pass probs, features or votes")

@@ -28,6 +28,13 @@ Votes = tuple[ArrayLike, ArrayLike, ArrayLike]
 """Items (rows), annotators (numbers) and codes of all votes, each (V,)."""
 
 
+_LARGEST = {np.float32: 1e15, np.float64: 1e150}
+"""Beyond these, sums of squares over many rows and columns overflow."""
+
+_ROOM = 100
+"""Classes that a label without a name may be of, however few rows there are."""
+
+
 def check_features(features: Any, rows: int | None = None) -> Any:  # dense or scipy-sparse
     """Return finite real numbers of shape (N, D): an array, or a sparse matrix in CSR.
 
@@ -53,6 +60,11 @@ def check_features(features: Any, rows: int | None = None) -> Any:  # dense or s
         raise UsageError("features: expected a rectangular table of real numbers") from error
     if matrix.ndim != 2 or not np.isfinite(matrix.data if thin else matrix).all():
         raise UsageError(f"features: expected finite numbers of shape (N, D), found {matrix.shape}")
+    numbers = matrix.data if thin else matrix
+    if numbers.size and max(numbers.max(), -numbers.min()) > _LARGEST[matrix.dtype.type]:
+        raise UsageError(
+            "features: a number is so large that its square is none any more; scale the columns"
+        )
     if rows is not None and matrix.shape[0] != rows:
         raise UsageError(f"found {matrix.shape[0]} rows of features for {rows} codes")
     if not matrix.shape[1]:
@@ -186,6 +198,11 @@ def labels_and_classes(
     if votes is not None:
         seen.append(code_count(_three(votes)[2]))
     K = given if given is not None else max(widths or [*seen, 2])
+    if given is None and not widths and max(_ROOM, np.size(codes)) < K:
+        raise UsageError(
+            f"codes: the largest of {np.size(codes)} labels is {K - 1:,}; classes are numbered "
+            "from 0, so encode names first, or say how many there are with `n_classes`"
+        )
     if K < 2:
         raise UsageError(f"{K} classes: a label can only be wrong where there are at least two")
     return check_codes(codes, K), K

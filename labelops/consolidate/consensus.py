@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..measure.codes import FloatArray, IntArray
 from .choose import CodeConsensus
 from .evidence import decide
@@ -21,6 +21,7 @@ from .inputs import (
     class_names,
     distinct,
     gold_codes,
+    known_classes,
     listed,
     model_probs,
     read_votes,
@@ -152,7 +153,8 @@ def consolidate(
     TableError
         A column is missing or there twice, or holds what it should not; the row is named.
     UsageError
-        `probs` do not fit, or the method is unknown.
+        `probs` do not fit, the method is unknown, or `gold` is not by item or of no item that has
+        a vote.
 
     Examples
     --------
@@ -166,8 +168,12 @@ def consolidate(
     [None, None]
     """
     given = read_votes(votes)
-    known = distinct("item", given.items) if items is None else listed("item", items)
-    names = class_names(given.labels, classes, probs, gold)
+    if start is not None and not isinstance(start, Consolidated):
+        raise UsageError(f"start is {shown(start)}, expected what `consolidate` returned")
+    voted = distinct("item", given.items)
+    known = voted if items is None else listed("item", items)
+    truth = None if gold is None else known_classes(gold, voted)
+    names = class_names(given.labels, classes, probs, truth)
     people = _people(given.annotators, start)
     place, who = known.get_indexer(given.items), people.get_indexer(given.annotators)
     code = class_codes(given.labels, names)
@@ -183,7 +189,7 @@ def consolidate(
         n_annotators=len(people),
         weights=given.weights,
         saw=given.saw,
-        gold=None if gold is None else gold_codes(gold, known, names),
+        gold=None if truth is None else gold_codes(truth, known, names),
         min_gold=min_gold,
         start=None if start is None else _state(start, names),
     )

@@ -20,6 +20,7 @@ __all__ = [
     "class_names",
     "distinct",
     "gold_codes",
+    "known_classes",
     "listed",
     "model_probs",
     "read_votes",
@@ -173,13 +174,15 @@ def listed(name: str, given: Any) -> pd.Index[Any]:
     Raises
     ------
     UsageError
-        Something is listed twice, or missing.
+        It is no list, or something is listed twice, or missing.
 
     Examples
     --------
     >>> listed("class", ["dog", "cat"]).tolist()
     ['dog', 'cat']
     """
+    if isinstance(given, str | bytes) or not np.iterable(given):
+        raise UsageError(f"{name}: expected a list of them, found {shown(given)}")
     index = pd.Index(given)
     if not index.is_unique:
         raise UsageError(f"{name} {shown(index[index.duplicated()][0])} is listed twice")
@@ -280,25 +283,49 @@ def model_probs(probs: Any, known: pd.Index[Any], names: pd.Index[Any]) -> Float
     return np.asarray(array / array.sum(axis=1, keepdims=True))
 
 
-def gold_codes(
-    gold: pd.Series[Any] | Mapping[Any, Any], known: pd.Index[Any], names: pd.Index[Any]
-) -> IntArray:
+def known_classes(gold: pd.Series[Any] | Mapping[Any, Any], known: pd.Index[Any]) -> pd.Series[Any]:
+    """Return known classes by item.
+
+    Raises
+    ------
+    UsageError
+        They are not by item, an item is there twice, or none of them is among the items.
+
+    Examples
+    --------
+    >>> known_classes({"i": "b"}, pd.Index(["h", "i"])).to_dict()
+    {'i': 'b'}
+    """
+    if not isinstance(gold, pd.Series | Mapping):
+        raise UsageError(
+            "gold: expected a mapping or a Series from item to class, found a "
+            f"{type(gold).__name__}, which does not say whose classes they are"
+        )
+    given = pd.Series(gold, dtype=object)
+    if not given.index.is_unique:
+        twice = shown(given.index[given.index.duplicated()][0])
+        raise UsageError(f"gold: item {twice} is there twice")
+    if len(given) and not given.index.isin(known).any():
+        raise UsageError(
+            f"gold: none of its items has a vote, {shown(given.index[0])} for one; give the "
+            "classes by the items' ids in the votes"
+        )
+    return given
+
+
+def gold_codes(given: pd.Series[Any], known: pd.Index[Any], names: pd.Index[Any]) -> IntArray:
     """Return the number of each item's known class, (N,); -1 where none is.
 
     Raises
     ------
     UsageError
-        A class is not listed, or an item is there twice.
+        A class is not listed.
 
     Examples
     --------
-    >>> gold_codes({"i": "b"}, pd.Index(["h", "i"]), pd.Index(["a", "b"])).tolist()
+    >>> gold_codes(pd.Series({"i": "b"}), pd.Index(["h", "i"]), pd.Index(["a", "b"])).tolist()
     [-1, 1]
     """
-    given = pd.Series(gold, dtype=object)
-    if not given.index.is_unique:
-        twice = shown(given.index[given.index.duplicated()][0])
-        raise UsageError(f"gold: item {twice} is there twice")
     values = given.reindex(known)
     codes: IntArray = names.get_indexer(values).astype(np.int64)
     bad = (codes < 0) & values.notna().to_numpy()

@@ -168,7 +168,8 @@ def expected_confusion(counts: FloatArray, ability_votes: float) -> FloatArray:
     shift = np.where(none, 0.0, _logit(hits / own) - _logit(usual / own))
     ability = 1 / (1 + np.exp(-(_logit(diagonal) + shift[:, None])))
     mistakes = np.where(eye, 0.0, crowd)
-    mistakes /= mistakes.sum(axis=0)
+    # With one class there is no mistake to make.
+    mistakes /= np.maximum(mistakes.sum(axis=0), np.finfo(np.float64).tiny)
     return np.where(eye, ability[:, None, :], mistakes * (1 - ability)[:, None, :])
 
 
@@ -178,7 +179,7 @@ def _crowd(counts: FloatArray, eye: np.typing.NDArray[np.bool_]) -> tuple[FloatA
     cells = counts.sum(axis=0)
     accuracy = float((cells[eye].sum() + 0.7) / (cells.sum() + 1))
     accuracy = min(max(accuracy, 1 / n_classes + 0.01), 0.99)
-    even = np.where(eye, accuracy, (1 - accuracy) / (n_classes - 1))
+    even = np.where(eye, accuracy, (1 - accuracy) / max(n_classes - 1, 1))
     # Even mistakes count as much as what was seen of the class: what the crowd takes for what
     # is known only through the labels it explains.
     found = cells + (_BASE * n_classes + cells.sum(axis=0)) * even

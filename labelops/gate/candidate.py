@@ -38,8 +38,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
-from ..errors import UsageError, percent
+from ..errors import percent
 from ..measure.adjudication import NO_VOTE, PENDING, WRONG, Adjudication
+from ..measure.intervals import check_share, check_whole
 from ..measure.samples import RandomSample, WeightedSample, expect_drawn
 from ..measure.weighted import audit_chances
 from .certificate import Certificate, certify
@@ -156,13 +157,18 @@ def attempt_risk(attempt: int, risk: float) -> float:
     it, because most releases need only one: at a bound of 2 % it takes 191 clean looks instead
     of 178, the second 278. It never becomes 0: what floats cannot hold is their smallest number.
 
+    Raises
+    ------
+    UsageError
+        The attempt is not a whole number from 1, or the risk is not between 0 and 1.
+
     Examples
     --------
     >>> [round(attempt_risk(j, 0.05), 4) for j in (1, 2, 3)]
     [0.04, 0.008, 0.0016]
     """
-    if attempt < 1:
-        raise UsageError(f"attempt is {attempt}, expected 1 or more")
+    check_whole("attempt", attempt)
+    check_share("risk", risk, inside=True)
     return max(risk * _FIRST_SHARE * (1 - _FIRST_SHARE) ** (attempt - 1), sys.float_info.min)
 
 

@@ -18,7 +18,7 @@ from labelops.measure.eprocess import (
     log_wanted,
     running_maximum,
 )
-from labelops.measure.intervals import Interval, check_share, clopper_pearson
+from labelops.measure.intervals import Interval, check_share, check_whole, clopper_pearson
 from labelops.measure.sequences import certified_bound, confidence_sequence
 from labelops.measure.staircase import clean_looks_to_certify, is_certified
 
@@ -87,6 +87,8 @@ def certify(
     check_share("bound", bound)
     check_share("risk", risk, inside=True)
     wrong = check_outcomes(outcomes)
+    if population is not None:
+        check_whole("population", population, 0)
     if population is not None and wrong.size > population:
         raise UsageError(f"{wrong.size} audited labels in a population of {population}")
     return conclude(_EvenEvidence(wrong, population, corrected), bound, risk)

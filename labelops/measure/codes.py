@@ -249,12 +249,16 @@ def vote_arrays(
     Parameters
     ----------
     items, annotators, values : (V,) array-like of str
-        The item, the annotator and the class of each vote.
+        The item, the annotator and the class of each vote; a class may be missing, the others not.
     classes : sequence of str
         The schema's classes, in its order.
 
     Raises
     ------
+    UsageError
+        They are not flat, or differ in length.
+    TableError
+        A vote has no item or no annotator; the row is named.
     SchemaError
         A value is not one of the classes.
 
@@ -264,8 +268,18 @@ def vote_arrays(
     >>> votes.items.tolist(), votes.codes.tolist(), votes.item_ids.tolist()
     ([1, 0], [0, 1], ['a', 'b'])
     """
-    item_codes, item_ids = pd.factorize(np.asarray(items, dtype=object), sort=True)
-    annotator_codes, annotator_ids = pd.factorize(np.asarray(annotators, dtype=object), sort=True)
+    arrays = [np.asarray(given, dtype=object) for given in (items, annotators, values)]
+    if any(array.ndim != 1 for array in arrays) or len({len(array) for array in arrays}) > 1:
+        raise UsageError(
+            "votes: expected items, annotators and values of one length, found shapes "
+            f"{', '.join(str(array.shape) for array in arrays)}"
+        )
+    for name, array in zip(("item", "annotator"), arrays, strict=False):
+        missing = np.flatnonzero(pd.isna(array))
+        if missing.size:
+            raise TableError("votes", [f"row {missing[0]} has no {name}; every vote needs one"])
+    item_codes, item_ids = pd.factorize(arrays[0], sort=True)
+    annotator_codes, annotator_ids = pd.factorize(arrays[1], sort=True)
     return VoteArrays(
         item_codes.astype(np.int64),
         annotator_codes.astype(np.int64),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "binomial_upper",
     "check_counts",
     "check_share",
+    "check_whole",
     "clopper_pearson",
     "clopper_pearson_arrays",
     "risk_of",
@@ -43,11 +45,37 @@ def check_share(name: str, value: float, *, inside: bool = False) -> float:
     >>> check_share("risk", 0.05, inside=True)
     0.05
     """
-    fits = 0 < value < 1 if inside else 0 <= value <= 1
+    expected = "strictly between 0 and 1" if inside else "from 0 to 1"
+    try:
+        fits = bool(0 < value < 1 if inside else 0 <= value <= 1)
+    except (TypeError, ValueError):
+        fits = False
     if not fits:
-        expected = "strictly between 0 and 1" if inside else "from 0 to 1"
-        raise UsageError(f"{name} is {value}, expected a share {expected}")
+        said = shown(value) if isinstance(value, str) else value
+        raise UsageError(f"{name} is {said}, expected a share {expected}")
     return float(value)
+
+
+def check_whole(name: str, value: int, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`.
+
+    Raises
+    ------
+    UsageError
+        It is not; the message names it.
+
+    Examples
+    --------
+    >>> check_whole("attempt", 2)
+    2
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{name} is {shown(value)}, expected a whole number, {least} or more")
+    return number
 
 
 def risk_of(confidence: float, risk: float | None = None) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_e_value, log_wanted
@@ -152,7 +152,12 @@ def audit_plan(
     >>> round(plan.mean), plan.median, plan.certified > 0.999
     (404, 325, True)
     """
-    shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
+    check_share("bound", bound, inside=True)
+    check_share("risk", risk, inside=True)
+    try:
+        shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"true error is {shown(true_error)}, expected shares") from error
     if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
         raise UsageError(f"true error is {shares}, expected shares from 0 to 1")
     if budget < 1 or (size is not None and size < 1):

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, shown
+from ..measure.codes import check_probs
+from ..measure.intervals import check_share, check_whole
 
 __all__ = ["ACCEPT", "LEAVE", "Voters", "Worth", "prevented_errors", "vote_worth"]
 
@@ -92,6 +94,13 @@ def prevented_errors(posterior: npt.ArrayLike, accuracy: float, most: int = _MOS
     -------
     (N, most) float array, 0 or more, never falling along a row.
 
+    Raises
+    ------
+    TableError
+        The posterior is no table of probabilities; the row is named.
+    UsageError
+        The accuracy is not between 0 and 1, or `most` is not 1 or more.
+
     References
     ----------
     Frazier, Powell, Dayanik 2008, https://doi.org/10.1137/070693424 (the knowledge gradient).
@@ -102,7 +111,9 @@ def prevented_errors(posterior: npt.ArrayLike, accuracy: float, most: int = _MOS
     >>> prevented_errors([[0.5, 0.5], [0.9, 0.1]], 0.8, 3).round(3).tolist()
     [[0.3, 0.3, 0.396], [0.0, 0.028, 0.044]]
     """
-    belief = np.asarray(posterior, dtype=np.float64)
+    check_share("accuracy", accuracy, inside=True)
+    check_whole("most", most)
+    belief = check_probs(posterior, np.shape(posterior)[-1] if np.ndim(posterior) else 0)
     wrong = (1 - accuracy) / max(belief.shape[1] - 1, 1)
     ranked = np.sort(belief, axis=1)
     first, second = ranked[:, -1], ranked[:, -2] if belief.shape[1] > 1 else 0 * ranked[:, -1]

@@ -329,3 +329,25 @@ def test_neighbours_are_a_view_of_their_own() -> None:
     near = neighbour_probs(X, codes, None, 3, np.random.default_rng(0))
     assert np.allclose(found.scores["neighbours"], near[np.arange(100), codes])
     assert list(found.scores) == ["neighbours"]
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e160])
+def test_numbers_beyond_what_squares_hold(scale: float) -> None:
+    """They are refused as they come in, not by a learner in its own words."""
+    X = np.random.default_rng(0).normal(size=(40, 2)) * scale
+    with pytest.raises(UsageError, match="its square is none any more; scale the columns"):
+        detect_label_errors(np.arange(40) % 2, features=X)
+
+
+def test_verdicts_of_another_kind() -> None:
+    """Reviews are `Reviews`: a list says neither which rows nor what of them."""
+    with pytest.raises(UsageError, match=r"reviews: expected `Reviews`, found \[1, 2\]"):
+        detect_label_errors([0, 1], features=[[0.0], [1.0]], reviews=[1, 2])  # type: ignore[arg-type]
+
+
+def test_an_id_in_place_of_a_class_is_not_a_matrix_of_its_square() -> None:
+    """The largest of 120 labels is no 10,000: nothing is made of that size unless K is said."""
+    codes = np.arange(120) % 3
+    codes[7] = 10_000
+    with pytest.raises(UsageError, match=r"the largest of 120 labels is 10,000; .* encode names"):
+        detect_label_errors(codes, features=np.ones((120, 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -244,3 +246,46 @@ def test_too_few_people_are_majority(people: int) -> None:
     found = consolidate((items, np.tile(np.arange(people), 6), code))
     assert found.method == "majority"
     assert found.labels.tolist() == [0 if people == 1 else None, 1, 0, 1, 0, 1]
+
+
+THREE = pd.DataFrame(
+    {
+        "item": list("aaabb"),
+        "annotator": list("xyzxy"),
+        "label": ["cat", "cat", "dog", "dog", "dog"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"gold": {"zzz": "cat"}}, "none of its items has a vote, 'zzz' for one"),
+        (
+            {"gold": ["cat", "dog"]},
+            "expected a mapping or a Series from item to class, found a list",
+        ),
+        ({"gold": np.array([0, 1, 0])}, "found a ndarray"),
+        ({"gold": pd.Series(["cat", "dog"])}, "none of its items has a vote, 0 for one"),
+        ({"gold": {"q": "cat"}, "items": ["a", "b", "q"]}, "none of its items has a vote"),
+        ({"classes": "catdog"}, "class: expected a list of them, found 'catdog'"),
+        ({"items": 3}, "item: expected a list of them, found 3"),
+        ({"start": 3}, "start is 3, expected what `consolidate` returned"),
+    ],
+)
+def test_what_would_be_ignored_or_fail_by_itself(given: dict[str, Any], says: str) -> None:
+    """Known classes that nothing has, and arguments of another kind, are named."""
+    with pytest.raises(UsageError, match=says):
+        consolidate(THREE, **given)
+
+
+def test_gold_may_be_of_some_items_only() -> None:
+    """Beside one with votes, others do no harm; none at all is none."""
+    assert consolidate(THREE, gold={"a": "cat", "zzz": "dog"}).labels.tolist() == ["cat", "dog"]
+    assert consolidate(THREE, gold={}).labels.tolist() == ["cat", "dog"]
+
+
+def test_a_posterior_in_words_decides_nothing() -> None:
+    """One line names the argument."""
+    with pytest.raises(UsageError, match=r"min_posterior is '\.9', expected a share"):
+        consolidate(THREE).decided(min_posterior=".9")  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import pytest
 
 from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.dawid_skene import dawid_skene, dawid_skene_shards
+from labelops.consolidate.shrunk import shrunk_dawid_skene
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
@@ -264,3 +265,11 @@ def test_wrong_use(change: dict[str, object], message: str) -> None:
     arguments |= {"n_items": 1, "n_annotators": 1, "n_classes": 2}
     with pytest.raises(UsageError, match=message):
         dawid_skene(**(arguments | change))  # type: ignore[arg-type]
+
+
+def test_one_class_leaves_nothing_to_tell() -> None:
+    """All methods of the family answer: everything is of it."""
+    for method in (dawid_skene, shrunk_dawid_skene):
+        found = method([0, 0, 1], [0, 1, 0], [0, 0, 0], n_items=2, n_annotators=2, n_classes=1)
+        assert found.posterior.tolist() == [[1.0], [1.0]]
+        assert found.confusion.tolist() == [[[1.0]], [[1.0]]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -216,3 +218,16 @@ def test_doubts_are_calmed_by_looks_and_never_stirred() -> None:
     np.testing.assert_array_equal(tried_doubt(doubt, kind, wrong=9, looks=10), doubt)
     np.testing.assert_array_equal(tried_doubt(doubt, kind, wrong=0, looks=0), doubt)
     np.testing.assert_array_equal(tried_doubt(doubt, ~kind & kind, wrong=0, looks=9), doubt)
+
+
+@pytest.mark.parametrize(("attempt", "risk"), [(1.5, 0.05), (0, 0.05), (1, 0.0), (1, 1.5)])
+def test_an_attempt_that_is_none(attempt: Any, risk: float) -> None:
+    """Attempts are counted, and there is something to share."""
+    with pytest.raises(UsageError, match=r"attempt is|risk is"):
+        attempt_risk(attempt, risk)
+
+
+def test_a_population_is_counted() -> None:
+    """Half a label would put the bound below zero."""
+    with pytest.raises(UsageError, match=r"population is 10\.5, expected a whole number"):
+        certify([False] * 10, 0.02, 0.05, population=10.5)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,3 +108,24 @@ def test_vote_arrays_ignore_row_order() -> None:
     assert one.item_ids.tolist() == two.item_ids.tolist() == ["a", "b", "c"]
     assert one.items.tolist() == two.items.tolist()[::-1] == [1, 2, 0]
     assert one.annotators.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("votes", "says"),
+    [
+        ((["a", "b"], ["x"], ["cat", "dog"]), r"one length, found shapes \(2,\), \(1,\), \(2,\)"),
+        ((["a"], ["x"], ["cat", "dog"]), "of one length"),
+        (([["a"]], ["x"], ["cat"]), "of one length"),
+        ((["a", None], ["x", "y"], ["cat", "dog"]), "row 1 has no item; every vote needs one"),
+        ((["a", "b"], [float("nan"), "y"], ["cat", "dog"]), "row 0 has no annotator"),
+    ],
+)
+def test_votes_that_are_none(votes: tuple[Any, Any, Any], says: str) -> None:
+    """A vote of nobody, or on nothing, is refused by its row; it is not one on item -1."""
+    with pytest.raises(UsageError, match=says):
+        vote_arrays(*votes, ["cat", "dog"])
+
+
+def test_a_vote_without_a_class_stays() -> None:
+    """A missing class is no vote, which the statistics know as -1."""
+    assert vote_arrays(["a"], ["x"], [None], ["cat", "dog"]).codes.tolist() == [-1]

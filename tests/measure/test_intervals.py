@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
@@ -11,6 +13,7 @@ from labelops.measure.intervals import (
     Interval,
     binomial_upper,
     check_share,
+    check_whole,
     clopper_pearson,
     clopper_pearson_arrays,
 )
@@ -63,3 +66,18 @@ def test_share_strictly_inside(value: float) -> None:
     """A risk of 0 or 1, or a missing one, is refused by name."""
     with pytest.raises(UsageError, match="risk is"):
         check_share("risk", value, inside=True)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "2", None])
+def test_what_is_no_whole_number(value: Any) -> None:
+    """Whatever does not count something is refused by its name."""
+    with pytest.raises(UsageError, match=r"attempt is .*, expected a whole number, 1 or more"):
+        check_whole("attempt", value)
+    assert check_whole("attempt", np.int64(3)) == 3
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [0.5, 0.2]])
+def test_what_is_no_number_is_no_share(value: Any) -> None:
+    """A text that looks like one is refused in one line, not by Python's."""
+    with pytest.raises(UsageError, match=r"risk is .*, expected a share"):
+        check_share("risk", value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,13 @@ def test_impossible_simulations(told: float, more: dict[str, int]) -> None:
     """Shares out of range and nothing to simulate are refused."""
     with pytest.raises(UsageError):
         weighted_plan(0.02, 0.05, [0.01], told, rng=np.random.default_rng(0), **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [(("0.02", 0.05, [0.0]), "bound is '0.02'"), ((0.02, 0.05, ["x"]), "true error is \\['x'\\]")],
+)
+def test_a_plan_of_texts_is_refused(given: Any, says: str) -> None:
+    """In one line of ours, with the name."""
+    with pytest.raises(UsageError, match=says):
+        audit_plan(*given)

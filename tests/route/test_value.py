@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -156,3 +157,23 @@ def test_bad_shapes_and_no_items() -> None:
         vote_worth([[0.5, 0.5]], [Voters("crowd", 0.8)], [[1], [1]])
     empty = vote_worth(np.empty((0, 3)), [Voters("crowd", 0.8)], np.empty((0, 1)))
     assert empty.action.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("posterior", "accuracy", "most", "says"),
+    [
+        ([[0.5, 0.5]], 1.8, 3, "accuracy is 1.8"),
+        ([[0.5, 0.5]], float("nan"), 3, "accuracy is nan"),
+        ([[0.5, 0.4]], 0.8, 3, "row 0: sums to 0.9"),
+        ([[0.5, float("nan")]], 0.8, 3, "row 0, column 1: nan is not a probability"),
+        ([0.5, 0.5], 0.8, 3, r"expected shape \(items, 2 classes\), found shape \(2,\)"),
+        ([[0.5, 0.5]], 0.8, -1, "most is -1, expected a whole number, 1 or more"),
+        ([[0.5, 0.5]], 0.8, 1.5, "most is 1.5"),
+    ],
+)
+def test_what_is_no_belief_is_refused(
+    posterior: Any, accuracy: float, most: Any, says: str
+) -> None:
+    """As voters are: no number comes out of what is no probability."""
+    with pytest.raises(UsageError, match=says):
+        prevented_errors(posterior, accuracy, most)
