@@ -51,8 +51,7 @@ def check_share(name: str, value: float, *, inside: bool = False) -> float:
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        said = shown(value) if isinstance(value, str) else value
-        raise UsageError(f"{name} is {said}, expected a share {expected}")
+        raise UsageError(f"{name} is {shown(value)}, expected a share {expected}")
     return float(value)
 
 
