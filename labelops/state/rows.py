@@ -135,11 +135,12 @@ class Rows:
     @cached_property
     def votes_digest(self) -> str:
         """Which votes there are that may count, in which revision; the same in any order."""
-        total = np.uint64(0)
+        total = 0
         for votes in (self.votes, self.voices):
             rows = pd.util.hash_pandas_object(votes[["vote_id", "revision"]], index=False)
-            total += rows.to_numpy().sum(dtype=np.uint64)
-        return f"{int(total):016x}"
+            # A sum within an array wraps in silence; one of two numpy numbers warns.
+            total += int(rows.to_numpy().sum(dtype=np.uint64))
+        return f"{total % 2**64:016x}"
 
     @cached_property
     def rule_versions(self) -> dict[str, str]:
