@@ -336,7 +336,8 @@ def audit_state(
         True where nobody is left to look who had no part in the label.
     left : (N,) bool array
         True where the item left the set since it was frozen. It needs no look: it counts as an
-        error that is not among the labels any more, whatever had been found of it.
+        error met before any other look, which is not among the labels any more, whatever had been
+        found of it; in a WeightedSample as one that stays.
     confirms : int
         By how many votes a label must lead to be confirmed, as in `looks`.
     """
@@ -351,15 +352,22 @@ def audit_state(
     # leave out errors.
     settled = int(open_looks[0]) if len(open_looks) else len(ids)
     risk = attempt_risk(attempt, policy.risk)
-    corrected = int((gone | (fixed & np.asarray(standing, dtype=bool)))[:settled].sum())
+    mended = fixed & ~gone & np.asarray(standing, dtype=bool)
     # What is tolerated is a share of the labels that are there.
     there = 1 - gone.sum() / len(ids) if len(ids) else 1.0
     bound = policy.error * there
-    certificate = (
-        certify_weighted(wrong[:settled], order.chances, bound, risk, corrected)
-        if isinstance(order, WeightedSample)
-        else certify(wrong[:settled], bound, risk, len(ids), corrected)
-    )
+    if isinstance(order, WeightedSample):
+        # Its chances go with the order, so what left counts as errors that stay.
+        corrected = int(mended[:settled].sum())
+        certificate = certify_weighted(wrong[:settled], order.chances, bound, risk, corrected)
+    else:
+        # Errors that are gone come first: one more that is corrected is heard at each earlier look,
+        # and would there stand for another, which nobody has corrected.
+        outcomes = np.concatenate(
+            [gone[:settled][gone[:settled]], wrong[:settled][~gone[:settled]]]
+        )
+        corrected = int((gone | mended)[:settled].sum())
+        certificate = certify(outcomes, bound, risk, len(ids), corrected)
     if gone.any():
         certificate = of_those_there(certificate, policy.error, there)
     size = _planned(certificate, wrong, settled, len(ids))

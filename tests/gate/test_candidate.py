@@ -231,3 +231,24 @@ def test_a_population_is_counted() -> None:
     """Half a label would put the bound below zero."""
     with pytest.raises(UsageError, match=r"population is 10\.5, expected a whole number"):
         certify([False] * 10, 0.02, 0.05, population=10.5)  # type: ignore[arg-type]
+
+
+def test_what_left_is_met_before_all_other_looks() -> None:
+    """A clean label that leaves late must not make an earlier error that stays a corrected one."""
+    status = np.array([WRONG] * 3 + [AGREES] * 200 + [NO_VOTE] * 300)
+    given = (status > NO_VOTE).astype(np.int64)
+    looks = Adjudication(status, given, np.full(status.size, -1), 1 - given)
+    left = np.isin(np.arange(status.size), [198, 202])
+    found = audit_state(
+        _order(status.size), np.zeros(status.size, dtype=bool), looks, POLICY, left=left
+    )
+    first = certify(
+        [True] * 5 + [False] * 198,
+        POLICY.error * (1 - 2 / status.size),
+        attempt_risk(1, POLICY.risk),
+        population=status.size,
+        corrected=2,
+    )
+    assert (found.certificate.n, found.certificate.errors) == (203, 5)
+    assert found.certificate.needed == first.needed
+    assert found.certificate.e_value == first.e_value
