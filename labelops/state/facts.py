@@ -25,7 +25,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
     else:
         # Later items are the next candidate's: neither help nor hindrance to this one.
         known = items["item_id"].isin(labels["item_id"])
-        before = state.arrived.reindex(items["item_id"]) <= state.frozen_at
+        before = state.arrived.reindex(items["item_id"]) <= state.frozen_at(state.candidate)
         items = items.loc[known | before.to_numpy()]
     counts = np.bincount(codes_of(labels["value"], schema), minlength=len(schema.classes))
     inside = state.items.loc[state.items["item_id"].isin(labels["item_id"])]

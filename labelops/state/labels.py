@@ -151,13 +151,6 @@ class State(ProposalsView):
         """Return the digest of labels in the present schema, by which candidates are compared."""
         return digest(labels_digest(labels) + self.workspace.schema.digest)
 
-    @property
-    def frozen_at(self) -> pd.Timestamp:
-        """When the open candidate was frozen; NaT without one."""
-        number = "" if self.candidate is None else str(self.candidate.number)
-        rows = self.latest("candidate")
-        return rows.loc[rows["subject"] == number, "at"].max()
-
     @cached_property
     def audit(self) -> AuditState | None:
         """Where the audit of the open candidate stands; None without one."""
@@ -211,12 +204,12 @@ class State(ProposalsView):
             present = now.reindex(frozen.index)
             fixed = (present["method"] == ADJUDICATED) & (present["revision"] > began)
             same = codes_of(present["value"], schema) == codes_of(frozen["value"], schema)
-            revised = self.revised.reindex(frozen.index) > self.first_frozen_at(c)
+            revised = self.revised.reindex(frozen.index) > self.frozen_at(c)
             if not (same | fixed.to_numpy()).all() or revised.any():
                 return True
         return False
 
-    def first_frozen_at(self, candidate: Candidate) -> pd.Timestamp:
+    def frozen_at(self, candidate: Candidate) -> pd.Timestamp:
         """When a candidate was frozen."""
         rows = self.events.loc[self.events["kind"] == "candidate"]
         return rows.loc[rows["subject"] == str(candidate.number), "at"].min()

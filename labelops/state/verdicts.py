@@ -59,7 +59,7 @@ def _with_since(state: State, candidate: Candidate, before: pd.DataFrame | None)
     Looks that an order has seen count on: they were given after the first freeze.
     """
     labels = state.labels_of(candidate)
-    since = pd.Series(state.first_frozen_at(candidate), index=labels.index)
+    since = pd.Series(state.frozen_at(candidate), index=labels.index)
     if before is not None:
         same = before["value"].reindex(labels.index) == labels["value"]
         since = since.where(~same, before["since"].reindex(labels.index))
@@ -148,7 +148,7 @@ def _as_it_was(state: State, candidate: Candidate, labels: pd.DataFrame) -> npt.
     Where people voted since, the search would know better than it could have known then; where
     the content was revised, the value is another item's. Neither depends on what a look showed.
     """
-    frozen_at = state.first_frozen_at(candidate)
+    frozen_at = state.frozen_at(candidate)
     votes = state.votes.loc[state.votes["given_at"] > frozen_at]
     later = votes.loc[~votes["purpose"].isin(_NO_EVIDENCE), "item_id"]
     revised = state.revised.index[state.revised > frozen_at]

@@ -135,8 +135,8 @@ def test_doubt_saves_audits_only_where_it_tells() -> None:
     """At 1 % wrong, doubt that holds 90 % of the errors saves a fifth; worthless doubt nothing."""
     (exact,) = audit_plan(0.02, 0.05, [0.01], size=5000)
     telling, useless = (_by_doubt([0.01], told, size=5000, runs=60)[0] for told in (0.9, 0.1))
-    assert telling < 0.8 * exact.mean
-    assert 0.95 * exact.mean < useless < 1.5 * exact.mean
+    assert telling < 0.78 * exact.mean
+    assert 0.95 * exact.mean < useless < 1.46 * exact.mean
 
 
 @pytest.mark.slow
