@@ -1,33 +1,24 @@
-"""labelops.toml and the environment → frozen dataclasses; nothing else reads either.
-
-Every section is a dataclass, and its docstring is its documentation. A key nobody knows is
-an error with the nearest known key, so a misspelt bound cannot silently be a default. A
-setting `[gate] error` may be overridden by `LABELOPS_GATE_ERROR`. Secrets come from the
-environment only: a file that holds one is refused.
-"""
+"""What can be set: a frozen dataclass for each section, and all of them together."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, get_type_hints
 
-from .audit.policy import AuditPolicy
-from .autolabel.policy import AcceptancePolicy
-from .consolidate.policy import ConsolidatePolicy
-from .errors import SchemaError, SettingsError, shown
-from .gate.policy import GatePolicy
-from .route.policy import RoutePolicy
-from .schedule import check_schedule, check_timezone
-from .schema import Schema
+from ..audit.policy import AuditPolicy
+from ..autolabel.policy import AcceptancePolicy
+from ..consolidate.policy import ConsolidatePolicy
+from ..errors import SettingsError, shown
+from ..gate.policy import GatePolicy
+from ..route.policy import RoutePolicy
+from ..schedule import check_schedule, check_timezone
+from ..schema import Schema
 
 __all__ = [
+    "FILE",
     "ChatSettings",
     "LabelerSettings",
     "QueueSettings",
@@ -37,12 +28,9 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "SplitSettings",
-    "find_settings",
-    "read_settings",
 ]
 
 FILE = "labelops.toml"
-T = TypeVar("T")
 
 
 class Secret:
@@ -382,227 +370,3 @@ class Settings:
             if said.startswith(f"{self.file}: "):
                 raise
             raise SettingsError(f"{self.file}: {said}") from error
-
-
-_SECTIONS = (
-    "labeler",
-    "chat",
-    "accept",
-    "route",
-    "consolidate",
-    "audit",
-    "gate",
-    "split",
-    "queue",
-    "schedule",
-)
-_TOP = ("workspace", "schema", "source", "rule", *_SECTIONS)
-_SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames")
-_SECRET_WORDS = ("key", "token", "secret", "password")
-
-
-def find_settings(start: Path) -> Path:
-    """Return the nearest labelops.toml in `start` or a folder above it.
-
-    Raises
-    ------
-    SettingsError
-        If there is none.
-    """
-    here = start.resolve()
-    for folder in (here, *here.parents):
-        if (folder / FILE).is_file():
-            return folder / FILE
-    raise SettingsError(
-        f"no {FILE} in {here} or above; run `labelops init` to write one, or name it with --config"
-    )
-
-
-def read_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and check a labelops.toml, with overrides from the environment.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    environ : mapping, optional
-        Instead of the process's environment.
-
-    Raises
-    ------
-    SettingsError
-        Naming the file, the key, the value and what was expected.
-    """
-    env = os.environ if environ is None else environ
-    raw = _toml(path)
-    _known(raw, _TOP, str(path))
-    try:
-        found = _settings(raw, path.resolve().parent, env)
-        return dataclasses.replace(found, file=str(path))
-    except (SettingsError, SchemaError) as error:
-        raise SettingsError(f"{path}: {error}") from None
-
-
-def _settings(raw: Mapping[str, object], root: Path, env: Mapping[str, str]) -> Settings:
-    def section(cls: type[T], name: str) -> T:
-        return _section(cls, raw.get(name, {}), name, env)
-
-    queue = section(QueueSettings, "queue")
-    labeler = section(LabelerSettings, "labeler")
-    token = labeler.token_env or ("OPENAI_API_KEY" if labeler.type == "chat" else "")
-    schema = _schema(raw.get("schema"))
-    return Settings(
-        root=root,
-        workspace=_workspace(
-            env.get("LABELOPS_WORKSPACE") or raw.get("workspace", "workspace"), root
-        ),
-        schema=schema,
-        sources=_named(SourceSettings, raw.get("source", {}), "source", env),
-        rules=_rules(raw.get("rule", {}), schema, env),
-        labeler=labeler,
-        accept=section(AcceptancePolicy, "accept"),
-        route=section(RoutePolicy, "route"),
-        consolidate=section(ConsolidatePolicy, "consolidate"),
-        audit=section(AuditPolicy, "audit"),
-        gate=section(GatePolicy, "gate"),
-        split=section(SplitSettings, "split"),
-        queue=dataclasses.replace(queue, url=env.get("LABEL_STUDIO_URL") or queue.url),
-        schedule=section(ScheduleSettings, "schedule"),
-        label_studio_key=Secret(env.get("LABEL_STUDIO_API_KEY", "")),
-        key=Secret(env.get("LABELOPS_KEY", "")),
-        labeler_token=Secret(env.get(token, "") if token else ""),
-        chat=section(ChatSettings, "chat"),
-    )
-
-
-def _workspace(value: object, root: Path) -> str:
-    if not isinstance(value, str) or not value:
-        raise SettingsError(f"workspace is {shown(value)}, expected a folder or s3://…")
-    return value if "://" in value else str(root / value)
-
-
-def _toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; `labelops init` writes one") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from None
-
-
-def _known(table: object, known: tuple[str, ...], where: str) -> None:
-    if not isinstance(table, Mapping):
-        raise SettingsError(f"{where}: expected a table, found {shown(table)}")
-    for key in table:
-        if key in known:
-            continue
-        if any(word in str(key).lower() for word in _SECRET_WORDS):
-            raise SettingsError(
-                f"{where}: {key!r} looks like a secret; secrets come from the environment only"
-            )
-        near = difflib.get_close_matches(str(key), known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise SettingsError(f"{where}: unknown key {key!r}; {hint}")
-
-
-def _schema(raw: object) -> Schema:
-    if not isinstance(raw, Mapping):
-        raise SettingsError("[schema] is missing; it needs `name` and `classes`")
-    _known(raw, _SCHEMA_KEYS, "[schema]")
-    for key in ("name", "classes"):
-        if key not in raw:
-            raise SettingsError(f"[schema] needs `{key}`")
-    if not isinstance(raw["classes"], list):
-        raise SettingsError(f"schema.classes is {shown(raw['classes'])}, expected a list of names")
-    return Schema.from_json(dict(raw))
-
-
-def _rules(raw: object, schema: Schema, env: Mapping[str, str]) -> tuple[RuleSettings, ...]:
-    rules = _named(RuleSettings, raw, "rule", env)
-    for rule in rules:
-        if schema.media != "text" and not rule.function:
-            raise SettingsError(
-                f"rule.{rule.name}: words and pattern look at texts, and the items are "
-                f"{schema.media}s; give it a function"
-            )
-        if rule.label and rule.label not in (*schema.classes, *schema.renames):
-            raise SettingsError(
-                f"rule.{rule.name}.label is {shown(rule.label)}, expected one of the classes: "
-                f"{', '.join(schema.classes)}"
-            )
-    return rules
-
-
-def _named(cls: type[T], raw: object, what: str, env: Mapping[str, str]) -> tuple[T, ...]:
-    """Read sections `[what.NAME]`."""
-    if not isinstance(raw, Mapping):
-        raise SettingsError(f"[{what}.NAME] sections are missing or not tables")
-    return tuple(
-        _section(cls, {"name": name, **_table(table, what, name)}, f"{what}.{name}", env)
-        for name, table in raw.items()
-    )
-
-
-def _table(raw: object, what: str, name: str) -> Mapping[str, object]:
-    if not isinstance(raw, Mapping):
-        raise SettingsError(f"[{what}.{name}] is not a table; write it as a section of its own")
-    return raw
-
-
-def _section(cls: type[T], raw: object, where: str, env: Mapping[str, str]) -> T:
-    hints = get_type_hints(cls)
-    _known(raw, tuple(hints), f"[{where}]")
-    values = dict(raw) if isinstance(raw, Mapping) else {}
-    for key in hints:
-        override = env.get(f"LABELOPS_{where.replace('.', '_')}_{key}".upper())
-        if override is not None:
-            values[key] = _from_text(override, hints[key], f"{where}.{key}")
-    typed = {k: _typed(v, hints[k], f"{where}.{k}") for k, v in values.items()}
-    try:
-        return cls(**typed)
-    except TypeError as error:
-        missing = str(error).split("argument")[-1].strip(": s")
-        raise SettingsError(f"[{where}] needs {missing}") from None
-
-
-def _from_text(text: str, hint: object, where: str) -> object:
-    try:
-        if hint is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
-        if hint is int:
-            return int(text)
-        if hint is float:
-            return float(text)
-    except (KeyError, ValueError):
-        name = getattr(hint, "__name__", str(hint))
-        raise SettingsError(
-            f"{where} from the environment is {shown(text)}, expected {name}"
-        ) from None
-    return text.split(",") if hint == tuple[str, ...] else text
-
-
-def _typed(value: object, hint: object, where: str) -> object:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if hint == tuple[str, ...]:
-        if isinstance(value, list) and all(isinstance(v, str) for v in value):
-            return tuple(value)
-        raise SettingsError(f"{where} is {_said(value)}, expected a list of texts")
-    if hint in (str, int, float, bool):
-        if type(value) is hint:
-            return value
-        raise SettingsError(
-            f"{where} is {_said(value)}, expected {getattr(hint, '__name__', hint)}"
-        )
-    if isinstance(value, Mapping):
-        return value
-    raise SettingsError(f"{where} is {_said(value)}, expected a table")
-
-
-def _said(value: object) -> str:
-    """Quote a value as the file has it: `true`, not Python's `True`."""
-    return str(value).lower() if isinstance(value, bool) else shown(value)
