@@ -21,7 +21,7 @@ from flows.publish import publish
 from flows.receive import receive
 from flows.send import send
 from flows.tasks import TASKS
-from labelops.errors import EndUnavailable, SettingsError
+from labelops.errors import EndUnavailable, SettingsError, SourceError
 from labelops.state import load
 
 from .conftest import PrefectServer, World, stop, until
@@ -127,16 +127,31 @@ def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(
     assert key.encode() not in kept
 
 
-def test_what_is_wrong_for_good_is_not_tried_again(
+def test_what_is_wrong_for_good_is_not_tried_again(server: PrefectServer, world: World) -> None:
+    """Items that cannot be read fail the stage at its first attempt, and the file is named."""
+    (world.config.parent / "scans" / "0003.png").unlink()
+    with pytest.raises(SourceError, match=r"0003\.png"):
+        send(str(world.config))
+    (run,) = runs_of(server, world.config)
+    assert run["state_type"] == "FAILED"
+    assert "0003.png" in run["state"]["message"]
+    done = tasks_of(server, run)
+    assert {name: t["run_count"] for name, t in done.items()} == {"ingest": 1}
+
+
+def test_a_setting_that_cannot_work_fails_before_any_stage(
     server: PrefectServer, make_world: Callable[..., World]
 ) -> None:
-    """A setting that cannot work fails the first attempt, and says what to set."""
+    """What to set is said at once, and no item was taken in."""
     world = make_world("wrong", extra='[labeler]\ntype = "oracle"\n')
     with pytest.raises(SettingsError, match=r"labeler\.type is 'oracle'"):
         send(str(world.config))
     (run,) = runs_of(server, world.config)
     assert "labeler.type is 'oracle'" in run["state"]["message"]
-    assert tasks_of(server, run)["autolabel"]["run_count"] == 1
+    assert run["run_count"] == 1
+    asked = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    assert server.get("/task_runs/filter", asked) == []
+    assert load(world.open().workspace).items.empty
 
 
 def test_a_served_label_set_runs_when_its_schedule_says(
