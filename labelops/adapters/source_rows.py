@@ -109,7 +109,7 @@ class Blocks:
         rest = self._attributes(record)
         if spec.image is not None:
             return (str(spec.path), row, key, *self._image(record, spec.image), group, rest)
-        payload = record[str(spec.text)]
+        payload = None if spec.text is None else record[spec.text]
         if payload is not None and not isinstance(payload, str):
             raise SourceError("the text is not text; quote it", column=spec.text, value=payload)
         size = len(payload or "")

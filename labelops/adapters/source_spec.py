@@ -45,6 +45,8 @@ class SourceSpec:
         The column with the owner's group (user, document).
     attributes : tuple of str or None
         Other columns to keep; None: all.
+    whole : bool
+        Every column is kept as it is, and none is the item: no `text` or `image` is named.
     media : {"text", "image"}
         What the files of a folder are.
     suffixes : tuple of str or None
@@ -83,6 +85,7 @@ class SourceSpec:
     image: str | None = None
     group: str | None = None
     attributes: tuple[str, ...] | None = None
+    whole: bool = False
     media: str = "text"
     suffixes: tuple[str, ...] | None = None
     encoding: str = "utf-8"
@@ -109,7 +112,8 @@ class SourceSpec:
                 f"source {self.name!r}: format {shown(kind)} is not one of csv, jsonl, parquet, "
                 "folder; say which with `format`"
             )
-        if kind != "folder" and (self.text is None) == (self.image is None):
+        named = [column for column in (self.text, self.image) if column is not None]
+        if kind != "folder" and len(named) != (0 if self.whole else 1):
             raise SettingsError(f"source {self.name!r}: name either a `text` or an `image` column")
         if self.media not in ("text", "image"):
             raise SettingsError(f"source {self.name!r}: media is text or image")

@@ -12,6 +12,7 @@ import click
 from .. import __version__
 from .base import Group, global_options, run
 from .certificates import certificates
+from .checking import check
 from .planning import plan
 from .reading import READING
 from .releases import RELEASES
@@ -53,7 +54,7 @@ def labelops(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (init, plan, *STAGES, *READING, certificates, rules, *RELEASES):
+for _command in (init, check, plan, *STAGES, *READING, certificates, rules, *RELEASES):
     labelops.add_command(_command)
 
 

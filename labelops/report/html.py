@@ -22,11 +22,12 @@ from .facts import AnnotatorRow, Confusion, ReportFacts
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render"]
+__all__ = ["MATRIX", "content_policy", "environment", "render"]
 
 _SHADES = 8
 _FEW = 10  # Votes below which a share says nothing of people.
-_MATRIX = 16  # More classes than this and the commonest mistakes are listed instead.
+MATRIX = 16
+"""More classes than this and the commonest mistakes are listed instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,15 @@ def render(facts: ReportFacts) -> str:
 
     style = files("labelops.report").joinpath("templates", "report.css").read_text("utf-8")
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             facts=facts,
             said=words.statement(facts),
             style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
-            policy=_policy(style),
+            policy=content_policy(style),
             axis=_axis(facts),
-            matrix_limit=_MATRIX,
+            matrix_limit=MATRIX,
             few_votes=_FEW,
             odd_kinds=words.ODD_KINDS,
             view_names=words.VIEW_NAMES,
@@ -79,7 +80,8 @@ def render(facts: ReportFacts) -> str:
 
 
 @cache  # Reading the template takes longer than filling it in.
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates' environment: every text escaped, hidden characters shown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # lazy: only reports need it
 
     environment = Environment(
@@ -113,7 +115,8 @@ def _unbroken(text: str) -> str:
     return text.replace(" %", "\u00a0%")
 
 
-def _policy(style: str) -> str:
+def content_policy(style: str) -> str:
+    """Allow this style sheet and pictures inside the page, nothing else."""
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashed}'; "

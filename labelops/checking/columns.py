@@ -1,0 +1,273 @@
+"""What a frame's columns bring to a check: labels, probabilities, votes, numbers, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import SourceError, UsageError, counted, shown
+from ..measure.codes import FloatArray, IntArray
+
+__all__ = ["Evidence", "Labels", "classes_of", "labels_of", "numbers_of", "probs_of", "votes_of"]
+
+_CLASSES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Which columns judge the labels; any combination.
+
+    Parameters
+    ----------
+    text : str or None
+        Texts. Models are trained on them, each held out from what it judges.
+    image : str or None
+        Paths of image files.
+    features : sequence of str
+        Numbers, such as an embedding, that were not learned from these labels.
+    probs : mapping of class to column
+        Probabilities of a model of yours that did not see the row.
+    votes : sequence of str
+        One column an annotator; an empty cell is no vote.
+    fold : str or None
+        The fold each row was held out in when `probs` were made.
+    out_of_sample : bool
+        You declare that the model behind `probs` never saw any of these rows.
+    group : str or None
+        Rows of one user or document, never split between training and judging.
+    """
+
+    text: str | None = None
+    image: str | None = None
+    features: Sequence[str] = ()
+    probs: Mapping[str, str] | None = None
+    votes: Sequence[str] = ()
+    fold: str | None = None
+    out_of_sample: bool = False
+    group: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns named."""
+        single = [c for c in (self.text, self.image, self.fold, self.group) if c is not None]
+        return (*single, *self.features, *(self.probs or {}).values(), *self.votes)
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse what no check can be made of.
+
+        Raises
+        ------
+        UsageError
+            Nothing to judge by, two kinds of contents, or probabilities that say not how they
+            were held out.
+        SourceError
+            A column that is not there.
+        """
+        for column in self.columns:
+            find_column(frame, column)
+        if self.text is not None and self.image is not None:
+            raise UsageError("name either a text or an image column: a row is one of the two")
+        judges = (self.text, self.image, *self.features, *(self.probs or {}), *self.votes)
+        if not any(judges):
+            raise UsageError(
+                "nothing to judge the labels by: name a column with texts or images, or columns "
+                "with probabilities, votes or numbers"
+            )
+        if self.probs and self.fold is None and not self.out_of_sample:
+            raise UsageError(
+                "probabilities of a model that learned from these very labels hide their errors: "
+                "say which fold each row was held out in (fold), or that the model never saw these "
+                "rows (out-of-sample)"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels under check.
+
+    Parameters
+    ----------
+    codes : (N,) int
+        -1 where there is none.
+    classes : tuple of str
+    """
+
+    codes: IntArray
+    classes: tuple[str, ...]
+
+
+def find_column(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column.
+
+    Raises
+    ------
+    SourceError
+        There is none, or there are two.
+    """
+    if list(frame.columns).count(column) != 1:
+        there = ", ".join(shown(name) for name in list(frame.columns)[:20]) or "none"
+        why = "the frame has it twice" if column in frame.columns else f"there are {there}"
+        raise SourceError(f"there is no such column; {why}", column=column)
+    return frame[column]
+
+
+def name_of(cell: object) -> str | None:
+    """Write a cell as a class's name: whole numbers without a point; None where it is missing.
+
+    Examples
+    --------
+    >>> name_of(" cat "), name_of(3.0), name_of(True), name_of(float("nan")), name_of("")
+    ('cat', '3', 'true', None, None)
+    """
+    if isinstance(cell, str):
+        return cell.strip() or None
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell)).lower()
+    if cell is None or pd.isna(cell):
+        return None
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def names_of(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
+    """Return a column's classes, None where one is missing."""
+    cells = find_column(frame, column)
+    codes, different = pd.factorize(cells)
+    names = np.array([*(name_of(cell) for cell in different), None], dtype=object)
+    return np.asarray(names[codes], dtype=object)
+
+
+def classes_of(
+    frame: pd.DataFrame, label: str, votes: Sequence[str], named: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the classes: those named, in their order, else all that labels and votes say, sorted.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two, or so many that the column cannot be one of classes.
+    """
+    if named:
+        found = tuple(named)
+        twice = [name for name in found if found.count(name) > 1]
+        if twice:
+            raise UsageError(f"classes: {shown(twice[0])} is named twice")
+    else:
+        said = {name for column in (label, *votes) for name in set(names_of(frame, column))}
+        found = tuple(sorted((name for name in said if name is not None), key=_in_order))
+    if len(found) < 2:
+        raise UsageError(
+            f"column {shown(label)} holds {counted(len(found), 'class', 'classes')}; a label can "
+            "only be wrong where there are two"
+        )
+    if len(found) > _CLASSES:
+        raise UsageError(
+            f"column {shown(label)} holds {counted(len(found))} different labels, more than "
+            f"{counted(_CLASSES)}; is it the column of labels?"
+        )
+    return found
+
+
+def _in_order(name: str) -> tuple[int, float, str]:
+    """Sort whole numbers by their size, before words."""
+    return (0, float(name), name) if name.isascii() and name.isdigit() else (1, 0.0, name)
+
+
+def labels_of(frame: pd.DataFrame, column: str, classes: tuple[str, ...]) -> IntArray:
+    """Return the code of each label, -1 where there is none.
+
+    Raises
+    ------
+    SourceError
+        A label that is no class, with its row.
+    """
+    names = names_of(frame, column)
+    codes = pd.Index(classes, dtype=object).get_indexer(pd.Index(names, dtype=object))
+    missing = np.array([name is None for name in names], dtype=np.bool_)
+    unknown = np.flatnonzero((codes < 0) & ~missing)
+    if unknown.size:
+        row = int(unknown[0])
+        known = ", ".join(map(shown, classes[:20]))
+        raise SourceError(
+            f"not one of the classes {known}",
+            row=_row(frame, row),
+            column=column,
+            value=names[row],
+            header=int(frame.attrs.get("header", 0)),
+        )
+    return np.where(missing, -1, codes).astype(np.int64)
+
+
+def _row(frame: pd.DataFrame, place: int) -> int:
+    """Return the number a reader knows a row by: its own in a file, else its place from 1."""
+    named = frame.index[place]
+    return int(named) if frame.index.name == "row" else place + 1
+
+
+def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
+    """Return columns of numbers as (N, D).
+
+    Raises
+    ------
+    SourceError
+        A cell that is no finite number, with its row.
+    """
+    found = np.empty((len(frame), len(columns)))
+    for place, column in enumerate(columns):
+        cells = find_column(frame, column)
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if bad.size:
+            raise SourceError(
+                "expected a number",
+                row=_row(frame, int(bad[0])),
+                column=column,
+                value=cells.iloc[int(bad[0])],
+                header=int(frame.attrs.get("header", 0)),
+            )
+        found[:, place] = numbers
+    return found
+
+
+def probs_of(
+    frame: pd.DataFrame, columns: Mapping[str, str], classes: tuple[str, ...]
+) -> FloatArray:
+    """Return the probabilities of each class, (N, K), in the order of the classes.
+
+    Raises
+    ------
+    UsageError
+        A class without a column.
+    SourceError
+        A row that is no distribution.
+    """
+    for name in classes:
+        if name not in columns:
+            raise UsageError(f"there is no column with the probability of the class {shown(name)}")
+    found = numbers_of(frame, [columns[name] for name in classes])
+    total = found.sum(axis=1)
+    # What was rounded for a spreadsheet sums to one but for its last digits.
+    bad = np.flatnonzero((found < 0).any(axis=1) | (np.abs(total - 1) > 0.02))
+    if bad.size:
+        row = int(bad[0])
+        raise SourceError(
+            f"these {counted(len(classes), 'probability', 'probabilities')} should be 0 or more "
+            f"and sum to 1, but sum to {total[row]:.4g}",
+            row=_row(frame, row),
+            header=int(frame.attrs.get("header", 0)),
+        )
+    return np.asarray(found / total[:, None], dtype=np.float64)
+
+
+def votes_of(
+    frame: pd.DataFrame, columns: Sequence[str], classes: tuple[str, ...]
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return rows, annotators and codes of all votes; an annotator is a column."""
+    codes = np.stack([labels_of(frame, column, classes) for column in columns], axis=1)
+    rows, who = np.nonzero(codes >= 0)
+    return rows.astype(np.int64), who.astype(np.int64), codes[rows, who]

@@ -1,0 +1,115 @@
+"""Texts and images of a frame as items: near-duplicates found, features read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..adapters.source_files import Folder, read_bounded
+from ..digest import digest_bytes
+from ..errors import SourceError
+from ..ingest import RAW_COLUMNS, Rights, ingest_rows
+from ..tables import ITEMS, empty
+from .columns import Evidence, names_of
+
+__all__ = ["NO_TIME", "Contents", "read_contents"]
+
+_LARGEST = 50_000_000  # Bytes of an image file, and its pixels: as of a source.
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""Nothing of a check is stored, so nothing has a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the rows hold.
+
+    Parameters
+    ----------
+    items : (N,) items frame
+        In the order of the rows; near-duplicates share a group.
+    features : (N, D) array
+        Not learned from any label.
+    """
+
+    items: pd.DataFrame
+    features: Any
+
+
+def read_contents(
+    frame: pd.DataFrame, evidence: Evidence, attributes: list[str], folder: Path
+) -> Contents:
+    """Read the texts, or the image files, of rows that all have one.
+
+    Parameters
+    ----------
+    frame : (N,) frame
+    evidence : Evidence
+        With a text or an image column.
+    attributes : list of str
+        What else is said of each row, as JSON.
+    folder : Path
+        Where paths of images begin.
+
+    Raises
+    ------
+    SourceError
+        An image file that is missing or none, with its row.
+    """
+    raw: dict[str, Any] = dict.fromkeys(RAW_COLUMNS)
+    files: dict[str, bytes] = {}
+    raw |= {"file": "", "row": np.arange(1, len(frame) + 1), "attributes": attributes}
+    raw["key"] = [f"{n:09d}" for n in raw["row"]]
+    if evidence.group is not None:
+        raw["owner_group"] = names_of(frame, evidence.group)
+    if evidence.text is not None:
+        raw |= {"payload": list(frame[evidence.text]), "media_type": "text/plain"}
+    else:
+        raw |= _images(frame, str(evidence.image), folder, files)
+    rows = pd.DataFrame(raw, columns=list(RAW_COLUMNS)).astype(object)
+    rows["row"] = rows["row"].astype("int64")
+    found = ingest_rows(
+        rows, empty(ITEMS), source="rows", rights=Rights(), key=b"check", now=NO_TIME
+    ).new.sort_values("item_id", ignore_index=True)
+    return Contents(found, _features(found, files, texts=evidence.text is not None))
+
+
+def _features(items: pd.DataFrame, files: dict[str, bytes], *, texts: bool) -> Any:
+    if texts:
+        from ..adapters.text_features import comparable, text_rows
+
+        return comparable(text_rows(items))
+    from ..adapters.few_dimensions import few_dimensions
+    from ..adapters.image_features import pixels
+
+    return few_dimensions(pixels(items, files.__getitem__))
+
+
+def _images(
+    frame: pd.DataFrame, column: str, folder: Path, files: dict[str, bytes]
+) -> dict[str, list[Any]]:
+    """Read every file; its bytes go into `files` under the URI that its item has."""
+    from ..adapters.images import read_image
+
+    inside = Folder(folder)
+    found: dict[str, list[Any]] = {
+        n: [] for n in ("content", "uri", "digest", "media_type", "sketch")
+    }
+    for name in frame[column]:
+        try:
+            content = read_bounded(inside.find(name), _LARGEST)
+            image = read_image(content, _LARGEST)
+        except SourceError as error:
+            raise SourceError(error.problem, column=column, value=name) from None
+        digest = digest_bytes(content)
+        uri = f"object:{digest}"
+        files[uri] = content
+        for part, value in zip(
+            found, (content, uri, digest, image.media_type, image.sketch), strict=True
+        ):
+            found[part].append(value)
+    return found

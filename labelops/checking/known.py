@@ -1,0 +1,164 @@
+"""What is known of the rows beside their labels, from all the columns that were named."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..audit.attributes import attributes_of
+from ..audit.duplicates import Disagreement, label_conflicts
+from ..audit.graph import NeighbourGraph, nearest_graph
+from ..audit.inputs import Votes
+from ..audit.views import Surroundings
+from ..digest import digest_bytes
+from ..ingest.payload import problem_of
+from ..measure.codes import BoolArray, IntArray
+from ..ports import NeighbourSearch
+from .columns import Evidence, find_column, names_of, numbers_of, votes_of
+from .contents import NO_TIME, read_contents
+
+__all__ = ["NO_TIME", "Known", "readable"]
+
+_EXACT = 50_000
+
+
+def readable(frame: pd.DataFrame, evidence: Evidence) -> BoolArray:
+    """Say which rows have a content that can be read: those without a text are not judged."""
+    column = evidence.text or evidence.image
+    if column is None:
+        return np.ones(len(frame), dtype=np.bool_)
+    bad = problem_of if evidence.text else lambda name: not name.strip()
+    cells = find_column(frame, column)
+    return np.array([isinstance(cell, str) and not bad(cell) for cell in cells], dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of N rows.
+
+    Parameters
+    ----------
+    features : (N, D) array or None
+    votes : (items, annotators, codes) or None
+    graph : NeighbourGraph or None
+        None without features, and where finding all neighbours would take hours.
+    groups : (N,) object array
+        Never split between training and judging: near-duplicates, and the user's own groups.
+    copies : int
+        Rows that repeat another one's content.
+    clusters : (N,) object array
+        Rows that should have one label.
+    surroundings : Surroundings
+        The same, as the views take it.
+    """
+
+    features: Any
+    votes: Votes | None
+    graph: NeighbourGraph | None
+    groups: Any
+    copies: int
+    clusters: Any
+    surroundings: Surroundings
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        evidence: Evidence,
+        label: str,
+        classes: tuple[str, ...],
+        folder: Path,
+        search: NeighbourSearch | None,
+    ) -> Known:
+        """Read all columns that were named; parameters as of `check_labels`."""
+        said = _attributes(frame, {label, *evidence.columns})
+        numbers = numbers_of(frame, evidence.features) if evidence.features else None
+        if evidence.text is not None or evidence.image is not None:
+            contents = read_contents(frame, evidence, said, folder)
+            items, features = contents.items, contents.features
+            features = features if numbers is None else np.hstack([features, _scaled(numbers)])
+        else:
+            items = _items(frame, evidence, numbers, said)
+            features = None if numbers is None else _scaled(numbers)
+        votes = votes_of(frame, evidence.votes, classes) if evidence.votes else None
+        graph = _graph(features, search)
+        owned = evidence.group is not None
+        digests, groups = items["payload_digest"], items["group"]
+        texts = list(frame[evidence.text]) if evidence.text is not None else None
+        around = Surroundings(
+            graph=graph,
+            features=features,
+            groups=groups,
+            digests=digests,
+            attributes=attributes_of(items, texts=texts is not None),
+            splits=pd.Series(names_of(frame, "split")).fillna("none") if "split" in frame else None,
+            texts=texts,
+            votes=votes,
+        )
+        return cls(
+            features, votes, graph, groups.to_numpy(dtype=object), int(digests.duplicated().sum()),
+            (digests if owned else groups).to_numpy(dtype=object), around,
+        )  # fmt: skip
+
+    def disagree(self, codes: IntArray) -> Disagreement:
+        """Say which labels those of copies and near-duplicates contradict."""
+        return label_conflicts(codes, self.clusters)
+
+
+def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
+    if features is None or len(features) < 2:
+        return None
+    if len(features) <= _EXACT:
+        return nearest_graph(features)
+    return None if search is None else nearest_graph(features, search=search)
+
+
+def _scaled(numbers: Any) -> Any:
+    """Bring columns of different units to one spread; an embedding's directions stay."""
+    spread = numbers.std(axis=0)
+    return (numbers - numbers.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+
+def _items(frame: pd.DataFrame, evidence: Evidence, numbers: Any, said: list[str]) -> pd.DataFrame:
+    """Stand in for items where rows have no content: equal numbers are equal rows."""
+    alone = [f"row {n}" for n in range(len(frame))]
+    digests = alone if numbers is None else [digest_bytes(row.tobytes()) for row in numbers]
+    groups = digests
+    if evidence.group is not None:
+        own = names_of(frame, evidence.group)
+        groups = [f"of {g}" if g is not None else d for g, d in zip(own, digests, strict=True)]
+    return pd.DataFrame(
+        {"source": "rows", "payload": "", "attributes": said, "payload_digest": digests,
+         "group": groups}
+    )  # fmt: skip
+
+
+def _attributes(frame: pd.DataFrame, named: set[str]) -> list[str]:
+    """Write the columns that nobody named as JSON, a text a row."""
+    twice = Counter(frame.columns)
+    others = [c for c in frame.columns if c not in named and isinstance(c, str) and twice[c] == 1]
+    cells = [[_plain(cell) for cell in frame[c].tolist()] for c in others]
+    return [
+        json.dumps(dict(zip(others, (column[i] for column in cells), strict=True)))
+        for i in range(len(frame))
+    ]
+
+
+def _plain(cell: object) -> object:
+    """Return a cell as JSON has it; text of digits is a number, as in a CSV."""
+    if isinstance(cell, str):
+        try:
+            return float(cell) if len(cell) < 20 else cell
+        except ValueError:
+            return cell
+    if isinstance(cell, bool | int):
+        return cell
+    if isinstance(cell, float):
+        return cell if np.isfinite(cell) else None
+    return None if cell is None else str(cell)

@@ -1,0 +1,213 @@
+"""What a check found: a frame beside the one that was checked, and how far to believe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..audit.duplicates import Disagreement
+from ..audit.label_error_report import LabelErrorReport
+from ..audit.out_of_fold import LEARNERS
+from ..audit.views import LookedAt
+from ..measure.codes import IntArray
+from ..schema import Schema
+from .columns import Evidence
+from .suspicion import LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
+
+__all__ = ["LabelCheck", "said_of_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCheck:
+    """What is wrong with the labels of a frame.
+
+    Parameters
+    ----------
+    rows : (N,) frame
+        With the index of the frame that was checked: ``label``; ``wrong``, the probability that
+        it is (NaN where nothing could judge it); ``better``, the likeliest other class, where
+        ``call`` is wrong or look;
+        ``call``, one of `CALLS`; ``why``, who contradicts the label, or why nothing judged it.
+    frame : (N,) frame
+        What was checked.
+    label : str
+        The column of labels.
+    key : str or None
+        The column that names a row.
+    evidence : Evidence
+        The columns that judged them.
+    schema : Schema
+        The classes in their order.
+    report : LabelErrorReport
+        What the probabilities rest on; its arrays are of the rows that could be read.
+    looked : LookedAt
+        What else is odd: outliers, items people disagree on, slices, leakage between splits.
+    copies : int
+        Rows that repeat another one's content.
+    folder : Path
+        Where paths of images begin.
+    """
+
+    rows: pd.DataFrame
+    frame: pd.DataFrame
+    label: str
+    key: str | None
+    evidence: Evidence
+    schema: Schema
+    report: LabelErrorReport
+    looked: LookedAt
+    copies: int
+    folder: Path
+
+    def name_of(self, place: int) -> str:
+        """Return how a reader finds the row at a place again: its key, or its index."""
+        named = self.frame.index[place]
+        if self.key is not None:
+            return str(self.frame[self.key].iloc[place])
+        return f"row {named}"
+
+    def text_of(self, place: int) -> str | None:
+        """Return the text of the row at a place; None where texts were not judged by."""
+        cell = None if self.evidence.text is None else self.frame[self.evidence.text].iloc[place]
+        return cell if isinstance(cell, str) else None
+
+    def not_judged(self) -> dict[str, int]:
+        """Return why labels were not judged, and of how many rows that is so."""
+        unjudged = self.rows.loc[self.rows["wrong"].isna(), "why"]
+        return {str(why): int(n) for why, n in unjudged.value_counts().sort_index().items()}
+
+    def worst(self, n: int | None = None) -> pd.DataFrame:
+        """Return the rows whose label is most probably wrong, the worst first.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many; by default all that are called wrong or worth a look.
+        """
+        order = self.rows.sort_values("wrong", ascending=False, kind="stable")
+        if n is None:
+            return order.loc[order["call"].isin(SUSPECTED)]
+        return order.loc[order["wrong"].notna()].head(n)
+
+    def by_class(self) -> pd.DataFrame:
+        """Return, for each class, its labels, those called wrong, and how many are expected to be.
+
+        Returns
+        -------
+        frame by class: ``labels``, ``judged``, ``called`` and ``expected`` (a sum of
+        probabilities).
+        """
+        rows = self.rows.loc[self.rows["label"].notna()]
+        by = rows.groupby("label")
+        found = pd.DataFrame({
+            "labels": by.size(),
+            "judged": by["wrong"].count(),
+            "called": (rows["call"] == "wrong").groupby(rows["label"]).sum(),
+            "expected": by["wrong"].sum(),
+        })  # fmt: skip
+        found = found.reindex(self.schema.classes, fill_value=0)
+        return found.astype({"labels": int, "judged": int, "called": int, "expected": float})
+
+    def annotated(self, prefix: str = "check_") -> pd.DataFrame:
+        """Return the frame that was checked with what was found beside it, in its order."""
+        found = self.rows[["wrong", "better", "call", "why"]].add_prefix(prefix)
+        return pd.concat([self.frame, found], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as a JSON object; rows are those called wrong or worth a look."""
+        report, suspected = self.report, self.worst()
+        return {
+            "label": self.label,
+            "classes": list(self.schema.classes),
+            "rows": len(self.rows),
+            "judged": int(self.rows["wrong"].notna().sum()),
+            "not_judged": self.not_judged(),
+            "copies": self.copies,
+            "expected_wrong": float(self.rows["wrong"].sum()),
+            "error_rate": report.error_rate,
+            "called": self.rows["call"].value_counts().to_dict(),
+            "calibration": report.calibration,
+            "calibration_error": report.calibration_error,
+            "recall_of_planted": {
+                "found": report.planted_recall.found,
+                "planted": report.planted_recall.planted,
+            },
+            "by_class": self.by_class().reset_index().to_dict("records"),
+            "views": dict(self.looked.facts),
+            "suspected": [
+                {"row": str(index), **row}
+                for index, row in zip(suspected.index, suspected.to_dict("records"), strict=True)
+            ],
+        }
+
+    def to_html(self, title: str = "") -> str:
+        """Write it as one HTML page that works offline.
+
+        Parameters
+        ----------
+        title : str
+            What was checked; by default the column of labels.
+        """
+        from .page import page_of
+
+        return page_of(self, title or self.label)
+
+
+def said_of_rows(
+    index: pd.Index,
+    codes: IntArray,
+    place: IntArray,
+    found: LabelErrorReport,
+    copies: Disagreement,
+    schema: Schema,
+) -> pd.DataFrame:
+    """Put what was found of the rows at `place` beside all rows, as `LabelCheck.rows`.
+
+    Parameters
+    ----------
+    index : (N,) index
+    codes : (N,) int
+        Labels of all rows.
+    place : (M,) int
+        The rows that were judged.
+    found : LabelErrorReport
+        Of M rows.
+    copies : Disagreement
+        What copies and near-duplicates say, of M rows.
+    """
+    names = np.array([*schema.classes, None], dtype=object)
+    wrong = np.full(len(index), np.nan)
+    wrong[place] = found.probability
+    better = np.full(len(index), -1)
+    better[place] = _other(found, codes[place])
+    contradicted = np.zeros(len(index), dtype=np.bool_)
+    contradicted[place] = copies.flagged
+    by_copies = contradicted & ~(wrong >= LOOK)
+    better[place] = np.where(
+        by_copies[place] & (copies.suggestions >= 0), copies.suggestions, better[place]
+    )
+    call = calls(wrong, contradicted)
+    better[~np.isin(call, SUSPECTED)] = -1
+    why = np.full(len(index), "", dtype=object)
+    said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
+    why[place] = reasons(said, frozenset(LEARNERS))
+    why[np.isnan(wrong)] = UNJUDGED
+    why[np.setdiff1d(np.arange(len(index)), place)] = UNREAD
+    why[codes < 0] = UNLABELED
+    return pd.DataFrame(
+        {"label": names[codes], "wrong": wrong, "better": names[better], "call": call,
+         "why": why},
+        index=index,
+    )  # fmt: skip
+
+
+def _other(found: LabelErrorReport, codes: IntArray) -> IntArray:
+    """Return the most probable class that is not the label."""
+    others = found.probs.copy()
+    labeled = np.flatnonzero(codes >= 0)
+    others[labeled, codes[labeled]] = -1.0
+    return np.asarray(others.argmax(axis=1), dtype=np.int64)

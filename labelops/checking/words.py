@@ -1,0 +1,87 @@
+"""What a check found, in plain words: the same sentences on the terminal and on the page."""
+
+from __future__ import annotations
+
+from ..errors import counted, percent
+from .result import LabelCheck
+
+__all__ = ["headline", "judged_by", "left_out", "meaning"]
+
+_SHARED = 0.1
+_BASIS = {
+    "noise model": "how often each class is said for another, learned from all labels",
+    "votes": "how well votes foretell each other",
+    "reviews": "people's verdicts",
+}
+
+
+def headline(found: LabelCheck) -> str:
+    """Say how many labels are wrong."""
+    wrong = float(found.rows["wrong"].sum())
+    return f"About {max(round(wrong), 0):,} of {_judged(found)} are wrong ({_rate(found)})."
+
+
+def _judged(found: LabelCheck) -> str:
+    return counted(int(found.rows["wrong"].notna().sum()), "label")
+
+
+def _rate(found: LabelCheck) -> str:
+    return percent(found.report.error_rate)
+
+
+def meaning(found: LabelCheck) -> tuple[str, ...]:
+    """Say what that rests on, how much would be found, and what it is not."""
+    calls = found.rows["call"].value_counts()
+    wrong, look = (int(calls.get(call, 0)) for call in ("wrong", "look"))
+    lines = [
+        f"{counted(wrong, 'label is', 'labels are')} rather wrong than right; "
+        f"{counted(look, 'more is', 'more are')} worth a look: 20 % or more, "
+        "or labeled otherwise than their copies.",
+    ]
+    planted = found.report.planted_recall
+    if planted.planted:
+        low, high = planted.interval.low, planted.interval.high
+        lines.append(
+            f"Of {counted(planted.planted, 'error')} planted on paper, {percent(planted.share, 0)} "
+            f"would have been called wrong ({percent(low, 0)} to {percent(high, 0)})."
+        )
+    if found.report.dependence > _SHARED:
+        lines.append(
+            "The annotators make the same mistakes: what they agree on may be wrong, and these "
+            "probabilities are too low until others have looked."
+        )
+    lines.append("This is an estimate, not a promise: have a random sample looked at to be sure.")
+    return tuple(lines)
+
+
+def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
+    """Say which columns judged the labels, and what the probabilities rest on."""
+    e = found.evidence
+    said = [
+        ("Texts", e.text, "models that did not see the row, and the nearest other rows"),
+        ("Images", e.image, "models that did not see the row, and the nearest other rows"),
+        ("Numbers", ", ".join(e.features), "models that did not see the row, and nearest rows"),
+        ("Probabilities", ", ".join((e.probs or {}).values()), _held(found)),
+        ("Votes", ", ".join(e.votes), "how far each annotator is to be believed"),
+        ("Groups", e.group, "never split between learning and judging"),
+    ]
+    rows = [(what, f"{columns}: {how}") for what, columns, how in said if columns]
+    basis = _BASIS.get(found.report.calibration, found.report.calibration)
+    return (*rows, ("Probabilities of errors", f"from {basis}"))
+
+
+def _held(found: LabelCheck) -> str:
+    fold = found.evidence.fold
+    return f"held out as {fold} says" if fold else "of a model that never saw these rows"
+
+
+def left_out(found: LabelCheck) -> tuple[str, ...]:
+    """Say what was not judged, and why; what repeats; nothing where there is none of it."""
+    lines = [
+        f"{counted(rows, 'row is', 'rows are')} not judged: {why}."
+        for why, rows in found.not_judged().items()
+    ]
+    if found.copies:
+        repeats = counted(found.copies, "row repeats", "rows repeat")
+        lines.append(f"{repeats} the content of another.")
+    return tuple(lines)

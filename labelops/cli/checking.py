@@ -1,0 +1,254 @@
+"""`labelops check`: which labels of a file are wrong, without a label set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import SourceError, UsageError, counted, percent, shown
+from .base import Session, command, writing
+from .looking import Guess, look_at
+from .words import cut, safe, section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..checking import LabelCheck
+    from ..ports import NeighbourSearch
+
+__all__ = ["check"]
+
+_ROWS = 15
+
+
+def _listed(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Return the names between commas."""
+    return tuple(c.strip() for c in value.split(",")) if value is not None else ()
+
+
+@command(
+    "labelops check mails.csv --label intent",
+    "labelops check mails.csv --label intent --text body --report wrong.html --output checked.csv",
+    "labelops check scores.csv --label kind --probs p_ --fold fold",
+    "labelops check crowd.csv --label final --votes ann,ben,cem",
+)
+@click.argument("data", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--label", metavar="COLUMN", help="Column with the labels.")
+@click.option("--text", metavar="COLUMN", help="Column with the text.")
+@click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
+@click.option(
+    "--features", callback=_listed, metavar="COLUMNS",
+    help="Columns with numbers not learned from these labels, commas between them.",
+)  # fmt: skip
+@click.option(
+    "--probs", metavar="PREFIX",
+    help="Columns with a model's probabilities: what stands before the class in their names.",
+)  # fmt: skip
+@click.option("--fold", metavar="COLUMN", help="The fold each row was held out in for --probs.")
+@click.option(
+    "--out-of-sample", is_flag=True, help="The model behind --probs never saw these rows."
+)
+@click.option(
+    "--trust-probs", is_flag=True, help="Believe --probs even where they repeat every label."
+)
+@click.option(
+    "--votes", callback=_listed, metavar="COLUMNS",
+    help="One column an annotator, commas between them.",
+)  # fmt: skip
+@click.option("--group", metavar="COLUMN", help="Rows of one user or document.")
+@click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
+@click.option(
+    "--classes", callback=_listed, metavar="NAMES",
+    help="All classes; by default what the labels say.",
+)  # fmt: skip
+@click.option("--encoding", metavar="NAME", help="Of texts, such as cp1252; by default UTF-8.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write an HTML report here.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write all rows as CSV here, with what was found beside them.",
+)  # fmt: skip
+def check(
+    session: Session,
+    data: Path,
+    label: str | None,
+    text: str | None,
+    image: str | None,
+    probs: str | None,
+    votes: tuple[str, ...],
+    features: tuple[str, ...],
+    key: str | None,
+    encoding: str | None,
+    trust_probs: bool,
+    report: Path | None,
+    output: Path | None,
+    **others: Any,  # handed on to `check_labels` as they are
+) -> None:
+    """Say which labels of a file are wrong. Needs no label set.
+
+    FILE is CSV, JSON Lines or Parquet, one row an item. Labels are judged by the columns that are
+    named, in any combination: texts or images, numbers, a model's probabilities, votes. Where
+    none is named, the text column is guessed. Nothing is stored but the files you ask for.
+    """
+    from ..adapters.source_table import read_table
+    from ..checking import check_labels
+
+    if data.is_dir():
+        raise UsageError(f"{data}: a folder; name a file with one row an item")
+    guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
+    label = label if label is not None else _label(data, guess)
+    if not (text or image or probs or votes or features):
+        text, image = _contents(data, guess, label)
+    session.note(f"check: reading {safe(data)}")
+    frame = read_table(data, encoding=encoding or "utf-8", delimiter=guess.delimiter or None)
+    frame = frame[sorted(frame, key=_place_in(guess.columns))]
+    session.note(f"check: judging {counted(len(frame), 'row')}")
+    with _in_words_of_the_command():
+        found = check_labels(
+            frame,
+            label,
+            text=text,
+            image=image,
+            votes=votes,
+            features=features,
+            probs=None if probs is None else _prob_columns(frame, probs, label),
+            key=key or guess.key or None,
+            folder=data.parent,
+            search=_search(len(frame)),
+            check_memorised=not trust_probs,
+            **others,
+        )
+    if report is not None:
+        with writing(report):
+            report.write_text(found.to_html(data.name), encoding="utf-8")
+    if output is not None:
+        with writing(output):
+            found.annotated().to_csv(output, index=False)
+    session.show(found, _said(found, report, output))
+
+
+@contextmanager
+def _in_words_of_the_command() -> Iterator[None]:
+    """Name an option of the command where the function names its argument."""
+    try:
+        yield
+    except UsageError as error:
+        said = str(error)
+        if "check_memorised=False" not in said:
+            raise
+        raise UsageError(said.replace("pass check_memorised=False", "give --trust-probs")) from None
+
+
+def _label(data: Path, guess: Guess) -> str:
+    """Return the column that seems to hold the labels.
+
+    Raises
+    ------
+    UsageError
+        None does.
+    """
+    if guess.known:
+        return guess.known
+    there = ", ".join(shown(name) for name in guess.columns[:20]) or "none, it is a folder"
+    raise UsageError(f"{data}: name the column with the labels, --label COLUMN; there are {there}")
+
+
+def _contents(data: Path, guess: Guess, label: str) -> tuple[str | None, str | None]:
+    """Return the text or image column to judge by, where none was named."""
+    text, image = (c if c and c != label else None for c in (guess.text, guess.image))
+    if text is None and image is None:
+        raise SourceError(
+            "nothing to judge the labels by: name columns with --text, --image, --features, "
+            "--probs or --votes",
+            file=str(data),
+        )
+    return text, image
+
+
+def _place_in(names: Sequence[str]) -> Callable[[str], int]:
+    """Order columns as in the file; those that only later rows have come last."""
+    place = {name: i for i, name in enumerate(names)}
+    return lambda name: place.get(name, len(place))
+
+
+def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:
+    """Return class → column, for columns whose name is the prefix and a class.
+
+    Raises
+    ------
+    UsageError
+        No column begins so.
+    """
+    found = {c.removeprefix(prefix): c for c in frame if c.startswith(prefix) and c != label}
+    found.pop("", None)
+    if not found:
+        there = ", ".join(shown(name) for name in list(frame)[:20])
+        raise UsageError(
+            f"--probs {shown(prefix)}: no column begins so; there are {there}. A column's name is "
+            f"the prefix and a class, such as {prefix}spam"
+        )
+    return found
+
+
+def _search(rows: int) -> NeighbourSearch | None:
+    """Return how neighbours are found among very many rows, where that is installed."""
+    if rows <= 50_000 or find_spec("faiss") is None:
+        return None
+    from ..adapters.faiss_search import FaissSearch
+
+    return FaissSearch()
+
+
+def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
+    from ..checking.words import headline, judged_by, left_out, meaning
+
+    worst = found.worst()
+    parts = [
+        "\n".join((click.style(headline(found), bold=True), *meaning(found), *left_out(found))),
+        _table(found, worst.head(_ROWS), len(worst)),
+        section("Classes", _classes(found), ["class", "labels", "called wrong", "expected"],
+                right=[1, 2, 3]),
+        section("Judged by", [[what, safe(how)] for what, how in judged_by(found)], []),
+        _written(report, output),
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
+    if worst.empty:
+        return "No label looks wrong."
+    rows = []
+    for place, row in zip(
+        found.rows.index.get_indexer(worst.index), worst.itertuples(), strict=True
+    ):
+        text = found.text_of(place) or ""
+        rows.append([
+            cut(found.name_of(place), 24), percent(row.wrong, 0), cut(row.label, 24),
+            cut(row.better, 24), cut(text, 60),
+        ])  # fmt: skip
+    title = f"Most probably wrong, {len(rows)} of {total:,}"
+    return section(title, rows, ["", "wrong", "label", "rather", ""], right=[1])
+
+
+def _classes(found: LabelCheck) -> list[list[str]]:
+    by = found.by_class().sort_values("expected", ascending=False, kind="stable")
+    return [
+        [cut(name, 40), counted(labels), counted(called), f"{expected:.1f}"]
+        for name, labels, called, expected in zip(
+            by.index, by["labels"], by["called"], by["expected"], strict=True
+        )
+    ][:_ROWS]
+
+
+def _written(report: Path | None, output: Path | None) -> str:
+    lines = [f"Wrote {safe(path)}" for path in (report, output) if path is not None]
+    if not lines:
+        return "With --report FILE.html you see all of them, with --output FILE.csv every row's."
+    return "\n".join(f"{line}." for line in lines)

@@ -1,0 +1,253 @@
+"""A frame with labels goes in; which of them are wrong comes out, by whatever columns there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from labelops.checking import CALLS, check_labels
+from labelops.errors import LabelopsError, SourceError, UsageError
+
+SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "tickets"
+
+
+def _numbers(rows: int = 120, wrong: tuple[int, ...] = (3, 50, 77), seed: int = 0) -> pd.DataFrame:
+    """Return two clouds of points, some under the other's name."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(rows) % 2
+    points = rng.normal(size=(rows, 2)) + 6 * np.eye(2)[truth]
+    frame = pd.DataFrame(points, columns=["x", "y"])
+    frame["kind"] = np.array(["left", "right"])[truth]
+    for row in wrong:
+        frame.loc[row, "kind"] = {"left": "right", "right": "left"}[frame.loc[row, "kind"]]
+    return frame
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Any:
+    return check_labels(_numbers(), "kind", features=["x", "y"])
+
+
+@pytest.mark.slow
+def test_by_numbers(numbers: Any) -> None:
+    """Points under the other cloud's name are called wrong, and nothing else is."""
+    worst = numbers.worst()
+    assert sorted(worst.index) == [3, 50, 77]
+    assert worst["call"].tolist() == ["wrong"] * 3
+    assert worst["better"].tolist() == [
+        {"left": "right", "right": "left"}[label] for label in worst["label"]
+    ]
+    assert worst["wrong"].is_monotonic_decreasing
+
+
+@pytest.mark.slow
+def test_rows_are_those_of_the_frame(numbers: Any) -> None:
+    """The result has the frame's index and order, and `annotated` its columns, untouched."""
+    frame = _numbers()
+    assert numbers.rows.index.equals(frame.index)
+    pd.testing.assert_frame_equal(numbers.annotated()[list(frame)], frame)
+    assert numbers.annotated()["check_call"].isin(CALLS).all()
+
+
+@pytest.mark.slow
+def test_classes_add_up(numbers: Any) -> None:
+    """Labels, calls and expected errors of the classes sum to those of the whole."""
+    by = numbers.by_class()
+    assert by["labels"].sum() == 120
+    assert by["called"].sum() == 3
+    assert by["expected"].sum() == pytest.approx(numbers.rows["wrong"].sum())
+
+
+@pytest.mark.slow
+def test_order_of_rows_changes_no_call() -> None:
+    """A shuffled frame has the same suspects under the same index."""
+    frame = _numbers()
+    shuffled = frame.sample(frac=1, random_state=1)
+    found = check_labels(shuffled, "kind", features=["x", "y"])
+    assert sorted(found.worst().index) == [3, 50, 77]
+
+
+@pytest.mark.slow
+def test_a_row_without_a_label_is_not_judged() -> None:
+    """It is counted, and neither wrong nor fine; labels may be numbers."""
+    frame = _numbers(wrong=(3,))
+    frame["kind"] = frame["kind"].map({"left": 0.0, "right": 1.0})
+    frame.loc[[5, 6], "kind"] = np.nan
+    found = check_labels(frame, "kind", features=["x", "y"])
+    assert found.schema.classes == ("0", "1")
+    assert found.rows.loc[5, "call"] == "not judged"
+    assert found.not_judged() == {"no label": 2}
+    assert found.worst().index.tolist() == [3]
+
+
+def _crowd() -> pd.DataFrame:
+    """Return 60 labels, three annotators who are right but for a few; label 4 nobody shares."""
+    truth = np.array(["cat", "dog"])[np.arange(60) % 2]
+    other = {"cat": "dog", "dog": "cat"}
+    frame = pd.DataFrame({"final": truth, "ann": truth, "ben": truth, "cem": truth})
+    for row, who in ((7, "ann"), (20, "ben"), (31, "cem")):
+        frame.loc[row, who] = other[str(truth[row])]
+    frame.loc[4, "final"] = other[str(truth[4])]
+    frame.loc[9, "cem"] = None
+    return frame
+
+
+def test_by_votes() -> None:
+    """A label that all votes contradict is wrong; one that a single vote contradicts is not."""
+    found = check_labels(_crowd(), "final", votes=["ann", "ben", "cem"])
+    assert found.worst(1).index.tolist() == [4]
+    assert found.rows.loc[4, ["better", "call", "why"]].tolist() == ["cat", "wrong", "the votes"]
+    assert found.rows.loc[7, "call"] == "fine"
+
+
+def _scored() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    truth = np.arange(300) % 3
+    sure = rng.uniform(0.75, 0.97, 300)
+    probs = np.repeat((1 - sure)[:, None] / 2, 3, axis=1)
+    probs[np.arange(300), truth] = sure
+    frame = pd.DataFrame(probs.round(3), columns=["p_a", "p_b", "p_c"])
+    frame["kind"] = np.array(list("abc"))[truth]
+    frame.loc[[8, 100], "kind"] = ["a", "c"]
+    frame["fold"] = np.arange(300) // 3 % 5
+    return frame
+
+
+PROBS = {"a": "p_a", "b": "p_b", "c": "p_c"}
+
+
+def test_by_probabilities() -> None:
+    """A model that did not see the rows contradicts two labels."""
+    found = check_labels(_scored(), "kind", probs=PROBS, fold="fold")
+    assert sorted(found.worst(2).index) == [8, 100]
+    assert found.worst(2)["why"].tolist() == ["your model"] * 2
+
+
+def test_probabilities_say_how_they_were_held_out() -> None:
+    """Without a fold and a word for it they are refused: such a model may know the labels."""
+    with pytest.raises(UsageError, match="held out in"):
+        check_labels(_scored(), "kind", probs=PROBS)
+    check_labels(_scored(), "kind", probs=PROBS, out_of_sample=True)
+
+
+def test_memorised_probabilities_are_refused() -> None:
+    """A model that repeats every label, surely, has learned them."""
+    frame = pd.concat([_scored()] * 2, ignore_index=True)
+    for name, column in PROBS.items():
+        frame[column] = np.where(frame["kind"] == name, 0.998, 0.001)
+    with pytest.raises(UsageError, match="trained on them"):
+        check_labels(frame, "kind", probs=PROBS, out_of_sample=True)
+    check_labels(frame, "kind", probs=PROBS, out_of_sample=True, check_memorised=False)
+
+
+@pytest.fixture(scope="module")
+def tickets() -> tuple[pd.DataFrame, list[int], Any]:
+    """Give 30 of the sample's 613 messages another name, drawn with seed 5."""
+    frame = pd.read_csv(SAMPLE / "items.csv").merge(pd.read_csv(SAMPLE / "truth.csv"))
+    rng = np.random.default_rng(5)
+    wrong = sorted(rng.choice(len(frame), 30, replace=False).tolist())
+    kinds = sorted(frame["intent"].unique())
+    for row in wrong:
+        others = [kind for kind in kinds if kind != frame.loc[row, "intent"]]
+        frame.loc[row, "intent"] = rng.choice(others)
+    return frame, wrong, check_labels(frame, "intent", text="text", key="ticket_id")
+
+
+@pytest.mark.slow
+def test_by_texts(tickets: tuple[pd.DataFrame, list[int], Any]) -> None:
+    """Of 30 planted errors among 613 texts most are among the thirty worst; by chance 1.5 were."""
+    _, wrong, found = tickets
+    assert len(set(found.worst(30).index) & set(wrong)) >= 18
+    assert len(set(found.worst().index) & set(wrong)) >= 22
+    assert abs(found.rows["wrong"].sum() - 30) < 10
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_was_found(tickets: tuple[pd.DataFrame, list[int], Any]) -> None:
+    """The worst row's key and text are on it, its numbers are those of the result."""
+    frame, _, found = tickets
+    page = found.to_html("tickets.csv")
+    worst = found.worst(1)
+    assert frame.loc[worst.index[0], "ticket_id"] in page
+    assert "tickets.csv" in page
+    assert f"{int((found.rows['call'] == 'wrong').sum())} labels are rather wrong" in page
+    facts = found.to_json()
+    assert facts["rows"] == 613
+    assert facts["suspected"][0]["row"] == str(worst.index[0])
+
+
+@pytest.mark.slow
+def test_copies_with_another_label_are_worth_a_look() -> None:
+    """Whatever the models say: of two labels of one text, one is wrong."""
+    base = [(f"{a} {b} in the {c}", k) for k, words in {
+        "fruit": ["apple", "pear", "plum", "fig"], "tool": ["saw", "drill", "file", "plane"],
+    }.items() for a in words for b in words for c in ("kitchen", "shed", "box")]  # fmt: skip
+    frame = pd.DataFrame([*base, *base[:2], base[0]], columns=["text", "kind"])
+    frame.loc[len(base), "kind"] = "tool"  # of three equal texts one
+    found = check_labels(frame, "kind", text="text")
+    assert found.rows.loc[len(base), "call"] in ("wrong", "look")
+    assert "copies" in found.rows.loc[len(base), "why"]
+    assert found.rows.loc[len(base), "better"] == "fruit"
+    assert found.copies == 3
+
+
+@pytest.mark.slow
+def test_by_images(tmp_path: Path) -> None:
+    """Pictures are found from the folder; a file that is none is refused by its name."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for n in range(60):
+        kind = ("bright", "dark")[n % 2]
+        pixels = rng.integers(0, 60, (16, 16)) + (190 if kind == "bright" else 0)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{n}.png")
+        rows.append((f"{n}.png", kind if n != 11 else "bright"))
+    frame = pd.DataFrame(rows, columns=["file", "kind"])
+    found = check_labels(frame, "kind", image="file", folder=tmp_path)
+    assert found.worst(1).index.tolist() == [11]
+    assert "data:image/png;base64," in found.to_html()
+    (tmp_path / "11.png").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"11\.png"):
+        check_labels(frame, "kind", image="file", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "nothing to judge the labels by"),
+        ({"features": ["z"]}, "no such column; there are 'x', 'y', 'kind'"),
+        ({"features": ["kind"]}, "expected a number"),
+        ({"text": "x"}, "no row has both a label and something"),
+        ({"text": "x", "image": "y"}, "either a text or an image"),
+        ({"features": ["x"], "classes": ["left", "up"]}, "not one of the classes 'left', 'up'"),
+        ({"features": ["x"], "classes": ["left", "left"]}, "'left' is named twice"),
+        ({"features": ["x"], "key": "id"}, "no such column"),
+        ({"votes": ["x"]}, "different labels|rows|classes"),
+    ],
+)
+def test_what_cannot_be_is_said(change: dict[str, Any], said: str) -> None:
+    """Every refusal is an error of labelops that names what is wrong."""
+    with pytest.raises(LabelopsError, match=said):
+        check_labels(_numbers(1100), "kind", **change)
+
+
+@pytest.mark.parametrize("labels", [["a"] * 4, [None] * 4, []])
+def test_fewer_than_two_classes(labels: list[str | None]) -> None:
+    """Nothing can be wrong then."""
+    frame = pd.DataFrame({"kind": labels, "x": np.arange(len(labels), dtype=float)})
+    with pytest.raises(UsageError, match="two"):
+        check_labels(frame, "kind", features=["x"])
+
+
+def test_probabilities_that_are_none() -> None:
+    """Rows are named from 1, as a reader counts; a class without a column is named."""
+    frame = _scored()
+    frame.loc[4, "p_a"] = 3.0
+    with pytest.raises(SourceError, match="row 5"):
+        check_labels(frame, "kind", probs=PROBS, out_of_sample=True)
+    with pytest.raises(UsageError, match="class 'c'"):
+        check_labels(frame, "kind", probs={"a": "p_a", "b": "p_b"}, out_of_sample=True)

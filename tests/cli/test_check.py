@@ -1,0 +1,154 @@
+"""`labelops check`: one command from a file with labels to the wrong ones, and plain refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from .world import mails, run, shown_as_json
+
+
+def _crowd(path: Path, rows: int = 60) -> Path:
+    """Write labels beside three annotators' votes; row 5 is labeled as nobody said."""
+    lines = ["id,final,ann,ben,cem"]
+    for n in range(rows):
+        said = ("cat", "dog")[n % 2]
+        lines.append(f"k{n},{'dog' if n == 4 else said},{said},{said},{said}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+VOTES = ("--label", "final", "--votes", "ann, ben,cem")
+
+
+def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table names the row by its key; --output has the file's rows and what was found."""
+    file = _crowd(tmp_path / "crowd.csv")
+    page, table = tmp_path / "wrong.html", tmp_path / "checked.csv"
+    written = ("--report", str(page), "--output", str(table))
+    assert run(tmp_path, "check", str(file), *VOTES, *written) == 0
+    said = capsys.readouterr().out
+    assert "k4" in said
+    assert "k5" not in said
+    checked = pd.read_csv(table)
+    assert list(checked)[:5] == ["id", "final", "ann", "ben", "cem"]
+    assert checked.loc[checked["check_call"] == "wrong", "id"].tolist() == ["k4"]
+    assert "k4" in page.read_text(encoding="utf-8")
+
+
+def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same for programs; a row is named as in the file, from 1 after the header."""
+    file = _crowd(tmp_path / "crowd.csv")
+    facts = shown_as_json(capsys, tmp_path, "check", str(file), *VOTES)
+    assert facts["rows"] == 60
+    assert [row["row"] for row in facts["suspected"]] == ["5"]
+    assert facts["suspected"][0]["better"] == "cat"
+
+
+def test_needs_no_label_set_and_leaves_nothing(tmp_path: Path) -> None:
+    """No labelops.toml is read or written; nothing is left that was not asked for."""
+    file = _crowd(tmp_path / "crowd.csv")
+    assert run(tmp_path, "check", str(file), *VOTES) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["crowd.csv"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_text_and_label_are_guessed(
+    delimiter: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns named as usual need no option, however a spreadsheet separated them."""
+    rows = mails(120)[:-1]
+    frame = pd.DataFrame(rows, columns=["id", "message", "label"])
+    frame.loc[10, "label"] = "recipe" if frame.loc[10, "label"] != "recipe" else "billing"
+    file = tmp_path / "mails.csv"
+    frame.to_csv(file, index=False, sep=delimiter, encoding="utf-8-sig")
+    facts = shown_as_json(capsys, tmp_path, "check", str(file))
+    assert facts["label"] == "label"
+    assert facts["suspected"][0]["row"] == "11"
+
+
+@pytest.mark.slow
+def test_parquet_with_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers stay numbers; classes that are numbers keep their order."""
+    truth = np.arange(300) % 3
+    frame = pd.DataFrame(np.where(np.eye(3)[truth] > 0, 0.9, 0.05), columns=["p0", "p1", "p2"])
+    frame["y"] = truth
+    frame.loc[6, "y"] = 2
+    frame.to_parquet(tmp_path / "scores.parquet")
+    words = ["check", str(tmp_path / "scores.parquet"), "--label", "y", "--probs", "p"]
+    facts = shown_as_json(capsys, tmp_path, *words, "--out-of-sample")
+    assert facts["classes"] == ["0", "1", "2"]
+    assert facts["suspected"][0]["row"] == "7"
+
+
+def test_memorised_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are refused in the words of the command line, unless one insists."""
+    truth = np.arange(600) % 2
+    frame = pd.DataFrame(np.where(np.eye(2)[truth] > 0, 0.999, 0.001), columns=["p0", "p1"])
+    frame.assign(y=truth).to_csv(tmp_path / "a.csv", index=False)
+    words = ["check", str(tmp_path / "a.csv"), "--label", "y", "--probs", "p", "--out-of-sample"]
+    assert run(tmp_path, *words) == 2
+    said = capsys.readouterr().err
+    assert "give --trust-probs if you are sure" in said
+    assert "check_memorised" not in said
+    assert run(tmp_path, *words, "--trust-probs") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--label COLUMN; there are 'id', 'final', 'ann', 'ben', 'cem'"),
+        (["--label", "nope", "--votes", "ann"], "no such column"),
+        (["--label", "final", "--probs", "p_"], "no column begins so"),
+        (["--label", "final", "--votes", "ann,bob"], "no such column"),
+        (["--label", "final", "--features", "ann"], "expected a number (found 'cat')"),
+        (["--label", "final", "--probs", "b"], "say which fold each row was held out in"),
+        (["--label", "final", "--votes", "ann", "--classes", "cat,cow"], "row 2"),
+        (["--label", "final", "--votes", "ann", "--encoding", "klingon"], "not known"),
+    ],
+)
+def test_plain_refusals(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong use is one line and exit code 2."""
+    file = _crowd(tmp_path / "crowd.csv", 20)
+    assert run(tmp_path, "check", str(file), *words) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line
+    assert line.startswith("labelops: error: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "there are no rows"),
+        (b"label,text\n", "there are no rows"),
+        ("label,text\na,b\n".encode("utf-16"), "--encoding utf-16"),
+        (b"label,text\na,m\xfcde\nb,x\n", "cp1252"),
+        (b'label,text\na,"open\nb,x\n', "never closed"),
+        (b"label,text\na,b,c\nb,x\n", "3 cells"),
+        (b"label,text,text\na,b,c\nb,x,y\n", "twice"),
+    ],
+)
+def test_files_that_cannot_be_read(
+    content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are refused as a source's are: with the line, and what to do."""
+    (tmp_path / "a.csv").write_bytes(content)
+    assert run(tmp_path, "check", str(tmp_path / "a.csv"), "--label", "label") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says so before, or instead of, a traceback."""
+    file = _crowd(tmp_path / "crowd.csv", 20)
+    there: Any = ("--report", str(tmp_path / "no" / "such" / "a.html"))
+    assert run(tmp_path, "check", str(file), *VOTES, *there) == 2
+    assert "cannot be written" in capsys.readouterr().err

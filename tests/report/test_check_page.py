@@ -1,0 +1,53 @@
+"""The page of a check is escaped, loads nothing, and says what its facts say."""
+
+from __future__ import annotations
+
+import re
+
+from labelops.report import confusion_of
+from labelops.report.check_page import CheckedClass, CheckedRow, CheckFacts, render_check
+
+_EVIL = "<script>alert(1)</script></style>\"'><img src=x onerror=alert(2)>{{7*7}}\u202e"
+
+
+def _facts(text: str) -> CheckFacts:
+    row = CheckedRow(text, text, text, 0.93, "wrong", text, text=text)
+    return CheckFacts(
+        title=text,
+        created="2026-11-27T10:00:00+00:00",
+        headline=text,
+        meaning=(text,),
+        numbers=((text, "1,234"),),
+        rows=(row,),
+        rows_total=7,
+        classes=(CheckedClass(text, 40, 3, 4.25), CheckedClass("b", 2, 0, 0.0)),
+        confusion=confusion_of("", text, text, [0, 1], [0, 0], (text, "b")),
+        odd={"outlier": (CheckedRow(text, None, None, float("nan"), "", "", text=text),)},
+        how=((text, text),),
+    )
+
+
+def test_texts_of_others_are_escaped() -> None:
+    """Nothing of a hostile text becomes a tag, an attribute or a direction mark."""
+    page = render_check(_facts(_EVIL))
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "\u202e" not in page
+    assert "⟨U+202E⟩" in page
+    assert "{{7*7}}" in page
+
+
+def test_it_loads_nothing() -> None:
+    """No address but those of the page's own policy, and no script."""
+    page = render_check(_facts("plain"))
+    assert not re.findall(r"(?:src|href)=", page)
+    assert "default-src &#39;none&#39;" in page
+
+
+def test_it_says_its_facts() -> None:
+    """The numbers are those given: chance, counts, expected errors."""
+    page = render_check(_facts("plain"))
+    assert "wrong with 93\u00a0%" in page
+    assert "1 of 7" in page
+    assert '<td class="n">4.2</td>' in page  # half to even, as Python rounds
+    assert "Outliers" in page
