@@ -20,18 +20,24 @@ from labelops.schema import Schema
 
 SIZES = (50, 100, 180, 400)
 INTENTS, QUESTIONS = 20, 1_200
-WAYS = ("labeled texts only", "all texts read", "all texts read, and vectors")
+ALONE, NUMBERED, READ, VECTORS = (
+    "labeled texts only",
+    "all texts read, classes by number",
+    "all texts read",
+    "all texts read, and vectors",
+)
 
 
-def intents(seed: int) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Draw twenty of banking77's intents, and 1,200 of their questions."""
+def intents(seed: int) -> tuple[list[str], npt.NDArray[np.int64], tuple[str, ...]]:
+    """Draw twenty of banking77's intents, and 1,200 of their questions; give the classes, too."""
     rows = pd.concat(
         [pd.read_csv(data_folder() / "banking77" / f"{p}.csv") for p in ("train", "test")]
     )
     rng = np.random.default_rng(seed)
     chosen = rng.choice(sorted(rows["category"].unique()), INTENTS, replace=False)
     rows = rows.loc[rows["category"].isin(chosen)].sample(QUESTIONS, random_state=seed)
-    return rows["text"].tolist(), pd.factorize(rows["category"], sort=True)[0].astype(np.int64)
+    codes, classes = pd.factorize(rows["category"], sort=True)
+    return rows["text"].tolist(), codes.astype(np.int64), tuple(classes)
 
 
 def of_the_rest(probs: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> list[float]:
@@ -45,18 +51,24 @@ def of_the_rest(probs: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) ->
 
 
 def measured(
-    texts: list[str], truth: npt.NDArray[np.int64], size: int, seed: int, vectors: TextVectors
+    texts: list[str],
+    truth: npt.NDArray[np.int64],
+    classes: tuple[str, ...],
+    size: int,
+    seed: int,
+    vectors: TextVectors,
 ) -> dict[str, list[float]]:
     """Learn from so many random labels in each way, and judge all other items."""
     ids = [f"i{n:05d}" for n in range(len(texts))]
     items = pd.DataFrame({"item_id": ids, "payload": texts, "payload_digest": ids, "group": ids})
-    schema = Schema("few", tuple(f"class {k}" for k in range(int(truth.max()) + 1)))
+    numbers = tuple(f"class {k}" for k in range(len(classes)))
     chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(ids))[:size])
     rest = np.setdiff1d(np.arange(len(ids)), chosen)
     some, found = items.iloc[chosen], {}
-    for name in WAYS:
-        labeler = SklearnLabeler(folds=2, vectors=vectors if name == WAYS[2] else None)
-        if name != WAYS[0]:
+    for name in (ALONE, NUMBERED, READ, VECTORS):
+        schema = Schema("few", numbers if name == NUMBERED else classes)
+        labeler = SklearnLabeler(folds=2, vectors=vectors if name == VECTORS else None)
+        if name != ALONE:
             labeler.read(items, schema)
         labeler.fit(some, truth[chosen].tolist(), some["group"].tolist(), schema)
         probs = np.stack(labeler.propose(items.iloc[rest], schema)["probs"].to_list())
@@ -72,11 +84,12 @@ def main() -> None:
     print("| set | labels | learned from | right | log loss | calibration error | labeled at 1 % |")
     print("|---|---:|---|---:|---:|---:|---:|")
     tickets, vectors = label_set("tickets"), TextVectors(WordLlamaEncoder())
+    the_tickets = tickets.payloads, tickets.truth, tickets.schema.classes
     for name in ("tickets", "20 bank intents"):
         for size in SIZES:
             rows: dict[str, list[list[float]]] = {}
             for seed in range(asked.seeds):
-                drawn = (tickets.payloads, tickets.truth) if name == "tickets" else intents(seed)
+                drawn = the_tickets if name == "tickets" else intents(seed)
                 for how, values in measured(*drawn, size, seed, vectors).items():
                     rows.setdefault(how, []).append(values)
             for how, values in rows.items():

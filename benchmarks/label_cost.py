@@ -83,16 +83,24 @@ def table(found: Mapping[str, Sequence[Outcome]], bound: float) -> str:
 
 
 def purposes(found: Mapping[str, Sequence[Outcome]]) -> str:
-    """Say what ours spent its votes on, and what certainty cost."""
-    done = [o for o in found["labelops"] if o.released]
+    """Say what ours spent its votes on, under both rules, and what certainty cost."""
+    return "\n".join(
+        said
+        for ours in ("labelops", "labelops, audited")
+        if (said := _purposes(found[ours], found["told the error curve"], ours))
+    )
+
+
+def _purposes(ours: Sequence[Outcome], told: Sequence[Outcome], name: str) -> str:
+    done = [o for o in ours if o.released]
     if not done:
         return ""
     names = sorted({p for o in done for p in o.votes})
     parts = [
         f"{p} {np.mean([1000 * o.votes.get(p, 0) / o.released for o in done]):,.0f}" for p in names
     ]
-    said = "labelops' votes per 1,000: " + ", ".join(parts)
-    pairs = zip(found["labelops"], found["told the error curve"], strict=True)
+    said = f"Votes per 1,000 of *{name}*: " + ", ".join(parts)
+    pairs = zip(ours, told, strict=True)
     prices = [a.per_thousand - b.per_thousand for a, b in pairs if a.released and b.released]
     return said + (f"; the price of certainty: {np.mean(prices):,.0f}" if prices else "") + "."
 

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..errors import SettingsError, shown
 from ._sklearn_estimator import built, class_named
+from .class_names import ClassNames
 from .image_features import KernelMap
 from .text_features import LatentMap, TextMap
 from .text_graph import TextGraph
@@ -102,9 +103,16 @@ class Recipe:
         return built(LogisticRegression, {**defaults, **self.params}, self.seed)
 
     def learned(
-        self, features: Any, codes: _Codes, latent: LatentMap | None, graph: TextGraph | None
+        self,
+        features: Any,
+        codes: _Codes,
+        latent: LatentMap | None = None,
+        graph: TextGraph | None = None,
+        names: ClassNames | None = None,
     ) -> Model | None:
         """Learn from N rows of raw features and their codes; None where all are of one class.
+
+        The names of classes are learned from as well, where these rows do not speak against it.
 
         Raises
         ------
@@ -113,10 +121,16 @@ class Recipe:
         """
         if len(np.unique(codes)) < 2:
             return None
+        if names is not None:
+            told = names.that_tell(features, codes)
+            features = features.followed_by(names.rows[told])
+            codes = np.concatenate([codes, told])
         classifier = self.classifier()
         with warnings.catch_warnings():
             # A model that stopped early is still judged by its held-out answers.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # Few labels of many classes are no regression.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             mapped = self._map(features, latent)
             try:
                 classifier.fit(mapped(features), codes)

@@ -24,6 +24,7 @@ from ..schema import MEDIA, Schema
 from ._sklearn_folds import assign_folds
 from ._sklearn_model import Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
+from .class_names import ClassNames, spoken
 from .image_features import Grey, pixels
 from .text_features import VECTOR_WEIGHT, LatentMap, text_rows
 from .text_graph import TextGraph
@@ -31,7 +32,7 @@ from .text_vectors import TextVectors
 
 __all__ = ["SklearnLabeler"]
 
-_FEATURES = "hash18-word12-char35-tfidf-lsa64-spread10 | grey16-nystroem300"
+_FEATURES = "hash18-word12-char35-tfidf-lsa64-spread10-names | grey16-nystroem300"
 """Names the features in the version digest; change it together with them."""
 
 _BLOCK = 4096
@@ -232,6 +233,18 @@ class SklearnLabeler:
         with threadpool_limits(1):
             return replace(rows, near=self._graph.near(items["payload_digest"].tolist(), rows))
 
+    def _names(self, schema: Schema) -> ClassNames | None:
+        """Read what the classes are called as texts; None where no texts were read."""
+        if self._graph is None:
+            return None
+        ids = [f"class {name}" for name in schema.classes]
+        texts = pd.DataFrame({"item_id": ids, "payload": list(map(spoken, schema.classes))})
+        rows = text_rows(texts, self._vectors)
+        with threadpool_limits(1):
+            # No digest of a payload: a name stands near texts, also where one says just that.
+            rows = replace(rows, near=self._graph.near(ids, rows))
+            return ClassNames.read(self._graph, rows)
+
     def _raw(self, items: pd.DataFrame) -> Any:
         if self._recipe.media == "image":
             return pixels(items, self._load, self._kept)
@@ -247,7 +260,8 @@ class SklearnLabeler:
             why = f"all labels so far say {schema.classes[only[0]]!r}; it needs two classes"
             return _Fitted(None, {}, fold_of_item, fold_of_group, why)
         features = self._rows(rows)
-        learned, read = self._recipe.learned, (self._latent, self._graph)
+        learned = self._recipe.learned
+        read = self._latent, self._graph, self._names(schema)
         # One thread: faster at this size, and sums do not depend on how threads split them. An
         # encoder of vectors is no part of that, and may have all of them.
         with threadpool_limits(1):

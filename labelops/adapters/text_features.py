@@ -112,6 +112,16 @@ class TextRows:
         vectors = None if self.vectors is None else self.vectors[rows]
         return TextRows(self.counts[rows], vectors, None if self.near is None else self.near[rows])
 
+    def followed_by(self, others: TextRows) -> TextRows:
+        """Return these rows and then others; vectors and places where both have them."""
+        vectors = [part.vectors for part in (self, others) if part.vectors is not None]
+        near = [part.near for part in (self, others) if part.near is not None]
+        return TextRows(
+            sparse.vstack([self.counts, others.counts], format="csr"),
+            np.vstack(vectors) if len(vectors) == 2 else None,
+            sparse.vstack(near, format="csr") if len(near) == 2 else None,
+        )
+
 
 def text_rows(items: pd.DataFrame, vectors: TextVectors | None = None) -> TextRows:
     """Read N items' texts: count their words, and ask for their vectors.

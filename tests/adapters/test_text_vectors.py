@@ -90,7 +90,7 @@ def test_vectors_tell_of_words_that_no_label_and_no_text_knows() -> None:
 
 
 def test_each_text_is_encoded_once_for_all_folds_and_runs() -> None:
-    """Law: reading, fitting, proposing and a second labeler ask for every different text once."""
+    """Law: reading, fitting, proposing and a second labeler ask for every text and name once."""
     encoder, schema = Topics(), Schema("topics", ("money", "post"))
     items = _items([f"{w} {n}" for n in range(20) for w in ("fee", "parcel")] + ["fee 0"])
     shared = TextVectors(encoder)
@@ -99,7 +99,7 @@ def test_each_text_is_encoded_once_for_all_folds_and_runs() -> None:
         labeler.read(items, schema)
         labeler.fit(items.iloc[:40], [0, 1] * 20, items["group"].iloc[:40], schema)
         labeler.propose(items, schema)
-    assert sorted(encoder.asked) == sorted(set(items["payload"]))
+    assert sorted(encoder.asked) == sorted({*items["payload"], *schema.classes})
 
 
 def test_texts_are_asked_in_blocks_and_no_more_are_kept_than_there_is_room_for(
