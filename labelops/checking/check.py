@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..audit.detect import detect_label_errors
 from ..audit.views import look_at_views
-from ..errors import UsageError
+from ..errors import UsageError, counted, shown
+from ..measure.codes import IntArray
 from ..measure.draws import check_rng
 from ..ports import NeighbourSearch
 from ..schema import Schema
@@ -23,6 +25,7 @@ __all__ = ["check_labels"]
 
 _VIEWS = ("outliers", "ambiguity", "slices", "leakage")
 _SHOWN = 50
+_FEW = 10  # Classes that a frame of hardly any rows may have.
 
 
 def check_labels(
@@ -97,24 +100,25 @@ def check_labels(
     if key is not None:
         find_column(frame, key)
     named = classes_of(frame, label, votes, classes)
-    schema = Schema("rows", named, media="text" if image is None else "image")
     codes = labels_of(frame, label, named)
     place = np.flatnonzero(readable(frame, evidence))
-    if not (codes[place] >= 0).any():
-        raise UsageError("no row has both a label and something to judge it by")
+    _refuse_hopeless(codes[place], label)
+    schema = Schema("rows", named, media="text" if image is None else "image")
     rows = frame.iloc[place]
-    known = Known.of(rows, evidence, label, named, Path(folder), search)
-    found = detect_label_errors(
-        codes[place], n_classes=len(named), features=known.features, votes=known.votes,
-        probs=None if probs is None else {"your model": probs_of(rows, probs, named)},
-        folds=None if fold is None else names_of(rows, fold).astype(str),
-        out_of_sample=out_of_sample, groups=known.groups, graph=known.graph,
-        check_memorised=check_memorised, rng=rng,
-    )  # fmt: skip
-    looked = look_at_views(
-        place.astype(str).astype(object), codes[place], found.probability >= LOOK,
-        known.surroundings, schema, rng=rng, round=1, now=NO_TIME, views=_VIEWS, shown=_SHOWN,
-    )  # fmt: skip
+    # Matrices this narrow gain nothing by threads, which spin while others want the cores.
+    with threadpool_limits(1):
+        known = Known.of(rows, evidence, label, named, Path(folder), search)
+        found = detect_label_errors(
+            codes[place], n_classes=len(named), features=known.features, votes=known.votes,
+            probs=None if probs is None else {"your model": probs_of(rows, probs, named)},
+            folds=None if fold is None else names_of(rows, fold).astype(str),
+            out_of_sample=out_of_sample, groups=known.groups, graph=known.graph,
+            check_memorised=check_memorised, rng=rng,
+        )  # fmt: skip
+        looked = look_at_views(
+            place.astype(str).astype(object), codes[place], found.probability >= LOOK,
+            known.surroundings, schema, rng=rng, round=1, now=NO_TIME, views=_VIEWS, shown=_SHOWN,
+        )  # fmt: skip
     return LabelCheck(
         rows=said_of_rows(frame.index, codes, place, found, known.disagree(codes[place]), schema),
         frame=frame,
@@ -127,3 +131,16 @@ def check_labels(
         copies=known.copies,
         folder=Path(folder),
     )
+
+
+def _refuse_hopeless(codes: IntArray, label: str) -> None:
+    """Refuse labels of which no model can learn anything: none, or nearly each of its own."""
+    given = codes[codes >= 0]
+    if not given.size:
+        raise UsageError("no row has both a label and something to judge it by")
+    different = len(np.unique(given))
+    if different > max(given.size / 2, _FEW):
+        raise UsageError(
+            f"column {shown(label)} holds {counted(different)} different labels in "
+            f"{counted(given.size, 'row')}; is it the column of labels?"
+        )

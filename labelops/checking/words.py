@@ -17,6 +17,8 @@ _BASIS = {
 
 def headline(found: LabelCheck) -> str:
     """Say how many labels are wrong."""
+    if not found.rows["wrong"].notna().any():
+        return "No label could be judged."
     wrong = float(found.rows["wrong"].sum())
     return f"About {max(round(wrong), 0):,} of {_judged(found)} are wrong ({_rate(found)})."
 

@@ -243,6 +243,16 @@ def test_fewer_than_two_classes(labels: list[str | None]) -> None:
         check_labels(frame, "kind", features=["x"])
 
 
+def test_a_column_that_holds_no_labels() -> None:
+    """Keys are not classes, in what few rows there are; two rows of two classes are."""
+    frame = _numbers().assign(key=[f"k{n % 90}" for n in range(120)])
+    with pytest.raises(UsageError, match="90 different labels in 120 rows"):
+        check_labels(frame, "key", features=["x", "y"])
+    found = check_labels(_numbers(2, ()), "kind", features=["x", "y"])
+    assert found.not_judged() == {"too few of its class, or no vote": 2}
+    assert "No label could be judged." in found.to_html()
+
+
 def test_probabilities_that_are_none() -> None:
     """Rows are named from 1, as a reader counts; a class without a column is named."""
     frame = _scored()
