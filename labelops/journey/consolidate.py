@@ -190,7 +190,7 @@ def _corrections(state: State, revision: int, now: datetime) -> pd.DataFrame:
         return state.labels.iloc[:0]
     found = audit.wrong & (audit.correction >= 0)
     ids = audit.planned.ids[found]
-    votes = state.audit_votes.groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
+    votes = state.judging[0].groupby("item_id")["vote_id"].agg(sorted).reindex(ids)
     old = state.labels.set_index("item_id").loc[ids]
     # Who corrected it before had a part in it too, and audits it no more.
     before = np.where(old["method"] == ADJUDICATED, old["evidence"], '{"votes":[]}')

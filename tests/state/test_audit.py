@@ -72,6 +72,40 @@ def test_a_spare_vote_is_an_audit(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("split", "status", "errors"), [(4, "pass", 4), (16, "fail", 16), (30, "fail", 10)]
+)
+def test_what_a_third_vote_left_without_a_label_counts(
+    world: World, split: int, status: str, errors: int
+) -> None:
+    """A label that is there because all three agree is not audited by the third of them.
+
+    Of three people who toss a coin, all agree on some items; nothing but these has a label, and
+    judged by the third vote none of them is wrong. The others count as errors, as long as there
+    are fewer of them; else no label has an audit. Where a fourth looks, none of this is needed.
+    """
+    for n, item in enumerate(IDS):
+        world.vote(item, ann="cat", ben="cat", cid="dog" if n < split else "cat")
+    revision = world.label(dict.fromkeys(IDS[split:], "cat"))
+    rows = {"item_id": IDS[:split], "revision": revision, "value": None, "method": "undecided"}
+    rest = {"reason": "", "evidence": "{}", "schema_digest": "", "decided_at": world.now}
+    world.append("labels", rows | rest, split)
+    freeze(world)
+    audit = world.state.audit
+    assert audit is not None
+    found = audit.certificate
+    assert (found.status, found.corrected) == (status, 0)
+    assert int(audit.wrong.sum()) == errors if status == "pass" else found.errors > 8
+    assert not (audit.unseen | audit.pending).any() and (audit.correction < 0).all()
+    assert set(world.state.frozen["item_id"]) == set(IDS[split:])
+    for item in IDS[split:]:
+        world.vote(item, "audit", dan="cat")
+    audit = world.state.audit
+    assert audit is not None
+    assert (audit.certificate.status, audit.certificate.errors) == ("pass", 0)
+    assert audit.unaided == 0
+
+
+@pytest.mark.parametrize(
     ("confirms", "says", "errors"), [(1, "cat", 0), (2, "cat", 1), (1, "dog", 1)]
 )
 def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, errors: int) -> None:
