@@ -21,6 +21,8 @@ from labelops.measure.from_bound import calibration_size, least_posterior
 from labelops.measure.intervals import clopper_pearson
 
 BOUNDS = (0.02, 0.05)
+OURS = [name for name in RIVALS if name.startswith("labelops")]
+TOLD = "told the error curve"
 
 RULES: Mapping[str, Mapping[str, Any]] = {
     "digits": {},
@@ -39,11 +41,13 @@ def rules_for(name: str, bound: float) -> Rules:
     return Rules(bound, **{**planned, **RULES[name]})
 
 
-def one_seed(name: str, crowd: str, bound: float, seed: int) -> dict[str, Outcome]:
-    """Run every pipeline once, on the same answers."""
+def one_seed(
+    name: str, crowd: str, bound: float, seed: int, rivals: Sequence[str] = tuple(RIVALS)
+) -> dict[str, Outcome]:
+    """Run each pipeline once, on the same answers."""
     data = label_set(name)
     votes, rules = data.crowds[crowd](seed), rules_for(name, bound)
-    return {rival: run(data, votes, rules, seed) for rival, run in RIVALS.items()}
+    return {rival: RIVALS[rival](data, votes, rules, seed) for rival in rivals}
 
 
 def _all_seeds(run: Any, seeds: Sequence[int], jobs: int) -> Iterator[dict[str, Outcome]]:
@@ -86,8 +90,8 @@ def purposes(found: Mapping[str, Sequence[Outcome]]) -> str:
     """Say what ours spent its votes on, under both rules, and what certainty cost."""
     return "\n".join(
         said
-        for ours in ("labelops", "labelops, audited")
-        if (said := _purposes(found[ours], found["told the error curve"], ours))
+        for ours in OURS
+        if ours in found and (said := _purposes(found[ours], found[TOLD], ours))
     )
 
 
@@ -111,7 +115,7 @@ def floor(found: Mapping[str, Sequence[Outcome]], bound: float, risk: float) -> 
     After fewer clean looks a set with one error too many would pass with more than the risk,
     whatever the test.
     """
-    told = [o for o in found["told the error curve"] if o.released]
+    told = [o for o in found[TOLD] if o.released]
     if not told:
         return "Nothing stays within the bound, even told the error curve."
     looks = fixed_audit_size(bound, risk, 0, told[0].items)
@@ -145,10 +149,12 @@ def main() -> None:
     options.add_argument("--crowds", nargs="+", default=["real", "rte", "seven"])
     options.add_argument("--seeds", type=int, default=20)
     options.add_argument("--jobs", type=int, default=1, help="processes")
+    options.add_argument("--only", nargs="+", choices=OURS, help="no rivals but the told one")
     options.add_argument("--quick", action="store_true", help="two seeds of digits at 5 %%")
     options.add_argument("--journey", action="store_true", help="one seed of the journey beside")
     asked = options.parse_args()
     sets, bounds, seeds = asked.sets, BOUNDS, range(asked.seeds)
+    rivals = [*asked.only, TOLD] if asked.only else list(RIVALS)
     if asked.quick:
         sets, bounds, seeds = ["digits"], BOUNDS[1:], range(2)
     violations, certificates = 0, 0
@@ -161,17 +167,16 @@ def main() -> None:
             continue
         for crowd in (c for c in asked.crowds if c in label_set(name).crowds):
             for bound in bounds:
-                run = partial(one_seed, name, crowd, bound)
+                run = partial(one_seed, name, crowd, bound, rivals=rivals)
                 outcomes = list(_all_seeds(run, seeds, asked.jobs))
-                found = {rival: [o[rival] for o in outcomes] for rival in RIVALS}
+                found = {rival: [o[rival] for o in outcomes] for rival in rivals}
                 size = len(label_set(name).truth)
                 print(f"\n### {name}, {size:,} items, crowd `{crowd}`, ≤ {bound:.0%}\n")
                 print(table(found, bound) + "\n\n" + purposes(found))
                 print(floor(found, bound, Rules(bound).risk), flush=True)
                 if asked.journey:
                     print("\n" + journey_beside(name, crowd, bound, 0), flush=True)
-                ours = [*found["labelops"], *found["labelops, audited"]]
-                mine = [o for o in ours if o.certified is not None]
+                mine = [o for ours in OURS for o in found.get(ours, ()) if o.certified is not None]
                 certificates += len(mine)
                 violations += sum(o.error > bound for o in mine)
     if certificates:
