@@ -42,6 +42,7 @@ __all__ = [
     "Released",
     "name_release",
     "names_of",
+    "noted_digests",
     "read_release",
     "release",
     "released_as",
@@ -136,6 +137,19 @@ def names_of(state: State) -> dict[str, str]:
     rows = state.latest("name")
     bodies = (json.loads(body)["release"] for body in rows["body"])
     return dict(zip(rows["subject"], bodies, strict=True))
+
+
+def noted_digests(state: State) -> dict[str, str]:
+    """Return the digest that each release had when it was first given a name: it takes `latest`.
+
+    What names mean now is not enough: they move on to later releases, or back to one that was
+    rewritten meanwhile.
+    """
+    rows = state.events.loc[state.events["kind"] == "name"].sort_values("at", kind="stable")
+    found: dict[str, str] = {}
+    for body in map(json.loads, rows["body"]):
+        found.setdefault(body["release"], body["digest"])
+    return found
 
 
 def name_release(workspace: Workspace, alias: str, reference: str, *, now: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -231,10 +230,7 @@ class App(Ends):
     def verify(self, reference: str | None = None) -> list[Problem]:
         """Compare every byte of a release with what was released."""
         manifest = self.manifest(reference)
-        expected = {
-            json.loads(b)["release"]: json.loads(b)["digest"]
-            for b in load_events(self.workspace).latest("name")["body"]
-        }
+        expected = releasing.noted_digests(load_events(self.workspace))
         return verify(
             self.objects.get(manifest.object_name),
             self.objects.get,

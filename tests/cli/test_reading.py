@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from labelops.app import open_app
+from labelops.digest import canonical_json
+from labelops.release import Manifest
+from labelops.release.version import Version
+from labelops.releasing import name_release
+from labelops.state import decide, load_events
 
 from .world import (
     EVIL,
@@ -73,6 +82,39 @@ def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert out.startswith("DAMAGED  mails@latest: 1 problem found")
     assert labels.name in out
+
+
+def _rewritten(config: Path) -> Manifest:
+    """Change what the release says of itself, digest and all; return its manifest now."""
+    (path,) = config.parent.glob("workspace/releases/mails/1.0.0/manifest.json")
+    forged = Manifest.from_bytes(path.read_bytes())
+    forged = dataclasses.replace(forged, counts={**forged.counts, "annotators": 99})
+    path.chmod(0o644)
+    path.write_bytes(forged.to_bytes())
+    return forged
+
+
+def test_verify_finds_a_rewritten_manifest(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also when names have moved on since, or were given to what was rewritten."""
+    app = open_app(released)
+    later = dataclasses.replace(app.manifest("mails@1.0.0"), version=Version(1, 1, 0))
+    forged = _rewritten(released)
+    assert run(released, "verify", "mails@1.0.0") == 1
+    name_release(app.workspace, "prod", "mails@1.0.0", now=datetime.now(UTC))
+    assert run(released, "verify", "mails@1.0.0") == 1
+    app.objects.put_new(later.object_name, later.to_bytes())
+    name_release(app.workspace, "prod", "mails@1.1.0", now=datetime.now(UTC))
+    body = canonical_json({"digest": later.digest, "release": later.reference})
+    event = load_events(app.workspace).next_event("name", "latest", body)
+    decide(app.workspace, lambda _: (None, [event]), datetime.now(UTC), read=load_events)
+    assert app.names["latest"] == "mails@1.1.0"
+    capsys.readouterr()
+    assert run(released, "verify", "mails@1.0.0") == 1
+    said = capsys.readouterr().out
+    assert "it was rewritten" in said
+    assert forged.digest in said
 
 
 @pytest.mark.parametrize("name", ["pr od", "9.9.9", "", "latest"])
