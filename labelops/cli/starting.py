@@ -114,6 +114,8 @@ def _said(target: Path, name: str, classes: Sequence[str] | None, guess: Guess) 
         lines.append(f"  · check the {classes_found}, found in column {safe(guess.known)!r}")
     elif classes is None:
         lines.append("  · name the classes under [schema]")
+    if not guess.key and guess.format != "folder":
+        lines.append("  · name the column that identifies a row (key); else a row is its content")
     lines += [
         f"  · say under [source.{safe(name)}] what the items may be used for (purposes)",
         "  · labelops run send       takes the items in and asks people for the first labels",

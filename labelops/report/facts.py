@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -138,8 +138,17 @@ class ReportFacts:
             "verdict": {"status": self.verdict.status, "checks": self.verdict.checks},
             "counts": {**_fields(self.counts), **saved},
             "schema": self.schema.to_json() if self.schema else None,
+            "findings": _with_short_texts(self.findings),
+            "shown": _with_short_texts(self.shown),
         }
         return {name: _plain(value) for name, value in {**_fields(self), **special}.items()}
+
+
+def _with_short_texts(rows: tuple[FindingRow, ...]) -> list[FindingRow]:
+    """Cut texts as the page does: the whole of a long one is in the release's items."""
+    from .words import cut  # words are about these facts
+
+    return [replace(row, text=None if row.text is None else cut(row.text)) for row in rows]
 
 
 def _fields(value: object) -> dict[str, object]:

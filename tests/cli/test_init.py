@@ -111,6 +111,18 @@ def test_init_refuses(
     assert not (tmp_path / "labelops.toml").exists()
 
 
+def test_init_says_that_rows_have_no_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no column looks like one, it is the first thing to do."""
+    (tmp_path / "a.csv").write_text("No.,text\n1,hello\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", "a,b") == 0
+    assert "name the column that identifies a row (key)" in capsys.readouterr().out
+    (tmp_path / "labelops.toml").unlink()
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", "a,b", "--key", "No.") == 0
+    assert "(key)" not in capsys.readouterr().out
+
+
 def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A labelops.toml that is there stays as it is."""
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")

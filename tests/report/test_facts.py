@@ -39,6 +39,17 @@ def test_json_holds_every_fact(facts: ReportFacts) -> None:
     assert raw["schema"]["digest"] == facts.schema.digest
 
 
+def test_long_texts_are_cut_in_json_too(facts: ReportFacts) -> None:
+    """As on the page: a finding with a book in it does not make the facts one."""
+    long = dataclasses.replace(facts.findings[0], text="x" * 500_000)
+    odd = dataclasses.replace(facts, findings=(long,), shown=(long,))
+    raw = json.loads(facts_json(odd))
+    for found in (raw["findings"][0]["text"], raw["shown"][0]["text"]):
+        assert found.startswith("xxx")
+        assert found.endswith("… (500,000 characters)")
+        assert len(found) < 500
+
+
 def test_absent_numbers_are_null(facts: ReportFacts) -> None:
     """Not-a-number becomes null, never 0 and never invalid JSON; lone surrogates survive."""
     odd = dataclasses.replace(facts, title="a\ud800", counts=Counts(0, 0, 0, 0, {}))
