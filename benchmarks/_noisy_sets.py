@@ -16,7 +16,7 @@ from benchmarks._label_sets import data_folder
 from labelops.audit import out_of_fold_probs
 from labelops.audit.out_of_fold import learners_for
 
-__all__ = ["Case", "noisy_sets", "with_noise"]
+__all__ = ["Case", "crowd_case", "noisy_sets", "verified_mnist", "with_noise"]
 
 Array = npt.NDArray[Any]
 
@@ -54,8 +54,21 @@ def _flip(truth: Array, kind: str, rate: float, rng: np.random.Generator, seen: 
     return np.where(wrong, other, truth)
 
 
-def with_noise(features: Any, truth: Array, kind: str, rate: float = 0.1) -> Callable[[int], Case]:
-    """Return what makes labels of which so many are wrong, from a seed."""
+def with_noise(
+    features: Any,
+    truth: Array,
+    kind: str,
+    rate: float = 0.1,
+    size: int | None = None,
+    *,
+    skew: bool = False,
+    numbered: bool = False,
+) -> Callable[[int], Case]:
+    """Return what makes labels of which so many are wrong, from a seed.
+
+    With a size, each seed also draws that many of the items; `skew`: few of most classes, and
+    `numbered`: features are the rows' numbers. There is one error at least.
+    """
     K = int(truth.max()) + 1
     every = np.arange(len(truth))
     seen = out_of_fold_probs(
@@ -64,10 +77,26 @@ def with_noise(features: Any, truth: Array, kind: str, rate: float = 0.1) -> Cal
     ).mean  # fmt: skip
 
     def make(seed: int) -> Case:
-        codes = _flip(truth, kind, rate, np.random.default_rng(seed), seen)
-        return Case(codes, codes != truth, K, features)
+        rows = every if size is None else _some(truth, size, skew, np.random.default_rng([seed, 1]))
+        rng = np.random.default_rng(seed)
+        right = truth[rows]
+        codes = _flip(right, kind, rate, rng, seen[rows])
+        while (codes == right).all():
+            codes = _flip(right, kind, rate, rng, seen[rows])
+        return Case(codes, codes != right, K, rows[:, None] if numbered else features[rows])
 
     return make
+
+
+def _some(truth: Array, size: int, skew: bool, rng: np.random.Generator) -> Array:
+    """Draw rows; `skew`: of the j-th class (in random order) as many as 1/j to the first."""
+    if not skew:
+        return np.asarray(rng.choice(len(truth), size, replace=False))
+    K = int(truth.max()) + 1
+    share = 1 / (1.0 + rng.permutation(K)) ** (1 if K > 2 else 3)
+    wanted = np.maximum(np.floor(size * share / share.sum()), 3).astype(int)
+    taken = [rng.permutation(np.flatnonzero(truth == k))[: wanted[k]] for k in range(K)]
+    return np.asarray(rng.permutation(np.concatenate(taken)))
 
 
 def _copies(features: Array, truth: Array) -> Callable[[int], Case]:
@@ -93,7 +122,7 @@ def _banking() -> tuple[Any, Array]:
     return words.fit_transform(frame["text"].iloc[rows]), truth[rows]
 
 
-def _mnist(seed: int) -> Case:
+def verified_mnist(seed: int = 0) -> Case:
     """Return the set as it is, whatever the seed."""
     del seed
     folder = data_folder() / "mnist_label_errors"
@@ -135,7 +164,8 @@ def _crowd_frame(name: str) -> tuple[pd.DataFrame, Array, Any]:
     )
 
 
-def _crowd(name: str, others: int | None) -> Callable[[int], Case]:
+def crowd_case(name: str, others: int | None) -> Callable[[int], Case]:
+    """Return what draws a label among an item's votes, and so many others as evidence."""
     votes, truth, features = _crowd_frame(name)
     K = int(max(truth.max(), votes["label"].max())) + 1
 
@@ -163,7 +193,7 @@ def noisy_sets() -> Iterator[tuple[str, Callable[[int], Case]]]:
     words, intents = _banking()
     for kind in ("uniform", "hard"):
         yield f"banking77 {kind}", with_noise(words, intents, kind)
-    yield "MNIST verified", _mnist
+    yield "MNIST verified", verified_mnist
     for name in ("RTE", "dog", "face", "MS", "CF", "SP_amt"):
         for others in (2, None):
-            yield f"{name}, {others or 'all'} other votes", _crowd(name, others)
+            yield f"{name}, {others or 'all'} other votes", crowd_case(name, others)

@@ -26,8 +26,8 @@ from labelops.measure.adjudication import PENDING, WRONG, adjudicate
 from labelops.measure.weighted import audit_chances, weighted_order
 
 from ._label_sets import label_set
+from ._noise_tables import ece
 from ._noisy_sets import Array, Case, noisy_sets, with_noise
-from .quality_noise import ece
 
 _NAMES = (
     "digits uniform", "digits hard", "banking77 hard", "MNIST verified", "dog, all other votes",

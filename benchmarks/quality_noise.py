@@ -1,7 +1,8 @@
 """How well label errors are found: the default detector beside every single published score.
 
-``python -m benchmarks.quality_noise [--quick] [--seeds 10]`` prints Markdown tables. Every peer
-gets the same held-out probabilities of the same learners, in the same run. Sets:
+``python -m benchmarks.quality_noise [--quick] [--seeds 10] [--first 0] [--unseen]`` prints Markdown
+tables. Every peer gets the same held-out probabilities of the same learners, in the same run. With
+``--unseen``, from seed 500, sets of kinds it was not developed beside (`_unseen_sets`). Else:
 
 - digits (scikit-learn) with planted noise: ``uniform``; ``pairs`` (each class taken for the
   next); ``hard`` (where a classifier that knew the truth hesitates, for the class it would take);
@@ -18,8 +19,6 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,16 @@ import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_scores
 from crowdkit.aggregation import DawidSkene
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from labelops.audit import detect_label_errors, out_of_fold_probs
 from labelops.audit.out_of_fold import learners_for
 from labelops.audit.review_model import Reviews
 
+from ._noise_tables import OURS, RESAMPLES, Results, ece, intervals, summary, table
 from ._noisy_sets import Array, Case, noisy_sets
+from ._unseen_sets import unseen_sets
 
-_OURS = "labelops default"
 _CROWDS = ("face", "dog", "MS", "SP_amt")
 _REVIEWED = (
     *(f"{crowd}, {others} other votes" for crowd in _CROWDS for others in ("all", "2")),
@@ -43,26 +43,6 @@ _REVIEWED = (
     "MNIST verified",
 )
 _VERDICTS = (20, 50, 100, 300)
-_RESAMPLES = 1000
-
-
-@dataclass
-class Results:
-    """Average precision and AUROC of every method on one set, a number a seed."""
-
-    ap: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    auroc: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    ece: list[float] = field(default_factory=list)
-    rates: list[tuple[float, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    last: dict[str, tuple[Array, Array]] = field(default_factory=dict)
-
-    def add(self, name: str, wrong: Array, suspicion: Array) -> None:
-        """Score one ranking; what it could not judge is unsuspicious."""
-        filled = np.nan_to_num(suspicion, nan=np.nanmin(suspicion), posinf=1e9, neginf=-1e9)
-        self.last[name] = wrong, filled
-        self.ap[name].append(float(average_precision_score(wrong, filled)))
-        self.auroc[name].append(float(roc_auc_score(wrong, filled)))
 
 
 def _single_scores(case: Case, seed: int, results: Results) -> None:
@@ -138,16 +118,9 @@ def _default(case: Case, seed: int, results: Results) -> None:
     known = ~np.isnan(found.probability)
     chance, wrong = found.probability[known], case.wrong[known]
     labeled = case.codes >= 0
-    results.add(_OURS, case.wrong[labeled], found.probability[labeled])
+    results.add(OURS, case.wrong[labeled], found.probability[labeled])
     results.ece.append(ece(chance, wrong))
     results.rates.append((float(chance.mean()), float(wrong.mean())))
-
-
-def ece(chance: Array, wrong: Array) -> float:
-    """Ten equal bins: distance of the mean probability from the share of errors."""
-    at = np.minimum((chance * 10).astype(int), 9)
-    sums = np.bincount(at, chance - wrong, minlength=10)
-    return float(np.abs(sums).sum() / len(chance))
 
 
 def _reviewed(seeds: int) -> str:
@@ -203,105 +176,39 @@ def _before_and_after(case: Case, seed: int) -> list[tuple[float, ...]]:
     return found
 
 
-def _intervals(found: Results) -> str:
-    """Bootstrap over items: average precision of each method, and the default's gain on it."""
-    rng = np.random.default_rng(0)
-    wrong, ours = found.last[_OURS]
-    others = {m: scores for m, (_, scores) in found.last.items() if m != _OURS}
-    drawn: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for _ in range(_RESAMPLES):
-        rows = rng.integers(0, len(wrong), len(wrong))
-        own = average_precision_score(wrong[rows], ours[rows])
-        drawn[_OURS].append((own, 0.0))
-        for method, scores in others.items():
-            other = average_precision_score(wrong[rows], scores[rows])
-            drawn[method].append((other, own - other))
-    lines = ["\n| method | AP | 95 % | the default's gain | 95 % |", "|---|---:|---:|---:|---:|"]
-    for method, values in drawn.items():
-        low, high = np.quantile(values, (0.025, 0.975), axis=0)
-        ap = found.ap[method][0]
-        lines.append(
-            f"| {method} | {ap:.4f} | {low[0]:.3f} to {high[0]:.3f} | "
-            f"{found.ap[_OURS][0] - ap:+.4f} | {low[1]:+.4f} to {high[1]:+.4f} |"
-        )
-    return "\n".join(lines)
-
-
-def _table(results: dict[str, Results]) -> str:
-    lines = []
-    for name, found in results.items():
-        lines += [
-            f"\n### {name}\n",
-            "| method | AP | ± | AUROC | ± |",
-            "|---|---:|---:|---:|---:|",
-        ]
-        for method in sorted(found.ap, key=lambda m: -float(np.mean(found.ap[m]))):
-            ap, auroc = found.ap[method], found.auroc[method]
-            shown = f"**{method}**" if method == _OURS else method
-            lines.append(
-                f"| {shown} | {np.mean(ap):.4f} | {np.std(ap):.4f} | {np.mean(auroc):.4f} | "
-                f"{np.std(auroc):.4f} |"
-            )
-    return "\n".join(lines)
-
-
-def _summary(results: dict[str, Results]) -> str:
-    lines = [
-        "| set | AP, default | AP, best single | which | gain | AUROC, default | ECE |"
-        " errors said | errors true | CPU s |",
-        "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    gains = []
-    for name, found in results.items():
-        others = {m: float(np.mean(v)) for m, v in found.ap.items() if m != _OURS}
-        best = max(others, key=others.__getitem__)
-        ours = float(np.mean(found.ap[_OURS]))
-        gains.append(ours - others[best])
-        spread = np.std(np.subtract(found.ap[_OURS], found.ap[best]))
-        said, true = np.mean(found.rates, axis=0)
-        lines.append(
-            f"| {name} | {ours:.4f} | {others[best]:.4f} | {best} | "
-            f"{gains[-1]:+.4f} ± {spread:.4f} | "
-            f"{np.mean(found.auroc[_OURS]):.4f} | {np.mean(found.ece):.4f} | {said:.4f} | "
-            f"{true:.4f} | {np.median(found.seconds):.2f} |"
-        )
-    lines.append(
-        f"\nMean gain over each set's own best single score: {np.mean(gains):+.4f}; worst "
-        f"{np.min(gains):+.4f}."
-    )
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--quick", action="store_true", help="three seeds")
     options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--first", type=int, help="the first seed; 0, or 500 of unseen sets")
+    options.add_argument("--unseen", action="store_true", help="sets nothing was chosen on")
     options.add_argument("--only", default="", help="only sets whose name begins so")
     asked = options.parse_args()
     seeds = 3 if asked.quick else asked.seeds
     warnings.simplefilter("ignore")
     results: dict[str, Results] = {}
     once = []
-    for name, make in noisy_sets():
+    first = asked.first if asked.first is not None else 500 * asked.unseen
+    for name, make in unseen_sets() if asked.unseen else noisy_sets():
         if not name.startswith(asked.only):
             continue
         results[name] = Results()
-        for seed in range(seeds):
+        for seed in range(first, first + seeds):
             case = make(seed)
-            if case.only and seed:
+            if case.only and seed > first:
                 continue
             once += [name] if case.only else []
             _default(case, seed, results[name])
             _single_scores(case, seed, results[name])
             _vote_scores(case, results[name])
-    print(f"## Label errors found, {seeds} seeds\n")
-    print(_summary(results))
-    print(_table(results))
+    print(f"## Label errors found, {seeds} seeds from {first}\n")
+    print(summary(results))
+    print(table(results))
     for name in once:
-        print(f"\n### {name}: {_RESAMPLES} resamples of its items")
-        print(_intervals(results[name]))
-    if not asked.only:
+        print(f"\n### {name}: {RESAMPLES} resamples of its items")
+        print(intervals(results[name]))
+    if not asked.only and not asked.unseen:
         print("\n## After people's verdicts: a third the most suspicious labels, the rest random")
         print("\nMeasured on all other labels.\n")
         print(_reviewed(seeds))

@@ -197,6 +197,8 @@ def _learned(
     repeats: int,
 ) -> tuple[dict[str, FloatArray], BoolArray]:
     """Mean held-out probabilities of each learner, and which classes could be learned at all."""
+    if isinstance(learners, str):
+        raise UsageError(f"learners: expected a list of names, found {shown(learners)}")
     chosen = learners_for(features) if learners is None else tuple(learners)
     apart = np.arange(len(labels)) if group is None else group
     if len(np.unique(apart)) < 2:

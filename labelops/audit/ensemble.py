@@ -91,12 +91,21 @@ def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:
     raw = np.full(len(codes), np.nan)
     raw[known] = probs[known, codes[known]]
     # Floored first: a forest's flat zeros are no certainty, and would set the temperature alone.
-    possible = np.maximum(probs, _FLOOR)
-    possible /= possible.sum(axis=1, keepdims=True)
-    temperature = fit_temperature(possible, codes)
-    cooled = apply_temperature(possible, temperature)
+    temperature = fit_temperature(_at_least(probs, _FLOOR), codes)
+    # What a far too sure model says beyond the floor still tells its errors from the labels'.
+    cooled = apply_temperature(_at_least(probs, _least(probs)), temperature)
     logs = np.log(np.maximum(cooled, _FLOOR))
     return View(name, logs, raw, temperature)
+
+
+def _at_least(probs: FloatArray, floor: float) -> FloatArray:
+    possible = np.maximum(probs, floor)
+    return np.asarray(possible / possible.sum(axis=1, keepdims=True))
+
+
+def _least(probs: FloatArray) -> float:
+    """Say what a zero may stand for: the floor, or the least number said where that is below it."""
+    return float(probs.min(where=probs > 0, initial=_FLOOR))
 
 
 def neighbour_probs(

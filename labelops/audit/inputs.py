@@ -58,9 +58,15 @@ def check_features(features: Any, rows: int | None = None) -> Any:  # dense or s
             matrix = matrix.astype(np.float64, casting=cast)
     except (TypeError, ValueError) as error:
         raise UsageError("features: expected a rectangular table of real numbers") from error
-    if matrix.ndim != 2 or not np.isfinite(matrix.data if thin else matrix).all():
-        raise UsageError(f"features: expected finite numbers of shape (N, D), found {matrix.shape}")
+    if matrix.ndim != 2:
+        raise UsageError(f"features: expected numbers of shape (N, D), found shape {matrix.shape}")
     numbers = matrix.data if thin else matrix
+    if not np.isfinite(numbers).all():
+        first = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        row = np.searchsorted(matrix.indptr, first, "right") - 1 if thin else first // len(matrix.T)
+        raise UsageError(
+            f"features: row {row} has a NaN or an infinite number; expected finite ones"
+        )
     if numbers.size and max(numbers.max(), -numbers.min()) > _LARGEST[matrix.dtype.type]:
         raise UsageError(
             "features: a number is so large that its square is none any more; scale the columns"

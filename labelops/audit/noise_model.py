@@ -20,7 +20,9 @@ from labelops.measure.logs import log_sum_exp
 __all__ = ["NoiseModel", "fit_noise_model"]
 
 _HABIT = 0.5  # Half habits, half looks: better than either alone on every kind of noise measured.
-_SMOOTH = 5.0  # Errors of a class that outweigh "all other classes alike".
+# Errors of each kind counted before any is seen (Laplace's). A number for the whole class, be it
+# five, is next to none for each of 76 others: then a few doubted labels make habits of themselves.
+_SMOOTH = 1.0
 _RATE, _LABELS = 0.03, 10.0  # Before any label is seen: 3 %, as if from ten labels.
 _STARTS = (0.03, 0.2)
 _ROUNDS = 100
@@ -143,7 +145,7 @@ def _climb(
         before = model
         total, logs = model._log_joint(blended, codes, voted)
         fit = float(total.sum()) + _prior_fit(model.rate)
-        model = _maximise(replace(model, log_likelihood=fit), blended, codes, np.exp(logs), alike)
+        model = _maximise(replace(model, log_likelihood=fit), blended, codes, np.exp(logs))
         moved = abs(model.rate - before.rate) + abs(model.sharpness / before.sharpness - 1)
         if moved < 1e-4:
             break
@@ -159,10 +161,9 @@ def _maximise(
     blended: FloatArray,
     codes: IntArray,
     posterior: FloatArray,
-    alike: FloatArray,
 ) -> NoiseModel:
     """One step: the parameters under which the posterior truth gives the labels."""
-    K = len(alike)
+    K = blended.shape[1]
     labeled = np.flatnonzero(codes >= 0)
     given, truth = codes[labeled], posterior[labeled].copy()
     wrong = float((1 - truth[np.arange(len(given)), given]).sum())
@@ -171,7 +172,7 @@ def _maximise(
     looks = (1 - _HABIT) * _looks(blended[labeled], given)
     truth *= habit / np.maximum(habit + looks, 1e-12)
     counts = np.stack([np.bincount(given, truth[:, k], K) for k in range(K)])
-    habits = counts + _SMOOTH * alike
+    habits = counts + _SMOOTH * (1 - np.eye(K))
     return replace(
         model,
         rate=(wrong + _LABELS * _RATE) / (len(given) + _LABELS),

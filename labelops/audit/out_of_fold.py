@@ -220,6 +220,8 @@ def out_of_fold_probs(
     labels = check_codes(codes, n_classes)
     _check_choice(labels, learners, repeats)
     matrix = check_features(features, len(labels))
+    if "bayes" in learners and matrix.min() < 0:
+        raise UsageError("learners: 'bayes' takes counts or tf-idf, and some features are negative")
     group = group_codes(np.asarray(groups), len(labels))
     parts = min(folds, len(np.unique(group)))
     held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
@@ -234,6 +236,10 @@ def out_of_fold_probs(
 
 
 def _check_choice(labels: IntArray, learners: Sequence[str], repeats: int) -> None:
+    if isinstance(learners, str):
+        raise UsageError(f"learners: expected a list of names, found {shown(learners)}")
+    if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer):
+        raise UsageError(f"repeats: expected a whole number of at least 1, found {shown(repeats)}")
     unknown = [name for name in learners if name not in LEARNERS]
     if unknown or not learners or repeats < 1:
         raise UsageError(

@@ -252,6 +252,11 @@ def test_small_and_odd_inputs() -> None:
         ({"votes": ([9], [0], [0])}, "votes' items"),
         ({"n_classes": 1, "features": np.eye(4)}, "two"),
         ({"features": np.eye(4), "threshold": 2.0}, "threshold"),
+        ({"features": np.eye(4), "repeats": 1.5}, "repeats: expected a whole number"),
+        ({"features": np.eye(4), "learners": "trees"}, "expected a list of names"),
+        ({"features": -np.eye(4), "learners": ["bayes"]}, "negative"),
+        ({"features": np.diag([1, 1, np.nan, 1])}, "features: row 2"),
+        ({"features": sparse.csr_matrix(np.diag([1, 1, np.inf, 1]))}, "features: row 2"),
     ],
 )
 def test_malformed_input_is_refused(arguments: dict[str, Any], match: str) -> None:

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from labelops.audit.ensemble import as_probs, as_view, blend, margins, neighbour_probs
 from labelops.errors import UsageError
+from labelops.measure.calibration import apply_temperature
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -50,6 +51,31 @@ def test_a_view_that_knows_nothing_is_flattened() -> None:
     assert view.temperature > 20
     assert np.abs(margins(view.logs, np.arange(500), codes)).max() < 0.25
     assert np.allclose(view.raw, loud[np.arange(500), codes])
+
+
+def test_a_far_too_sure_view_keeps_its_order() -> None:
+    """One in a billion and one in 10³⁰ stay apart, as the temperature makes both likelier."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, 400)
+    said = np.where(rng.random(400) < 0.85, codes, 1 - codes)
+    other = 10.0 ** -rng.uniform(3, 30, 400)
+    probs = np.where(np.arange(2) == said[:, None], 1 - other[:, None], other[:, None])
+    view = as_view("sure", probs, codes)
+    wrong = said != codes
+    lead = margins(view.logs, np.arange(400), codes)[wrong]
+    assert view.temperature > 3
+    assert len(np.unique(lead)) > 0.8 * wrong.sum()
+    assert (np.argsort(lead) == np.argsort(other[wrong])).mean() > 0.8
+
+
+def test_a_zero_is_no_more_than_a_million_to_one() -> None:
+    """A forest's zero is the floor, as it was: whatever it stands for, it is no certainty."""
+    probs = np.array([[1.0, 0.0], [0.7, 0.3], [0.4, 0.6]] * 50)
+    view = as_view("forest", probs, np.array([0, 0, 1] * 50))
+    floored = np.maximum(probs, 1e-6) / np.maximum(probs, 1e-6).sum(axis=1, keepdims=True)
+    assert np.allclose(
+        view.logs, np.log(np.maximum(apply_temperature(floored, view.temperature), 1e-6))
+    )
 
 
 @given(st.integers(0, 1000), st.integers(2, 6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import softmax
+from sklearn.metrics import average_precision_score
 
 from labelops.audit.noise_model import fit_noise_model
 
@@ -53,6 +54,34 @@ def test_habits_are_learned() -> None:
     assert habits.sum(axis=1) == pytest.approx(np.ones(4))
     assert (np.diag(habits) == 0).all()
     assert (habits[np.arange(4), (np.arange(4) + 1) % 4] > 0.8).all()
+
+
+def _weak(rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give chance and errors of ten items a class, 30 classes, views that mean what they say."""
+    rng = np.random.default_rng(seed)
+    logs = rng.normal(size=(300, 30)) + 5 * np.eye(30)[rng.integers(0, 30, 300)]
+    views = softmax(logs, axis=1)
+    truth = (rng.random(300)[:, None] >= views.cumsum(axis=1)).sum(axis=1).clip(0, 29)
+    bad = rng.random(300) < rate
+    codes = np.where(bad, (truth + rng.integers(1, 30, 300)) % 30, truth)
+    posterior = fit_noise_model(views, codes).posterior(views, codes)
+    return 1 - posterior[np.arange(300), codes], bad
+
+
+@pytest.mark.slow
+def test_few_items_of_many_classes_make_no_habits() -> None:
+    """A few doubted labels prove no habit: with five errors counted a class it said 231 of 9."""
+    chance, bad = map(np.concatenate, zip(*(_weak(0.01, s) for s in range(4)), strict=True))
+    assert bad.sum() == 9
+    assert chance.sum() < 60
+
+
+@pytest.mark.slow
+def test_errors_among_few_items_of_many_classes_are_found() -> None:
+    """One label in ten is wrong: these stand out, though the views are weak."""
+    chance, bad = map(np.concatenate, zip(*(_weak(0.1, s) for s in range(4)), strict=True))
+    assert chance[bad].mean() > 4 * chance[~bad].mean()
+    assert average_precision_score(bad, chance) > 0.6
 
 
 def test_votes_take_the_labels_place() -> None:
