@@ -39,6 +39,7 @@ def _labeled(
     stands = model_stands(belief, proposed, 0.85)
     assert (stands == ~people).all(), "what nobody looked at stands, right or wrong"
     found = Audited.fresh(rng, ITEMS, 0, accuracy)
+    found.said = (found.said - found.truth[:, None] + truth[:, None]) % CLASSES
     found.truth, found.labels = truth, proposed
     return found, belief[stands].max(axis=1)
 

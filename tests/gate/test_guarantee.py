@@ -106,6 +106,27 @@ class Audited:
         self.fixed[hit] = True
         return n <= len(order)
 
+    def settle(self, policy: GatePolicy, attempt: int = 1) -> AuditState:
+        """Ask people for what is planned until there is a verdict, as the pipeline does."""
+        given = np.zeros(len(self.labels), dtype=np.int64)
+        sample = draw_sample(self.rng.bytes(16), "audit", [str(i) for i in range(given.size)])
+        order = sample.ids.astype(np.int64)
+        self.draws = np.argsort(order).astype(np.float64)
+        while True:
+            found = self.looks(given)
+            inorder = Adjudication(
+                found.status[order], found.votes[order], found.consensus[order], found.needed[order]
+            )
+            state = audit_state(sample, self.fixed[order], inorder, policy, attempt=attempt)
+            ids = state.planned.ids.astype(np.int64)
+            if (hit := state.correction >= 0).any():
+                self.labels[ids[hit]] = state.correction[hit]
+                self.fixed[ids[hit]] = True
+            elif state.certificate.status != "inconclusive":
+                return state
+            else:
+                given[ids] += np.where(self.fixed[ids], 0, state.needed)
+
 
 @cache
 def steps(size: int, bound: float, risk: float, corrected: int) -> IntArray:
@@ -135,35 +156,13 @@ def _limit(risk: float, runs: int) -> float:
     return risk + 3 * float(np.sqrt(risk * (1 - risk) / runs))
 
 
-def settle(world: Audited, policy: GatePolicy) -> AuditState:
-    """Ask people for what is planned until there is a verdict, as the pipeline does."""
-    given = np.zeros(len(world.labels), dtype=np.int64)
-    sample = draw_sample(b"key", "audit", [str(i) for i in range(len(world.labels))])
-    order = sample.ids.astype(np.int64)
-    world.draws = np.argsort(order).astype(np.float64)
-    while True:
-        found = world.looks(given)
-        inorder = Adjudication(
-            found.status[order], found.votes[order], found.consensus[order], found.needed[order]
-        )
-        state = audit_state(sample, world.fixed[order], inorder, policy)
-        ids = state.planned.ids.astype(np.int64)
-        if (hit := state.correction >= 0).any():
-            world.labels[ids[hit]] = state.correction[hit]
-            world.fixed[ids[hit]] = True
-        elif state.certificate.status != "inconclusive":
-            return state
-        else:
-            given[ids] += np.where(world.fixed[ids], 0, state.needed)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "errors"), [(0, 2), (1, 6), (2, 9), (3, 11)])
 def test_what_is_simulated_is_what_the_audit_does(seed: int, errors: int) -> None:
     """The same labels pass at the same look, with the same corrections."""
     policy = GatePolicy(error=BOUND, confidence=1 - RISK)
     world, twin = (Audited.fresh(np.random.default_rng(seed), 200, errors) for _ in range(2))
-    state = settle(world, policy)
+    state = world.settle(policy)
     twin.draws = world.draws
     assert twin.certified(attempt_risk(1, policy.risk))
     assert state.certificate.status == "pass"
