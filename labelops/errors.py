@@ -34,6 +34,7 @@ from typing import ClassVar
 __all__ = [
     "ChangedPayloadError",
     "ConflictError",
+    "DeprecatedRelease",
     "EndError",
     "EndProtocolError",
     "EndRefused",
@@ -292,3 +293,7 @@ class EndProtocolError(EndError):
 
 class StorageError(EndError):
     """The workspace cannot be written or read: disk full, corrupted table, missing object."""
+
+
+class DeprecatedRelease(UserWarning):
+    """A warning: somebody said that the release that was read should not be used any more."""

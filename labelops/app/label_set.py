@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from ..adapters.export_files import write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
+from ..deprecating import deprecate, deprecated_in
+from ..errors import DeprecatedRelease
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
 from ..ingest import Ingested
@@ -189,9 +192,22 @@ class App(Ends):
         """Read a release's labels and items back."""
         return releasing.read_release(self.objects, self.manifest(reference), decode_parquet)
 
+    @property
+    def deprecated(self) -> dict[str, str]:
+        """Releases that should not be used any more → why."""
+        return deprecated_in(load_events(self.workspace))
+
+    def deprecate(self, reference: str, because: str) -> str:
+        """Say that a release should not be used any more; no reason takes that back."""
+        return deprecate(self.workspace, reference, because, now=self.clock())
+
     def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
         """Return a release as a frame to train on; see `labelops.load`."""
         found = self.read(reference)
+        why = self.deprecated.get(found.manifest.reference)
+        if why:
+            said = f"{found.manifest.reference} should not be used any more: {why}"
+            warnings.warn(said, DeprecatedRelease, stacklevel=2)
         images = found.manifest.schema.media == "image"
         contents = (
             {

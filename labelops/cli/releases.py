@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from ..errors import counted
+from ..errors import DeprecatedRelease, UsageError, counted
 from .base import Session, command
 from .stages import said_verdict
 from .words import columns, cut, emphasised, safe, short
@@ -33,23 +34,33 @@ def _number(counts: Mapping[str, Any], name: str) -> str:
 def log(session: Session) -> None:
     """List all releases, newest first."""
     app = session.app
-    manifests, names = app.manifests()[::-1], app.names
+    manifests, names, deprecated = app.manifests()[::-1], app.names, app.deprecated
     table = [
         [emphasised("released", safe(m.reference)), safe(m.created_at)[:16].replace("T", " ")]
         + [_number(m.counts, "items"), safe(m.change.get("level", ""))]
         + [_number(m.change, k) for k in ("added", "changed", "removed")]
         + [short(m.digest), ", ".join(safe(a) for a, r in names.items() if r == m.reference)]
+        + [_warning(deprecated.get(m.reference, ""))]
         for m in manifests
     ]
-    head = ["release", "written", "labels", "level", "added", "changed", "removed", "digest", ""]
+    head = ["release", "written", "labels", "level", "added", "changed", "removed", "digest"]
+    text = columns(table, [*head, "", ""], right=[2, 4, 5, 6])
     facts = [
-        {**m.to_json(), "names": sorted(a for a, r in names.items() if r == m.reference)}
+        {
+            **m.to_json(),
+            "names": sorted(a for a, r in names.items() if r == m.reference),
+            "deprecated": deprecated.get(m.reference, ""),
+        }
         for m in manifests
     ]
-    session.show(facts, columns(table, head, right=[2, 4, 5, 6]) or "Nothing was released yet.")
+    session.show(facts, text or "Nothing was released yet.")
 
 
-def _said_manifest(found: Manifest) -> str:
+def _warning(why: str) -> str:
+    return emphasised("fail", f"deprecated: {cut(why, 200)}") if why else ""
+
+
+def _said_manifest(found: Manifest, deprecated: str) -> str:
     parents = ", ".join(f"{safe(p.name)}@{safe(p.version)}" for p in found.parents)
     about: list[list[str]] = [["digest", found.digest], ["written", safe(found.created_at)]]
     about += [["parent", parents]] if parents else []
@@ -57,13 +68,14 @@ def _said_manifest(found: Manifest) -> str:
         about += [[title, _facts({k: v for k, v in facts.items() if not _nested(v)})]]
         about += [[safe(k), _facts(v)] for k, v in facts.items() if _nested(v)]
     about += [["rights", _facts(found.rights)], ["made with", _facts(found.tools)]]
+    title, table = emphasised("released", safe(found.reference)), columns(about, indent=2)
     parts = [
         [safe(p.role), counted(p.bytes), "" if p.rows is None else counted(p.rows), safe(p.file)]
         for p in found.parts
     ]
     return "\n\n".join(
         [
-            f"{emphasised('released', safe(found.reference))}\n{columns(about, indent=2)}",
+            "\n".join(part for part in (title, _warning(deprecated), table) if part),
             columns(parts, ["part", "bytes", "rows", "file"], right=[1, 2], indent=2),
             said_verdict(found.verdict, "when it was released"),
         ]
@@ -99,7 +111,9 @@ def show(session: Session, reference: str | None) -> None:
     name; by default the latest release.
     """
     found = session.app.manifest(reference)
-    session.show({**found.to_json(), "digest": found.digest}, _said_manifest(found))
+    why = session.app.deprecated.get(found.reference, "")
+    facts = {**found.to_json(), "digest": found.digest, "deprecated": why}
+    session.show(facts, _said_manifest(found, why))
 
 
 def _why(row: Mapping[str, Any]) -> str:
@@ -188,6 +202,26 @@ def name(session: Session, alias: str, reference: str) -> None:
 
 
 @command(
+    'labelops deprecate digits@1.0.0 --because "3 and 8 were swapped by one annotator"',
+    "labelops deprecate digits@1.0.0 --undo",
+)
+@click.argument("reference", metavar="REF")
+@click.option("--because", metavar="TEXT", help="Why; whoever reads it is shown this.")
+@click.option("--undo", is_flag=True, help="Take an earlier warning back.")
+def deprecate(session: Session, reference: str, because: str | None, undo: bool) -> None:
+    """Warn everybody who reads a release not to use it.
+
+    Nothing of it changes: it can still be read, and names that mean it still do. `log` and `show`
+    say so, and loading and exporting warn.
+    """
+    if undo == bool(because and because.strip()):
+        raise UsageError("say why with --because TEXT, or take it back with --undo: one of the two")
+    found = session.app.deprecate(reference, because or "")
+    said = "is not deprecated any more" if undo else "is deprecated: who reads it is warned"
+    session.show({"release": found, "deprecated": because or ""}, f"{safe(found)} {said}.")
+
+
+@command(
     "labelops export train/",
     "labelops export train-csv digits@1.0.0 --format csv --weights soft",
 )
@@ -223,10 +257,14 @@ def export(
     """
     session.note("export: reading the release")
     app = session.app
-    written = app.export(target, reference, format=layout, weights=weights, overwrite=overwrite)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DeprecatedRelease)
+        written = app.export(target, reference, format=layout, weights=weights, overwrite=overwrite)
+    for warning in said:
+        click.echo(f"labelops: warning: {safe(warning.message)}", err=True)
     files = sorted(p.relative_to(written).as_posix() for p in written.rglob("*") if p.is_file())
     facts = {"folder": written, "format": layout, "weights": weights, "files": files}
     session.show(facts, f"Wrote {counted(len(files), 'file')} into {safe(written)}.")
 
 
-RELEASES = (log, show, diff, verify, name, export)
+RELEASES = (log, show, diff, verify, name, deprecate, export)

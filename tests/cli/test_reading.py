@@ -7,13 +7,16 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+import labelops
 from labelops.app import open_app
 from labelops.digest import canonical_json
+from labelops.errors import DeprecatedRelease
 from labelops.release import Manifest
 from labelops.release.version import Version
 from labelops.releasing import name_release
@@ -136,6 +139,48 @@ def test_a_damaged_release_is_named(released: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err
     assert f"releases/mails/1.0.0/{labels.name}: these bytes are no Parquet file" in said
     assert "`labelops verify mails@1.0.0`" in said
+
+
+def test_deprecate(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reading warns, log and show say why, nothing of the release changes; it can be undone."""
+    why = "ann misread the guideline\x1b[31m"
+    assert "mails@1.0.0 is deprecated" in shown(
+        capsys, released, "deprecate", "mails@latest", "--because", why
+    )
+    assert "deprecated: ann misread the guideline" in shown(capsys, released, "log")
+    assert "\x1b[31m" not in shown(capsys, released, "show")
+    assert shown_as_json(capsys, released, "show")["deprecated"] == why
+    assert shown_as_json(capsys, released, "log")[0]["names"] == ["latest"]
+    assert shown_as_json(capsys, released, "verify")["ok"]
+    with pytest.warns(DeprecatedRelease, match="ann misread"):
+        frame = labelops.load("mails@latest", config=released)
+    assert len(frame) == ITEMS
+    assert run(released, "export", str(released.parent / "out")) == 0
+    assert "labelops: warning: mails@1.0.0 should not be used" in capsys.readouterr().err
+    shown(capsys, released, "deprecate", "mails@1.0.0", "--undo")
+    assert "deprecated" not in shown(capsys, released, "show")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        labelops.load("mails@latest", config=released)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mails@1.0.0"], "say why with --because"),
+        (["mails@1.0.0", "--because", "x", "--undo"], "one of the two"),
+        (["mails@1.0.0", "--because", " "], "say why with --because"),
+        (["mails@1.0.0", "--because", "x" * 501], "500 at most"),
+        (["mails@3.0.0", "--because", "x"], "there is no release mails@3.0.0"),
+    ],
+)
+def test_deprecate_refuses(
+    words: list[str], said: str, released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a reason, or of a release that is none, nothing is said."""
+    assert run(released, "deprecate", *words) == 2
+    assert said in capsys.readouterr().err
+    assert shown_as_json(capsys, released, "log")[0]["deprecated"] == ""
 
 
 def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
