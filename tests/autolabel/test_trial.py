@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from labelops.autolabel.hypotheses import (
     Hypothesis,
@@ -144,6 +145,38 @@ def test_twelve_versions_share_the_risk() -> None:
     assert _any_accepted(1.02 * ERROR, 12, 60, honest=True) <= 0.085
     assert _any_accepted(1.02 * ERROR, 12, 60, honest=False) >= 0.15
     assert _any_accepted(0.3 * ERROR, 2, 30, honest=True) >= 0.9, "and a good one passes"
+
+
+def _risked(risk: float, *, honest: bool) -> list[float]:
+    """Give the exact chance of each of twelve useless versions, just at the bound, to be accepted.
+
+    One score for all: a version is accepted or not by the number of errors in its sample.
+    """
+    ids = [f"i{n:04d}" for n in range(400)]
+    pool = pd.DataFrame({"item_id": ids, "confidence": 1.0, "labeler_version": "v"})
+    sample = draw_sample(b"k", "calibrate", ids, 399)
+    policy = AcceptancePolicy(test="fixed", rule="selective", error=ERROR, risk=risk)
+    made: list[Hypothesis] = []
+    chances = []
+    for _ in range(12):
+        before = made if honest else []
+        most = -1
+        while (
+            try_labeler(pool, sample, np.arange(399) < most + 1, before, policy).threshold
+            is not None
+        ):
+            most += 1
+        made.append(try_labeler(pool, sample, np.ones(399, dtype=bool), before, policy))
+        chances.append(float(binom.cdf(most, 399, ERROR)))
+    return chances
+
+
+@pytest.mark.slow
+def test_the_risk_of_all_versions_adds_up_to_the_one_that_is_told() -> None:
+    """Exactly; twice the risk would break it, and so do versions that do not share it."""
+    risk = AcceptancePolicy().risk
+    assert sum(_risked(risk, honest=True)) <= risk < sum(_risked(2 * risk, honest=True))
+    assert sum(_risked(risk, honest=False)) > 4 * risk
 
 
 def test_still_passes() -> None:
