@@ -102,6 +102,7 @@ def check(
 
     if data.is_dir():
         raise UsageError(f"{data}: a folder; name a file with one row an item")
+    _refuse_same(data, report, output)
     guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
     label = label if label is not None else _label(data, guess)
     if not (text or image or probs or votes or features):
@@ -132,6 +133,13 @@ def check(
         with writing(output):
             found.annotated().to_csv(output, index=False)
     session.show(found, _said(found, report, output))
+
+
+def _refuse_same(data: Path, report: Path | None, output: Path | None) -> None:
+    """Refuse to write over the labels that are checked, or one result over the other."""
+    named = [path.resolve() for path in (data, report, output) if path is not None]
+    if len(set(named)) < len(named):
+        raise UsageError("FILE, --report and --output are different files; name another one")
 
 
 @contextmanager

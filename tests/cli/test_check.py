@@ -40,6 +40,22 @@ def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "k4" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("option", ["--report", "--output"])
+def test_the_labels_are_never_written_over(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file itself, also by another way to it, and one result over the other: refused."""
+    file = _crowd(tmp_path / "crowd.csv")
+    before = file.read_bytes()
+    (tmp_path / "link.csv").symlink_to(file)
+    for name in ("crowd.csv", "link.csv"):
+        assert run(tmp_path, "check", str(file), *VOTES, option, str(tmp_path / name)) == 2
+        assert "different files" in capsys.readouterr().err
+    one = str(tmp_path / "one")
+    assert run(tmp_path, "check", str(file), *VOTES, "--report", one, "--output", one) == 2
+    assert file.read_bytes() == before and not (tmp_path / "one").exists()
+
+
 def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same for programs; a row is named as in the file, from 1 after the header."""
     file = _crowd(tmp_path / "crowd.csv")
