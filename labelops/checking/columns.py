@@ -135,8 +135,21 @@ def name_of(cell: object) -> str | None:
 
 
 def names_of(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
-    """Return a column's classes, None where one is missing."""
+    """Return a column's classes, None where one is missing.
+
+    Raises
+    ------
+    SourceError
+        If a cell holds a list or a mapping.
+    """
     cells = find_column(frame, column)
+    for n, cell in enumerate(cells):
+        if isinstance(cell, list | dict | set | np.ndarray):
+            raise SourceError(
+                "expected one class in a cell, found several values",
+                row=_row(frame, n),
+                column=column,
+            )
     codes, different = pd.factorize(cells)
     names = np.array([*(name_of(cell) for cell in different), None], dtype=object)
     return np.asarray(names[codes], dtype=object)

@@ -261,3 +261,10 @@ def test_probabilities_that_are_none() -> None:
         check_labels(frame, "kind", probs=PROBS, out_of_sample=True)
     with pytest.raises(UsageError, match="class 'c'"):
         check_labels(frame, "kind", probs={"a": "p_a", "b": "p_b"}, out_of_sample=True)
+
+
+def test_a_cell_of_several_classes_is_refused_by_its_row() -> None:
+    """JSON Lines may hold lists; one class an item is what this version labels."""
+    frame = pd.DataFrame({"text": ["a", "b"], "kind": ["x", ["x", "y"]]})
+    with pytest.raises(SourceError, match=r"2.*kind.*one class in a cell"):
+        check_labels(frame, "kind", text="text")
