@@ -80,6 +80,7 @@ def test_it_passes_at_the_look_that_is_counted_with(error_at: int | None) -> Non
     assert certify(before, BOUND, 0.04, ITEMS, found).status == "inconclusive"
 
 
+@pytest.mark.slow
 def test_a_naive_rule_releases_what_the_audit_refuses() -> None:
     """Two wrong labels too many: by its posteriors the model always releases them."""
     labels, sure = _labeled(0, TOLERATED + 2)

@@ -159,6 +159,7 @@ def test_attempts_share_the_risk() -> None:
 
 
 @pytest.mark.parametrize("attempt", [23, 200, 1000])
+@pytest.mark.slow
 def test_an_attempt_whose_confidence_rounds_to_one_is_judged(attempt: int) -> None:
     """The risk is carried, not the confidence: inconclusive until all is known, and never a crash.
 

@@ -237,6 +237,7 @@ def test_certified_bound_is_never_too_low_too_often() -> None:
         assert low <= 6
 
 
+@pytest.mark.slow
 def test_certified_bound_matches_the_verdict() -> None:
     """A stream passes at every bound at or above the certified one and at none clearly below.
 

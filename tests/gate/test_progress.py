@@ -50,6 +50,7 @@ def test_a_disputed_look_is_what_is_left() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from([NO_VOTE, PENDING, AGREES]), max_size=150))
+@pytest.mark.slow
 def test_so_many_clean_looks_certify(status: list[int]) -> None:
     """Settled as right, the looks to come make it pass; without the last of them it does not."""
     audit = _state(status)

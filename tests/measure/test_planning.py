@@ -16,6 +16,7 @@ from labelops.measure.planning import audit_plan, looks_to_certify, weighted_pla
 from labelops.measure.staircase import is_certified
 
 
+@pytest.mark.slow
 def test_staircase_is_that_of_single_audits() -> None:
     """With its errors first, an audit certifies at the planned look and not one before."""
     for size in (None, 1500):
@@ -49,6 +50,7 @@ def test_risk_is_run_but_not_exceeded() -> None:
     assert worse.certified < plan.certified
 
 
+@pytest.mark.slow
 def test_a_set_that_is_too_bad_by_one_is_mended_or_rarely_passes() -> None:
     """In a set of 3,000 one correction is enough: only a pass without any find would be wrong."""
     (plan,) = audit_plan(0.02, 0.05, [61 / 3000], budget=3000, size=3000)

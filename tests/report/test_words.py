@@ -86,6 +86,7 @@ def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> N
         (9, 0.95, "risk 1e-07", "1 of 10,000"),
     ],
 )
+@pytest.mark.slow
 def test_late_attempts_are_not_said_to_be_certain(
     facts: ReportFacts, attempt: int, confidence: float, sure: str, chance: str
 ) -> None:
