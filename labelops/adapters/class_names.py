@@ -74,7 +74,7 @@ class ClassNames:
 
         None where all names together are right on no more of these texts than chance would be
         (one-sided binomial test); and of the others those that are right on half of the texts
-        they claim, and on more than the class's share.
+        they claim, and on no less than the class's share: one that claims none stays.
 
         Parameters
         ----------

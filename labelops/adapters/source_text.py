@@ -88,6 +88,12 @@ def encoding_problem(path: Path, encoding: str, setting: str = "encoding = '{}'"
             line += before.decode(encoding, "replace").count("\n")
             problem = not_encoded(encoding, bytes(error.object), error.start, setting)
             return f"line {line}: {problem}"
+        except UnicodeError:
+            # Of two bytes a character, and nothing says which comes first.
+            return (
+                f"line 1: it has no byte-order mark; name {encoding}-le or {encoding}-be as its "
+                "encoding"
+            )
     return None
 
 
@@ -136,7 +142,7 @@ class CsvSource:
                 spec.check_separated(header, _delimiter(spec))
                 spec.check_columns(header)
                 yield from self._blocks(reader, lines, header)
-            except UnicodeDecodeError:
+            except UnicodeError:
                 _refuse_encoding(spec)
             except csv.Error as error:
                 raise _broken(spec, lines, str(error)) from None
@@ -235,7 +241,7 @@ class JsonlSource:
             lines = _Lines(file, self.spec)
             try:
                 yield from self._blocks(lines)
-            except UnicodeDecodeError:
+            except UnicodeError:
                 _refuse_encoding(self.spec)
             except _Overlong as error:
                 raise SourceError(

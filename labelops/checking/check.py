@@ -97,6 +97,8 @@ def check_labels(
     check_rng(rng)
     evidence = Evidence(text, image, features, probs, votes, fold, out_of_sample, group)
     evidence.check(frame)
+    if label in evidence.columns:
+        raise UsageError(f"column {shown(label)} holds the labels; they cannot judge themselves")
     if key is not None:
         find_column(frame, key)
     named = classes_of(frame, label, votes, classes)

@@ -102,7 +102,7 @@ def check(
 
     if data.is_dir():
         raise UsageError(f"{data}: a folder; name a file with one row an item")
-    _refuse_same(data, report, output)
+    _check_targets(data, report, output)
     guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
     label = label if label is not None else _label(data, guess)
     if not (text or image or probs or votes or features):
@@ -135,8 +135,11 @@ def check(
     session.show(found, _said(found, report, output))
 
 
-def _refuse_same(data: Path, report: Path | None, output: Path | None) -> None:
-    """Refuse to write over the labels that are checked, or one result over the other."""
+def _check_targets(data: Path, report: Path | None, output: Path | None) -> None:
+    """Refuse, before the work, to write where nothing can be, over the labels or one another."""
+    for path in (report, output):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path}: cannot be written (no such folder); name another file")
     named = [path.resolve() for path in (data, report, output) if path is not None]
     if len(set(named)) < len(named):
         raise UsageError("FILE, --report and --output are different files; name another one")

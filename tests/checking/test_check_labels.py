@@ -219,8 +219,9 @@ def test_by_images(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({}, "nothing to judge the labels by"),
-        ({"features": ["z"]}, "no such column; there are 'x', 'y', 'kind'"),
-        ({"features": ["kind"]}, "expected a number"),
+        ({"features": ["z"]}, "no such column; there are 'x', 'y', 'kind', 'word'"),
+        ({"features": ["kind"]}, "'kind' holds the labels"),
+        ({"features": ["word"]}, "expected a number"),
         ({"text": "x"}, "no row has both a label and something"),
         ({"text": "x", "image": "y"}, "either a text or an image"),
         ({"features": ["x"], "classes": ["left", "up"]}, "not one of the classes 'left', 'up'"),
@@ -232,7 +233,7 @@ def test_by_images(tmp_path: Path) -> None:
 def test_what_cannot_be_is_said(change: dict[str, Any], said: str) -> None:
     """Every refusal is an error of labelops that names what is wrong."""
     with pytest.raises(LabelopsError, match=said):
-        check_labels(_numbers(1100), "kind", **change)
+        check_labels(_numbers(1100).assign(word="a"), "kind", **change)
 
 
 @pytest.mark.parametrize("labels", [["a"] * 4, [None] * 4, []])
@@ -268,3 +269,10 @@ def test_a_cell_of_several_classes_is_refused_by_its_row() -> None:
     frame = pd.DataFrame({"text": ["a", "b"], "kind": ["x", ["x", "y"]]})
     with pytest.raises(SourceError, match=r"2.*kind.*one class in a cell"):
         check_labels(frame, "kind", text="text")
+
+
+def test_labels_do_not_judge_themselves() -> None:
+    """As votes, as texts or as anything else."""
+    for evidence in ({"votes": ["ann", "final"]}, {"text": "final"}):
+        with pytest.raises(UsageError, match="'final' holds the labels"):
+            check_labels(_crowd(), "final", **evidence)

@@ -56,6 +56,26 @@ def test_the_labels_are_never_written_over(
     assert file.read_bytes() == before and not (tmp_path / "one").exists()
 
 
+def test_a_folder_that_is_not_there_is_found_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And said in one line."""
+    file = _crowd(tmp_path / "crowd.csv")
+    target = str(tmp_path / "none" / "x.csv")
+    assert run(tmp_path, "check", str(file), *VOTES, "--output", target) == 2
+    said = capsys.readouterr().err
+    assert "no such folder" in said and "judging" not in said
+
+
+def test_utf_16_without_a_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its remedy is named; as utf-16-le the file is read."""
+    file = tmp_path / "crowd.csv"
+    file.write_bytes(_crowd(file).read_text(encoding="utf-8").encode("utf-16-le"))
+    assert run(tmp_path, "check", str(file), *VOTES, "--encoding", "utf-16") == 2
+    assert "utf-16-le" in capsys.readouterr().err
+    assert run(tmp_path, "check", str(file), *VOTES, "--encoding", "utf-16-le") == 0
+
+
 def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same for programs; a row is named as in the file, from 1 after the header."""
     file = _crowd(tmp_path / "crowd.csv")
