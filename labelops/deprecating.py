@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 
 from .digest import canonical_json
@@ -11,9 +12,29 @@ from .release import parse_reference
 from .releasing import names_of, resolve
 from .state import Event, State, Workspace, decide, load_events
 
-__all__ = ["deprecate", "deprecated_in"]
+__all__ = ["Deprecation", "deprecate", "deprecated_in"]
 
 _LONGEST = 500
+"""So many characters are kept, and shown wherever the warning is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """What `deprecate` left behind.
+
+    Parameters
+    ----------
+    release : str
+        `name@version`.
+    deprecated : str
+        The warning as it is kept: white space is one space. Empty where there is none.
+    new : bool
+        False if that was so already.
+    """
+
+    release: str
+    deprecated: str
+    new: bool
 
 
 def deprecated_in(state: State) -> dict[str, str]:
@@ -23,8 +44,8 @@ def deprecated_in(state: State) -> dict[str, str]:
     return {release: said for release, said in zip(rows["subject"], why, strict=True) if said}
 
 
-def deprecate(workspace: Workspace, reference: str, because: str, *, now: datetime) -> str:
-    """Say that a release should not be used any more, and why; return which one was meant.
+def deprecate(workspace: Workspace, reference: str, because: str, *, now: datetime) -> Deprecation:
+    """Say that a release should not be used any more, and why; saying it again is fine.
 
     Its bytes stay, names that mean it go on meaning it, and it can still be read.
 
@@ -45,15 +66,14 @@ def deprecate(workspace: Workspace, reference: str, because: str, *, now: dateti
     """
     said = " ".join(because.split())
     if len(said) > _LONGEST:
-        raise UsageError(f"the reason has {len(said)} characters; {_LONGEST} at most are shown")
+        raise UsageError(f"the reason has {len(said)} characters; {_LONGEST} at most are kept")
     names = names_of(load_events(workspace))
     found = resolve(workspace.objects, parse_reference(reference), names).reference
     body = canonical_json({"because": said})
 
-    def conclude(state: State) -> tuple[None, list[Event]]:
+    def conclude(state: State) -> tuple[bool, list[Event]]:
         if deprecated_in(state).get(found, "") == said:
-            return None, []
-        return None, [state.next_event("deprecated", found, body)]
+            return False, []
+        return True, [state.next_event("deprecated", found, body)]
 
-    decide(workspace, conclude, now, read=load_events)
-    return found
+    return Deprecation(found, said, decide(workspace, conclude, now, read=load_events))

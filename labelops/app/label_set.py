@@ -15,7 +15,7 @@ from ..adapters.export_files import write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
-from ..deprecating import deprecate, deprecated_in
+from ..deprecating import Deprecation, deprecate, deprecated_in
 from ..errors import DeprecatedRelease
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
@@ -108,7 +108,7 @@ class App(Ends):
 
     def send(self) -> Sent:
         """Offer the plan to people."""
-        return journey.send(self.workspace, self.queue)
+        return journey.send(self.workspace, self.queue, now=self.clock())
 
     def collect(self) -> journey.Collected:
         """Take people's answers in."""
@@ -197,7 +197,7 @@ class App(Ends):
         """Releases that should not be used any more → why."""
         return deprecated_in(load_events(self.workspace))
 
-    def deprecate(self, reference: str, because: str) -> str:
+    def deprecate(self, reference: str, because: str) -> Deprecation:
         """Say that a release should not be used any more; no reason takes that back."""
         return deprecate(self.workspace, reference, because, now=self.clock())
 

@@ -57,7 +57,7 @@ def log(session: Session) -> None:
 
 
 def _warning(why: str) -> str:
-    return emphasised("fail", f"deprecated: {cut(why, 200)}") if why else ""
+    return emphasised("fail", f"deprecated: {safe(why)}") if why else ""
 
 
 def _said_manifest(found: Manifest, deprecated: str) -> str:
@@ -217,8 +217,10 @@ def deprecate(session: Session, reference: str, because: str | None, undo: bool)
     if undo == bool(because and because.strip()):
         raise UsageError("say why with --because TEXT, or take it back with --undo: one of the two")
     found = session.app.deprecate(reference, because or "")
-    said = "is not deprecated any more" if undo else "is deprecated: who reads it is warned"
-    session.show({"release": found, "deprecated": because or ""}, f"{safe(found)} {said}.")
+    said = "is deprecated: who reads it is warned"
+    if undo:
+        said = "is not deprecated any more" if found.new else "was not deprecated"
+    session.show(found, f"{safe(found.release)} {said}.")
 
 
 @command(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from ..errors import counted
 from ..gate.verdict import PASS, Verdict
 from ..ports import Usage
@@ -110,8 +112,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         `name@version`, oldest first.
     """
     schema, counts = state.workspace.schema, counts_of(state)
-    seats = state.open_seats.groupby("purpose")["open"].sum()
-    waiting = {str(k): int(v) for k, v in seats.items()}
+    waiting = _by_purpose(state.open_seats)
     sizes = state.items["group"].value_counts()
     return Standing(
         name=schema.name,
@@ -138,10 +139,14 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         releases=releases,
         released_as=released_as(state),
         names=names_of(state),
-        next=_next(state, verdict, sum(n for why, n in waiting.items() if why != _GOLD)),
+        next=_next(state, verdict),
         drift=drift_watch(state),
         plan=labeling_plan(state),
     )
+
+
+def _by_purpose(seats: pd.DataFrame) -> dict[str, int]:
+    return {str(k): int(v) for k, v in seats.groupby("purpose")["open"].sum().items()}
 
 
 def _closed(state: State) -> str:
@@ -149,17 +154,13 @@ def _closed(state: State) -> str:
     return "" if last is None or state.standing else last.closed
 
 
-def _next(state: State, verdict: Verdict, waiting: int) -> str:
+def _next(state: State, verdict: Verdict) -> str:
     if state.items.empty:
         return "there are no items yet: `labelops ingest` takes them in"
     if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops release` writes the next version"
-    if waiting:
-        return (
-            f"{counted(waiting, 'vote is', 'votes are')} asked for: `labelops send` offers them, "
-            "people answer, `labelops run receive` takes the answers in"
-            + (f"; {whom}" if (whom := awaited(state)) else "")
-        )
+    if waits := _asked_for(state):
+        return waits
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
     if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):
         if budget and asked >= budget:
@@ -176,3 +177,18 @@ def _next(state: State, verdict: Verdict, waiting: int) -> str:
             "`labelops run receive` takes corrected answers in; the bounds are under [gate]"
         )
     return "all answers are in: `labelops run receive` decides, audits and checks"
+
+
+def _asked_for(state: State) -> str:
+    """Say what votes are to come, and from whom where not everybody can give them; else empty."""
+    seats = state.open_seats.loc[state.open_seats["purpose"] != _GOLD]
+    waiting = int(seats["open"].sum())
+    if not waiting:
+        return ""
+    unsent = (seats["round"] > state.sent).any()
+    offered = ": `labelops send` offers them, people answer" if unsent else " and on offer"
+    whom = awaited(state)
+    return (
+        f"{counted(waiting, 'vote is', 'votes are')} asked for{offered}; `labelops run receive` "
+        "takes the answers in" + (f"; {whom}" if whom else "")
+    )

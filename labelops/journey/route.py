@@ -14,7 +14,7 @@ from ..ports import Features, Pausing, Queue, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
 from ..route.surest import forsaken_seats
-from ..state import Event, State, Workspace, decide, load
+from ..state import Event, State, Workspace, decide, load, say
 from ..state.awaited import awaited
 from ..state.needs import all_needs
 from ..state.value import surest_people
@@ -126,7 +126,7 @@ def _write_plan(
     raise ConflictError("plan: others planned something at each attempt; run again")
 
 
-def send(workspace: Workspace, queue: Queue) -> Sent:
+def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
     """Offer every plan row that still lacks votes; what was offered before stays as it is."""
     state = load(workspace)
     if isinstance(queue, Pausing):
@@ -137,4 +137,9 @@ def send(workspace: Workspace, queue: Queue) -> Sent:
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
     rows = rows[PLAN.names].reset_index(drop=True)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
-    return queue.send(rows, items, workspace.schema, payloads=workspace.objects)
+    sent = queue.send(rows, items, workspace.schema, payloads=workspace.objects)
+    if len(state.plan):
+        # Last: a run that died before it offers again, which offers nothing twice.
+        last = int(state.plan["round"].max())
+        say(state, [("sent", queue.name, last, {"rows": len(rows)})], now)
+    return sent

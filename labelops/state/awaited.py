@@ -11,14 +11,18 @@ from . import State
 
 __all__ = ["awaited"]
 
+_NAMED = 4
+"""So many people are named; of more it is said that all of them have looked."""
+
 _NEW = "somebody new: everybody who may be asked has looked at those items"
 
 
 def awaited(state: State) -> str:
-    """Say how much waits for experts, for people who stay away, or for somebody new; else empty.
+    """Say whom votes wait for, where not everybody can give them; empty where anybody can.
 
-    Nobody who still votes, and is no expert, can take these seats. Seats at gold wait for nobody.
-    So it is with items that everybody has looked at and that have no label: no seat is at these.
+    For those of the team who alone are left for a seat; for experts; for people who stay away; for
+    somebody other than all who have looked or are paused. Seats at gold wait for nobody. Items
+    that everybody has looked at and that have no label wait for somebody new: no seat is at these.
     People stay away who have no vote in the last `settle_days` before the newest there is: a team
     that pauses as a whole does not.
     """
@@ -33,7 +37,10 @@ def awaited(state: State) -> str:
     waits = Counter[str]()
     for item, barred, n in seats[["item_id", "exclude", "open"]].itertuples(index=False, name=None):
         left = team - set(json.loads(barred)) - looked.get(item, set())
-        lacking = n - len(left - experts - away)
+        present = left - experts - away
+        lacking = n - len(present)
+        if lacking >= 0 and present < team - experts:
+            waits.update(dict.fromkeys(present, 1))
         named, gone = sorted(left & experts), sorted(left & away)
         if lacking > 0 and named:
             waits[" or ".join(named)] += min(lacking, len(named))
@@ -41,13 +48,23 @@ def awaited(state: State) -> str:
         if lacking > 0 and gone:
             waits[f"{' or '.join(gone)}, away for long, or somebody new"] += min(lacking, len(gone))
         if lacking > len(gone):
-            waits[_NEW] += lacking - len(gone)
-    each = [f"{counted(n, 'vote waits', 'votes wait')} for {who}" for who, n in waits.items()]
-    each.sort(key=lambda text: text.endswith(_NEW))
+            waits[_others(state)] += lacking - len(gone)
+    each = [
+        f"{counted(waits[who], 'vote waits', 'votes wait')} for {who}"
+        for who in sorted(waits, key=lambda who: (who.startswith("somebody"), who))
+    ]
     if split := len(state.split):
         one, many = (f"{have} no label though all looked" for have in ("item has", "items have"))
         each.append(f"{counted(split, one, many)}: a vote by somebody new may give one")
     return ", ".join(each)
+
+
+def _others(state: State) -> str:
+    """Name those who do not suffice, where they are few."""
+    names = [*state.team, *(f"{name} (paused)" for name in state.flagged)]
+    if len(names) > _NAMED:
+        return _NEW
+    return f"somebody other than {', '.join(names)}"
 
 
 def _away(state: State) -> frozenset[str]:

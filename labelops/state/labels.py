@@ -312,11 +312,16 @@ class State(ProposalsView):
     def undecided(self) -> npt.NDArray[np.object_]:
         """Items without a label that people may still give one, in id order.
 
-        What an audit corrected has its label: votes do not decide it anew.
+        What an audit corrected has its label: votes do not decide it anew. So has what was decided
+        under other class names, until the labeler has proposed under these: nothing speaks against
+        it but that the model's part in it is missing.
         """
-        rows = self.decided[1]
-        corrected = self.labels.loc[self.labels["method"] == ADJUDICATED, "item_id"]
-        fixed = pd.concat([self.frozen["item_id"], corrected])
+        rows, labels = self.decided[1], self.labels
+        stands = labels["method"] == ADJUDICATED
+        if self.labeler_version is not None and self.current_proposals.empty:
+            earlier = labels["schema_digest"] != self.workspace.schema.digest
+            stands |= earlier & labels["value"].notna()
+        fixed = pd.concat([self.frozen["item_id"], labels.loc[stands, "item_id"]])
         open_rows = rows["value"].isna() & ~rows["item_id"].isin(fixed)
         open_rows &= ~rows["item_id"].isin(self.seen_by_all)
         ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)

@@ -222,6 +222,12 @@ class VotesView(Rows):
         """Plan rows that still lack votes, with how many are `open`."""
         return in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
 
+    @property
+    def sent(self) -> int:
+        """The last round that was offered to people as a whole; 0 if none was."""
+        rows = self.latest("sent").sort_values("at", kind="stable")
+        return 0 if rows.empty else int(rows["revision"].iloc[-1])
+
     def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:
         """Return how many votes each item was given for a purpose, by anybody."""
         rows = self.votes.loc[

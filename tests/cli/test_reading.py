@@ -157,11 +157,28 @@ def test_deprecate(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(frame) == ITEMS
     assert run(released, "export", str(released.parent / "out")) == 0
     assert "labelops: warning: mails@1.0.0 should not be used" in capsys.readouterr().err
-    shown(capsys, released, "deprecate", "mails@1.0.0", "--undo")
+    undone = shown(capsys, released, "deprecate", "mails@1.0.0", "--undo")
+    assert undone == "mails@1.0.0 is not deprecated any more.\n"
     assert "deprecated" not in shown(capsys, released, "show")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         labelops.load("mails@latest", config=released)
+
+
+def test_deprecate_says_what_holds(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was so already is said to be; the reason is the one that is kept, and shown whole."""
+    undone = shown(capsys, released, "deprecate", "mails@1.0.0", "--undo")
+    assert undone == "mails@1.0.0 was not deprecated.\n"
+    kept = " ".join(["ann misread it"] * 33)
+    words = ("deprecate", "mails@1.0.0", "--because", kept.replace(" ", " \n "))
+    for new in (True, False):
+        assert shown_as_json(capsys, released, *words) == {
+            "release": "mails@1.0.0",
+            "deprecated": kept,
+            "new": new,
+        }
+    assert f"deprecated: {kept}\n" in shown(capsys, released, "show")
+    assert shown(capsys, released, "log").endswith(f"deprecated: {kept}\n")
 
 
 @pytest.mark.parametrize(

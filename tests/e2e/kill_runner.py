@@ -115,9 +115,10 @@ def team(schema: Schema) -> list[SimulatedAnnotator]:
 
 
 def run(folder: Path, trap: Trap, known: Collection[str]) -> tuple[list[str], bool]:
-    """Run the journey up to the first release, or to where a known one stood after a round.
+    """Run the journey to the first release and a warning not to use it, or to a known standing.
 
-    Returns where it stood after each of its rounds, and whether it went on to the end.
+    Known is where another run stood after a round. Returns where this one did after each of its
+    rounds, and whether it went on to the end.
     """
     app = _trapped_app(folder, trap)
     people = team(app.settings.schema)
@@ -135,9 +136,10 @@ def run(folder: Path, trap: Trap, known: Collection[str]) -> tuple[list[str], bo
         gated = app.gate()
         if gated.verdict.passed:
             app.release()
+        # Else a run before this one released, and died just after.
+        if gated.verdict.passed or (gated.candidate is None and app.manifests()):
+            app.deprecate("tickets@latest", "a warning")
             return stood, True
-        if gated.candidate is None and app.manifests():
-            return stood, True  # a run before this one released, and died just after
         stood.append(standing(app))
         if stood[-1] in known:
             return stood, False

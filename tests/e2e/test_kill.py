@@ -144,6 +144,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         "flagged": sorted(e for e in events if e.startswith("annotator_flagged/")),
         "acceptance": sorted(e for e in events if e.startswith(("hypothesis/", "candidate/"))),
         "named": "name/latest/0" in events,
+        "deprecated": sorted(e for e in events if e.startswith("deprecated/")),
     }
 
 
@@ -227,6 +228,7 @@ def test_undisturbed_run_is_worth_disturbing(world: World) -> None:
     found = outcome(world.folder)
     assert found["versions"] == ["1.0.0"]
     assert found["flagged"] == ["annotator_flagged/human:gus/0"]
+    assert found["deprecated"] == ["deprecated/tickets@1.0.0/0"]
     assert {"hypothesis/1/0", "candidate/1/0", "candidate/1/1"} <= set(found["acceptance"])
     purposes = set(found["votes"]["purpose"])
     assert purposes == {"label", "calibrate", "review", "audit", "gold"}

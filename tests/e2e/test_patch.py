@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from labelops.app import open_app
 from labelops.cli import labelops
 from labelops.errors import GateNotPassed
 from labelops.state import load
+from labelops.testing.killing import Trap, trapped
 
 from .label_sets import team, until_passed, write_mails
 
@@ -101,6 +103,32 @@ def test_a_patch_that_died_before_it_was_named_is_found(folder: Path) -> None:
     state = load(open_app(folder).workspace)
     assert json.loads(state.latest("name")["body"].iloc[0])["release"] == "tickets@1.0.1"
     assert first.reference == "tickets@1.0.0"
+
+
+def test_a_warning_at_any_moment_of_a_release(folder: Path) -> None:
+    """Around each kind of call of a release another process warns of the one before: both hold."""
+    rewrite(folder, "CC0-1.0", "CC-BY-4.0")
+    app, said = open_app(folder), []
+    app.ingest()
+
+    def warn(call: str, when: str) -> None:
+        if (moment := f"{when} {call}") not in said:
+            said.append(moment)
+            assert open_app(folder).deprecate("tickets@1.0.0", said[-1]).new
+
+    trap = Trap(watch=warn)
+    tables, objects = (trapped(end, trap) for end in (app.workspace.tables, app.objects))
+    workspace = dataclasses.replace(app.workspace, tables=tables, objects=objects, cache={})
+    app.__dict__.update(workspace=workspace, objects=objects)
+    assert app.release().reference == "tickets@1.0.1"
+    assert sum("append" in moment or "put" in moment for moment in said) > 6
+    found = open_app(folder)
+    assert found.deprecated == {"tickets@1.0.0": said[-1]}
+    assert found.names["latest"] == "tickets@1.0.1" and found.verify() == []
+    events = found.workspace.tables.read("events")
+    assert events["event_id"].is_unique
+    assert (events["kind"] == "deprecated").sum() == len(said)
+    assert not open_app(folder).release().new
 
 
 def test_an_item_nobody_was_asked_about_is_explained(folder: Path) -> None:

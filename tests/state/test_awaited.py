@@ -1,13 +1,25 @@
-"""For whom open seats wait: said where nobody else who voted so far can take them."""
+"""For whom open seats wait: said where not everybody who voted so far can take them."""
 
 from __future__ import annotations
 
-from labelops.cli.stages import _said_routed
-from labelops.journey import consolidate, route
-from labelops.state.awaited import awaited
+from pathlib import Path
 
-from .test_needs import IDS, NEW, plan
-from .world import make_world
+from labelops.adapters.local_queue import LocalQueue
+from labelops.cli.stages import _said_routed
+from labelops.cli.standing import standing_of
+from labelops.gate.checks import evaluate
+from labelops.journey import consolidate, route, send
+from labelops.state.awaited import awaited
+from labelops.state.facts import gate_facts
+
+from .test_needs import IDS, plan
+from .world import World, events, make_world
+
+
+def next_of(world: World) -> str:
+    """Return what `labelops status` says happens next."""
+    facts = gate_facts(world.state, world.now, {})
+    return standing_of(world.state, evaluate(facts, world.workspace.policies.gate), ()).next
 
 
 def test_nothing_waits_for_anybody_in_particular_where_others_may_look() -> None:
@@ -26,11 +38,58 @@ def test_more_seats_than_people_wait_for_experts_then_for_somebody_new() -> None
     world.items(*IDS)
     plan(world, IDS[0], annotators=3)
     world.vote(IDS[1], ann="cat")
-    assert awaited(world.state) == f"1 vote waits for human:zoe, 1 vote waits for {NEW}"
+    other = "somebody other than human:ann, human:zoe"
+    assert awaited(world.state) == f"1 vote waits for human:zoe, 1 vote waits for {other}"
     world.vote(IDS[0], "review", ann="cat", zoe="cat")
-    assert awaited(world.state) == f"3 votes wait for {NEW}"
+    assert awaited(world.state) == f"3 votes wait for {other}"
     plan(world, IDS[2], purpose="gold", annotators=9)
-    assert awaited(world.state) == f"3 votes wait for {NEW}", "gold waits for nobody"
+    assert awaited(world.state) == f"3 votes wait for {other}", "gold waits for nobody"
+    world.vote(IDS[3], bob="cat", cid="cat", dan="cat")
+    world.vote(IDS[0], bob="cat", cid="cat", dan="cat")
+    assert awaited(world.state) == "", "all have looked: nothing is asked of anybody"
+
+
+def test_who_alone_is_left_is_named() -> None:
+    """A third vote that one of three can give is theirs, whoever else votes meanwhile."""
+    world = make_world()
+    world.items(*IDS)
+    plan(world, *IDS[:2], annotators=3)
+    world.vote(IDS[2], ann="cat", ben="cat", cid="cat")
+    assert awaited(world.state) == ""
+    world.vote(IDS[0], ann="cat", ben="dog")
+    world.vote(IDS[1], ann="cat")
+    assert awaited(world.state) == "1 vote waits for human:ben, 2 votes wait for human:cid"
+
+
+def test_who_is_paused_is_not_waited_for() -> None:
+    """The second of two is paused: somebody else is needed, and it is said why."""
+    world = make_world()
+    world.items(*IDS)
+    plan(world, *IDS[:3], annotators=2)
+    for item in IDS[:3]:
+        world.vote(item, ann="cat")
+    world.vote(IDS[4], ben="cat")
+    assert awaited(world.state) == "3 votes wait for human:ben"
+    world.say("annotator_flagged", "human:ben", 0, reason="a test")
+    other = "somebody other than human:ann, human:ben (paused)"
+    assert awaited(world.state) == f"3 votes wait for {other}"
+
+
+def test_what_is_on_offer_is_said_to_be(tmp_path: Path) -> None:
+    """`send` is named while it has something to offer; then it is people who are waited for."""
+    world = make_world()
+    world.items(*IDS)
+    plan(world, *IDS[:3])
+    assert next_of(world).startswith("3 votes are asked for: `labelops send` offers them, people")
+    for _ in range(2):
+        send(world.workspace, LocalQueue(tmp_path), now=world.tick())
+        assert next_of(world) == (
+            "3 votes are asked for and on offer; `labelops run receive` takes the answers in"
+        )
+    assert len(events(world, "sent")) == 1
+    world.vote(IDS[0], ann="cat")
+    asked = route(world.workspace, now=world.tick())
+    assert asked.round == 2 and "`labelops send` offers them" in next_of(world)
 
 
 def test_a_seat_that_only_somebody_away_may_take() -> None:
@@ -41,11 +100,11 @@ def test_a_seat_that_only_somebody_away_may_take() -> None:
     world.vote(IDS[0], ann="cat", ben="dog")
     world.vote(IDS[1], cid="cat")
     world.hour += 24 * 30
-    assert awaited(world.state) == ""
+    assert awaited(world.state) == "1 vote waits for human:cid"
     world.vote(IDS[2], ann="cat", ben="cat")
     assert awaited(world.state) == "1 vote waits for human:cid, away for long, or somebody new"
     world.vote(IDS[3], cid="cat")
-    assert awaited(world.state) == ""
+    assert awaited(world.state) == "1 vote waits for human:cid"
 
 
 def test_what_all_have_looked_at_without_a_label() -> None:
@@ -69,5 +128,5 @@ def test_it_is_said_in_one_line() -> None:
     world.vote(IDS[1], ann="cat")
     world.flush()
     found = route(world.workspace, now=world.tick())
-    assert found.awaited.endswith(NEW)
+    assert found.awaited == "2 votes wait for somebody other than human:ann"
     assert _said_routed(found).splitlines()[1:] == [f"{found.awaited}."]

@@ -15,7 +15,8 @@ from labelops.cli.standing import standing_of
 from labelops.gate.candidate import attempt_of, labels_digest
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
-from labelops.journey import gate, route, send
+from labelops.journey import consolidate, gate, route, send
+from labelops.schema import Schema
 from labelops.state.facts import gate_facts
 from labelops.state.needs import (
     all_needs,
@@ -292,7 +293,7 @@ def test_where_nobody_is_left_somebody_new_is_asked(tmp_path: Path) -> None:
     everybody = set(world.state.people)
     assert all(set(json.loads(text)) == everybody for text in seats["exclude"])
     queue = LocalQueue(tmp_path)
-    send(world.workspace, queue)
+    send(world.workspace, queue, now=world.tick())
     assert len(queue.offers("human:zoe")) == wanted and not queue.offers("human:ann")
     verdict = evaluate(gate_facts(world.state, world.tick(), {}), world.workspace.policies.gate)
     said = standing_of(world.state, verdict, ()).next
@@ -410,3 +411,40 @@ def test_a_label_in_doubt_again_is_not_called_none() -> None:
 def test_what_labels_wait_for(without: int, doubtful: int, said: str) -> None:
     """Each is said where there is some of it."""
     assert label_waits(without, doubtful) == said
+
+
+def _renamed(world: World) -> World:
+    """Return the label set after a class was given another name in its settings."""
+    world.flush()
+    return make_world(Schema("pets", ("cat", "hound", "cow"), renames={"dog": "hound"}), like=world)
+
+
+def test_labels_wait_for_nobody_because_a_class_has_another_name() -> None:
+    """What one vote and the model decided stands until the model speaks of the new names."""
+    world = make_world()
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, ann="dog")
+    said = dict.fromkeys(IDS, ("dog", 0.99))
+    world.propose(said)
+    consolidate(world.workspace, now=world.tick())
+    assert world.state.labels["value"].notna().all(), "else this shows nothing"
+    world = _renamed(world)
+    for _ in range(2):
+        assert world.state.labels["value"].tolist() == ['"hound"'] * len(IDS)
+        assert world.state.decided[1]["value"].isna().all()
+        assert not len(world.state.undecided) and work_in_flight(world.state) == ""
+        consolidate(world.workspace, now=world.tick())
+    world.propose(dict.fromkeys(IDS, ("cat", 0.99)), version="m2")
+    assert work_in_flight(world.state) == "12 labels wait for another vote"
+
+
+def test_labels_in_doubt_stay_so_under_another_name() -> None:
+    """Where no model ever had a part in them, a new name settles nothing."""
+    world = make_world()
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, ann="dog")
+    world.label(dict.fromkeys(IDS, "dog"))
+    assert len(world.state.undecided) == len(IDS)
+    assert len(_renamed(world).state.undecided) == len(IDS)

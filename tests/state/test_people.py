@@ -176,14 +176,14 @@ def test_a_flag_for_haste_ends_when_the_answers_prove_right() -> None:
     world = _hasty()
     assert world.state.evidence.empty and world.state.hasty == ("human:zoe",)
     queue = LocalPause()
-    send(world.workspace, queue)
+    send(world.workspace, queue, now=world.tick())
     for who in ("ann", "bob"):
         _agrees(world, who)
     world.flush()
     done = consolidate(world.workspace, now=world.tick())
     assert (done.flagged, done.cleared) == ((), ("human:zoe",))
     assert world.state.flagged == () and "human:zoe" in set(world.state.evidence["annotator"])
-    send(world.workspace, queue)
+    send(world.workspace, queue, now=world.tick())
     assert queue.said == [("pause", "human:zoe"), ("resume", "human:zoe")]
     for n in range(40, 90):
         world.items(f"i{n:03}")
