@@ -18,7 +18,7 @@ from .ambiguity import Ambiguity, ambiguous_items
 from .annotators import (
     Anchoring,
     anchoring,
-    anchoring_by_annotator,
+    find_swayed,
     judge_annotators,
     judged_votes,
 )
@@ -113,7 +113,6 @@ __all__ = [
     "activation_clusters",
     "ambiguous_items",
     "anchoring",
-    "anchoring_by_annotator",
     "audit_noise",
     "calibration_error",
     "class_indicators",
@@ -127,6 +126,7 @@ __all__ = [
     "find_label_issues",
     "find_outliers",
     "find_outliers_in_class",
+    "find_swayed",
     "finding_status",
     "findings_of",
     "finish",

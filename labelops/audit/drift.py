@@ -31,6 +31,7 @@ from scipy.special import gammaln, ndtri
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, check_codes
 from labelops.measure.draws import check_rng
+from labelops.measure.eprocess import log_wanted
 from labelops.measure.intervals import check_share
 
 __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
@@ -257,7 +258,7 @@ def accumulate(
     for name, fortune in owned.items():
         purses.setdefault(family[name], []).append(fortune)
     together = np.mean([np.mean(purse, axis=0) for purse in purses.values()], axis=0)
-    reached = np.flatnonzero(together >= 1 / risk)
+    reached = np.flatnonzero(np.log(together) >= log_wanted(risk))
     alarm = int(reached[0]) if reached.size else None
     suspect = "" if alarm is None else max(owned, key=lambda name: owned[name][alarm])
     return Drift(together, owned, alarm, suspect, risk)

@@ -1,8 +1,8 @@
 """The people: how accurate each is, what is odd about them, and who is one voice with whom.
 
 Accuracy, haste and steadiness are e-processes, which may be read at any look. Confusions,
-copying, swayed and hasty votes are judged by p-values or intervals: there the j-th set of votes
-that labels were decided from is the j-th look, and has 6δ/(π²j²) of the risk.
+copying, swayed and hasty votes are judged by p-values: there the j-th set of votes that labels were
+decided from is the j-th look, and has 6δ/(π²j²) of the risk.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..audit.annotators import (
     Anchoring,
-    anchoring_by_annotator,
+    find_swayed,
     judge_annotators,
     judged_votes,
 )
@@ -242,8 +242,7 @@ def _confusions(
 def _swayed(state: State, risk: float) -> Mapping[str, Anchoring]:
     if state.proposals.empty:
         return {}
-    each = anchoring_by_annotator(state.votes, state.plan, state.proposals, confidence=1 - risk)
-    return {name: found for name, found in each.items() if found.low > 0}
+    return find_swayed(state.votes, state.plan, state.proposals, risk=risk)
 
 
 def _sway(found: Anchoring) -> str:

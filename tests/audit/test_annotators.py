@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom, hypergeom
 
-from labelops.audit.annotators import anchoring, judge_annotators
+from labelops.audit.annotators import _compared, anchoring, find_swayed, judge_annotators
 from labelops.errors import UsageError
 from labelops.measure.eprocess import log_e_value_above
 from labelops.tables import PLAN, PROPOSALS, frame_of
@@ -38,6 +40,31 @@ def test_worked_example(votes_of: Any, ten: Any) -> None:
     assert row["log_e"] == pytest.approx(log_e_value_above(1, 10, 0.2))
     assert row["seconds"] == 3.0
     assert not row["flagged"]
+
+
+def _gold_answers(votes_of: Any, ten: Any, wrong: int, of: int, risk: float = 0.01) -> pd.Series:
+    """Judge one person of three, who gave so many wrong answers to gold; the others gave none."""
+    triples = [(f"i{i}", "human:x", int(i < wrong)) for i in range(of)]
+    triples += [(f"i{i}", who, 0) for i in range(of) for who in ("human:a", "human:b")]
+    gold = {f"i{i}": '"0"' for i in range(of)}
+    frame = judge_annotators(votes_of(triples), ten, gold=gold, floor=0.8, risk=risk)
+    assert not frame["flagged"][:2].any()
+    return frame.iloc[2]
+
+
+def test_evidence_is_one_on_average_at_the_floor(votes_of: Any, ten: Any) -> None:
+    """Over all counts of wrong answers; evidence that counts double would be two."""
+    values = [np.exp(_gold_answers(votes_of, ten, k, 6)["log_e"]) for k in range(7)]
+    assert float(binom.pmf(np.arange(7), 6, 0.2) @ values) == pytest.approx(1.0)
+
+
+def test_a_flag_takes_as_many_times_the_evidence_as_there_are_people(
+    votes_of: Any, ten: Any
+) -> None:
+    """One of three needs three over the risk, and just less is no flag."""
+    wanted = 3 / np.exp(_gold_answers(votes_of, ten, 9, 12)["log_e"])
+    for risk, flagged in ((1.001 * wanted, True), (0.999 * wanted, False)):
+        assert _gold_answers(votes_of, ten, 9, 12, risk)["flagged"] == flagged
 
 
 def test_own_vote_never_judges_itself(votes_of: Any, ten: Any) -> None:
@@ -161,3 +188,58 @@ def test_anchoring_needs_both_sorts(votes_of: Any, ten: Any, now: Any) -> None:
     assert np.isnan(found.difference)
     assert (found.low, found.high, found.blind) == (-1.0, 1.0, 0)
     assert anchoring(votes, plan, proposals, annotator="human:y").shown == 0
+
+
+def _crowd_beside(
+    votes_of: Any, ten: Any, now: Any, blind_agree: tuple[int, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Let each person see eight proposals of twelve, and agree with eight in all."""
+    people = len(blind_agree)
+    plan, proposals = _asked(ten, now, 12 * people)
+    saw = [i % 12 < 8 for i in range(12 * people)]
+    agree = [(i % 12) < 8 - b if s else (i % 12) - 8 < b
+             for i, s in enumerate(saw) for b in (blind_agree[i // 12],)]  # fmt: skip
+    triples = [(f"i{i}", f"human:{i // 12}", int(yes)) for i, yes in enumerate(agree)]
+    return votes_of(triples, saw=saw), plan, proposals
+
+
+@pytest.mark.slow
+def test_the_risk_of_everybody_is_the_one_told(votes_of: Any, ten: Any, now: Any) -> None:
+    """Exactly: two whom a proposal in sight does not move are found with at most its chance.
+
+    Which votes were blind was drawn, so each draw is as likely. Twice the risk would break it, and
+    so does one test for each of them.
+    """
+    law = hypergeom(12, 8, 4).pmf(np.arange(5))
+    risk = float(law[:2].sum()) * 1.0001
+    ours = double = each = 0.0
+    for one, other in combinations_with_replacement(range(5), 2):
+        tables = _crowd_beside(votes_of, ten, now, (one, other))
+        chance = law[one] * law[other] * (1 if one == other else 2)
+        ours += chance * bool(find_swayed(*tables, risk=risk))
+        double += chance * bool(find_swayed(*tables, risk=2 * risk))
+        tests = find_swayed(*tables, risk=0.999).values()
+        each += chance * any(found.p_value <= risk for found in tests)
+    assert 0 < ours <= risk < min(double, each)
+
+
+def test_an_interval_at_small_risks_is_no_test() -> None:
+    """Of 5 blind votes and 100 others, all right to 99 %: Newcombe's interval errs far too often.
+
+    The exact test does not, and finds who agrees with everything in sight and half of the rest.
+    """
+    risk, shown, blind = 0.003, np.arange(90, 101), np.arange(6)
+    law = np.outer(binom.pmf(shown, 100, 0.99), binom.pmf(blind, 5, 0.99))
+    found = [[_compared(int(a), 100, int(b), 5, 1 - risk) for b in blind] for a in shown]
+    exact = np.array([[one.p_value <= risk for one in row] for row in found])
+    interval = np.array([[one.low > 0 for one in row] for row in found])
+    assert law[exact].sum() <= risk < law[interval].sum()
+    assert _compared(80, 80, 10, 20, 0.95).p_value < 1e-6
+
+
+def test_nobody_is_swayed_by_nothing(votes_of: Any, ten: Any, now: Any) -> None:
+    """Without votes beside a proposal there is nobody to find."""
+    plan, proposals = _asked(ten, now, 2)
+    assert find_swayed(votes_of([("j", "human:x", 1)]), plan, proposals) == {}
+    with pytest.raises(UsageError, match="risk"):
+        find_swayed(votes_of([("j", "human:x", 1)]), plan, proposals, risk=0.0)

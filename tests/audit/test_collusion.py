@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from labelops.audit.collusion import find_collusion
 from labelops.consolidate import dawid_skene
@@ -34,6 +36,31 @@ def test_honest_crowds_are_left_alone() -> None:
         found = find_collusion(items, who, codes, 4)
         assert len(found.pairs) > 20
         assert found.groups == ()
+
+
+@pytest.mark.slow
+def test_the_risk_of_all_pairs_is_the_one_told() -> None:
+    """Exactly: two pairs who agree by chance on what they get wrong are tied with at most its risk.
+
+    Twice the risk would break it, and so does one test for each pair.
+    """
+    law = binom(8, 0.6).pmf(np.arange(9))
+    risk = float(law[8]) * 1.0001
+    # Pairs 0–1 and 2–3 have eight items each; five others are right on all of them.
+    items, who = np.repeat(np.arange(16), 7), np.tile([0, 1, 4, 5, 6, 7, 8], 16)
+    who[56:] = np.where(who[56:] < 2, who[56:] + 2, who[56:])
+    ours = double = each = 0.0
+    for one, other in combinations_with_replacement(range(9), 2):
+        codes = np.tile([1, 2, 0, 0, 0, 0, 0], 16).reshape(2, 8, 7)
+        codes[0, :one, 1] = codes[1, :other, 1] = 1
+        votes = (items, who, codes.ravel(), 4)
+        chance = law[one] * law[other] * (1 if one == other else 2)
+        found = find_collusion(*votes, risk=risk)
+        assert len(found.pairs) == 2 and found.chance == 0.6
+        ours += chance * bool(found.groups)
+        double += chance * bool(find_collusion(*votes, risk=2 * risk).groups)
+        each += chance * (found.pairs["p_value"] <= risk).any()
+    assert 0 < ours <= risk < min(double, each)
 
 
 @pytest.mark.slow

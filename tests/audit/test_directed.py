@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import comb
 from scipy.stats import fisher_exact
 
 from labelops.audit.directed import directed_confusions
@@ -36,6 +37,30 @@ def test_power_and_size(K: int) -> None:
     assert found >= 57
     assert alarms <= 0.07 * 60
     assert quiet <= 0.07 * 60
+
+
+def test_the_risk_of_everybody_is_the_one_told() -> None:
+    """Exactly: of four people alike, somebody is flagged with at most its chance.
+
+    Each gave six votes on one class and four of all are wrong, any four. Twice the risk would break
+    it, and so does one test for each of them. Elsewhere hardly any of the risk is left unused.
+    """
+    who, true = np.repeat(np.arange(4), 6), np.zeros(24, int)
+
+    def flagged(risk: float) -> tuple[float, float]:
+        ours = each = 0.0
+        for wrong in np.ndindex(5, 5, 5, 5):
+            if sum(wrong) == 4:
+                codes = np.concatenate([np.arange(6) < w for w in wrong]).astype(int)
+                chance = float(np.prod(comb(6, wrong))) / comb(24, 4)
+                found = directed_confusions(who, codes, true, risk=risk)
+                ours += chance * found.flagged.any()
+                each += chance * (found.p_values <= risk).any()
+        return ours, each
+
+    ours, each = flagged(0.08)
+    assert 0 < ours <= 0.08 < min(flagged(0.16)[0], each)
+    assert 0.14 < flagged(0.142)[0] <= 0.142
 
 
 def test_p_values_are_fishers() -> None:

@@ -38,6 +38,15 @@ def test_an_expectation_of_one() -> None:
         assert float((weight * value).sum()) == pytest.approx(1.0, abs=1e-9)
 
 
+def test_an_alarm_takes_one_over_the_risk() -> None:
+    """At just less evidence there is none: with a mean of one it comes with at most that chance."""
+    right = [True] * 3 + [False] * 6
+    reached = np.exp(gold_evidence(right, 0.7, 0.25))
+    assert reached.argmax() == 8
+    assert _alarm(right, 0.7, 4, 1.001 / reached[8]) == 8
+    assert _alarm(right, 0.7, 4, 0.999 / reached[8]) is None
+
+
 def test_golds_needed() -> None:
     """Accuracy .9 and a click are told apart by 13, 6 and 3 answers at 2, 4 and 10 classes."""
     for classes, n in ((2, 13), (4, 6), (10, 3)):

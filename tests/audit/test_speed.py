@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import binom, fisher_exact, hypergeom
 
 from labelops.audit.speed import judge_speed
 from labelops.errors import UsageError
@@ -53,6 +53,53 @@ def test_hasty_is_fishers_test_on_halves() -> None:
     assert found.slow_accuracy[0] == right[~fast].mean()
 
 
+def _ten_each(quick_wrong: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let two people answer in 1, 2 … 10 seconds: four are wrong, so many of the first five."""
+    right = np.ones((2, 10))
+    for person, wrong in enumerate(quick_wrong):
+        right[person, :wrong] = right[person, 5 : 9 - wrong] = 0
+    return np.repeat([0, 1], 10), np.tile(np.arange(1.0, 11), 2), right.ravel()
+
+
+def test_the_risk_of_a_look_is_the_one_told() -> None:
+    """Exactly: two whose speed tells nothing are hasty with at most its chance.
+
+    Any four of ten answers are the wrong ones. Twice the risk would break it, and so does one test
+    for each of them.
+    """
+    law = hypergeom(10, 4, 5).pmf(np.arange(5))
+    risk = float(law[4]) * 1.0001
+    ours = double = each = 0.0
+    for pair in np.ndindex(5, 5):
+        crowd, chance = _ten_each(pair), law[pair[0]] * law[pair[1]]
+        found = judge_speed(*crowd, look_risk=risk)
+        ours += chance * found.hasty.any()
+        double += chance * judge_speed(*crowd, look_risk=2 * risk).hasty.any()
+        each += chance * (found.p_values <= risk).any()
+    assert 0 < ours <= risk < min(double, each)
+
+
+def _rush(quick: int, of: int, risk: float = 0.01) -> tuple[float, bool]:
+    """Judge one of three by so many quick answers: the evidence, and whether it is a flag."""
+    who, seconds = np.repeat([0, 1, 2], of), np.full(3 * of, 4.0)
+    seconds[:quick] = 0.5
+    found = judge_speed(who, seconds, np.full(3 * of, np.nan), risk=risk)
+    assert not found.rushed[1:].any()
+    return float(np.exp(found.log_e[0])), bool(found.rushed[0])
+
+
+def test_evidence_is_one_on_average_where_half_are_quick() -> None:
+    """Over all counts of quick answers; evidence that counts double would be two."""
+    values = [_rush(k, 9)[0] for k in range(10)]
+    assert float(binom.pmf(np.arange(10), 9, 0.5) @ values) == pytest.approx(1.0)
+
+
+def test_a_flag_takes_as_many_times_the_evidence_as_there_are_people() -> None:
+    """One of three needs three over the risk, and just less is no flag."""
+    evidence, _ = _rush(15, 16)
+    assert _rush(15, 16, 3.003 / evidence)[1] and not _rush(15, 16, 2.997 / evidence)[1]
+
+
 def test_little_to_go_by() -> None:
     """Unknown times, one vote, equal times: nobody is accused; no votes are no error."""
     unknown = judge_speed([0, 0, 1], [np.nan] * 3, [1, 0, 1])
@@ -76,23 +123,25 @@ def test_a_year_of_looks_at_steady_people() -> None:
     At a fixed risk each week, in many. Whose quick answers are right 60 % and slow ones 95 % is
     found in nine years of ten.
     """
-    rng, risk, years = np.random.default_rng(2), 0.05, 60
-    ever, naive, found = [], [], []
-    for _ in range(years):
+    rng, risk, years, looks = np.random.default_rng(2), 0.05, 200, 10 * np.arange(1, 27)
+    seconds = rng.lognormal(np.log(4), 0.5, (years, 8, 260))
+    wrong = rng.random(seconds.shape) > 0.85
+    best = np.empty((years, looks.size))
+    for look, n in enumerate(looks):
+        quick = seconds[..., :n] <= np.median(seconds[..., :n], axis=-1, keepdims=True)
+        both = (wrong[..., :n] & quick).sum(axis=-1)
+        p_values = hypergeom.sf(both - 1, n, wrong[..., :n].sum(axis=-1), quick.sum(axis=-1))
+        best[:, look] = 8 * p_values.min(axis=-1)
+    last = judge_speed(np.repeat(np.arange(8), 260), seconds[0].ravel(), ~wrong[0].ravel())
+    assert 8 * last.p_values.min() == pytest.approx(best[0, -1]), (
+        "what is simulated is what it does"
+    )
+    shares = [hypothesis_risk(j, risk) for j in range(1, looks.size + 1)]
+    ever, naive = ((best <= bar).any(axis=1).sum() for bar in (shares, risk))
+    assert ever <= binom.ppf(0.999, years, risk) < naive
+    found = 0
+    for _ in range(20):
         who, seconds = crowd(rng, 8, 260)
-        right = (rng.random(who.size) < 0.85).astype(float)
-        careless = rng.random(who.size) < np.where(seconds < 4, 0.6, 0.95)
-        p_values = np.array([
-            judge_speed(who[part], seconds[part], right[part]).p_values
-            for week in range(1, 27)
-            if (part := np.arange(who.size) % 260 < 10 * week).any()
-        ])  # fmt: skip
-        best = p_values.min(axis=1) * 8
-        ever.append(any(p <= hypothesis_risk(j, risk) for j, p in enumerate(best, 1)))
-        naive.append((best <= risk).any())
-        guilty = judge_speed(who, seconds, np.where(who == 0, careless, right),
-                             look_risk=hypothesis_risk(26, risk))  # fmt: skip
-        found.append(guilty.hasty[0])
-    assert np.mean(ever) <= risk + 2 * np.sqrt(risk * (1 - risk) / years)
-    assert np.mean(naive) > 2 * risk
-    assert np.mean(found) >= 0.9
+        right = rng.random(who.size) < np.where((who == 0) & (seconds < 4), 0.6, 0.95)
+        found += judge_speed(who, seconds, right, look_risk=shares[-1]).hasty[0]
+    assert found >= 18

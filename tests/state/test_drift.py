@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
+from labelops.audit.drift import Drift, accumulate
 from labelops.audit.policy import AuditPolicy
 from labelops.journey import consolidate
+from labelops.state import drift
 from labelops.state.drift import drift_watch, next_drift_look, stream_items
 from labelops.state.shares import latest_shares
 
@@ -93,6 +96,28 @@ def test_moved_labels_are_an_alarm_and_a_new_reference(world: World) -> None:
     first = bodies[str(found.alarms[0].run + 1)]
     assert first["e_value"] == 1.0, "the run of the alarm is no reference: it was unusual"
     assert later.wanted > 1 / 0.05 * 6, "and has a smaller share of the risk"
+
+
+def test_watches_share_one_risk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each alarm the next watch has less of it: together what the settings allow."""
+    asked: list[float] = []
+
+    def kept(*args: Any, **options: Any) -> Drift:
+        asked.append(options["risk"])
+        return accumulate(*args, **options)
+
+    monkeypatch.setattr(drift, "accumulate", kept)
+    for number in range(6):
+        ids = [f"{number}-{i}" for i in range(4)]
+        world.items(*ids)
+        for item in set(ids) & set(world.state.calibration_sample.ids):
+            world.vote(item, "calibrate", ann="cat")
+        wanted, due = drift_watch(world.state).wanted, next_drift_look(world.state)
+        assert due is not None and wanted == pytest.approx(1 / asked[-1])
+        # The first look of a watch is its reference, and the next ends it.
+        world.say("drift", str(due[0]), 0, **due[1] | {"alarm": "it moved" * (number % 2)})
+    # 6 / (π² j²) of it is the j-th's.
+    assert asked == pytest.approx([0.05 * 6 / (np.pi * j) ** 2 for j in (1, 1, 2, 2, 3, 3)])
 
 
 def test_moved_scores_are_an_alarm(world: World) -> None:

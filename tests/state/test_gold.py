@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 
+from labelops.audit.gold_watch import GoldWatch, watch_gold
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.standing import standing_of
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, route
-from labelops.state import say
+from labelops.state import gold, say
 from labelops.state.facts import gate_facts
 from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
 
@@ -114,6 +117,23 @@ def test_what_they_alone_said_is_asked_anew() -> None:
     route(world.workspace, now=world.tick())
     row = world.state.plan.set_index(["item_id", "purpose"]).loc[(IDS[30], "label")]
     assert row["annotators"] >= 1 and "human:cid" in json.loads(row["exclude"])
+
+
+def test_people_share_one_risk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The j-th to answer gold has 6/(π²j²) of it, so all who ever come have no more than one."""
+    world, asked = _world(), []
+
+    def kept(right: Any, **options: Any) -> GoldWatch:
+        asked.append(options["risk"])
+        return watch_gold(right, **options)
+
+    for who in PEOPLE:
+        world.vote(GOLD[0], "gold", **{who: "cat"})
+        world.flush()
+        consolidate(world.workspace, now=world.tick())
+    monkeypatch.setattr(gold, "watch_gold", kept)
+    gold.gold_alarms(world.state)
+    assert asked == pytest.approx([0.05 * 6 / (np.pi * j) ** 2 for j in (1, 2, 3)])
 
 
 def test_pausing_twice_is_pausing_once() -> None:

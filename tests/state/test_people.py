@@ -267,6 +267,70 @@ def test_whoever_clicks_yes_is_swayed(world: World) -> None:
     assert swayed.text.startswith(f"agrees with the model in 100 % of {shown} votes that saw its")
 
 
+@pytest.mark.slow
+def test_looks_share_one_risk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where p-values judge, the j-th look has 6/(π²j²) of it: 5 % a remark, 1 % for ties, in all.
+
+    What is an e-process may be read at any look, and has the whole risk at each.
+    """
+    asked: dict[str, float] = {}
+
+    def spied(name: str, argument: str) -> None:
+        real = getattr(people, name)
+
+        def kept(*args: Any, **options: Any) -> Any:
+            if argument in options:
+                asked[name] = options[argument]
+            return real(*args, **options)
+
+        monkeypatch.setattr(people, name, kept)
+
+    for name in ("find_collusion", "directed_confusions", "find_swayed", "judge_steadiness"):
+        spied(name, "risk")
+    spied("judge_speed", "look_risk")
+    fill(world, 30, ann=0.9, ben=0.9, cid=0.9)
+    world.propose({"i000": ("3", 0.8)})
+    for look in (1, 2):
+        consolidate(world.workspace, now=world.tick())
+        remarks(world.state), find_ties(world.state)
+        part = 6 / (np.pi * look) ** 2
+        assert asked == pytest.approx({
+            "find_collusion": 0.01 * part, "directed_confusions": 0.05 * part,
+            "find_swayed": 0.05 * part, "judge_speed": 0.05 * part, "judge_steadiness": 0.05,
+        })  # fmt: skip
+        # Looking again at the same votes is no other look; one vote more is.
+        world.vote("i000", dan="4")
+        world.flush()
+
+
+@pytest.mark.slow
+def test_flags_and_what_ends_them_take_what_is_told(world: World) -> None:
+    """A hundred times as many as there are people for a flag; twenty that somebody is right.
+
+    People stand closer to both than a factor of two, on either side.
+    """
+    items = [f"i{n:03}" for n in range(40)]
+    world.items(*items)
+    say(world.state, [("gold", item, 0, {"value": '"0"'}) for item in items], world.tick())
+    answers = [(2, n) for n in range(16, 41, 2)] + [(k, n) for n in (20, 23) for k in range(8, 18)]
+    for n, item in enumerate(items):
+        said = {f"p{k}of{of}": "1" if n < k else "0" for k, of in answers if n < of}
+        world.vote(item, "gold", **said)
+    table = annotator_table(world.state)
+    assert (table["judged"] == table["votes"]).all() and len(table) == len(answers)
+    floor = world.workspace.policies.audit.annotator_floor
+    shown = np.exp(log_e_value(table["judged"] - table["right"], table["judged"], 1 - floor))
+    assert ((shown > 10) & (shown < 20)).any() and ((shown >= 20) & (shown < 40)).any()
+    assert table["shown"].tolist() == (shown >= 20).tolist()
+    # The e-BH rule by its definition.
+    evidence = np.exp(table["log_e"].to_numpy())
+    ranked = np.sort(evidence)[::-1]
+    bars = len(answers) / np.arange(1, len(answers) + 1) / 0.01
+    bar = bars[np.flatnonzero(ranked >= bars)[-1]]
+    assert ((evidence > bar / 2) & (evidence < bar)).any()
+    assert table["flagged"].tolist() == (evidence >= bar).tolist()
+
+
 def test_a_newcomer_moves_nobody_elses_evidence(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
