@@ -12,7 +12,12 @@ from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import certified_at, clean_looks_needed, log_wanted
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.samples import draw_weighted
-from labelops.measure.weighted import audit_chances, log_e_values_weighted, weighted_order
+from labelops.measure.weighted import (
+    audit_chances,
+    log_e_values_weighted,
+    log_e_values_weighted_above,
+    weighted_order,
+)
 
 BOUND, RISK = 0.02, 0.05
 DOUBTS = ("telling", "useless", "adversarial")
@@ -70,18 +75,30 @@ def test_the_naive_rules_break() -> None:
     assert wald / runs > 0.2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("doubt", DOUBTS)
-def test_twice_the_evidence_would_be_seen(doubt: str) -> None:
-    """At the bound itself the evidence is 1 on average: one that counted double would be 2."""
-    rng, runs, size = np.random.default_rng(3), 4000, 100
-    values = np.empty(runs)
-    for n in range(runs):
-        wrong, odds = _set(size, 10, doubt, rng)
-        grown = log_e_values_weighted(wrong[:12], np.arange(12), odds, 0.1)
-        values[n] = np.exp(grown[-1])
-    error = values.std() / np.sqrt(runs)
-    assert values.mean() == pytest.approx(1.0, abs=4 * error) and 4 * error < 0.4
+def test_a_verdict_takes_one_over_the_risk() -> None:
+    """At just less evidence there is none, either way."""
+    odds = audit_chances(np.linspace(0, 1, 900))
+    clean, bad = np.zeros(120, dtype=bool), np.arange(40) % 4 == 3
+    for outcomes, status in ((clean, "pass"), (bad, "fail")):
+        share = 19 / 900 if status == "pass" else 18 / 900
+        evidence = log_e_values_weighted if status == "pass" else log_e_values_weighted_above
+        most = np.exp(evidence(outcomes, np.arange(outcomes.size), odds, share).max())
+        assert 3 < most < np.inf
+        for risk, expected in ((1.001 / most, status), (0.999 / most, "inconclusive")):
+            assert certify_weighted(outcomes, odds, BOUND, risk).status == expected
+
+
+def test_the_interval_is_what_neither_rejects() -> None:
+    """Its ends are the last counts of errors that are not rejected, each at half the risk."""
+    odds, wrong = audit_chances(np.linspace(0, 1, 800)), np.arange(100) % 17 == 16
+    found = certify_weighted(wrong, odds, BOUND, RISK).anytime
+    low, high, wanted = round(found.low * 800), round(found.high * 800), log_wanted(RISK / 2)
+    above, below = (
+        lambda m, log_e=log_e, one=one: log_e(wrong, np.arange(100), odds, (m + one) / 800)[-1]
+        for log_e, one in ((log_e_values_weighted_above, 0), (log_e_values_weighted, 1))
+    )
+    assert above(low) < wanted <= above(low - 1)
+    assert below(high - 1) < wanted <= below(high)
 
 
 @pytest.mark.slow

@@ -27,10 +27,11 @@ def test_fair_at_the_bound_and_losing_above(bound: float, planned: int, n: int, 
     args = {"bound": bound, "risk": RISK, "planned": planned}
 
     def value(errors: int, looks: int) -> float:
-        at = by_plan if n >= planned else errors
+        at = by_plan if looks and n >= planned else errors
         return float(np.exp(log_e_value_planned(errors, looks, by_plan=at, **args)))
 
     now, clean, wrong = value(k, n), value(k, n + 1), value(k + 1, n + 1)
+    assert value(0, 0) == pytest.approx(1.0), "it begins with all there is to bet and no more"
     assert bound * wrong + (1 - bound) * clean == pytest.approx(now, rel=1e-6, abs=1e-12)
     worse = min(1.0, 1.5 * bound)
     assert worse * wrong + (1 - worse) * clean <= now * (1 + 1e-9) + 1e-12

@@ -32,6 +32,13 @@ def test_bounds_agree_with_the_test() -> None:
         assert (log_e_value_above(k, n, lower) >= WANTED - 1e-6).all()
 
 
+def test_each_end_has_half_of_the_risk() -> None:
+    """Where either e-process just reaches what half the risk takes."""
+    found = confidence_sequence(12, 200, 1 - RISK)
+    for share, evidence in ((found.low, log_e_value_above), (found.high, log_e_value)):
+        assert float(evidence(12, 200, share)) == pytest.approx(math.log(2 / RISK), abs=1e-5)
+
+
 def test_bounds_without_evidence() -> None:
     """Without looks, or with only errors, nothing below 1 is certified."""
     assert certified_bound(0, 0, RISK) == 1.0

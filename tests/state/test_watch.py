@@ -584,3 +584,16 @@ def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
     _calibrate(world)
     _look(world)
     assert not world.state.accepted["item_id"].isin(["x1", "x2"]).any()
+
+
+def test_random_looks_close_at_one_over_the_risk() -> None:
+    """At just less evidence nothing closes, of a set as of a stream."""
+    none, wrong = SpotAudit(None, None, 1.0, False, ""), np.arange(60) % 6 == 5  # type: ignore[arg-type]
+    came = pd.Series(pd.date_range("2026-01-01", periods=60, tz="UTC"))
+    for weigh in (
+        lambda risk: _weigh_set(none, wrong, 600, 0.05, risk),
+        lambda risk: _weigh_stream(none, wrong, came, 0.05, risk),
+    ):
+        most = weigh(0.5).e_value
+        assert most > 5
+        assert weigh(1.001 / most).alarm and not weigh(0.999 / most).alarm
