@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.stats import binom
+
+from labelops.ingest.payload import normalised
 
 from .text_features import TextRows
 from .text_graph import TextGraph
 
-__all__ = ["ClassNames", "spoken"]
+__all__ = ["ClassNames", "spoken", "spoken_apart"]
 
 _CHANCE = 0.01
 """Names that say nothing of the texts are taken for names that do this often at most."""
@@ -32,6 +36,21 @@ def spoken(name: str) -> str:
     return _BOUNDARY.sub(" ", name).strip()
 
 
+def spoken_apart(names: Sequence[str]) -> list[str]:
+    """Write names as people would say them; those that would be said alike say nothing.
+
+    Which of them a text near that name belongs to nobody can tell.
+
+    Examples
+    --------
+    >>> spoken_apart(["C", "C++", "C#", "Go", "javaScript"])
+    ['', '', '', 'Go', 'java Script']
+    """
+    said = [spoken(name) for name in names]
+    times = Counter(map(normalised, said))
+    return [name if times[normalised(name)] == 1 else "" for name in said]
+
+
 @dataclass(frozen=True, slots=True)
 class ClassNames:
     """K names as texts, and what texts near them would be if names were all that is known.
@@ -39,7 +58,8 @@ class ClassNames:
     Parameters
     ----------
     rows : TextRows of K texts
-        With where they stand among the texts that were read (`TextRows.near`).
+        With where they stand among the texts that were read (`TextRows.near`). Names without a
+        word stand nowhere.
     beliefs : (n, K) float array
         What the names alone spread to, of each text that was read.
 
@@ -65,6 +85,8 @@ class ClassNames:
     def read(cls, graph: TextGraph, rows: TextRows) -> ClassNames:
         """Spread K names over the texts that were read."""
         K = rows.counts.shape[0]
+        # An encoder of vectors has something to say of no words at all.
+        rows = replace(rows, near=(sparse.diags(_worded(rows).astype(float)) @ rows.near).tocsr())
         return cls(rows, graph.spread(rows.near, np.arange(K), K))
 
     def that_tell(
@@ -74,7 +96,8 @@ class ClassNames:
 
         None where all names together are right on no more of these texts than chance would be
         (one-sided binomial test); and of the others those that are right on half of the texts
-        they claim, and on no less than the class's share: one that claims none stays.
+        they claim, and on no less than the class's share: one that claims none stays. Never
+        one without a word.
 
         Parameters
         ----------
@@ -92,4 +115,11 @@ class ClassNames:
         by_chance = float(texts @ share) / max(int(texts.sum()), 1)
         if binom.sf(right.sum() - 1, texts.sum(), by_chance) > _CHANCE:
             return np.zeros(0, dtype=np.int64)
-        return np.flatnonzero((2 * right >= texts) & (right >= texts * share))
+        tells = (2 * right >= texts) & (right >= texts * share)
+        return np.flatnonzero(tells & _worded(self.rows))
+
+
+def _worded(rows: TextRows) -> npt.NDArray[np.bool_]:
+    """Say which texts have a word in them."""
+    found: npt.NDArray[np.bool_] = np.diff(rows.counts.indptr) > 0
+    return found

@@ -24,7 +24,7 @@ from ..schema import MEDIA, Schema
 from ._sklearn_folds import assign_folds
 from ._sklearn_model import Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
-from .class_names import ClassNames, spoken
+from .class_names import ClassNames, spoken_apart
 from .image_features import Grey, pixels
 from .text_features import VECTOR_WEIGHT, LatentMap, text_rows
 from .text_graph import TextGraph
@@ -238,7 +238,7 @@ class SklearnLabeler:
         if self._graph is None:
             return None
         ids = [f"class {name}" for name in schema.classes]
-        texts = pd.DataFrame({"item_id": ids, "payload": list(map(spoken, schema.classes))})
+        texts = pd.DataFrame({"item_id": ids, "payload": spoken_apart(schema.classes)})
         rows = text_rows(texts, self._vectors)
         with threadpool_limits(1):
             # No digest of a payload: a name stands near texts, also where one says just that.

@@ -68,12 +68,26 @@ class ParquetSource:
             self._refuse_large(batch, row)
             for record in batch.to_pylist():
                 row += 1
-                block = blocks.add(row, {name: _plain(cell) for name, cell in record.items()})
+                block = blocks.add(row, self._cells(row, record))
                 if block is not None:
                     yield block
         if row == 0:
             raise SourceError("there are no rows in this file", file=str(spec.path))
         yield from blocks.finish()
+
+    def _cells(self, row: int, record: dict[str, object]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, cell in record.items():
+            try:
+                found[name] = _plain(cell)
+            except UnicodeDecodeError:
+                raise SourceError(
+                    "holds bytes that are not UTF-8 text; leave the column out, or store texts",
+                    file=str(self.spec.path),
+                    row=row,
+                    column=name,
+                ) from None
+        return found
 
     def _refuse_large(self, batch: Any, before: int) -> None:
         """Refuse a huge cell before it becomes a Python text."""
@@ -106,7 +120,9 @@ def _one_line(error: Exception) -> str:
 
 
 def _plain(cell: object) -> object:
-    """Return the cell as JSON has it: times and decimals as text, NaN as null."""
+    """Return the cell as JSON has it: times, decimals and UTF-8 bytes as text, NaN as null."""
+    if isinstance(cell, bytes):
+        return cell.decode()
     if isinstance(cell, float):
         return cell if math.isfinite(cell) else None
     if isinstance(cell, datetime | date | time):

@@ -15,6 +15,7 @@ from labelops.ingest import RAW_COLUMNS
 from labelops.ingest.raw import Problems, too_large
 from labelops.ports import RowBlock
 
+from .not_text import not_text
 from .source_files import Folder, read_bounded, settled, signature
 from .source_spec import SourceSpec, not_encoded, with_mark
 
@@ -177,7 +178,10 @@ class Blocks:
         try:
             text = content.decode(with_mark(self.spec.encoding))
         except UnicodeDecodeError as error:
-            raise SourceError(not_encoded(self.spec.encoding, content, error.start)) from None
+            problem = not_text(content, self.spec.encoding)
+            raise SourceError(
+                problem or not_encoded(self.spec.encoding, content, error.start)
+            ) from None
         if len(text) > self.spec.max_cell:
             raise SourceError(too_large(len(text), self.spec.max_cell))
         self._bytes += len(text)

@@ -11,6 +11,7 @@ from labelops.errors import SettingsError, SourceError, shown
 from labelops.ingest import Rights
 from labelops.ingest.raw import MAX_CELL
 
+from .not_text import SPREADSHEETS
 from .source_files import Signature
 
 __all__ = ["FORMATS", "SourceSpec", "not_encoded", "other_delimiter", "with_mark"]
@@ -195,6 +196,8 @@ def _unread(name: str, path: Path) -> str:
         return f"source {name!r}: there is no file or folder {path}; mend the path"
     known = ", ".join(FORMATS)
     ending = path.suffix or "a name without an ending"
+    if ending.lower() in SPREADSHEETS:
+        return f"source {name!r}: {path}: a spreadsheet; save it as CSV or Parquet"
     return (
         f"source {name!r}: {path}: {ending} is not read; save it as one of {known}, or, if it is "
         "one, say which with `format`"

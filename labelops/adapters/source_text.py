@@ -13,6 +13,7 @@ from labelops.errors import SourceError, shown
 from labelops.ingest.raw import too_large
 from labelops.ports import RowBlock
 
+from .not_text import refuse_binary
 from .source_rows import Blocks
 from .source_spec import SourceSpec, not_encoded, with_mark
 
@@ -59,6 +60,7 @@ class _Overlong(Exception):
 
 def _open(spec: SourceSpec) -> TextIO:
     try:
+        refuse_binary(spec.path, spec.encoding)
         return spec.path.open(encoding=with_mark(spec.encoding), newline="")
     except OSError as error:
         raise SourceError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError, shown
@@ -227,11 +228,14 @@ def out_of_fold_probs(
     held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
     views: list[FloatArray] = []
     judged = labels >= 0
-    for fold_of in held_out:
-        judged &= _learnable(labels, fold_of, n_classes)
-        for name in learners:
-            seed = int(rng.integers(2**31))
-            views.append(_one_view(matrix, labels, fold_of, n_classes, name, seed))
+    # Of matrices this narrow each product is over before all threads have begun; where others want
+    # the cores too, those that have begun spin until the last one gets its turn.
+    with threadpool_limits(1):
+        for fold_of in held_out:
+            judged &= _learnable(labels, fold_of, n_classes)
+            for name in learners:
+                seed = int(rng.integers(2**31))
+                views.append(_one_view(matrix, labels, fold_of, n_classes, name, seed))
     return OutOfFold(tuple(views), tuple(learners) * repeats, held_out, judged)
 
 

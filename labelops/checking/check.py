@@ -18,7 +18,7 @@ from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, find_column, labels_of, names_of, probs_of
 from .known import NO_TIME, Known, readable
-from .result import LabelCheck, said_of_rows
+from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
 
 __all__ = ["check_labels"]
@@ -101,6 +101,9 @@ def check_labels(
         raise UsageError(f"column {shown(label)} holds the labels; they cannot judge themselves")
     if key is not None:
         find_column(frame, key)
+    # An earlier check's words on these rows are no evidence, and are written anew.
+    ours = {label, key, *evidence.columns}
+    frame = frame.drop(columns=[c for c in ANNOTATED if c in frame.columns and c not in ours])
     named = classes_of(frame, label, votes, classes)
     codes = labels_of(frame, label, named)
     place = np.flatnonzero(readable(frame, evidence))

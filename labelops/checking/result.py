@@ -13,12 +13,20 @@ from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
 from ..audit.out_of_fold import LEARNERS
 from ..audit.views import LookedAt
+from ..errors import UsageError, shown
+from ..ingest.payload import normalised
 from ..measure.codes import IntArray
 from ..schema import Schema
 from .columns import Evidence
 from .suspicion import LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
 
-__all__ = ["LabelCheck", "said_of_rows"]
+__all__ = ["ANNOTATED", "LabelCheck", "said_of_rows"]
+
+_FOUND = ("wrong", "better", "call", "why")
+_PREFIX = "check_"
+
+ANNOTATED = tuple(_PREFIX + name for name in _FOUND)
+"""Columns that `LabelCheck.annotated` writes; a check that is made again writes them anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,27 @@ class LabelCheck:
         found = found.reindex(self.schema.classes, fill_value=0)
         return found.astype({"labels": int, "judged": int, "called": int, "expected": float})
 
-    def annotated(self, prefix: str = "check_") -> pd.DataFrame:
-        """Return the frame that was checked with what was found beside it, in its order."""
-        found = self.rows[["wrong", "better", "call", "why"]].add_prefix(prefix)
+    @property
+    def alike(self) -> tuple[tuple[str, ...], ...]:
+        """Classes that differ by case, white space or Unicode form alone: probably one class."""
+        names = pd.Series(self.schema.classes, dtype=object)
+        same = names.groupby(names.map(normalised), sort=False).agg(tuple)
+        return tuple(group for group in same if len(group) > 1)
+
+    def annotated(self, prefix: str = _PREFIX) -> pd.DataFrame:
+        """Return the frame that was checked with what was found beside it, in its order.
+
+        What an earlier check wrote under the usual prefix is not in it twice.
+
+        Raises
+        ------
+        UsageError
+            If the frame has a column of that name that was part of this check.
+        """
+        found = self.rows[list(_FOUND)].add_prefix(prefix)
+        twice = [name for name in found if name in self.frame.columns]
+        if twice:
+            raise UsageError(f"the frame has a column {shown(twice[0])} already; rename that")
         return pd.concat([self.frame, found], axis=1)
 
     def to_json(self) -> dict[str, Any]:
@@ -127,6 +153,7 @@ class LabelCheck:
             "judged": int(self.rows["wrong"].notna().sum()),
             "not_judged": self.not_judged(),
             "copies": self.copies,
+            "alike": [list(group) for group in self.alike],
             "expected_wrong": float(self.rows["wrong"].sum()),
             "error_rate": report.error_rate,
             "called": self.rows["call"].value_counts().to_dict(),

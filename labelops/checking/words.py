@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import counted, percent
+from ..errors import counted, percent, shown
 from .result import LabelCheck
 
 __all__ = ["headline", "judged_by", "left_out", "meaning"]
@@ -78,7 +78,7 @@ def _held(found: LabelCheck) -> str:
 
 
 def left_out(found: LabelCheck) -> tuple[str, ...]:
-    """Say what was not judged, and why; what repeats; nothing where there is none of it."""
+    """Say what was not judged, and why; what repeats, rows or classes; nothing where none does."""
     lines = [
         f"{counted(rows, 'row is', 'rows are')} not judged: {why}."
         for why, rows in found.not_judged().items()
@@ -86,4 +86,9 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
     if found.copies:
         repeats = counted(found.copies, "row repeats", "rows repeat")
         lines.append(f"{repeats} the content of another.")
+    for group in found.alike:
+        lines.append(
+            f"Classes {', '.join(map(shown, group))} are spelled alike and taken for different "
+            "ones: write them one way if they are one."
+        )
     return tuple(lines)

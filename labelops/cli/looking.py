@@ -94,7 +94,11 @@ def look_at(
         raise SourceError("no such file or folder; mend the path", file=str(path))
     if path.is_dir():
         return Guess("folder", _media_of_folder(path), encoding=encoding or "")
+    from ..adapters.not_text import SPREADSHEETS
+
     kind = _FORMATS.get(path.suffix.lower())
+    if kind is None and path.suffix.lower() in SPREADSHEETS:
+        raise UsageError(f"{path}: a spreadsheet; save it as CSV or Parquet")
     if kind is None:
         raise UsageError(
             f"{path}: expected a folder, or a file ending in {', '.join(_FORMATS)}; rename it"
@@ -113,12 +117,14 @@ def _media_of_folder(folder: Path) -> str:
 
 def _first_rows(path: Path, kind: str, encoding: str) -> tuple[Rows, str]:
     """Return the first rows, and the delimiter where it is not the one of the file's ending."""
+    from ..adapters.not_text import refuse_binary
     from ..adapters.source_spec import with_mark
 
     delimiter = ""
     try:
         if kind == "parquet":
             return _parquet_rows(path), ""
+        refuse_binary(path, encoding)
         with path.open(encoding=with_mark(encoding), newline="") as file:
             if kind == "jsonl":
                 rows: Rows = list(_json_rows(path, file))
@@ -170,10 +176,15 @@ def _parquet_rows(path: Path) -> Rows:
             batch = next(file.iter_batches(batch_size=_ROWS), None)
     except (ArrowException, OSError):
         raise SourceError("not a Parquet file; mend the path", file=str(path)) from None
-    rows: Rows = [] if batch is None else batch.to_pylist()
+    found = [] if batch is None else batch.to_pylist()
+    rows: Rows = [{name: _text_of(cell) for name, cell in row.items()} for row in found]
     if not rows:
         raise SourceError("there are no rows to look at", file=str(path))
     return rows
+
+
+def _text_of(cell: object) -> object:
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else cell
 
 
 def _guess(

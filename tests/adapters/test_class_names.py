@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelops.adapters.class_names import ClassNames, spoken
+from labelops.adapters.class_names import ClassNames, spoken, spoken_apart
 from labelops.adapters.sklearn_labeler import SklearnLabeler
 from labelops.adapters.text_features import LatentMap, TextRows, word_counts
 from labelops.adapters.text_graph import TextGraph
@@ -103,6 +103,31 @@ def test_names_that_no_text_is_near_are_not_learned_from() -> None:
     rows, names = _read(texts, ["", "??", "", "!"])
     assert not names.that_tell(rows[:40], topics[:40]).size
     assert not names.that_tell(rows[:0], topics[:0]).size
+
+
+def test_names_that_would_be_said_alike_are_not_learned_from() -> None:
+    """Neither first nor second of two: by a name that both have no text is told for one of them."""
+    texts, topics = _texts(200)
+    alike = ["Refund", "refund++", "newAddress", "late_parcel"]
+    assert spoken_apart(alike) == ["", "", "new Address", "late parcel"]
+    topics = np.array([3, 2, 2, 0])[topics]  # late parcel, both others, new address, refund
+    rows, names = _read(texts, spoken_apart(alike))
+    told = set(names.that_tell(rows[:60], topics[:60]).tolist())
+    assert told and told <= {2, 3} and not names.rows.near[:2].nnz
+    rows, names = _read(texts, [spoken(name) for name in alike])
+    assert {0, 1} & set(names.that_tell(rows[:60], topics[:60])), "else this shows nothing"
+
+
+def test_no_word_stands_nowhere_whatever_an_encoder_says_of_it() -> None:
+    """Vectors of an empty text do not make it a name."""
+    texts, _ = _texts(80)
+    rows, names = _read(texts, ["", *map(spoken, TOPICS[1:])])
+    graph_near = rows.near[:4]  # as if the names stood where the first texts do
+    latent = LatentMap.learned(rows.counts)
+    assert latent is not None
+    graph = TextGraph.learned(texts, TextRows(rows.counts), latent)
+    read = ClassNames.read(graph, replace(names.rows, near=graph_near))
+    assert np.diff(read.rows.near.indptr).tolist() == [0, 1, 1, 1]
 
 
 @pytest.mark.slow

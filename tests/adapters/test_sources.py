@@ -247,6 +247,8 @@ BAD_CSV = {
     "text after quote": (b'id,text\na,"b"c\n', "starts on line 2 is not CSV"),
     "latin-1": ("id,text\na,b\nc,naïve\n".encode("latin-1"), "line 3: byte 0xef is not utf-8"),
     "cut inside a character": (b"id,text\na,\xe2\x98", "line 2: byte 0xe2"),
+    "a picture": (b"\xff\xd8\xff\xe0", "not a text file but a JPEG image; name a file of rows"),
+    "another file": (b"id,text\na,\x00\x01", "not a text file: byte 11 is NUL"),
     "utf-16": ("id,text\na,b\n".encode("utf-16"), "line 1: this is UTF-16"),
     "huge cell": (
         b"id,text\na," + b"x" * 1001,
@@ -445,8 +447,11 @@ def test_settings_that_do_not_fit(tmp_path: Path) -> None:
     ):
         with pytest.raises(SettingsError, match=message):
             spec_of(tmp_path / "a.csv", **more)
+    (tmp_path / "a.doc").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"a\.doc: \.doc is not read; save it as one of \.csv"):
+        spec_of(tmp_path / "a.doc")
     (tmp_path / "a.xls").write_bytes(b"")
-    with pytest.raises(SettingsError, match=r"a\.xls: \.xls is not read; save it as one of \.csv"):
+    with pytest.raises(SettingsError, match=r"a\.xls: a spreadsheet; save it as CSV or Parquet"):
         spec_of(tmp_path / "a.xls")
     with pytest.raises(SettingsError, match=r"no file or folder .*a\.xlsx; mend the path"):
         spec_of(tmp_path / "a.xlsx")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
+from labelops.audit import out_of_fold
 from labelops.audit.confident import label_quality_scores
-from labelops.audit.out_of_fold import grouped_folds, out_of_fold_probs
+from labelops.audit.out_of_fold import _fit, grouped_folds, out_of_fold_probs
 from labelops.errors import UsageError
 
 
@@ -159,3 +163,23 @@ def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> N
     codes = np.where(bad, (y + 1) % 3, y)
     held = out_of_fold_probs(X, codes, np.arange(400), 3, rng, learners=("trees",), repeats=1)
     assert average_precision_score(bad, -label_quality_scores(codes, held.mean)) > 0.95
+
+
+def test_models_are_fitted_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls, and whoever else wants the cores; after it all threads are there again."""
+    seen: list[set[int]] = []
+
+    def threads() -> set[int]:
+        return {i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"}
+
+    def watched(*given: Any) -> Any:
+        seen.append(threads())
+        return _fit(*given)
+
+    monkeypatch.setattr(out_of_fold, "_fit", watched)
+    features, codes = np.repeat(np.eye(2), 10, axis=0), np.repeat([0, 1], 10)
+    with threadpool_limits(2, "blas"):
+        out_of_fold_probs(features, codes, np.arange(20), 2, np.random.default_rng(0),
+                          learners=["logistic"], repeats=1)  # fmt: skip
+        assert threads() == {2}
+    assert len(seen) == 5 and all(found == {1} for found in seen)

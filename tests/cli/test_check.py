@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,75 @@ def test_files_that_cannot_be_read(
     (tmp_path / "a.csv").write_bytes(content)
     assert run(tmp_path, "check", str(tmp_path / "a.csv"), "--label", "label") == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file but a PNG image"),
+        ("a.csv", gzip.compress(b"label,text\na,b\n"), "but a gzip file; unpack it"),
+        (
+            "a.jsonl",
+            b"PK\x03\x04..[Content_Types].xml",
+            "save it as CSV or Parquet",
+        ),
+        ("a.csv", b"PAR1\x15\x04", "but a Parquet file; let its name end in .parquet"),
+        ("a.csv", b"label,text\na,\0b\nc,d\n", "byte 14 is NUL; save it as CSV or Parquet"),
+        ("a.xlsx", b"PK\x03\x04", "a spreadsheet; save it as CSV or Parquet"),
+        ("a.ODS", b"PK\x03\x04", "a spreadsheet; save it as CSV or Parquet"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "init"])
+def test_what_is_no_text_is_said_to_be_none(
+    command: str, name: str, content: bytes, said: str, tmp_path: Path, capsys: Any
+) -> None:
+    """By its first bytes or its ending, whatever it is called; no encoding is advised."""
+    (tmp_path / name).write_bytes(content)
+    assert run(tmp_path, command, str(tmp_path / name)) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line and "cp1252" not in line
+
+
+def test_bytes_in_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """UTF-8 is read as text; other bytes are refused with their column and what to do."""
+    frame = pd.read_csv(_crowd(tmp_path / "crowd.csv"))
+    file = tmp_path / "crowd.parquet"
+    frame.assign(final=frame["final"].str.encode("utf-8")).to_parquet(file)
+    facts = shown_as_json(capsys, tmp_path, "check", str(file), *VOTES)
+    assert facts["classes"] == ["cat", "dog"]
+    assert [row["row"] for row in facts["suspected"]] == ["5"]
+    frame.assign(scan=b"\xff\xd8").to_parquet(file)
+    assert run(tmp_path, "check", str(file), *VOTES) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "row 1, column 'scan': holds bytes that are not UTF-8" in said
+    assert "leave the column out" in said
+
+
+def test_classes_that_look_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two spellings are two classes, and it is said; the decomposed accent is one of them."""
+    file = _crowd(tmp_path / "crowd.csv")
+    text = file.read_text(encoding="utf-8")
+    text = text.replace("k8,cat", "k8,Cat").replace("dog", "caf\u00e9")
+    file.write_text(text.replace("k9,caf\u00e9", "k9,cafe\u0301"), encoding="utf-8")
+    facts = shown_as_json(capsys, tmp_path, "check", str(file), *VOTES)
+    assert facts["alike"] == [["Cat", "cat"], ["cafe\u0301", "caf\u00e9"]]
+    assert run(tmp_path, "check", str(file), *VOTES) == 0
+    assert "Classes 'Cat', 'cat' are spelled alike" in capsys.readouterr().out
+
+
+def test_a_checked_file_is_checked_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its columns are written anew, not twice, and nothing is judged by them."""
+    file, again = _crowd(tmp_path / "crowd.csv"), tmp_path / "again.csv"
+    once = tmp_path / "once.csv"
+    assert run(tmp_path, "check", str(file), *VOTES, "--output", str(once)) == 0
+    assert run(tmp_path, "check", str(once), *VOTES, "--output", str(again)) == 0
+    assert again.read_bytes() == once.read_bytes()
+    named = ("--label", "check_call", "--votes", "ann,ben")
+    capsys.readouterr()
+    assert run(tmp_path, "check", str(once), *named, "--output", str(again)) == 2
+    assert "has a column 'check_call' already" in capsys.readouterr().err
 
 
 def test_a_report_that_cannot_be_written(
