@@ -16,13 +16,22 @@ __all__ = [
     "INSERT_OFFER",
     "LAYOUT",
     "OPEN_OFFERS",
+    "UPGRADES",
     "OfferRow",
     "canonical",
     "offer_rows",
 ]
 
-FORMAT = 1
-"""Grows when the layout changes; a file of another format is refused."""
+FORMAT = 2
+"""Grows when the layout changes; a file of a later format is refused, an earlier one upgraded."""
+
+UPGRADES = {
+    1: (
+        "ALTER TABLE changes ADD COLUMN schema_digest TEXT",
+        "INSERT INTO facts SELECT 'schema', schema_digest FROM offers ORDER BY offer DESC LIMIT 1",
+    )
+}
+"""What makes a file of a format one of the next."""
 
 _SHOWS = ("label", "gold")
 """Purposes that may show a pre-label; gold must look like any other item."""
@@ -44,7 +53,7 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY AUTOINCREMENT, vote_id TEXT NOT NULL, offer INTEGER NOT NULL,
     annotator TEXT NOT NULL, status TEXT NOT NULL, value TEXT, seconds REAL,
-    revision INTEGER NOT NULL);
+    revision INTEGER NOT NULL, schema_digest TEXT);
 CREATE TABLE IF NOT EXISTS paused (
     annotator TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -67,7 +76,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 CHANGES = """
 SELECT change, vote_id, revision, item_id, annotator, value, status, purpose, round,
-       shown IS NOT NULL AS saw_proposal, seconds, schema_digest
+       shown IS NOT NULL AS saw_proposal, seconds,
+       coalesce(changes.schema_digest, offers.schema_digest) AS schema_digest
 FROM changes JOIN offers USING (offer) WHERE change > ? ORDER BY change
 """
 

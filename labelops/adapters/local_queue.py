@@ -15,13 +15,15 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from ..digest import canonical_json, digest
-from ..errors import NotFoundError, StorageError, UsageError, shown
+from ..errors import NotFoundError, SchemaError, StorageError, UsageError, shown
 from ..ports import Answer, Objects, Offer, Received, Sent
 from ..schema import Schema
 from ..tables import ITEMS, PLAN, VOTES, check, frame_of, newest
@@ -31,6 +33,7 @@ from ._local_queue_file import (
     INSERT_OFFER,
     LAYOUT,
     OPEN_OFFERS,
+    UPGRADES,
     canonical,
     offer_rows,
 )
@@ -91,7 +94,6 @@ class LocalQueue:
         self.name = name
         self.file = Path(path) / _FILE
         self._clock = clock
-        self._schemas: dict[str, Schema] = {}
         self._identity = self._found()
 
     def __repr__(self) -> str:
@@ -106,12 +108,16 @@ class LocalQueue:
             raise StorageError(f"{self.file.parent} cannot be made: {error.strerror}") from error
         with transaction(self.file, "create") as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, FORMAT):
+            if version > FORMAT:
                 raise StorageError(
                     f"{self.file} has format {version}, this version reads {FORMAT}; upgrade"
                 )
             if version == 0:
                 self._lay_out(db)
+            else:
+                for statement in chain(*(UPGRADES[v] for v in range(version, FORMAT))):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {FORMAT}")
             facts: dict[str, str] = dict(db.execute("SELECT name, value FROM facts"))
         if facts.get("name") != self.name:
             raise UsageError(
@@ -158,6 +164,7 @@ class LocalQueue:
         with transaction(self.file, "write") as db:
             body = canonical_json(schema.to_json())
             db.execute("INSERT OR REPLACE INTO schemas VALUES (?, ?)", (schema.digest, body))
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('schema', ?)", (schema.digest,))
             for row, exclude in rows:
                 added = db.execute(INSERT_OFFER, row)
                 if added.rowcount == 1:
@@ -216,14 +223,18 @@ class LocalQueue:
     # --- the annotators' side ----------------------------------------------------------
 
     def offers(self, annotator: str, limit: int | None = None) -> list[Offer]:
-        """Return what is open for this annotator, by falling priority, then by item."""
+        """Return what is open for this annotator, by falling priority, then by item.
+
+        A proposal that is shown is said in the classes there are now.
+        """
         bound = {"who": annotator, "limit": -1 if limit is None else limit}
         with transaction(self.file, "read") as db:
-            found = db.execute(OPEN_OFFERS, bound)
-            return [
-                Offer(item, purpose, round_, shown_, str(offer))
-                for item, purpose, round_, shown_, offer in found
-            ]
+            found = db.execute(OPEN_OFFERS, bound).fetchall()
+            says = _now_called({row[3] for row in found} - {None}, db)
+        return [
+            Offer(item, purpose, round_, says.get(shown_), str(offer))
+            for item, purpose, round_, shown_, offer in found
+        ]
 
     def answer(self, annotator: str, offer: Offer, value: str, seconds: float = 1.0) -> None:
         """Give an answer; giving the same again changes nothing.
@@ -232,7 +243,7 @@ class LocalQueue:
         ------
         UsageError
             If the offer is unknown, the annotator is excluded from it or is not named
-            ``human:…``, or the value is outside the schema the item was offered under.
+            ``human:…``, or the value is outside the schema that was sent last.
         EndUnavailable, StorageError
             If the file is locked for long, full, or damaged.
         """
@@ -247,8 +258,9 @@ class LocalQueue:
         if not annotator.startswith("human:") or len(annotator) == len("human:"):
             raise UsageError(f"annotator {shown(annotator)}: expected a name like human:ann")
         with transaction(self.file, "write") as db:
+            schema = _schema(db)
             for said in answers:
-                self._say(db, annotator, said)
+                self._say(db, annotator, said, schema)
 
     def edit(self, annotator: str, offer: Offer, value: str) -> None:
         """Change the annotator's own earlier answer.
@@ -259,10 +271,11 @@ class LocalQueue:
             If this annotator has no answer there. Otherwise as `answer`.
         """
         with transaction(self.file, "write") as db:
-            number, schema = self._offer_of(db, offer)
+            number, schema = _offer_of(db, offer), _schema(db)
             kept = _own(db, number, annotator, offer)
             given = canonical(value, schema)
-            self._keep(db, number, annotator, offer, kept, ("given", given, kept.seconds))
+            now = ("given", given, kept.seconds)
+            self._keep(db, number, annotator, offer, kept, now, schema)
 
     def delete(self, annotator: str, offer: Offer) -> None:
         """Take the annotator's own earlier answer back; its seat is free again.
@@ -273,12 +286,13 @@ class LocalQueue:
             If this annotator has no answer there.
         """
         with transaction(self.file, "write") as db:
-            number, _ = self._offer_of(db, offer)
+            number, schema = _offer_of(db, offer), _schema(db)
             kept = _own(db, number, annotator, offer)
-            self._keep(db, number, annotator, offer, kept, ("deleted", None, kept.seconds))
+            now = ("deleted", None, kept.seconds)
+            self._keep(db, number, annotator, offer, kept, now, schema)
 
-    def _say(self, db: sqlite3.Connection, annotator: str, said: Answer) -> None:
-        number, schema = self._offer_of(db, said.offer)
+    def _say(self, db: sqlite3.Connection, annotator: str, said: Answer, schema: Schema) -> None:
+        number = _offer_of(db, said.offer)
         barred = "SELECT 1 FROM excluded WHERE offer = ? AND annotator = ?"
         if db.execute(barred, (number, annotator)).fetchone():
             raise UsageError(
@@ -290,26 +304,7 @@ class LocalQueue:
         kept = _kept(db, number, annotator)
         if kept is None or (kept.status, kept.value) != (status, value):
             now = (status, value, said.seconds)
-            self._keep(db, number, annotator, said.offer, kept, now)
-
-    def _offer_of(self, db: sqlite3.Connection, offer: Offer) -> tuple[int, Schema]:
-        key = (offer.item_id, offer.round, offer.purpose)
-        find = (
-            "SELECT offer, schema_digest FROM offers WHERE item_id = ? AND round = ? "
-            "AND purpose = ?"
-        )
-        found = db.execute(find, key).fetchone()
-        if found is None:
-            raise NotFoundError(
-                f"item {shown(offer.item_id)} was not offered for {offer.purpose} in round "
-                f"{offer.round}; ask for offers again"
-            )
-        number, schema_digest = found
-        if schema_digest not in self._schemas:
-            read = "SELECT body FROM schemas WHERE digest = ?"
-            body = db.execute(read, (schema_digest,)).fetchone()[0]
-            self._schemas[schema_digest] = Schema.from_json(json.loads(body))
-        return number, self._schemas[schema_digest]
+            self._keep(db, number, annotator, said.offer, kept, now, schema)
 
     def _keep(
         self,
@@ -319,6 +314,7 @@ class LocalQueue:
         offer: Offer,
         kept: _Kept | None,
         now: tuple[str, str | None, float | None],
+        schema: Schema,
     ) -> None:
         """Store the answer's new state, log the change, and count the seat."""
         # Strictly increasing within a vote, even if the clock stands still or goes back.
@@ -327,13 +323,45 @@ class LocalQueue:
         db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
         key = [self.name, offer.item_id, offer.purpose, offer.round, annotator]
         log = (
-            "INSERT INTO changes (vote_id, offer, annotator, status, value, seconds, revision) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO changes (vote_id, offer, annotator, status, value, seconds, revision, "
+            "schema_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
-        db.execute(log, (digest(key)[:32], *row))
+        db.execute(log, (digest(key)[:32], *row, schema.digest))
         seats = int(now[0] == "given") - int(kept is not None and kept.status == "given")
         if seats:
             db.execute("UPDATE offers SET taken = taken + ? WHERE offer = ?", (seats, number))
+
+
+def _schema(db: sqlite3.Connection) -> Schema:
+    """Read the schema that was sent last: what is asked now, of earlier offers too."""
+    read = "SELECT body FROM schemas JOIN facts ON digest = value WHERE name = 'schema'"
+    body = db.execute(read).fetchone()
+    if body is None:
+        raise NotFoundError("this was not offered here, nothing was; ask for offers again")
+    return Schema.from_json(json.loads(body[0]))
+
+
+def _now_called(values: set[str], db: sqlite3.Connection) -> dict[str | None, str]:
+    """Say each value in the classes of the schema that was sent last; without those it lost."""
+    says: dict[str | None, str] = {}
+    if not values:
+        return says
+    schema = _schema(db)
+    for value in values:
+        with suppress(SchemaError):
+            says[value] = canonical(value, schema)
+    return says
+
+
+def _offer_of(db: sqlite3.Connection, offer: Offer) -> int:
+    find = "SELECT offer FROM offers WHERE item_id = ? AND round = ? AND purpose = ?"
+    found = db.execute(find, (offer.item_id, offer.round, offer.purpose)).fetchone()
+    if found is None:
+        raise NotFoundError(
+            f"item {shown(offer.item_id)} was not offered for {offer.purpose} in round "
+            f"{offer.round}; ask for offers again"
+        )
+    return int(found[0])
 
 
 def _kept(db: sqlite3.Connection, number: int, annotator: str) -> _Kept | None:

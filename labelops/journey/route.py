@@ -9,11 +9,13 @@ from datetime import datetime
 
 import pandas as pd
 
-from ..errors import ConflictError, UsageError
+from ..errors import ConflictError, SchemaError, UsageError
+from ..kinds.choice import codes_of, values_of
 from ..ports import Features, Pausing, Queue, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
 from ..route.surest import forsaken_seats
+from ..schema import Schema
 from ..state import Event, State, Workspace, decide, load, say
 from ..state.awaited import awaited
 from ..state.needs import all_needs
@@ -127,7 +129,10 @@ def _write_plan(
 
 
 def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
-    """Offer every plan row that still lacks votes; what was offered before stays as it is."""
+    """Offer every plan row that still lacks votes; what was offered before stays as it is.
+
+    Rows planned under an earlier schema are asked under the present one, as everything is now.
+    """
     state = load(workspace)
     if isinstance(queue, Pausing):
         for annotator, reason in state.flag_reasons.items():
@@ -135,7 +140,7 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         for annotator in state.cleared:
             queue.resume(annotator)
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
-    rows = rows[PLAN.names].reset_index(drop=True)
+    rows = _in_words_of(rows[PLAN.names].reset_index(drop=True), workspace.schema)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
     sent = queue.send(rows, items, workspace.schema, payloads=workspace.objects)
     if len(state.plan):
@@ -143,3 +148,17 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         last = int(state.plan["round"].max())
         say(state, [("sent", queue.name, last, {"rows": len(rows)})], now)
     return sent
+
+
+def _in_words_of(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Say rows of the plan under this schema; a proposal of a class that is gone is not shown."""
+    old = rows["schema_digest"] != schema.digest
+    if not old.any():
+        return rows
+    now: dict[object, str] = {}
+    for value in rows.loc[old & rows["value"].notna(), "value"].unique():
+        with suppress(SchemaError):
+            now[value] = str(values_of(codes_of([value], schema), schema)[0])
+    said = rows["value"].where(~old, rows["value"].map(now))
+    shows = rows["show_proposal"] & (said.notna() | rows["value"].isna())
+    return rows.assign(value=said, show_proposal=shows, schema_digest=schema.digest)

@@ -206,6 +206,16 @@ class AnswerTests(QueueEnd):
         assert given_in(votes_of(queue)) == {(i, ANN1, "cat") for i in ids}
         assert sent(queue, [Wish(i) for i in ids]) == (0, len(ids))
 
+    def test_what_was_open_when_the_schema_grew_takes_a_new_class(self, ends: Ends) -> None:
+        """An offer of before may be answered with a class of now, and the vote says whose."""
+        queue, hands = ends
+        wider = Schema("pets", ("cat", "dog", "eel", "fox"))
+        sent(queue, [Wish("open")])
+        assert sent(queue, [Wish("open")], wider) == (0, 1)
+        say(hands, ANN1, "open", "fox")
+        vote = votes_of(queue).iloc[0]
+        assert (vote["value"], vote["schema_digest"]) == (canonical_json("fox"), wider.digest)
+
     def test_a_vote_names_the_schema_it_was_given_under(self, ends: Ends) -> None:
         """When the schema changes, old votes keep the old digest and new ones get the new."""
         queue, hands = ends

@@ -10,6 +10,7 @@ import sqlite3
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,39 @@ def test_a_renamed_class_is_still_an_answer(tmp_path: Path) -> None:
     assert offer.shown == canonical_json("feline")
     queue.answer(ANN, offer, CAT)
     assert queue.receive().votes["value"].tolist() == [canonical_json("feline")]
+
+
+def test_what_is_shown_follows_the_schema(tmp_path: Path) -> None:
+    """A pre-label of before is said in today's words; one of a class that is gone is not shown."""
+    queue = LocalQueue(tmp_path)
+    dog = canonical_json("dog")
+    send(queue, *(Wish(i, value=v, show_proposal=True) for i, v in (("x", CAT), ("y", dog))))
+    renamed = Schema("pets", ("feline", "eel"), renames={"cat": "feline"})
+    send(queue, Wish("z"), schema=renamed)
+    assert {o.item_id: o.shown for o in queue.offers(ANN)} == {
+        "x": canonical_json("feline"), "y": None, "z": None,
+    }  # fmt: skip
+
+
+def test_a_file_of_the_first_format_is_upgraded(tmp_path: Path) -> None:
+    """Its votes keep the schema of their offers; later ones name the one that was sent last."""
+    queue = LocalQueue(tmp_path)
+    send(queue, Wish("x", annotators=2))
+    queue.answer(ANN, queue.offers(ANN)[0], CAT)
+    with closing(sqlite3.connect(queue.file)) as db:
+        db.execute("ALTER TABLE changes DROP COLUMN schema_digest")
+        db.execute("DELETE FROM facts WHERE name = 'schema'")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    queue = LocalQueue(tmp_path)
+    queue.answer(BOB, queue.offers(BOB)[0], CAT)
+    wider = Schema("pets", (*PETS.classes, "fox"))
+    send(queue, Wish("y"), schema=wider)
+    queue.edit(BOB, Offer("x", "label", 1), canonical_json("fox"))
+    votes = queue.receive().votes
+    assert votes["annotator"].tolist() == [ANN, BOB, BOB]
+    assert votes["schema_digest"].tolist() == [PETS.digest, PETS.digest, wider.digest]
+    assert LocalQueue(tmp_path).receive().votes.equals(votes)
 
 
 def test_a_folder_keeps_its_name(tmp_path: Path) -> None:

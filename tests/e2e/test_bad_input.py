@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from labelops.adapters.local_queue import LocalQueue
 from labelops.app import App, open_app
 from labelops.cli import main
 from labelops.errors import ConflictError, LabelopsError
@@ -234,6 +235,21 @@ def test_class_renamed_midway_with_a_rename(folder: Path) -> None:
     expected = before.replace({'"parcel"': '"package"'})
     pd.testing.assert_series_equal(after, expected)
     assert '"package"' in set(after)
+
+
+def test_looks_on_offer_are_asked_in_the_classes_there_are_now(folder: Path) -> None:
+    """A class that is added while people look is sent to them, and what they say with it counts."""
+    (folder / "labelops.toml").write_text(MAIL.replace('"parcel"]', '"parcel", "lost"]'))
+    app = open_app(folder)
+    app.route()
+    app.send()
+    queue = LocalQueue(folder / "workspace" / "queue")
+    offer = queue.offers("human:new")[0]
+    queue.answer("human:new", offer, '"lost"')
+    app.collect()
+    votes = load(app.workspace).votes
+    mine = votes[votes["annotator"] == "human:new"].iloc[0]
+    assert (mine["value"], mine["schema_digest"]) == ('"lost"', app.settings.schema.digest)
 
 
 def _values(app: App) -> pd.Series:
