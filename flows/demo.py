@@ -251,6 +251,7 @@ class _Demo:
             settings.queue.url,
             settings.label_studio_key.reveal(),
             settings.schema.name,
+            key=self.app.key,
             namespace=self.app.namespace,
         )
 

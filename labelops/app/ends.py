@@ -60,14 +60,15 @@ class Ends:
                 tables=DeltaTables(root),
                 objects=self.objects,
                 schema=s.schema,
-                key=self._key(),
+                key=self.key,
                 policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
             )
         journey.adopt_schema(workspace, now=self.clock())
         return workspace
 
-    def _key(self) -> bytes:
-        """Return the key of digests and draws: from the environment, else the workspace's own."""
+    @property
+    def key(self) -> bytes:
+        """The secret key of digests and draws: from the environment, else the workspace's own."""
         own = self._identity["key"]  # drawn now in any case: a later failure must not leave it
         return self.settings.key.reveal().encode()[:64] if self.settings.key else bytes.fromhex(own)
 
@@ -121,6 +122,7 @@ class Ends:
             settings.queue.url,
             settings.label_studio_key.reveal(),
             settings.schema.name,
+            key=self.key,
             namespace=self.namespace,
             timeout=settings.queue.timeout,
         )

@@ -17,8 +17,10 @@ from typing import Any
 
 import httpx
 
+from labelops.digest import keyed_digest
 from labelops.errors import EndProtocolError, EndRefused, EndUnavailable, UsageError, shown
 from labelops.ports import Offer
+from labelops.tables import PURPOSES
 
 __all__ = ["LabelStudioHands"]
 
@@ -43,6 +45,8 @@ class LabelStudioHands:
         The administrator's legacy token.
     label_set : str
         Whose projects to work in.
+    key : bytes
+        As given to the queue: tasks do not say what they are for, but tests have to know.
     namespace : str
         As given to the queue.
     timeout : float
@@ -55,10 +59,12 @@ class LabelStudioHands:
         admin_token: str,
         label_set: str,
         *,
+        key: bytes,
         namespace: str = "",
         timeout: float = 60.0,
     ) -> None:
         self.url = url.rstrip("/")
+        self._key = key
         self._token, self._timeout = admin_token, timeout
         # Reading the certificates takes longer than a request: once for all annotators.
         self._certificates = httpx.create_ssl_context()
@@ -88,7 +94,7 @@ class LabelStudioHands:
         found: list[Offer] = []
         for project in self._projects():
             for task in self._open_tasks(client, project, user, limit):
-                found.append(_offer(task, project))
+                found.append(_offer(task, project, self._key))
                 if limit is not None and len(found) >= limit:
                     return found
         return found
@@ -260,17 +266,20 @@ def _guard(client: httpx.Client) -> dict[str, str]:
     return {"X-CSRFToken": client.cookies["csrftoken"]}
 
 
-def _offer(task: Mapping[str, Any], project: Mapping[str, Any]) -> Offer:
+def _offer(task: Mapping[str, Any], project: Mapping[str, Any], key: bytes) -> Offer:
     data = task["data"]
+    item, number = data["labelops_item"], data["labelops_round"]
     on_screen = [
         p["result"][0]["value"]["choices"][0]
         for p in task.get("predictions", ())
         if p["model_version"] == project["model_version"]
     ]
     return Offer(
-        item_id=data["labelops_item"],
-        purpose=data["labelops_purpose"],
-        round=data["labelops_round"],
+        item_id=item,
+        purpose=next(
+            p for p in PURPOSES if keyed_digest(key, item, str(number), p) == data["labelops_key"]
+        ),
+        round=number,
         shown=json.dumps(on_screen[0], ensure_ascii=False) if on_screen else None,
         ref=f"{project['id']}:{task['id']}",
     )

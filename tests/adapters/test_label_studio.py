@@ -26,12 +26,13 @@ from labelops.errors import (
 )
 from labelops.ports import Queue
 from labelops.schema import Schema
-from labelops.tables import VOTES, newest
+from labelops.tables import PURPOSES, VOTES, newest
 from labelops.testing.label_studio import LabelStudioHands
 from labelops.testing.queues import PETS, Ends, QueueTests, Stored, Wish, items_for, plan_for
 
 pytestmark = pytest.mark.server
 
+KEY = b"secret"
 ANN1, ANN2, ANN3 = "human:ann1", "human:ann2", "human:ann3"
 
 
@@ -60,12 +61,16 @@ def _tasks(server: LabelStudioServer, label_set: str) -> list[dict[str, Any]]:
     return tasks
 
 
+def _plan_row(data: dict[str, Any]) -> tuple[str, str, int]:
+    item, number = data["labelops_item"], data["labelops_round"]
+    by_key = {offers.key_of(KEY, item, number, p): p for p in PURPOSES}
+    return item, by_key[data["labelops_key"]], number
+
+
 def _fill_in(tasks: list[dict[str, Any]]) -> list[Stored]:
     return [
         Stored(
-            task["data"]["labelops_item"],
-            task["data"]["labelops_purpose"],
-            task["data"]["labelops_round"],
+            *_plan_row(task["data"]),
             task["data"]["text"],
             next(
                 (json.dumps(p["result"][0]["value"]["choices"][0]) for p in task["predictions"]),
@@ -85,7 +90,7 @@ def label_set() -> str:
 @pytest.fixture(scope="module")
 def people(label_studio: LabelStudioServer) -> Iterator[LabelStudioHands]:
     """Log everybody in once: checking a password is meant to be slow."""
-    hands = LabelStudioHands(label_studio.url, label_studio.api_key, "nothing")
+    hands = LabelStudioHands(label_studio.url, label_studio.api_key, "nothing", key=KEY)
     for annotator in (ANN1, ANN2, ANN3):
         hands.offers(annotator)
     yield hands
@@ -94,9 +99,9 @@ def people(label_studio: LabelStudioServer) -> Iterator[LabelStudioHands]:
 
 @pytest.fixture
 def ends(label_studio: LabelStudioServer, people: LabelStudioHands, label_set: str) -> Ends:
-    hands = LabelStudioHands(label_studio.url, label_studio.api_key, label_set)
+    hands = LabelStudioHands(label_studio.url, label_studio.api_key, label_set, key=KEY)
     hands._admin, hands._sessions = people._admin, people._sessions
-    return LabelStudioQueue(label_studio.url, label_studio.api_key, label_set), hands
+    return LabelStudioQueue(label_studio.url, label_studio.api_key, label_set, key=KEY), hands
 
 
 def _die_after_import(queue: LabelStudioQueue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +136,9 @@ class TestLabelStudioQueue(QueueTests):
         return _fill_in(_tasks(self.server, self.label_set))
 
     def reopen(self, ends: Ends) -> Ends:
-        return LabelStudioQueue(self.server.url, self.server.api_key, self.label_set), ends[1]
+        return LabelStudioQueue(
+            self.server.url, self.server.api_key, self.label_set, key=KEY
+        ), ends[1]
 
     def send_and_die(
         self, ends: Ends, plan: pd.DataFrame, items: pd.DataFrame, schema: Schema, after: int
@@ -161,7 +168,7 @@ def test_a_death_before_bookkeeping_is_repaired(
         Wish("b", purpose="audit"),
         Wish("c", purpose="audit", annotators=3, exclude=(ANN1,)),
     ]
-    dying = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set)
+    dying = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set, key=KEY)
     with monkeypatch.context() as patch, pytest.raises(_Died):
         _die_after_import(dying, patch)
         _send(dying, wishes)
@@ -184,7 +191,7 @@ def test_two_senders_at_once_end_in_one_offer_each(
     failed: list[BaseException] = []
 
     def work() -> None:
-        queue = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set)
+        queue = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set, key=KEY)
         try:
             gate.wait()
             _send(queue, wishes)
@@ -196,7 +203,7 @@ def test_two_senders_at_once_end_in_one_offer_each(
         thread.start()
     for thread in threads:
         thread.join()
-    queue = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set)
+    queue = LabelStudioQueue(label_studio.url, label_studio.api_key, label_set, key=KEY)
     _send(queue, wishes)
     assert not [error for error in failed if not getattr(error, "retryable", False)]
     assert len(_projects(label_studio, label_set)) == 1
@@ -381,7 +388,7 @@ def test_a_renamed_class_stays_readable(ends: Ends, label_studio: LabelStudioSer
 def test_a_wrong_token_is_refused_without_showing_it(label_studio: LabelStudioServer) -> None:
     """A token the server does not know is EndRefused, and no message holds it."""
     token = secrets.token_hex(20)
-    queue = LabelStudioQueue(label_studio.url, token, "pets")
+    queue = LabelStudioQueue(label_studio.url, token, "pets", key=KEY)
     with pytest.raises(EndRefused, match="LABEL_STUDIO_API_KEY") as failure:
         queue.receive()
     assert not failure.value.retryable
@@ -395,9 +402,9 @@ def test_a_personal_access_token_works(label_studio: LabelStudioServer, label_se
     with _admin(label_studio) as client:
         client.post("/api/jwt/settings", json={"api_tokens_enabled": True}).raise_for_status()
         token = client.post("/api/token/", json={}).raise_for_status().json()["token"]
-    queue = LabelStudioQueue(label_studio.url, token, label_set)
+    queue = LabelStudioQueue(label_studio.url, token, label_set, key=KEY)
     assert _send(queue, [Wish("a")]) == (1, 0)
-    wrong = LabelStudioQueue(label_studio.url, token[:-6] + "AAAAAA", label_set)
+    wrong = LabelStudioQueue(label_studio.url, token[:-6] + "AAAAAA", label_set, key=KEY)
     with pytest.raises(EndRefused) as failure:
         wrong.receive()
     assert token[:20] not in str(failure.value)
@@ -408,7 +415,7 @@ def test_a_server_that_is_down_is_unavailable() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        queue = LabelStudioQueue(url, "x" * 40, "pets", timeout=5)
+        queue = LabelStudioQueue(url, "x" * 40, "pets", key=KEY, timeout=5)
         with pytest.raises(EndUnavailable, match=url) as failure:
             queue.receive()
     assert failure.value.retryable
@@ -418,7 +425,7 @@ def test_a_server_that_stalls_times_out() -> None:
     """A server that takes the request and never answers: a retryable timeout."""
     with socket.create_server(("127.0.0.1", 0)) as stalled:
         url = f"http://127.0.0.1:{stalled.getsockname()[1]}"
-        queue = LabelStudioQueue(url, "x" * 40, "pets", timeout=1)
+        queue = LabelStudioQueue(url, "x" * 40, "pets", key=KEY, timeout=1)
         with pytest.raises(EndTimeout, match="within 1 s") as failure:
             queue.receive()
     assert failure.value.retryable

@@ -29,7 +29,7 @@ from labelops.errors import (
     UsageError,
 )
 from labelops.schema import Schema
-from labelops.tables import VOTES, check
+from labelops.tables import PURPOSES, VOTES, check
 from labelops.testing.queues import PETS, Wish, items_for, plan_for
 
 ODD = Schema(
@@ -171,7 +171,8 @@ def _annotation(choice: object = "cat", **changes: Any) -> dict[str, Any]:
 
 
 def _task(*annotations: dict[str, Any], **data: Any) -> dict[str, Any]:
-    row = offers.key_of("a", 3, "audit")
+    said = {"item": "a", "round": 3, "purpose": "audit"} | data
+    row = offers.key_of(KEY, said["item"], said["round"], said["purpose"])
     return {
         "id": 11,
         "updated_at": "2026-01-06T00:00:00Z",
@@ -179,16 +180,15 @@ def _task(*annotations: dict[str, Any], **data: Any) -> dict[str, Any]:
         "annotations": list(annotations),
         "data": {
             "labelops_key": row,
-            "labelops_item": "a",
-            "labelops_round": 3,
-            "labelops_purpose": "audit",
+            "labelops_item": said["item"],
+            "labelops_round": said["round"],
             "labelops_schema": PETS.digest,
-            "labelops_exclude": ["human:away"],
-            **data,
+            "labelops_exclude": [offers.person_of(KEY, row, "human:away")],
         },
     }
 
 
+KEY = b"secret"
 NAMES = {1: "human:away", 2: "human:ann", 3: "human:bob"}
 
 
@@ -198,7 +198,7 @@ def _read(
     known: tuple[Known, ...] = PETS_KNOWN,
 ) -> tuple[list[answers.VoteRow], list[str]]:
     rejected: list[str] = []
-    found = list(votes_of(task, "q", known, NAMES.__getitem__, seen, rejected))
+    found = list(votes_of(task, "q", known, NAMES.__getitem__, seen, rejected, KEY))
     check(VOTES, votes_frame([row for _, row in found], "q"))
     return [row for _, row in found], rejected
 
@@ -248,6 +248,27 @@ def test_a_skip_that_keeps_somebody_away_is_no_vote() -> None:
     assert [v.annotator for v in came_anyway] == ["human:away"]
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"labelops_item": "b"},
+        {"labelops_round": 4},
+        {"labelops_round": "3"},
+        {"labelops_key": offers.key_of(b"another", "a", 3, "audit")},
+        {"labelops_key": None},
+        {"labelops_schema": 5},
+        {"labelops_exclude": "human:away"},
+    ],
+)
+def test_a_task_whose_data_was_edited_gives_no_votes(edit: dict[str, object]) -> None:
+    """An answer is never moved to another item, round or purpose by who edits the task's data."""
+    task = _task(_annotation())
+    task["data"] |= edit
+    votes, (line,) = _read(task, frozenset({(11, 3)}))
+    assert not votes
+    assert "task 11" in line and "somebody edited it" in line and "LABELOPS_KEY" in line
+
+
 def test_an_answer_that_is_gone_was_deleted() -> None:
     """A known answer that is no longer there is a newer revision of the same vote."""
     (before,), _ = _read(_task(_annotation()))
@@ -262,9 +283,9 @@ def test_vote_ids_differ_by_plan_row_and_person() -> None:
     variants = [
         _task(_annotation()),
         _task(_annotation(completed_by=3)),
-        _task(_annotation(), labelops_item="b"),
-        _task(_annotation(), labelops_round=4),
-        _task(_annotation(), labelops_purpose="gold"),
+        _task(_annotation(), item="b"),
+        _task(_annotation(), round=4),
+        _task(_annotation(), purpose="gold"),
     ]
     ids = [_read(task)[0][0].vote_id for task in variants]
     assert len(set(ids)) == len(ids)
@@ -379,7 +400,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], LabelStudio
             return real(transport=httpx.MockTransport(answer), **options)
 
         monkeypatch.setattr(httpx, "Client", client)
-        return LabelStudioQueue("http://ls.test/base", "t0ken" * 8, "pets", timeout=2)
+        return LabelStudioQueue("http://ls.test/base", "t0ken" * 8, "pets", key=KEY, timeout=2)
 
     return make
 
@@ -488,9 +509,9 @@ def test_tasks_carry_their_plan_row() -> None:
         Wish("blind", value='"dog"'),
         Wish("away", purpose="audit", exclude=("human:ann", "human:stranger"), value='"dog"'),
     ]
-    rows = offers.rows_of(plan_for(wishes))
+    rows = offers.rows_of(plan_for(wishes), KEY)
     shows = {w.item_id: f"text of {w.item_id}" for w in wishes}
-    (batch,) = offers.batches(rows, shows, PETS, {"human:ann": 2})
+    (batch,) = offers.batches(rows, shows, PETS, {"human:ann": 2}, KEY)
     tasks = {task["data"]["labelops_item"]: task for task in json.loads(json.dumps(batch))}
     assert {i: len(t["predictions"]) for i, t in tasks.items()} == {
         "seen": 1,
@@ -502,11 +523,27 @@ def test_tasks_carry_their_plan_row() -> None:
     assert [r.kind for r in rows] == ["label", "blind", "audit"]
 
 
+def test_tasks_say_neither_what_they_are_for_nor_who_labeled() -> None:
+    """Whoever may label reads all of a task: gold looks like any other, colleagues stay unnamed."""
+    wishes = [Wish(p, purpose=p, exclude=("human:ann",)) for p in PURPOSES]
+    rows = offers.rows_of(plan_for(wishes), KEY)
+    (batch,) = offers.batches(rows, dict.fromkeys(PURPOSES, "text"), PETS, {}, KEY)
+    for row, task in zip(rows, batch, strict=True):
+        data: dict[str, Any] = {**task["data"], "labelops_item": "item"}  # type: ignore[dict-item]
+        said = json.dumps(data)
+        assert "ann" not in said and not any(f'"{p}"' in said for p in PURPOSES)
+        key, exclude = data["labelops_key"], data["labelops_exclude"]
+        assert offers.purpose_of(KEY, key, row.item_id, 1) == row.purpose
+        assert offers.purpose_of(b"another", key, row.item_id, 1) is None
+        assert exclude == [offers.person_of(KEY, key, "human:ann")]
+    assert len({row.key for row in rows}) == len(PURPOSES)
+
+
 def test_batches_are_small_enough() -> None:
     """No import is longer than its bounds, and together they are everything, in order."""
-    rows = offers.rows_of(plan_for([Wish(f"i{n:04}") for n in range(1200)]))
+    rows = offers.rows_of(plan_for([Wish(f"i{n:04}") for n in range(1200)]), KEY)
     shows = {row.item_id: "x" * 20_000 for row in rows}
-    found = list(offers.batches(rows, shows, PETS, {}))
+    found = list(offers.batches(rows, shows, PETS, {}, KEY))
     assert max(len(json.dumps(b)) for b in found) < 10 * 1024 * 1024
     assert max(map(len, found)) <= 500
     flat: list[Any] = [task["data"] for batch in found for task in batch]
@@ -531,5 +568,5 @@ def test_a_server_that_repeats_the_token_is_quoted_without_it(
 def test_an_address_with_a_password_is_refused_without_showing_it() -> None:
     """It would stand in every message, and take the token's place in the header."""
     with pytest.raises(SettingsError, match="leave user and password out") as caught:
-        LabelStudioQueue("https://me:s3cret@ls.test", "t0ken", "pets", namespace="n")
+        LabelStudioQueue("https://me:s3cret@ls.test", "t0ken", "pets", key=KEY, namespace="n")
     assert "s3cret" not in str(caught.value)

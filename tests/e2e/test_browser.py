@@ -57,7 +57,8 @@ def test_three_clicked_answers_are_the_next_votes(
     """Log in, label three items with the mouse: the next receive has exactly those votes."""
     label_set = f"moods-{secrets.token_hex(4)}"
     url, key = label_studio.url, label_studio.api_key
-    queue, hands = LabelStudioQueue(url, key, label_set), LabelStudioHands(url, key, label_set)
+    queue = LabelStudioQueue(url, key, label_set, key=b"secret")
+    hands = LabelStudioHands(url, key, label_set, key=b"secret")
     texts = {
         "a": 'what a day!! <script>alert("x")</script>',
         "b": "line one\n\nline three: it hurts",

@@ -11,10 +11,11 @@ import pandas as pd
 
 from labelops.digest import canonical_json, digest
 from labelops.errors import EndProtocolError, shown
-from labelops.tables import PURPOSES, VOTES, empty, frame_of
+from labelops.tables import VOTES, empty, frame_of
 
-from .api import Json, integer, text
+from .api import Json, integer
 from .config import CONTROL, OBJECT, Known
+from .offers import person_of, purpose_of
 
 __all__ = ["Seen", "VoteRow", "moment", "votes_frame", "votes_of"]
 
@@ -44,8 +45,9 @@ class VoteRow:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The plan row a task was made from."""
+    """The plan row a task was made from, as its data says, and that data's own key."""
 
+    key: str
     item_id: str
     round: int
     purpose: str
@@ -88,6 +90,7 @@ def votes_of(
     named: Callable[[int], str],
     seen: Seen,
     rejected: list[str],
+    secret: bytes,
 ) -> Iterator[tuple[int, VoteRow]]:
     """Yield one vote a person who answered, skipped or took an answer back, with the user.
 
@@ -108,16 +111,20 @@ def votes_of(
         Answers reported before: one that is gone was deleted.
     rejected : list of str
         A line is added for each answer that could not be understood.
+    secret : bytes
+        The workspace's key.
     """
     identity = integer(task, "id")
     answers = _newest_by_user(task)
-    key = _key_of(task)
-    if key is None:
+    try:
+        key = _key_of(task, secret)
+    except _OddAnswer as odd:
         if answers:
-            rejected.append(f"task {identity}: not made by labelops, its answers are left alone")
+            rejected.append(f"task {identity}: {odd}")
         return
     for user, answer in answers.items():
-        if answer.get("was_cancelled") is True and named(user) in key.exclude:
+        away = person_of(secret, key.key, named(user)) in key.exclude
+        if away and answer.get("was_cancelled") is True:
             continue
         try:
             yield user, _vote(task, key, answer, queue, known, named(user), user)
@@ -148,19 +155,26 @@ def _newest_by_user(task: Json) -> dict[int, Json]:
     return {user: found[2] for user, found in newest.items()}
 
 
-def _key_of(task: Json) -> _Key | None:
+def _key_of(task: Json, secret: bytes) -> _Key:
+    """Return the plan row a task was made from; whoever may label may have edited its data."""
     data = task.get("data")
     if not isinstance(data, dict) or "labelops_key" not in data:
-        return None
-    purpose, exclude = text(data, "labelops_purpose"), data.get("labelops_exclude", [])
-    if purpose not in PURPOSES or not isinstance(exclude, list):
-        raise EndProtocolError(f"Label Studio: somebody edited the data of task {task.get('id')}")
-    return _Key(
-        text(data, "labelops_item"),
-        integer(data, "labelops_round"),
-        purpose,
-        text(data, "labelops_schema"),
-        frozenset(map(str, exclude)),
+        raise _OddAnswer("not made by labelops, its answers are left alone")
+    said = {name: data.get(f"labelops_{name}") for name in ("key", "item", "schema")}
+    round_, exclude = data.get("labelops_round"), data.get("labelops_exclude", [])
+    if (
+        all(isinstance(v, str) for v in said.values())
+        and isinstance(round_, int)
+        and isinstance(exclude, list)
+    ):
+        key, item_id, schema_digest = map(str, said.values())
+        purpose = purpose_of(secret, key, item_id, round_)
+        if purpose is not None:
+            away = frozenset(map(str, exclude))
+            return _Key(key, item_id, round_, purpose, schema_digest, away)
+    raise _OddAnswer(
+        "its data is not what this workspace sent: somebody edited it, or the workspace has "
+        "another key now (LABELOPS_KEY); its answers are left alone"
     )
 
 

@@ -1,4 +1,9 @@
-"""Plan rows as Label Studio's tasks: what is in them, and what is already there."""
+"""Plan rows as Label Studio's tasks: what is in them, and what is already there.
+
+Whoever may label may read all of a task's data. So it names neither the purpose, by which a gold
+question could be told from any other, nor colleagues: those are digests under the workspace's key,
+which only the workspace can tell apart.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,25 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from labelops.digest import digest
+from labelops.digest import keyed_digest
 from labelops.errors import EndProtocolError
 from labelops.schema import Schema
+from labelops.tables import PURPOSES
 
 from .api import Api, Json, condition, integer
 from .config import CONTROL, OBJECT
 from .projects import MODEL_VERSION, Project, kind_of
 
-__all__ = ["Row", "Task", "batches", "key_of", "known_tasks", "rows_of"]
+__all__ = [
+    "Row",
+    "Task",
+    "batches",
+    "key_of",
+    "known_tasks",
+    "person_of",
+    "purpose_of",
+    "rows_of",
+]
 
 _BATCH_TASKS = 500
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -24,15 +39,32 @@ _KEYS_A_QUERY = 100
 """Keys of one filter: the query is part of the address, which proxies cut at 8 kB."""
 
 
-def key_of(item_id: str, round_: int, purpose: str) -> str:
+def key_of(secret: bytes, item_id: str, round_: int, purpose: str) -> str:
     """Return what a plan row's task is found by, 32 characters whatever the item is called.
 
     Examples
     --------
-    >>> key_of("a", 1, "label") == key_of("a", 1, "label"), len(key_of("x" * 999, 1, "audit"))
-    (True, 32)
+    >>> key_of(b"s", "a", 1, "gold") == key_of(b"s", "a", 1, "audit")
+    False
     """
-    return digest([item_id, round_, purpose])[:32]
+    return keyed_digest(secret, item_id, str(round_), purpose)
+
+
+def purpose_of(secret: bytes, key: str, item_id: str, round_: int) -> str | None:
+    """Return the purpose that a task's key was made with; None if its data is not what was sent.
+
+    Examples
+    --------
+    >>> purpose_of(b"s", key_of(b"s", "a", 1, "gold"), "a", 1)
+    'gold'
+    """
+    of = {key_of(secret, item_id, round_, purpose): purpose for purpose in PURPOSES}
+    return of.get(key)
+
+
+def person_of(secret: bytes, key: str, annotator: str) -> str:
+    """Return how a task says that somebody should not get it, without naming them."""
+    return keyed_digest(secret, key, annotator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +107,7 @@ class Task:
     closed: bool
 
 
-def rows_of(plan: pd.DataFrame) -> list[Row]:
+def rows_of(plan: pd.DataFrame, secret: bytes) -> list[Row]:
     """Return the plan's rows in the order they should be served: largest priority first."""
     ordered = plan.sort_values("priority", ascending=False, kind="stable")
     rows = []
@@ -83,7 +115,7 @@ def rows_of(plan: pd.DataFrame) -> list[Row]:
         shows = bool(cells.show_proposal) and cells.value is not None
         kind = kind_of(cells.purpose, shows)
         row = Row(
-            key=key_of(cells.item_id, int(cells.round), cells.purpose),
+            key=key_of(secret, cells.item_id, int(cells.round), cells.purpose),
             kind=kind,
             item_id=cells.item_id,
             round=int(cells.round),
@@ -138,6 +170,7 @@ def batches(
     shows: Mapping[str, str],
     schema: Schema,
     people: Mapping[str, int],
+    secret: bytes,
 ) -> Iterator[list[Json]]:
     """Yield tasks in lists small enough for one import.
 
@@ -149,11 +182,13 @@ def batches(
     schema : Schema
     people : mapping
         Annotator → the server's number of that user.
+    secret : bytes
+        The workspace's key.
     """
     batch: list[Json] = []
     size = 0
     for row in rows:
-        task = _new_task(row, shows[row.item_id], schema, people)
+        task = _new_task(row, shows[row.item_id], schema, people, secret)
         weight = len(shows[row.item_id]) + 1000
         if batch and (len(batch) >= _BATCH_TASKS or size + weight > _BATCH_BYTES):
             yield batch
@@ -164,16 +199,17 @@ def batches(
         yield batch
 
 
-def _new_task(row: Row, shows: str, schema: Schema, people: Mapping[str, int]) -> Json:
+def _new_task(
+    row: Row, shows: str, schema: Schema, people: Mapping[str, int], secret: bytes
+) -> Json:
     data: Json = {
         "text" if schema.media == "text" else "image": shows,
         "labelops_key": row.key,
         "labelops_item": row.item_id,
         "labelops_round": row.round,
-        "labelops_purpose": row.purpose,
         "labelops_schema": schema.digest,
         "labelops_labeler_version": row.labeler_version or "",
-        "labelops_exclude": list(row.exclude),
+        "labelops_exclude": sorted(person_of(secret, row.key, who) for who in row.exclude),
     }
     task: Json = {"data": data, "annotations": [], "predictions": []}
     if row.shown is not None:

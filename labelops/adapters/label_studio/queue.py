@@ -60,6 +60,8 @@ class LabelStudioQueue:
         An access token: a personal access token, or a legacy one.
     label_set : str
         The label set's name, part of the projects' titles.
+    key : bytes
+        The workspace's secret key: what tasks must not say aloud is digested with it.
     namespace : str
         Tells workspaces apart that use one server and one label set name.
     timeout : float
@@ -72,11 +74,13 @@ class LabelStudioQueue:
         api_key: str,
         label_set: str,
         *,
+        key: bytes,
         namespace: str = "",
         timeout: float = 30.0,
     ) -> None:
         self.name = f"label-studio/{label_set}" + (f"/{namespace}" if namespace else "")
         self._api = Api(url, api_key, timeout)
+        self._key = key
         self._projects = Projects(self._api, label_set, namespace)
 
     def __repr__(self) -> str:
@@ -97,7 +101,7 @@ class LabelStudioQueue:
         NotFoundError
             If a plan row's item is not among `items`.
         """
-        rows = rows_of(check(PLAN, plan))
+        rows = rows_of(check(PLAN, plan), self._key)
         with self._api.session():
             return self._send(rows, items, schema, payloads)
 
@@ -141,7 +145,7 @@ class LabelStudioQueue:
     ) -> None:
         path = f"/api/projects/{project.id}/import"
         done = 0
-        for batch in batches(rows, shows, schema, people):
+        for batch in batches(rows, shows, schema, people, self._key):
             answer = self._api.send("POST", path, batch, {"return_task_ids": "true"})
             ids = self._api.record(answer, f"POST {path}").get("task_ids")
             if not isinstance(ids, list) or len(ids) != len(batch):
@@ -280,6 +284,7 @@ class LabelStudioQueue:
                 named,
                 had,
                 rejected,
+                self._key,
             ):
                 rows.append(row)
                 known.discard((identity, user))
