@@ -210,10 +210,11 @@ def test_the_risk_of_everybody_is_the_one_told(votes_of: Any, ten: Any, now: Any
     Which votes were blind was drawn, so each draw is as likely. Twice the risk would break it, and
     so does one test for each of them.
     """
-    law = hypergeom(12, 8, 4).pmf(np.arange(5))
+    # Two blind agreements or more are far from any flag, and stand for each other.
+    law = np.diff(hypergeom(12, 8, 4).cdf([-1, 0, 1, 4]))
     risk = float(law[:2].sum()) * 1.0001
     ours = double = each = 0.0
-    for one, other in combinations_with_replacement(range(5), 2):
+    for one, other in combinations_with_replacement(range(3), 2):
         tables = _crowd_beside(votes_of, ten, now, (one, other))
         chance = law[one] * law[other] * (1 if one == other else 2)
         ours += chance * bool(find_swayed(*tables, risk=risk))

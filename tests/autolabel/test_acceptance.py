@@ -127,6 +127,26 @@ def test_flat_adversary(n: int) -> None:
     assert np.mean(hits) <= 0.064
 
 
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_risk_is_the_one_told(joint: bool) -> None:
+    """Exactly, at the bound, where one score says nothing; twice the risk would be more."""
+
+    def chance(risk: float) -> float:
+        scores, asked = np.ones(399), {"error": ERROR, "risk": risk}
+        for most in range(399):
+            wrong = np.arange(399) <= most
+            found = (
+                joint_threshold([1.0], scores, wrong, pool_size=None, **asked)
+                if joint
+                else selective_threshold([1.0], scores, wrong, **asked)
+            )
+            if found.threshold is None:
+                return float(binom.cdf(most, 399, ERROR))
+        return 1.0
+
+    assert RISK / 2 < chance(RISK) <= RISK < chance(2 * RISK)
+
+
 def test_scheduled_looks_need_the_e_process() -> None:
     """Over 20 looks at 5.25 % wrong the e-process errs in ≤ 6.4 % of runs, a fixed test in more."""
     rng = np.random.default_rng(4)
