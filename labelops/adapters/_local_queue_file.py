@@ -62,7 +62,7 @@ OPEN_OFFERS = """
 SELECT item_id, purpose, round, shown, offer FROM offers AS o INDEXED BY open_offers
 WHERE taken < wanted
 AND NOT EXISTS (SELECT 1 FROM answers AS a WHERE a.offer = o.offer AND a.annotator = :who
-                AND a.status != 'deleted')
+                AND (a.status != 'deleted' OR o.purpose = 'gold'))
 AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.offer = o.offer AND e.annotator = :who)
 AND NOT EXISTS (SELECT 1 FROM paused WHERE annotator = :who)
 ORDER BY priority DESC, item_id, offer LIMIT :limit

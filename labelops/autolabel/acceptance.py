@@ -169,6 +169,9 @@ def selective_threshold(
     """
     pool, sample, wrong = checked(scores_pool, scores_calibration, errors_calibration, error, risk)
     grid = _grid(sample, error, risk)
+    if error <= 0:
+        reason = "no sample, however large, shows that none of what is accepted is wrong"
+        return nothing("selective", sample.size, -1, error, risk, reason)
     if not grid.size:
         reason = (
             f"{int((~np.isnan(sample)).sum())} scored calibration items are too few to show "
@@ -176,7 +179,8 @@ def selective_threshold(
         )
         return nothing("selective", sample.size, -1, error, risk, reason)
     counts, failures = at_or_above(sample, grid), at_or_above(sample[wrong], grid)
-    failed = bdtr(failures, counts, error) > risk * (1 + ROUNDING)
+    # A share of 1 is never exceeded, whatever the chance of what was seen.
+    failed = (bdtr(failures, counts, error) > risk * (1 + ROUNDING)) & (error < 1)
     passed = int(np.argmax(failed)) if failed.any() else grid.size
     critical = _critical_joint(int(counts[max(passed - 1, 0)]), error, risk, None)
     if not passed:

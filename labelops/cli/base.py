@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import sys
@@ -21,7 +22,7 @@ from .words import json_text, safe
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["Group", "Session", "command", "global_options", "run", "writing"]
+__all__ = ["Group", "Session", "command", "global_options", "listed", "run", "writing"]
 
 DEFECT, PIPE, STOPPED = 70, 141, 130
 """Exit codes beside those of `labelops.errors`: a defect of labelops (EX_SOFTWARE), and what
@@ -115,6 +116,17 @@ def command(
         return made
 
     return make
+
+
+def listed(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Read an option of names as a line of CSV: a name with a comma in it stands in quotes."""
+    if value is None:
+        return ()
+    try:
+        (names,) = csv.reader([value], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise click.BadParameter(f"{safe(value)} is no line of CSV: {error}") from None
+    return tuple(name.strip() for name in names) or ("",)
 
 
 # --- commands of packages above this one -------------------------------------------------

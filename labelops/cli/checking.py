@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SourceError, UsageError, counted, percent, shown
-from .base import Session, command, writing
+from .base import Session, command, listed, writing
 from .looking import Guess, look_at
 from .words import cut, safe, section
 
@@ -26,11 +26,6 @@ __all__ = ["check"]
 _ROWS = 15
 
 
-def _listed(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the names between commas."""
-    return tuple(c.strip() for c in value.split(",")) if value is not None else ()
-
-
 @command(
     "labelops check mails.csv --label intent",
     "labelops check mails.csv --label intent --text body --report wrong.html --output checked.csv",
@@ -42,7 +37,7 @@ def _listed(context: click.Context, option: click.Parameter, value: str | None) 
 @click.option("--text", metavar="COLUMN", help="Column with the text.")
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option(
-    "--features", callback=_listed, metavar="COLUMNS",
+    "--features", callback=listed, metavar="COLUMNS",
     help="Columns with numbers not learned from these labels, commas between them.",
 )  # fmt: skip
 @click.option(
@@ -57,13 +52,13 @@ def _listed(context: click.Context, option: click.Parameter, value: str | None) 
     "--trust-probs", is_flag=True, help="Believe --probs even where they repeat every label."
 )
 @click.option(
-    "--votes", callback=_listed, metavar="COLUMNS",
+    "--votes", callback=listed, metavar="COLUMNS",
     help="One column an annotator, commas between them.",
 )  # fmt: skip
 @click.option("--group", metavar="COLUMN", help="Rows of one user or document.")
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
 @click.option(
-    "--classes", callback=_listed, metavar="NAMES",
+    "--classes", callback=listed, metavar="NAMES",
     help="All classes; by default what the labels say.",
 )  # fmt: skip
 @click.option("--encoding", metavar="NAME", help="Of texts, such as cp1252; by default UTF-8.")

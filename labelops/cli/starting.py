@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from ..errors import SettingsError, UsageError, counted
-from .base import Session, command, writing
+from .base import Session, command, listed, writing
 from .looking import Guess, look_at
 from .words import safe
 
@@ -31,7 +31,11 @@ _LINE = 96
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("--name", help="Name of the label set; by default that of DATA.")
-@click.option("--classes", help="The answers people choose from, with commas between them.")
+@click.option(
+    "--classes", callback=listed, metavar="NAMES",
+    help="The answers people choose from, with commas between them; a name with a comma in it "
+    "stands in double quotes.",
+)  # fmt: skip
 @click.option("--text", metavar="COLUMN", help="Column with the text.")
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
@@ -40,7 +44,7 @@ def init(
     session: Session,
     data: Path,
     name: str | None,
-    classes: str | None,
+    classes: tuple[str, ...],
     text: str | None,
     image: str | None,
     key: str | None,
@@ -54,14 +58,13 @@ def init(
     """
     target = _target(session.config)
     guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
-    given = [c.strip() for c in classes.split(",")] if classes is not None else None
     name = name or _name_of(data)
-    _check(name, given, guess)
+    _check(name, classes, guess)
     source = _relative(data, target.parent)
-    content = settings_text(name, given or list(guess.classes), source, guess)
+    content = settings_text(name, classes or guess.classes, source, guess)
     _write_new(target, content)
-    facts = {"file": target, "name": name, "classes": given or guess.classes, "guess": guess}
-    session.show(facts, _said(target, name, given, guess))
+    facts = {"file": target, "name": name, "classes": classes or guess.classes, "guess": guess}
+    session.show(facts, _said(target, name, classes, guess))
 
 
 def _target(config: str | None) -> Path:
@@ -75,11 +78,11 @@ def _name_of(data: Path) -> str:
     return plain or "labels"
 
 
-def _check(name: str, classes: Sequence[str] | None, guess: Guess) -> None:
+def _check(name: str, classes: Sequence[str], guess: Guess) -> None:
     """Refuse what the settings would refuse, before anything is written."""
     from ..schema import Schema
 
-    Schema(name, tuple(classes) if classes is not None else ("a", "b"), media=guess.media)
+    Schema(name, tuple(classes) or ("a", "b"), media=guess.media)
 
 
 def _relative(data: Path, folder: Path) -> str:
@@ -103,16 +106,19 @@ def _write_new(target: Path, content: str) -> None:
         raise
 
 
-def _said(target: Path, name: str, classes: Sequence[str] | None, guess: Guess) -> str:
+def _said(target: Path, name: str, classes: Sequence[str], guess: Guess) -> str:
     found = f"{guess.format}, {'images' if guess.media == 'image' else 'texts'}"
     column = guess.text or guess.image
     found += f", {'image' if guess.image else 'text'} column {column!r}" if column else ""
     found += f", key {guess.key!r}" if guess.key else ""
     lines = [f"Wrote {safe(target)} for the label set {safe(name)} ({safe(found)}).", "", "Next:"]
-    if classes is None and guess.classes:
+    if classes:
+        names = counted(len(classes), "class", "classes")
+        lines.insert(1, f"It has {names}: {' · '.join(map(safe, classes))}")
+    elif guess.classes:
         classes_found = counted(len(guess.classes), "class", "classes")
         lines.append(f"  · check the {classes_found}, found in column {safe(guess.known)!r}")
-    elif classes is None:
+    else:
         lines.append("  · name the classes under [schema]")
     if not guess.key and guess.format != "folder":
         lines.append("  · name the column that identifies a row (key); else a row is its content")

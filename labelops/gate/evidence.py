@@ -226,6 +226,8 @@ def of_those_there(certificate: Certificate, bound: float, there: float) -> Cert
 
 def _status(evidence: Evidence, bound: float, risk: float) -> _Status:
     size = evidence.population
+    if bound >= 1:
+        return "pass"  # Nothing is worse; the evidence is against "at least the bound".
     if size is not None:
         tolerated = tolerated_errors(bound, size)
         left = int(evidence.wrong.sum()) - evidence.corrected

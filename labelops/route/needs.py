@@ -326,7 +326,7 @@ def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLik
     given : (n,) int array
         Answers each has, by whomever.
     lacking : (n,) int array
-        People who have not answered it yet.
+        People who have not seen it yet.
 
     Examples
     --------

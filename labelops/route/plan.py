@@ -192,14 +192,14 @@ def _excluded(
 ) -> npt.NDArray[np.object_]:
     """Name who may not look: whoever has looked before, and who is not of the kind asked for.
 
-    Gold votes decide nothing, and exclude from gold only. The surest alone are asked only where
-    enough of them have not looked, and one to spare.
+    Gold votes decide nothing, and exclude from gold only; for good, since whoever took an answer
+    back knows the question. The surest alone are asked only where enough of them have not looked,
+    and one to spare.
     """
-    seen = votes.loc[votes["status"] != "deleted"]
-    is_gold = seen["purpose"] == "gold"
+    is_gold, looks = votes["purpose"] == "gold", votes["status"] != "deleted"
     by_item = {
         gold: part.groupby("item_id")["annotator"].agg(set).to_dict()
-        for gold, part in ((True, seen.loc[is_gold]), (False, seen.loc[~is_gold]))
+        for gold, part in ((True, votes.loc[is_gold]), (False, votes.loc[looks & ~is_gold]))
     }
     others = {
         "": set(),

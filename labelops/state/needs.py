@@ -114,9 +114,10 @@ def _apart(state: State, rows: pd.DataFrame, *purposes: str) -> pd.DataFrame:
 def _gold_needs(state: State) -> list[pd.DataFrame]:
     sample = gold_sample(state)
     votes = state.votes.loc[state.votes["annotator"].isin(state.team)]
-    rows = votes.loc[(votes["purpose"] == "gold") & (votes["status"] != "deleted")]
-    answered = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
-    lacking = max(len(state.team), 1) - answered.reindex(sample.ids, fill_value=0)
+    # Whoever skipped it or took the answer back has seen it too.
+    rows = votes.loc[votes["purpose"] == "gold"]
+    saw = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
+    lacking = max(len(state.team), 1) - saw.reindex(sample.ids, fill_value=0)
     return [gold_needs(sample, state.given(sample.ids, "gold"), lacking.clip(lower=0))]
 
 

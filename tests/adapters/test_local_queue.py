@@ -167,6 +167,16 @@ def test_the_same_answer_again_is_no_change(tmp_path: Path) -> None:
     assert newest(VOTES, queue.receive().votes)["value"].tolist() == [DOG]
 
 
+def test_gold_is_not_offered_again_to_who_took_the_answer_back(tmp_path: Path) -> None:
+    """Its seat is free, for others: one person sees a gold question once."""
+    queue = LocalQueue(tmp_path)
+    send(queue, Wish("x", purpose="gold"))
+    offer = queue.offers(ANN)[0]
+    queue.answer(ANN, offer, CAT)
+    queue.delete(ANN, offer)
+    assert (len(queue.offers(ANN)), len(queue.offers(BOB))) == (0, 1)
+
+
 def test_a_deleted_answer_frees_its_seat(tmp_path: Path) -> None:
     """After a deletion the item is open again, also to the one who deleted."""
     queue = LocalQueue(tmp_path)

@@ -263,11 +263,14 @@ def test_no_error_or_any_error_tolerated() -> None:
     for rule in (
         lambda e: joint_threshold(scores, scores, wrong, error=e, risk=RISK, pool_size=None),
         lambda e: joint_threshold(scores, scores, wrong, error=e, risk=RISK, pool_size=60),
+        lambda e: selective_threshold(scores, scores, wrong, error=e, risk=RISK),
+        lambda e: selective_threshold(scores, scores, 1 - wrong, error=e, risk=RISK),
     ):
         assert rule(0.0).threshold is None
         assert rule(1.0).accepted == 50
-    assert selective_threshold(scores, scores, 1 - wrong, error=0.0, risk=RISK).threshold is None
-    assert selective_threshold(scores, scores, 1 - wrong, error=1.0, risk=RISK).accepted == 50
+        assert rule(1.0).critical == 50
+    said = selective_threshold(scores, scores, 1 - wrong, error=0.0, risk=RISK).reason
+    assert said.startswith("no sample, however large")
 
 
 def test_whole_pool_known() -> None:

@@ -91,6 +91,8 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["a.docx"], "expected a folder, or a file ending in .csv"),
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
         (["a.csv", "--classes", "one"], "needs at least two classes"),
+        (["a.csv", "--classes", ""], "class ''"),
+        (["a.csv", "--classes", 'a,"b'], "is no line of CSV"),
         (["a.csv", "--name", "a b"], "name 'a b'"),
         (["latin.csv"], "line 2: byte 0xfc is not utf-8; save the file as UTF-8 or say what"),
         (["latin.csv"], "e.g. `--encoding cp1252`"),
@@ -109,6 +111,24 @@ def test_init_refuses(
     assert (out, err.count("\n")) == ("", 1)
     assert says in err
     assert not (tmp_path / "labelops.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "classes"),
+    [
+        ('card,"transfer, in/out"', ("card", "transfer, in/out")),
+        ('a , "b ""x"""', ("a", 'b "x"')),
+        ('a,5" pipe', ("a", '5" pipe')),
+    ],
+)
+def test_init_reads_classes_as_csv(
+    written: str, classes: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name with a comma or a quote is quoted as in CSV, and the names taken are said."""
+    (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", written) == 0
+    assert read_settings(tmp_path / "labelops.toml", {}).schema.classes == classes
+    assert f"It has 2 classes: {' · '.join(classes)}" in capsys.readouterr().out
 
 
 def test_init_says_that_rows_have_no_key(

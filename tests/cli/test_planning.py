@@ -75,6 +75,7 @@ def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     "argv",
     [
         ["--error", "0"],
+        ["--error", "1"],
         ["--confidence", "1"],
         ["--true", "1.1"],
         ["--told", "2"],

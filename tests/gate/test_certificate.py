@@ -281,6 +281,15 @@ def test_nothing_tolerated() -> None:
     assert certify([False] * 95, 0.0, RISK, population=100).status == "pass"
 
 
+@pytest.mark.parametrize("population", [None, 100])
+@pytest.mark.parametrize("outcomes", [[True] * 10, [False, True], []])
+def test_anything_tolerated(outcomes: list[bool], population: int | None) -> None:
+    """At bound 1 every audit passes at once, the empty one too: no share is larger."""
+    found = certify(outcomes, 1.0, RISK, population)
+    assert (found.status, found.needed) == ("pass", 0)
+    assert found.reason.endswith("at most 1 of all, at 95 % confidence")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -18,6 +18,7 @@ from labelops.measure.samples import RandomSample, draw_sample
 from labelops.route import (
     RoutePolicy,
     Worth,
+    gold_needs,
     in_flight,
     label_needs,
     make_plan,
@@ -187,6 +188,23 @@ def test_who_skipped_is_not_asked_again() -> None:
     )
     rows = _plan([_asked(["i0"], [1], [0.5])], votes=votes)
     assert json.loads(rows["exclude"].iloc[0]) == ["human:a", "human:b"]
+
+
+def test_gold_is_never_asked_twice_of_one_person() -> None:
+    """Whoever answered, skipped or took the answer back has seen the question; others have not."""
+    votes = _votes(
+        [
+            ("i0", "human:a", "gold", "given", 1),
+            ("i0", "human:b", "gold", "skipped", 1),
+            ("i0", "human:c", "gold", "deleted", 1),
+            ("i0", "human:d", "label", "given", 1),
+            ("i1", "human:e", "gold", "given", 1),
+        ]
+    )
+    needs = [gold_needs(_drawn("i0"), [1], [3]), _asked(["i0"], [1], [0.5])]
+    rows = _plan(needs, votes=votes).set_index("purpose")["exclude"]
+    assert json.loads(rows["gold"]) == ["human:a", "human:b", "human:c"]
+    assert json.loads(rows["label"]) == ["human:d"]
 
 
 def test_what_is_shown() -> None:

@@ -66,6 +66,19 @@ def test_nobody_gets_the_same_gold_twice() -> None:
     assert route(world.workspace, now=world.tick()).by_purpose.get("gold", 0) == 0
 
 
+def test_gold_that_was_taken_back_is_not_asked_again() -> None:
+    """Of three people one took the answer back: nobody is left to ask, and no seat is planned."""
+    world = _world(gold_rate=0.1)
+    first = sorted(_asked(world))
+    for item in first:
+        world.vote(item, "gold", ann="cat", ben="dog", cid="cat")
+        world.unsent[-1] |= {"status": "deleted", "value": None}
+    world.flush()
+    _asked(world)
+    plan = world.state.plan
+    assert not (plan["item_id"].isin(first) & (plan["round"] == 2)).any()
+
+
 def test_gold_hides_among_the_rest() -> None:
     """Gold does not come first in the queue, where it would be known for what it is."""
     world = _world(gold_rate=0.25, votes_per_round=400)
