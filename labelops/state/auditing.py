@@ -1,0 +1,104 @@
+"""What follows from the votes on the candidate under audit: where its audit stands."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..gate.candidate import ADJUDICATED, AuditState, Candidate, attempt_of, audit_state
+from ..gate.policy import WEIGHTED
+from ..measure.codes import among
+from ..measure.samples import RandomSample, WeightedSample, draw_weighted
+from ..measure.weighted import audit_chances
+from .candidates import CandidatesView
+
+__all__ = ["AuditView"]
+
+
+class AuditView(CandidatesView):
+    """The random audit of the open candidate: its order, the votes that judge, what they say."""
+
+    @cached_property
+    def audit(self) -> AuditState | None:
+        """Where the audit of the open candidate stands; None without one."""
+        candidate, frozen = self.candidate, self.frozen.set_index("item_id")
+        if candidate is None:
+            return None
+        # All that was frozen, also what left the set since: without the items whose content was
+        # mended because they were found wrong, the others' looks would say too much.
+        votes, split = self.judging
+        ids = self.labels_of(candidate).index.union(frozen.index).union(split)
+        sample = self.audit_order(candidate, ids.to_numpy(dtype=object))
+        order, values = sample.ids, frozen["value"].reindex(sample.ids)
+        confirms = self._confirms(candidate)
+        looks = self.looks(order, values, votes, confirms)
+        adjudicated = (frozen["method"] == ADJUDICATED) & (
+            frozen["revision"] > self._began(candidate)
+        )
+        corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
+        standing = corrected.copy()
+        standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
+        blind = votes.loc[votes["purpose"] == "audit", "item_id"]
+        open_ = among(order, split)
+        left = ~among(order, frozen.index.to_numpy(dtype=object)) & ~open_
+        return audit_state(
+            sample,
+            corrected | open_,
+            looks,
+            self.workspace.policies.gate,
+            attempt=attempt_of(candidate, self.candidates),
+            confirms=confirms,
+            standing=standing,
+            unaided=among(order, self.seen_by_all) & ~among(order, blind) & ~left & ~open_,
+            left=left,
+        )
+
+    def _confirms(self, candidate: Candidate) -> int:
+        """Return by how many votes a label of a candidate must lead to be confirmed."""
+        # What was looked at under the stricter rule must not be settled by the looser one.
+        return max(c.confirm for c in self.candidates if c.order == candidate.order)
+
+    @cached_property
+    def judging(self) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+        """The votes that judge the open candidate, and items that count as errors because of them.
+
+        Where everybody looked, a vote beyond two may have been what the label waited for: had it
+        said otherwise, the item would have none and would not be in the set. Judged by such votes
+        alone, no label is ever wrong. So the items that everybody looked at and that have no label
+        count among the looks, as errors that stay. Where they are more than the labels so judged,
+        these have no audit at all.
+        """
+        none, candidate = np.empty(0, dtype=object), self.candidate
+        if candidate is None:
+            return self.audit_votes, none
+        votes = self.auditing(self._confirms(candidate))
+        frozen = self.labels_of(candidate).index.to_numpy(dtype=object)
+        spare = votes["purpose"] != "audit"
+        judged = votes.loc[spare & votes["item_id"].isin(self.frozen["item_id"]), "item_id"]
+        if judged.empty:
+            return votes, none
+        before = self.arrived.reindex(self.split) <= self.frozen_at(candidate)
+        split = self.split[before.to_numpy(dtype=bool) & ~among(self.split, frozen)]
+        return (votes, split) if len(split) < judged.nunique() else (votes.loc[~spare], none)
+
+    @cached_property
+    def split(self) -> npt.NDArray[np.object_]:
+        """Items that everybody has looked at and that have no label all the same."""
+        rows = self.labels.loc[self.labels["value"].isna(), "item_id"]
+        found: npt.NDArray[np.object_] = self.seen_by_all[among(self.seen_by_all, rows)]
+        return found
+
+    def audit_order(
+        self, candidate: Candidate, ids: npt.NDArray[np.object_]
+    ) -> RandomSample | WeightedSample:
+        """Draw the candidate's labels in the order in which its audit looks at them."""
+        if candidate.audit != WEIGHTED:
+            return self.workspace.sample(candidate.order, ids)
+        kept = json.loads(self.workspace.objects.get(candidate.doubts))
+        doubt = pd.Series(kept["doubts"], index=kept["items"], dtype=np.float64)
+        chances = audit_chances(doubt.reindex(ids).fillna(0.0).to_numpy())
+        return draw_weighted(self.workspace.key, candidate.order, ids, chances)

@@ -1,0 +1,158 @@
+"""What follows from candidates: labels frozen for an audit, and those that failed one."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..digest import digest
+from ..gate.candidate import ADJUDICATED, Candidate, labels_digest, read_candidates
+from ..kinds.choice import codes_of
+from ..route.needs import again_seats
+from ..route.plan import Seat
+from ..tables import LABELS, newest
+from .proposals import ProposalsView
+
+__all__ = ["CandidatesView"]
+
+
+class CandidatesView(ProposalsView):
+    """The candidates so far: which labels each froze, what became of it, and what moved since."""
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """All release candidates, by number."""
+        return read_candidates(self.latest("candidate")["body"])
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate under audit, if there is one."""
+        return next((c for c in reversed(self.candidates) if not c.closed), None)
+
+    @cached_property
+    def frozen(self) -> pd.DataFrame:
+        """Labels of the open candidate, corrected ones included; none without a candidate."""
+        candidate = self.candidate
+        decided = self.labels.loc[self.labels["value"].notna()]
+        if candidate is None:
+            return decided.iloc[:0]
+        inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
+        return decided.loc[inside]
+
+    @property
+    def judged_already(self) -> str:
+        """Why the labels as they stand are no new candidate, in words; empty if they may be one.
+
+        Labels that failed are not tried again as they are, in the hope of a luckier sample: some
+        of them must have changed, or the least certain of them been confirmed by others.
+        """
+        closed = [c for c in self.candidates if c.closed]
+        labels = self.labels.loc[self.labels["value"].notna()]
+        if self.candidate is not None or not closed:
+            return ""
+        if closed[-1].digest != self.labels_digest(labels):
+            return ""
+        said = f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
+        wanted, done = self.wanted_again, len(self.looked_again)
+        if not wanted:
+            return said
+        again = f"{done} of the {wanted} least certain were looked at again"
+        return "" if done >= wanted else f"{said}; {again}, and nobody is left for more"
+
+    @property
+    def failed(self) -> Candidate | None:
+        """The candidate that was closed last, if it failed and nothing was frozen since."""
+        last = self.candidates[-1] if self.candidates else None
+        return last if last is not None and last.closed.startswith("failed") else None
+
+    @property
+    def wanted_again(self) -> int:
+        """How many of the least certain labels have to be looked at again; 0 if none failed."""
+        if self.failed is None:
+            return 0
+        # Failed before that was counted: twice as many as the bound would bear wrong ones.
+        least = math.ceil(2 * self.workspace.policies.gate.error * self.failed.items)
+        return self.failed.looks_again or min(least, self.failed.items)
+
+    @cached_property
+    def looked_again(self) -> npt.NDArray[np.object_]:
+        """Items of the candidate that failed last that somebody was asked about since, and voted.
+
+        For their label; or in its audit, where nobody was left for both.
+        """
+        if self.failed is None:
+            return np.empty(0, dtype=object)
+        closed_at = self._closed_at(self.failed)
+        later = self.evidence.loc[self.evidence["given_at"] > closed_at, "item_id"]
+        put_up = again_seats(self.plan, closed_at)[["item_id", "round"]]
+        later = pd.concat([later, self.outside_audits.merge(put_up)["item_id"]])
+        inside = later.isin(self.labels_of(self.failed).index)
+        found: npt.NDArray[np.object_] = later.loc[inside].unique()
+        return found
+
+    @property
+    def needless(self) -> frozenset[Seat]:
+        """Seats put up for somebody new after a failure: labels were frozen again without."""
+        rows = again_seats(self.plan)
+        if self.failed is not None:
+            rows = rows.loc[rows["planned_at"] <= self._closed_at(self.failed)]
+        return frozenset(rows[["item_id", "round", "purpose"]].itertuples(index=False, name=None))
+
+    def _closed_at(self, candidate: Candidate) -> pd.Timestamp:
+        rows = self.latest("candidate")
+        return rows.loc[rows["subject"] == str(candidate.number), "at"].max()
+
+    def labels_of(self, candidate: Candidate) -> pd.DataFrame:
+        """Return a candidate's labels by item id, as they were before its audit corrected any.
+
+        A correction has no posterior and later votes may decide a label anew: what was frozen
+        stands in the label's earlier rows only.
+        """
+        began = self._began(candidate)
+
+        def read() -> pd.DataFrame:
+            rows = self.workspace.tables.read(LABELS.name)
+            since = (rows["method"] == ADJUDICATED) & (rows["revision"] > began)
+            rows = newest(LABELS, rows.loc[(rows["revision"] <= candidate.revision) & ~since])
+            return rows.loc[rows["value"].notna()].set_index("item_id")
+
+        return self.kept("labels_of", (LABELS.name,), (candidate.revision, began), read)
+
+    def _began(self, candidate: Candidate) -> int:
+        """Return the revision at which the audit of a candidate's order began."""
+        return min(c.revision for c in self.candidates if c.order == candidate.order)
+
+    def labels_digest(self, labels: pd.DataFrame) -> str:
+        """Return the digest of labels in the present schema, by which candidates are compared."""
+        return digest(labels_digest(labels) + self.workspace.schema.digest)
+
+    def moved(self, candidate: Candidate) -> bool:
+        """Say whether a label frozen in a candidate's order was decided otherwise since.
+
+        Its own corrections apart. Where one was, labels may depend on what the audit showed; and
+        old looks say nothing of labels that moved elsewhere. An item whose content was revised is
+        another one, whatever its label.
+        """
+        schema, began = self.workspace.schema, self._began(candidate)
+        now = self.labels.set_index("item_id")
+        seen = set[str]()
+        for c in (c for c in self.candidates if c.order == candidate.order):
+            frozen = self.labels_of(c)
+            frozen = frozen.loc[~frozen.index.isin(seen)]
+            seen.update(frozen.index)
+            present = now.reindex(frozen.index)
+            fixed = (present["method"] == ADJUDICATED) & (present["revision"] > began)
+            same = codes_of(present["value"], schema) == codes_of(frozen["value"], schema)
+            revised = self.revised.reindex(frozen.index) > self.frozen_at(c)
+            if not (same | fixed.to_numpy()).all() or revised.any():
+                return True
+        return False
+
+    def frozen_at(self, candidate: Candidate) -> pd.Timestamp:
+        """When a candidate was frozen."""
+        rows = self.events.loc[self.events["kind"] == "candidate"]
+        return rows.loc[rows["subject"] == str(candidate.number), "at"].min()
