@@ -324,6 +324,7 @@ def test_absent(tmp_path: Path, name: str) -> None:
         read(spec_of(tmp_path / name, format=kind))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_hundred_megabytes_in_one_cell(tmp_path: Path, suffix: str) -> None:
     """100 MB in one cell are refused in much less memory than that."""

@@ -81,6 +81,7 @@ def test_ended_where_doubts_tell_and_not_where_they_do_not() -> None:
     assert sum(_ends(0.0025, True, rng) for _ in range(40)) == 0
 
 
+@pytest.mark.slow
 def test_never_where_nothing_is_gained() -> None:
     """A clean audit, a decided one, one with few looks to go and one by doubt go on."""
     clean = certify([False] * 100, BOUND, FIRST, N)

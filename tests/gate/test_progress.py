@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.gate.candidate import AuditState, audit_state
@@ -48,7 +48,6 @@ def test_a_disputed_look_is_what_is_left() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from([NO_VOTE, PENDING, AGREES]), max_size=150))
 @pytest.mark.slow
 def test_so_many_clean_looks_certify(status: list[int]) -> None:
@@ -64,7 +63,6 @@ def test_so_many_clean_looks_certify(status: list[int]) -> None:
         assert _state(done.tolist()).certificate.status == "inconclusive"
 
 
-@settings(max_examples=40, deadline=None)
 @given(STATUS)
 def test_every_look_is_read_answered_or_to_come(status: list[int]) -> None:
     """Planned looks are those the certificate read, those behind an open one, and open ones."""

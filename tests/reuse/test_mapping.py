@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import SchemaError
@@ -88,7 +88,6 @@ def test_provenance_is_kept(fine: pd.DataFrame) -> None:
     assert provenance(fine).schema == FINE
 
 
-@settings(max_examples=40)
 @given(st.permutations(FINE.classes), st.lists(st.sampled_from(["plant", "animal"]), min_size=4))
 def test_belief_is_neither_made_nor_lost(classes: list[str], goals: list[str]) -> None:
     """Whatever goes where, every row's probabilities still sum to 1."""

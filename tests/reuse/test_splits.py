@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import TableError, UsageError
@@ -19,7 +19,6 @@ KEY = b"workspace key"
 GROUPS = st.lists(st.sampled_from([f"g{i}" for i in range(30)]), max_size=60)
 
 
-@settings(max_examples=40)
 @given(GROUPS)
 def test_order_changes_nothing(groups: list[str]) -> None:
     """Rows in another order stand on the same sides."""
@@ -29,7 +28,6 @@ def test_order_changes_nothing(groups: list[str]) -> None:
     assert shuffled.tolist() == sides[order].tolist()
 
 
-@settings(max_examples=40)
 @given(GROUPS, GROUPS)
 def test_growing_keeps_sides(groups: list[str], more: list[str]) -> None:
     """What a release held before stays on its side when items arrive."""
@@ -38,7 +36,6 @@ def test_growing_keeps_sides(groups: list[str], more: list[str]) -> None:
     assert after[len(more) :].tolist() == before.tolist()
 
 
-@settings(max_examples=40)
 @given(GROUPS)
 def test_no_group_is_split(groups: list[str]) -> None:
     """All rows of a group stand on one side."""
@@ -110,7 +107,6 @@ def test_owner_sides_of_any_type() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=12))
 def test_conflicts_match_a_plain_count(rows: list[tuple[str, str]]) -> None:
     """A group conflicts exactly when its items name more than one side."""

@@ -64,6 +64,7 @@ def test_seats_are_kept_for_the_best_at_first() -> None:
     assert len(_seats(world)) == 1
 
 
+@pytest.mark.slow
 def test_when_the_best_leave_others_are_asked() -> None:
     """After a week without a vote of theirs the seat is for everybody left, and it is said."""
     world = _doubted()
