@@ -9,8 +9,7 @@ they are not all there, they are absent.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +17,24 @@ import numpy.typing as npt
 
 from ..errors import EndProtocolError, shown
 from ..schema import Schema
+from .chat_shares import class_shares
 
-__all__ = ["Said", "class_shares", "read_answer", "tokens_of"]
+__all__ = [
+    "NO_CHOICE",
+    "Said",
+    "read_answer",
+    "refusal",
+    "refusal_of",
+    "tokens_of",
+]
 
-_LEAST = 0.5
-"""Share of the model's belief that must be about classes; with less it was asked something else."""
+NO_CHOICE = "no choice"
+"""Why an item has no answer where the server sent a completion without any."""
 
-_SLACK = 1e-2
+_REFUSED = "labelops_refused"
 
-_LEAST_SHARE = 1e-6
-"""No class is impossible because a server rounds."""
+_ADDED = 50_000
+"""Tokens that a server may add to a question's text: images, the classes' schema, its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,14 @@ class Said:
         In the schema's class order, summing to 1; None: not given, or not whole.
     model : str or None
         Which model the server says it was.
+    refused : str
+        Why the item was refused, in a word or two; empty where it was not.
     """
 
     choice: str | None
     probs: npt.NDArray[np.float64] | None
     model: str | None
+    refused: str = ""
 
 
 def read_answer(raw: object, schema: Schema, answer: str) -> Said:
@@ -63,7 +73,7 @@ def read_answer(raw: object, schema: Schema, answer: str) -> Said:
     Raises
     ------
     EndProtocolError
-        If it is no chat completion with exactly one choice.
+        If it is no chat completion with exactly one choice, or none.
 
     Examples
     --------
@@ -71,30 +81,77 @@ def read_answer(raw: object, schema: Schema, answer: str) -> Said:
     >>> read_answer(raw, Schema("pets", ("cat", "dog")), "json_schema").choice
     'dog'
     """
+    model = raw.get("model") if isinstance(raw, Mapping) else None
+    model = model if isinstance(model, str) and model else None
+    refused = refusal_of(raw) if isinstance(raw, Mapping) else ""
+    if isinstance(raw, Mapping) and (refused == NO_CHOICE or _REFUSED in raw):
+        return Said(None, None, model, refused)
     choice = _only_choice(raw)
     message = choice.get("message")
     if not isinstance(message, Mapping):
         raise EndProtocolError(f"the answer's choice {shown(choice)} holds no message")
-    content, model = message.get("content"), raw.get("model") if isinstance(raw, Mapping) else None
-    named, probs = None, None
-    if isinstance(content, str) and not message.get("refusal"):
+    content, named, probs = message.get("content"), None, None
+    if isinstance(content, str) and not refused:
         named = _named(content, schema, answer)
     if isinstance(content, str) and named is not None:
-        probs = class_shares(_tokens(choice), content, schema, answer)
-    return Said(named, probs, model if isinstance(model, str) and model else None)
+        probs = class_shares(choice, content, schema, answer)
+    return Said(named, probs, model, refused)
 
 
-def tokens_of(raw: Mapping[str, object]) -> tuple[int | None, int | None]:
-    """Return how many tokens question and answer had; None where the server did not say.
+def refusal(why: str) -> dict[str, object]:
+    """Return what stands for the answer to a question that was refused; it cost nothing."""
+    return {_REFUSED: why, "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+
+
+def refusal_of(raw: Mapping[str, object]) -> str:
+    """Say in a word or two why an answer refuses its item; empty where it does not.
 
     Examples
     --------
-    >>> tokens_of({"usage": {"prompt_tokens": 90, "completion_tokens": 7}}), tokens_of({})
-    ((90, 7), (None, None))
+    >>> refusal_of(refusal("content_filter")), refusal_of({"choices": []})
+    ('content_filter', 'no choice')
+    >>> refusal_of({"choices": [{"message": {"content": None, "refusal": "I cannot."}}]})
+    'refusal'
+    """
+    said, choices = raw.get(_REFUSED), raw.get("choices")
+    if isinstance(said, str):
+        return said
+    if choices == []:
+        return NO_CHOICE
+    choice = choices[0] if isinstance(choices, list) else None
+    if not isinstance(choice, Mapping):
+        return ""
+    if choice.get("finish_reason") == "content_filter":
+        return "content_filter"
+    message = choice.get("message")
+    return "refusal" if isinstance(message, Mapping) and message.get("refusal") else ""
+
+
+def tokens_of(raw: Mapping[str, object], size: int, most: int) -> tuple[int | None, int | None]:
+    """Return how many tokens question and answer had; None where the server did not say.
+
+    Numbers that cannot be are not believed.
+
+    Parameters
+    ----------
+    raw : mapping
+    size : int
+        Bytes of text in the question: no token is shorter than one.
+    most : int
+        Tokens the answer was allowed to have.
+
+    Examples
+    --------
+    >>> raw = {"usage": {"prompt_tokens": 90, "completion_tokens": 7}}
+    >>> tokens_of(raw, 300, 20), tokens_of(raw, 300, 6), tokens_of({}, 300, 20)
+    ((90, 7), (90, None), (None, None))
     """
     usage = raw.get("usage")
     said = usage if isinstance(usage, Mapping) else {}
-    return _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
+    return (
+        _count(said.get("prompt_tokens"), size + _ADDED),
+        _count(said.get("completion_tokens"), most),
+    )
 
 
 def _only_choice(raw: object) -> Mapping[str, object]:
@@ -105,8 +162,9 @@ def _only_choice(raw: object) -> Mapping[str, object]:
     return choices[0]
 
 
-def _count(raw: object) -> int | None:
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0 else None
+def _count(raw: object, most: int) -> int | None:
+    fits = isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= most
+    return raw if fits and isinstance(raw, int) else None
 
 
 def _named(content: str, schema: Schema, answer: str) -> str | None:
@@ -123,143 +181,3 @@ def _named(content: str, schema: Schema, answer: str) -> str | None:
         if key != "label":
             return None
     return said if isinstance(said, str) and said in schema.classes else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A token that was said, and what could have been: (bytes, log probability) each.
-
-    `listed` says whether the server listed any of them, if only the one that was said.
-    """
-
-    text: bytes
-    logp: float
-    others: tuple[tuple[bytes, float], ...]
-    listed: bool
-
-
-def _tokens(choice: Mapping[str, object]) -> Sequence[_Token] | None:
-    """Return the answer's tokens, or None if any of it is missing or malformed."""
-    holder = choice.get("logprobs")
-    content = holder.get("content") if isinstance(holder, Mapping) else None
-    if not isinstance(content, list) or not content:
-        return None
-    found = []
-    for raw in content:
-        said = _one(raw)
-        top = raw.get("top_logprobs") if isinstance(raw, Mapping) else None
-        if said is None or not isinstance(top, list):
-            return None
-        others = [_one(other) for other in top]
-        if any(other is None for other in others):
-            return None
-        rivals = tuple(other for other in others if other is not None and other[0] != said[0])
-        found.append(_Token(*said, rivals, listed=bool(top)))
-    return found
-
-
-def _one(raw: object) -> tuple[bytes, float] | None:
-    if not isinstance(raw, Mapping):
-        return None
-    text, logp, octets = raw.get("token"), raw.get("logprob"), raw.get("bytes")
-    if isinstance(logp, bool) or not isinstance(logp, int | float) or not logp <= 1e-6:
-        return None
-    if isinstance(octets, list):
-        # A token may end in the middle of a character.
-        if not all(type(o) is int and 0 <= o < 256 for o in octets):
-            return None
-        return bytes(octets), float(logp)
-    return (text.encode("utf-8", "replace"), float(logp)) if isinstance(text, str) else None
-
-
-def class_shares(
-    tokens: Sequence[_Token] | None, content: str, schema: Schema, answer: str
-) -> npt.NDArray[np.float64] | None:
-    """Return each class's share of the model's belief; None where that cannot be told.
-
-    Along the answer that was given, every token that could have come instead leads to one class
-    (or to several, which share it; or to none, and is left out, but not if that is most of it).
-    Classes that were not among the listed tokens get what is left at most, and no more than the
-    least likely token that was listed. Belief in "cannot tell" is spread over all classes.
-    """
-    if tokens is None or b"".join(t.text for t in tokens) != content.encode():
-        return None
-    texts = _texts(content, schema, answer)
-    if texts is None:
-        return None
-    masses, bounds, within = _walk(tokens, *texts)
-    total = float(masses.sum())
-    # Not a number: at some token nothing was listed, so what else it could be is not known.
-    if not (_LEAST <= total <= 1 + _SLACK and within >= _LEAST):
-        return None
-    classes = len(schema.classes)
-    shares, unsure = masses[:classes].copy(), float(masses[classes:].sum())
-    unlisted = shares == 0
-    if unlisted.any():
-        left = max(1.0 - total, 0.0) / int(unlisted.sum())
-        shares[unlisted] = np.minimum(left, bounds[:classes][unlisted])
-    shares = np.maximum(shares + unsure / classes, _LEAST_SHARE)
-    return np.asarray(shares / shares.sum())
-
-
-def _texts(content: str, schema: Schema, answer: str) -> tuple[int, list[bytes]] | None:
-    """Return where the answer's value begins, and what the content begins with for each class.
-
-    The last one is that of "cannot tell".
-    """
-    if answer == "text":
-        names = [c.encode() for c in (*schema.classes, "-")]
-        # Where the end of one name is the middle of another, the end is not among the tokens.
-        if any(a != b and b.startswith(a) for a in names for b in names):
-            return None
-        start = len(content.encode()) - len(content.lstrip().encode())
-        head = content.encode()[:start]
-        return start, [head + name for name in names]
-    before, colon, rest = content.partition(":")
-    start = len((before + colon).encode()) + len(rest.encode()) - len(rest.lstrip().encode())
-    head = content.encode()[:start]
-    values = [json.dumps(c, ensure_ascii=False).encode() for c in schema.classes]
-    return start, [head + value for value in (*values, b"null")]
-
-
-def _walk(
-    tokens: Sequence[_Token], start: int, wanted: Sequence[bytes]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    """Return the mass of each wanted text, how much more it can have at most, and what led there.
-
-    What a text can have beside its mass is what no listed token has where it leaves the text
-    said, and no more than the least likely of these. Tokens that lead to no wanted text (another
-    way to write the same, or no class at all) are left out, and the rest is all there is; the
-    share that was not left out is the last number.
-    """
-    masses, bounds = np.zeros(len(wanted)), np.zeros(len(wanted))
-    before, path, within = b"", 1.0, 1.0
-    for token in tokens:
-        after, said = before + token.text, math.exp(token.logp)
-        going = [n for n, w in enumerate(wanted) if _leads(before, w, 0)]
-        left = [n for n in going if not _leads(after, wanted[n], start)]
-        if len(after) > start and left:
-            chances = [math.exp(logp) for _, logp in token.others]
-            hits = [
-                [n for n in left if _leads(before + other, wanted[n], start)]
-                for other, _ in token.others
-            ]
-            kept = 1.0 - sum(c for c, h in zip(chances, hits, strict=True) if not h)
-            within *= kept
-            path /= max(kept, _LEAST_SHARE)
-            rest = path * (1.0 - said - sum(chances))
-            bounds[left] = max(min([*(path * c for c in chances), rest]), 0.0)
-            masses[left] += 0.0 if token.listed else math.nan
-            for chance, leads_to in zip(chances, hits, strict=True):
-                masses[leads_to] += path * chance / max(len(leads_to), 1)
-        # Until the value begins, another token is another way to write the same.
-        path *= said if len(after) > start else 1.0
-        before = after
-    named = [n for n, w in enumerate(wanted) if before.startswith(w)]
-    masses[named] += path if len(named) == 1 else math.nan
-    return masses, bounds, within
-
-
-def _leads(text: bytes, wanted: bytes, start: int) -> bool:
-    """Say whether going on from a text can end in the wanted one."""
-    return len(text) >= start and (wanted.startswith(text) or text.startswith(wanted))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..digest import canonical_json
 from ..errors import EndProtocolError, NotFoundError, SettingsError, StorageError, shown
 from ..ports import Objects
-from .chat_answers import tokens_of
+from .chat_answers import refusal_of, tokens_of
 
 __all__ = ["Answers", "Ledger", "Paid", "Prices"]
 
@@ -67,11 +67,14 @@ class Paid:
     size : int
         Bytes of text in the question.
     input_tokens, output_tokens : int or None
+    refused : str
+        Why the item was refused, in a word or two; empty where it was not.
     """
 
     size: int
     input_tokens: int | None
     output_tokens: int | None
+    refused: str = ""
 
 
 class Ledger:
@@ -129,10 +132,12 @@ class Answers:
     objects : Objects
     version : str
         Digest of prompt, model and parameters.
+    most : int
+        Tokens an answer is allowed to have.
     """
 
-    def __init__(self, objects: Objects, version: str) -> None:
-        self._objects, self._folder = objects, f"answers/{version[:16]}/"
+    def __init__(self, objects: Objects, version: str, most: int) -> None:
+        self._objects, self._folder, self._most = objects, f"answers/{version[:16]}/", most
         self._paid: dict[str, Paid] = {}
         self._model = ""
         self._lock = threading.Lock()
@@ -191,9 +196,13 @@ class Answers:
             self.get(key)
         return [self._paid[k] for k in sorted(self._paid)]
 
+    def read(self, raw: Mapping[str, object], size: int) -> Paid:
+        """Return what is known of an answer to a question of a size."""
+        return Paid(size, *tokens_of(raw, size, self._most), refusal_of(raw))
+
     def _name(self, key: str) -> str:
         return f"{self._folder}{key}.json"
 
     def _note(self, key: str, raw: Mapping[str, object], size: int) -> None:
         with self._lock:
-            self._paid[key] = Paid(size, *tokens_of(raw))
+            self._paid[key] = self.read(raw, size)

@@ -24,6 +24,7 @@ from ..errors import (
 from ._address import checked_host, is_loopback
 from ._pace import Pace
 from ._secrets import masked
+from .chat_refusals import STATUSES, Refused, why_refused
 from .chat_request import Request
 
 if TYPE_CHECKING:
@@ -163,8 +164,10 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
             If the last attempt gave no answer in time, or the server is away or busy; retryable.
         EndRefused
             If it wants another key, or the quota is used up.
+        Refused
+            If it refuses this question, and may answer others.
         EndProtocolError
-            If it refuses the question, or answers something else than JSON.
+            If it would refuse any question, or answers something else than JSON.
         """
         for attempt in range(self._attempts):
             self._pace.wait(tokens)
@@ -224,6 +227,8 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         if 300 <= status < 400:
             return self._broken(f"it redirects ({status}); give the final address as labeler.url")
         said = self._masked(str(error.message))
+        if status in STATUSES and (why := why_refused(error)) is not None:
+            return Refused(why[0], f"status {status}: {said}", sure=why[1])
         if "response_format" in str(error.message):
             return self._broken(f'{said}; set [chat] answer = "text" if it knows no JSON schema')
         if status == 404:

@@ -8,6 +8,7 @@ a proposal is never accepted as a label.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -151,7 +152,8 @@ class ChatLabeler:
         EndRefused
             If it wants another key, or the quota is used up.
         EndProtocolError
-            If it answers something else than a chat completion, or as another model.
+            If it answers something else than a chat completion, or as another model, or refuses
+            questions and not for their items. An item that is refused alone has no proposal.
         SettingsError
             If it would cost more than may be spent.
         """
@@ -220,6 +222,7 @@ class ChatLabeler:
             output_tokens=answer,
             estimated=sum(None in (p.input_tokens, p.output_tokens) for p in paid),
             cost=prices.of(question, answer) if prices.input else None,
+            refused=dict(sorted(Counter(p.refused for p in paid if p.refused).items())),
         )
 
     # --- how -----------------------------------------------------------------------------
@@ -229,5 +232,7 @@ class ChatLabeler:
 
     def _kept(self, asking: Asking) -> Answers:
         if asking.version not in self._answers:
-            self._answers[asking.version] = Answers(self._questions.objects, asking.version)
+            self._answers[asking.version] = Answers(
+                self._questions.objects, asking.version, asking.allowed_tokens
+            )
         return self._answers[asking.version]

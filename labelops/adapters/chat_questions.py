@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..errors import EndProtocolError, shown
 from ..ports import Objects
-from .chat_answers import Said, read_answer, tokens_of
-from .chat_cache import Answers, Ledger, Paid, Prices
+from .chat_answers import NO_CHOICE, Said, read_answer
+from .chat_cache import Answers, Ledger, Prices
 from .chat_client import ChatClient
+from .chat_refusals import Refusals, Refused
 from .chat_request import Asking, Request
 from .chat_tokens import TokenGuess
 
@@ -74,12 +75,16 @@ class Questions:
                 spending = spending or self._spending(asking, answers)
                 raw |= self._ask_all(list(new.values()), asking, answers, spending)
             found += [read_answer(raw[r.key], asking.schema, asking.answer) for _, r in block]
+        if spending is not None:
+            spending.refusals.end()
         return found
 
     def _spending(self, asking: Asking, answers: Answers) -> _Spending:
         paid = answers.paid()
         guess = TokenGuess(paid, asking)
-        return _Spending(Ledger(self.prices, self.prices.of(*guess.total(paid))), guess)
+        earlier = any(not p.refused for p in paid)
+        refusals = Refusals(self.client.host, answers, earlier=earlier)
+        return _Spending(Ledger(self.prices, self.prices.of(*guess.total(paid))), guess, refusals)
 
     def _ask_all(
         self,
@@ -114,14 +119,21 @@ class Questions:
         cost = 0.0
         try:
             raw = self.client.ask(request, sum(expected))
-            cost = self.prices.of(*guess.tokens(Paid(request.size, *tokens_of(raw))))
+            cost = self.prices.of(*guess.tokens(answers.read(raw, request.size)))
             try:
-                self._check_model(read_answer(raw, asking.schema, asking.answer).model, answers)
+                found = read_answer(raw, asking.schema, asking.answer)
+                self._check_model(found.model, answers)
             except EndProtocolError as error:
                 raise EndProtocolError(
                     f"chat model at {self.client.host}, item {shown(item)}: {error}"
                 ) from None
+            if found.refused == NO_CHOICE:
+                empty = Refused(NO_CHOICE, "its answer has 0 choices, expected one", sure=False)
+                return spending.refusals.refused(item, request, empty, raw)
             answers.put(request.key, raw, request.size)
+            spending.refusals.answered()
+        except Refused as refused:
+            return spending.refusals.refused(item, request, refused)
         finally:
             spending.ledger.settle(reserved, cost)
         return raw
@@ -140,10 +152,11 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class _Spending:
-    """What has been spent, and what the next question will cost."""
+    """What has been spent, what the next question will cost, and what was refused."""
 
     ledger: Ledger
     guess: TokenGuess
+    refusals: Refusals
 
 
 def _same_name(model: str, wanted: str) -> bool:

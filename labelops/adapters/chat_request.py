@@ -148,6 +148,12 @@ class Asking:
         """The most tokens an answer may have: no token is shorter than a byte."""
         return 24 + max(len(canonical_json(c).encode()) for c in self.schema.classes)
 
+    @property
+    def allowed_tokens(self) -> int:
+        """The most tokens an answer is allowed, by the parameters that are set."""
+        said = self.params.get("max_completion_tokens", self.params.get("max_tokens"))
+        return said if isinstance(said, int) else self.most_tokens
+
     def request(self, payload: str, image: tuple[str, bytes] | None = None) -> Request:
         """Return the question about a text, or about an image given as (media type, bytes)."""
         content, system = self._content(payload, image), self._system()

@@ -87,7 +87,8 @@ def _said_usage(found: Standing) -> str:
     for used in found.usage:
         cost = "" if used.cost is None else f", {used.cost:,.4f} spent"
         tokens = f"{counted(used.input_tokens)} + {counted(used.output_tokens)} tokens"
-        parts.append(f"answers of {safe(used.model)}: {tokens}{cost}")
+        refused = f", {safe(used.refusals)}" if used.refused else ""
+        parts.append(f"answers of {safe(used.model)}: {tokens}{cost}{refused}")
     return " · ".join(parts)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pandas as pd
@@ -74,6 +74,8 @@ class Usage:
         Answers whose tokens the server did not say; they are counted by estimate.
     cost : float or None
         At the prices in the settings; None without prices.
+    refused : mapping of str to int
+        Items among the answers that were refused, and so have no proposal, by reason.
     """
 
     subject: str
@@ -83,6 +85,22 @@ class Usage:
     output_tokens: int
     estimated: int
     cost: float | None
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def refusals(self) -> str:
+        """Say what was refused in words, most frequent first; empty where nothing was.
+
+        Examples
+        --------
+        >>> Usage("s", "m", 9, 90, 9, 0, None, {"content_filter": 1, "too large": 2}).refusals
+        '3 refused (2 too large, 1 content_filter)'
+        """
+        if not self.refused:
+            return ""
+        ranked = sorted(self.refused.items(), key=lambda why: (-why[1], why[0]))
+        reasons = ", ".join(f"{n} {why}" for why, n in ranked)
+        return f"{sum(self.refused.values())} refused ({reasons})"
 
 
 @dataclass(frozen=True, slots=True)

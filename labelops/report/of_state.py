@@ -262,7 +262,7 @@ def _said_usage(used: Usage) -> str:
     cost = "" if used.cost is None else f", {used.cost:,.4f} at the prices set"
     return (
         f"{used.answers} answers of {used.model}, {used.input_tokens} tokens asked and "
-        f"{used.output_tokens} answered{cost}"
+        f"{used.output_tokens} answered{cost}" + (f", {used.refusals}" if used.refused else "")
     )
 
 

@@ -63,6 +63,14 @@ BEHAVIOURS = {
     "packed": "answers with 64 MB packed into a few kilobytes",
     "forbidden": "answers with 401, repeating the key",
     "noschema": "answers with 400: it knows no response_format",
+    "filters": "answers with 400 where a text says POISON: its contents are filtered",
+    "tooshort": "answers with 400 where a text says POISON: it is too long, in words only",
+    "odd": "answers with 400 where a text says POISON, and gives no reason",
+    "nochoiceof": "answers without a choice where a text says POISON",
+    "hides": "breaks its answer off as filtered where a text says POISON",
+    "overcounts": "says that it counted more tokens than there can be",
+    "strange": "answers everything with 400, and gives no reason",
+    "noparam": "answers everything with 400: it knows no top_logprobs",
     "redirect": "sends the caller elsewhere",
 }
 """What it can be told to do."""
@@ -150,6 +158,13 @@ def _completion(body: Mapping[str, Any], behaviour: str, number: int) -> dict[st
         "choices": [choice],
         "usage": {"prompt_tokens": len(sent) // 4 + 9, "completion_tokens": 7, "total_tokens": 0},
     }
+    if behaviour == "overcounts":
+        answer["usage"] = {"prompt_tokens": 10**30, "completion_tokens": 10**30}
+    poisoned = _POISON in str(user)
+    if poisoned and behaviour == "hides":
+        choice["finish_reason"] = "content_filter"
+    if poisoned and behaviour == "nochoiceof":
+        answer["choices"] = []
     if behaviour == "nousage":
         del answer["usage"]
     if behaviour in ("nochoice", "twice"):
@@ -176,6 +191,14 @@ _ERRORS: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
     "down": (500, {}, {"message": "out of order"}),
     "redirect": (307, {"Location": "https://elsewhere.example.org"}, {}),
     "noschema": (400, {}, {"message": "response_format: unknown parameter"}),
+    "strange": (400, {}, {"message": "bad request"}),
+    "noparam": (400, {}, {"message": "not known", "param": "top_logprobs"}),
+}
+_POISON = "POISON"
+_POISONED: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
+    "filters": (400, {}, {"message": "The prompt was filtered", "code": "content_filter"}),
+    "tooshort": (400, {}, {"message": "This model's maximum context length is 8192 tokens."}),
+    "odd": (400, {}, {"message": "bad request"}),
 }
 _FIRST: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
     "busy": (429, {"Retry-After": "3"}, {"message": "slow down"}),
@@ -241,6 +264,8 @@ def make_server(
                 self._fail(*_ERRORS["down"])
             elif behaviour in _ERRORS:
                 self._fail(*_ERRORS[behaviour])
+            elif behaviour in _POISONED and _POISON.encode() in content:
+                self._fail(*_POISONED[behaviour])
             elif behaviour in _FIRST and first:
                 self._fail(*_FIRST[behaviour])
             elif behaviour == "forbidden":

@@ -148,6 +148,13 @@ class TestWithoutLogprobs(LabelerTests):
         return labeler(self.url, self.objects)
 
 
+def poisoned(at: int) -> pd.DataFrame:
+    """Twelve items, one of which bad servers refuse."""
+    items = example_items().iloc[:12].copy()
+    items["payload"] = ["POISON" if n == at else text for n, text in enumerate(items["payload"])]
+    return items
+
+
 def propose(url: str, **settings: Any) -> pd.DataFrame:
     return labeler(url, **settings).propose(example_items().iloc[:6], PETS)
 
@@ -205,6 +212,8 @@ def test_what_is_no_class_is_an_abstention(start: Start, behaviour: str) -> None
         ("forbidden", EndRefused, "check the key", False),
         ("noschema", EndProtocolError, 'answer = "text"', False),
         ("redirect", EndProtocolError, "redirects", False),
+        ("strange", EndProtocolError, "refuses 3 questions .* item 'i0[0-5]'.*status 400", False),
+        ("noparam", EndProtocolError, "not known", False),
     ],
 )
 def test_misbehaviour_is_named(
@@ -216,6 +225,72 @@ def test_misbehaviour_is_named(
     assert caught.value.retryable is retryable
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        ("filters", "content_filter"),
+        ("tooshort", "context_length_exceeded"),
+        ("odd", "status 400"),
+        ("nochoiceof", "no choice"),
+        ("hides", "content_filter"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 5, 11])
+def test_an_item_that_is_refused_alone_abstains(
+    start: Start, behaviour: str, why: str, at: int
+) -> None:
+    """First, in the middle or last: it has no proposal, the rest do, and nothing is asked again."""
+    url, objects, items = start("--behaviour", behaviour), MemoryObjects(), poisoned(at)
+    for _ in range(2):
+        one = labeler(url, objects, concurrency=1)
+        answers = one.propose(items, PETS)
+        assert answers["value"].isna().tolist() == [n == at for n in range(12)]
+        usage = one.usage(PETS)
+        assert (usage.answers, usage.refused) == (12, {why: 1})
+    assert set(asked(url)["asked"].values()) == {1}
+    labeler(url, objects, prompt="One of:\n{classes}\n{form}").propose(items, PETS)
+    assert len(asked(url)["asked"]) == 24, "another prompt asks anew"
+
+
+def test_a_new_item_that_is_refused_alone_abstains(start: Start) -> None:
+    """Where earlier runs had answers it stops nothing; without a reason it is asked again."""
+    url, objects, items = start("--behaviour", "odd"), MemoryObjects(), poisoned(11)
+    labeler(url, objects).propose(items.iloc[:11], PETS)
+    for times in (1, 2):
+        answers = labeler(url, objects).propose(items.iloc[11:], PETS)
+        assert answers["value"].isna().all()
+        assert max(asked(url)["asked"].values()) == times
+
+
+@pytest.mark.parametrize(("behaviour", "most"), [("strange", 3), ("noparam", 1)])
+def test_what_is_refused_of_all_is_not_asked_for_each(
+    start: Start, behaviour: str, most: int
+) -> None:
+    """A server that takes no question at all has seen a few of them, and nothing is kept."""
+    url, objects = start("--behaviour", behaviour), MemoryObjects()
+    with pytest.raises(EndProtocolError):
+        labeler(url, objects, concurrency=1).propose(example_items(), PETS)
+    assert sum(asked(url)["asked"].values()) == most
+    assert not [n for n in objects.kept if n.startswith("answers/")]
+
+
+def test_a_prompt_that_is_refused_whatever_the_item(start: Start) -> None:
+    """Twenty refusals for items, and not one answer ever: it is the prompt, and the run ends."""
+    url, objects = start("--behaviour", "filters"), MemoryObjects()
+    bad = labeler(url, objects, concurrency=1, prompt="POISON {classes} {form}")
+    with pytest.raises(EndProtocolError, match="refuses 20 questions"):
+        bad.propose(example_items(), PETS)
+    assert sum(asked(url)["asked"].values()) == 20
+
+
+def test_tokens_that_cannot_be_are_not_believed(start: Start) -> None:
+    """10³⁰ tokens are counted by estimate, as if the server had not said."""
+    one = labeler(start("--behaviour", "overcounts"), prices=Prices(1.0, 1.0))
+    one.propose(example_items().iloc[:5], PETS)
+    found = one.usage(PETS)
+    assert found.estimated == 5 and found.input_tokens + found.output_tokens < 10_000
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "drip"])
