@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from ..errors import counted, percent, shown
 from ..measure.agreement import AgreementResult
 from .certificate import Certificate
-from .evidence import clean_audits_certify
+from .evidence import clean_audits_certify, first_count
 from .policy import WEIGHTED, GatePolicy
 from .progress import AuditProgress
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
 
 __all__ = ["CHECKS", "Facts", "evaluate"]
+
+_MOST_ITEMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +112,33 @@ def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
     if found is None or found.alpha is None or found.low is None or found.high is None:
         why = (found.reason if found else "") or "no two people labeled the same random item"
         return CheckResult(name, INCONCLUSIVE, why, None, policy.agreement)
-    text = f"α = {found.alpha:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    low, high = found.cautious() or (found.low, found.high)
+    text = f"α = {found.alpha:.3f} [{low:.3f}, {high:.3f}]"
     text += f" on {counted(found.items, 'item')}"
-    if found.low >= policy.agreement:
+    if low >= policy.agreement:
         return CheckResult(name, PASS, text, found.alpha, policy.agreement)
-    if found.high < policy.agreement:
+    if high < policy.agreement:
         return CheckResult(
             name, FAIL, f"{text}, below {policy.agreement:g}", found.alpha, policy.agreement
         )
     more = f"{text}; the interval holds {policy.agreement:g}: more overlap is needed"
+    if found.low >= policy.agreement:
+        needed = _items_needed(found, policy.agreement)
+        if needed is not None:
+            more = f"{text}: {counted(needed, 'more item', 'more items')} on which votes agree "
+            more += f"{'shows' if needed == 1 else 'show'} {policy.agreement:g}"
     return CheckResult(name, INCONCLUSIVE, more, found.alpha, policy.agreement)
+
+
+def _items_needed(found: AgreementResult, wanted: float) -> int | None:
+    """Return how many more items, votes on all of them agreeing, show the agreement."""
+
+    def enough(more: int) -> bool:
+        ends = found.cautious(more=more)
+        return ends is not None and ends[0] >= wanted
+
+    needed = first_count(enough, 1, _MOST_ITEMS)
+    return needed if needed < _MOST_ITEMS else None
 
 
 def _enough_evidence(facts: Facts, policy: GatePolicy) -> CheckResult:

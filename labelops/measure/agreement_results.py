@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_share, clopper_pearson
 
 from .coefficients import Formulas, Level, Measure
 from .draws import check_rng
@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 22
+_MANY = 5
+"""Items with and without a difference from which on resamples of them say how far alpha varies."""
 _FEW = "too few items differ for a bootstrap interval"
 _CERTAIN = "all votes name one class, so chance agreement is certain"
 _UNPAIRED = "no item has two votes"
@@ -44,6 +46,10 @@ class AgreementResult:
         Items with at least two votes, and the votes on them.
     reason : str
         Empty when alpha and its interval are there.
+    split : int or None
+        Items whose votes differ; None where classes have an order.
+    chance : float or None
+        How often two votes on any two items differ, the disagreement by chance; None likewise.
     """
 
     alpha: float | None
@@ -52,6 +58,40 @@ class AgreementResult:
     items: int
     votes: int
     reason: str = ""
+    split: int | None = None
+    chance: float | None = None
+
+    def cautious(self, confidence: float = 0.95, more: int = 0) -> tuple[float, float] | None:
+        """Give the interval of alpha that few items bear; None where there is no alpha.
+
+        Resamples of items that all agree, or of one item, are all alike, and their interval is a
+        point. With fewer than five items on which votes differ, or on which they do not, it is
+        widened to what the exact interval of the share of such items leaves open.
+
+        Parameters
+        ----------
+        confidence : float
+        more : int
+            Items beside those there are, as if votes on all of them agreed.
+
+        Examples
+        --------
+        >>> few = AgreementResult(1.0, 1.0, 1.0, 2, 4, split=0, chance=2 / 3)
+        >>> [round(end, 2) for end in few.cautious()]
+        [-0.26, 1.0]
+        >>> [round(end, 2) for end in few.cautious(more=20)]
+        [0.77, 1.0]
+        """
+        if self.alpha is None or self.low is None or self.high is None:
+            return None
+        split, n = self.split, self.items
+        if split is None or not self.chance or min(split, n - split) >= _MANY:
+            return self.low, self.high
+        share = clopper_pearson(split, n + more, confidence)
+        # Of items that all agree nothing tells how far votes differ where they do.
+        each = (1 - self.alpha) * n / split if split else 1 / self.chance
+        low, high = 1 - share.high * each, 1 - share.low * each
+        return (low if more else min(self.low, low)), max(self.high, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +164,10 @@ def finish_agreement(
     formulas = Formulas(paired, level, values)
     found = _estimate(formulas, (formulas.alpha,), rng, confidence, resamples)[0]
     items, votes = _extent(paired)
-    return AgreementResult(found.value, found.low, found.high, items, votes, found.reason)
+    split, chance = formulas.differences() if level == "nominal" else (None, None)
+    return AgreementResult(
+        found.value, found.low, found.high, items, votes, found.reason, split, chance
+    )
 
 
 def finish_measures(

@@ -70,6 +70,15 @@ class Formulas:
             chance = votes**2 - (totals**2).sum(axis=1)
         return one_minus(np.asarray(observed * (votes - 1)), chance)
 
+    def differences(self) -> tuple[int, float]:
+        """Count the sample's items whose votes differ; how often two votes of all do (nominal)."""
+        paired = self.partial.items * self.paired
+        same = np.asarray(self.counts.multiply(self.counts).sum(axis=1)).ravel()
+        votes, totals = float(paired @ self.m), np.asarray(self.counts.T @ paired)
+        pairs = max(votes * (votes - 1), 1.0)
+        chance = (votes**2 - float((totals**2).sum())) / pairs
+        return int(paired @ (same < self.m**2)), chance
+
     def _by_value(
         self, paired: FloatArray, totals: FloatArray, votes: FloatArray
     ) -> tuple[FloatArray, FloatArray]:

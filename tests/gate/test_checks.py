@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from labelops.errors import SettingsError
 from labelops.gate.certificate import certify
 from labelops.gate.checks import CHECKS, Facts, evaluate
 from labelops.gate.policy import GatePolicy
-from labelops.measure.agreement import AgreementResult
+from labelops.measure.agreement import AgreementResult, krippendorff_alpha
 
 POLICY = GatePolicy(error=0.02, agreement=0.6, decided=0.9, per_class=5, open_findings=0.01)
 
@@ -39,6 +40,60 @@ def test_good_facts_pass() -> None:
     verdict = evaluate(GOOD, POLICY)
     assert verdict.passed
     assert [c.name for c in verdict.checks] == list(CHECKS)
+
+
+def _votes(n: int, split: int, classes: int = 2) -> AgreementResult:
+    """Measure two votes each on n items of even classes, which differ on the first few."""
+    first = np.arange(n) % classes
+    second = np.where(np.arange(n) < split, (first + 1) % classes, first)
+    items, codes = np.tile(np.arange(n), 2), np.concatenate([first, second])
+    people = np.repeat([0, 1], n)
+    return krippendorff_alpha(items, people, codes, classes, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_few_items_show_no_agreement_and_no_disagreement(n: int, classes: int) -> None:
+    """On so few items neither that all votes agree nor that one pair differs shows anything."""
+    for split in {0, 1, min(n, 2)}:
+        assert _status("agreement", agreement=_votes(n, split, classes)) == "inconclusive"
+
+
+def test_items_that_all_agree_show_the_agreement_from_a_number_on() -> None:
+    """The number of items named is the least that passes; votes that differ everywhere fail."""
+    found = _votes(4, 0)
+    (check,) = [c for c in evaluate(replace(GOOD, agreement=found), POLICY).checks
+                if c.name == "agreement"]  # fmt: skip
+    more = int(check.message.split(": ")[1].split()[0])
+    assert 8 <= more <= 16
+    assert _status("agreement", agreement=_votes(4 + more + 2, 0)) == "pass"
+    assert _status("agreement", agreement=_votes(9, 0)) == "inconclusive"
+    assert _status("agreement", agreement=_votes(20, 20)) == "fail"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "power"), [(12, 0.0), (20, 0.15), (40, 0.8)])
+def test_the_gate_seldom_passes_people_who_agree_less(n: int, power: float) -> None:
+    """At a true alpha of .58 few samples pass, and at one of .95 those that are large enough."""
+    rng = np.random.default_rng(n)
+    for differ, least, most in ((0.21, 0.0, 0.05), (0.025, power, 1.0)):
+        passed = 0
+        for _ in range(300):
+            first = rng.integers(0, 2, n)
+            second = np.where(rng.random(n) < differ, 1 - first, first)
+            found = krippendorff_alpha(
+                np.tile(np.arange(n), 2), np.repeat([0, 1], n), np.concatenate([first, second]),
+                2, rng=rng, resamples=200,
+            )  # fmt: skip
+            passed += _status("agreement", agreement=found) == "pass"
+        assert least <= passed / 300 <= most
+
+
+@pytest.mark.parametrize("split", [5, 20, 95])
+def test_usual_samples_have_the_bootstrap_interval(split: int) -> None:
+    """With five items of either kind the interval is the bootstrap's, to the last digit."""
+    found = _votes(100, split)
+    assert found.cautious() == (found.low, found.high)
 
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
