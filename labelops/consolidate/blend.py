@@ -103,7 +103,7 @@ def blend(
     temperatures, scores = [1.0] * len(fits), {}
     if held is not None and len(held.codes) >= least:
         beliefs = held.beliefs.transpose(1, 0, 2)
-        temperatures = [softening(b, held.codes, held.accuracy) for b in beliefs]
+        temperatures = [softening(b, held.chances) for b in beliefs]
         held = held.softened(temperatures)
         means = held.scores
         weights = member_weights(list(members), means)

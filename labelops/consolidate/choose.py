@@ -30,7 +30,9 @@ from .skill import Skill, annotator_skill, skill_interval
 
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
 
-_LEAST_PER_ITEM = 2
+_LEAST_SHARED = 1 / 3
+"""Share of votes on an item that has another: with fewer, nobody's mistakes are known from others'
+votes, and what is believed of the rest moves few labels and some beliefs the wrong way."""
 _LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
 _PAIR_VOTES = 10.0
@@ -138,9 +140,9 @@ def consolidate_codes(
         N and K.
     method : str
         One of `METHODS`. `auto` blends majority, one-coin, IBCC and shrunk Dawid–Skene by how
-        well each predicts held-out votes, where most voted items have two votes, and there are
-        three annotators or more with two votes on average; else majority, because nobody can be
-        told from anybody.
+        well each predicts held-out votes, where a third of the votes are on an item that has
+        another, and there are three annotators or more with two such votes on average; else
+        majority, because nobody can be told from anybody.
     n_annotators : int, optional
         A; one more than the largest annotator when left out.
     use : (V,) bool, optional
@@ -227,11 +229,6 @@ def _pack(
     )  # fmt: skip
 
 
-def few_votes(middle: float) -> str:
-    """Say that the median item has few votes."""
-    return f"half the items have at most {'one vote' if middle == 1 else f'{middle:g} votes'}"
-
-
 def _choose(votes: Votes, method: str) -> tuple[str, str]:
     """Pick the method the votes support, and say why."""
     if method not in METHODS:
@@ -240,23 +237,28 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
         return method, "asked for"
     if not votes.cells.size:
         return "majority", "there is no vote"
-    per_item = votes.per_item
-    middle = float(np.median(per_item[per_item > 0]))
-    if middle < _LEAST_PER_ITEM:
-        return "majority", few_votes(middle)
+    shared = float((votes.per_item[votes.items] >= 2).sum())
+    share = shared / votes.cells.size
+    if share < _LEAST_SHARED:
+        return "majority", (
+            "no item has two votes"
+            if not shared
+            else f"only {share:.0%} of the votes are on an item that has another"
+        )
     people = np.unique(votes.annotators).size
     if people < _LEAST_PEOPLE:
         return "majority", (
             f"fewer than {_LEAST_PEOPLE} annotators: where two differ, nothing tells who is right"
         )
-    per_annotator = votes.cells.size / people
+    per_annotator = shared / people
     if per_annotator < _LEAST_PER_ANNOTATOR:
         return "majority", (
-            f"annotators have {per_annotator:.1f} votes on average, too few to tell one from "
-            "another"
+            f"annotators have {per_annotator:.1f} votes on average that others can be held "
+            "against, too few to tell one from another"
         )
     return "blend", (
-        f"half the items have {middle:g} votes or more, annotators {per_annotator:.1f} on average"
+        f"{share:.0%} of the votes are on an item that has another, {per_annotator:.1f} an "
+        "annotator on average"
     )
 
 
@@ -316,7 +318,7 @@ def _pooled(found: Blend) -> _Found:
     if (held := found.held_out) is not None:
         weights = np.array(list(found.weights.values()))
         pooled = np.einsum("hmk,m->hk", held.beliefs, weights)
-        temperature = softening(pooled, held.codes, held.accuracy)
+        temperature = softening(pooled, held.chances)
         one = replace(held, beliefs=soften(pooled, temperature)[:, None])
     return _Found(
         found.posterior, temperature, found.iterations, found.converged, found.weights,

@@ -53,8 +53,8 @@ def one_coin_posterior(counts: FloatArray, accuracy: float | None) -> FloatArray
     counts : (N, K) float
         Votes for each class of each item.
     accuracy : float or None
-        How often a vote is right. None: unknown, then the share of votes with one more vote for
-        every class (Laplace), which claims little.
+        How often a vote is right. None: unknown, as where no item has two votes; then any accuracy
+        from guessing to always right is as likely as any other, and the mean of these is taken.
 
     Returns
     -------
@@ -65,13 +65,14 @@ def one_coin_posterior(counts: FloatArray, accuracy: float | None) -> FloatArray
     --------
     >>> one_coin_posterior(np.array([[1.0, 0.0], [2.0, 0.0]]), 0.8).round(3).tolist()
     [[0.8, 0.2], [0.941, 0.059]]
-    >>> one_coin_posterior(np.array([[1.0, 0.0]]), None).round(3).tolist()
-    [[0.667, 0.333]]
+    >>> one_coin_posterior(np.array([[1.0, 0.0]]), None).tolist()
+    [[0.75, 0.25]]
     """
     n_classes = counts.shape[1]
-    if accuracy is None or n_classes < 2:
+    if n_classes < 2:
         return majority_vote(counts + 1)
-    p = min(max(accuracy, 1 / n_classes), _MOST)
+    chance = 1 / n_classes
+    p = (1 + chance) / 2 if accuracy is None else min(max(accuracy, chance), _MOST)
     logits = counts * np.log(p * (n_classes - 1) / (1 - p))
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)

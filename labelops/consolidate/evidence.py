@@ -14,17 +14,18 @@ from labelops.measure.calibration import apply_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.intervals import check_share
 
+from .folds import FOLDS, annotator_folds
+
 __all__ = [
-    "annotator_folds",
     "decide",
     "gold_softening",
     "held_out_temperature",
+    "one_coin_chances",
     "soften",
     "softening",
 ]
 
 _TINY = 1e-300
-_FOLDS = 5
 _LEAST_VOTES = 50
 _SOFTEST = 50.0
 _MOST_DOUBT = 0.9
@@ -183,8 +184,8 @@ def held_out_temperature(
     True
     """
     fold = annotator_folds(annotators, weights, n_annotators)
-    beliefs, likelihoods = [], []
-    for left_out in range(_FOLDS):
+    beliefs, chances = [], []
+    for left_out in range(FOLDS):
         out = (fold[annotators] == left_out) & (weights > 0)
         if not out.any():
             continue
@@ -192,26 +193,22 @@ def held_out_temperature(
         posterior = consensus(rest)
         others = np.bincount(items, weights=rest, minlength=posterior.shape[0]) > 0
         rows = np.flatnonzero(out & others[items])
-        beliefs.append(np.log(np.maximum(posterior[items[rows]], _TINY)))
-        likelihoods.append(_one_coin(codes[rows], accuracy, posterior.shape[1]))
+        beliefs.append(posterior[items[rows]])
+        chances.append(one_coin_chances(codes[rows], accuracy, posterior.shape[1]))
     if sum(map(len, beliefs)) < _LEAST_VOTES:
         return None
-    # One number needs no more than some thousand votes: every so-many-th will do.
-    some = slice(None, None, 1 + sum(map(len, beliefs)) // _MOST_VOTES)
-    return _best_temperature(np.concatenate(beliefs)[some], np.concatenate(likelihoods)[some])
+    return softening(np.concatenate(beliefs), np.concatenate(chances))
 
 
-def softening(beliefs: FloatArray, codes: IntArray, accuracy: float) -> float:
-    """Fit how much to soften beliefs so that, times an accuracy, they predict left-out votes.
+def softening(beliefs: FloatArray, chances: FloatArray) -> float:
+    """Fit how much to soften beliefs so that they predict left-out votes best.
 
     Parameters
     ----------
     beliefs : (H, K) float
-        Belief about each left-out vote's item, formed without its annotator.
-    codes : (H,) int
-        The vote.
-    accuracy : float
-        How often a vote is right, errors spread evenly over the other classes.
+        Belief about each left-out vote's item, formed without the vote.
+    chances : (H, K) float
+        Probability of the vote under each true class.
 
     Returns
     -------
@@ -221,43 +218,31 @@ def softening(beliefs: FloatArray, codes: IntArray, accuracy: float) -> float:
     Examples
     --------
     >>> sure = np.tile([0.999, 0.001], (100, 1))
-    >>> softening(sure, np.repeat([0, 1], [60, 40]), 0.9) > 2
+    >>> softening(sure, one_coin_chances(np.repeat([0, 1], [60, 40]), 0.9, 2)) > 2
     True
     """
-    likelihoods = _one_coin(codes, accuracy, beliefs.shape[1])
     # One number needs no more than some thousand votes: every so-many-th will do.
-    some = slice(None, None, 1 + len(codes) // _MOST_VOTES)
-    logs = np.log(np.maximum(beliefs[some], _TINY))
-    return _best_temperature(logs, likelihoods[some])
+    some = slice(None, None, 1 + len(beliefs) // _MOST_VOTES)
+    return _best_temperature(np.log(np.maximum(beliefs[some], _TINY)), chances[some])
 
 
-def annotator_folds(annotators: IntArray, weights: FloatArray, n_annotators: int) -> IntArray:
-    """Deal annotators into five folds, back and forth by their votes, so that folds weigh alike.
+def one_coin_chances(codes: IntArray, accuracy: float, n_classes: int) -> FloatArray:
+    """Give the probability (H, K) of each vote under each true class, errors spread evenly.
 
     Examples
     --------
-    >>> annotator_folds(np.array([0, 1, 1]), np.ones(3), 2).tolist()
-    [1, 0]
+    >>> one_coin_chances(np.array([1]), 0.8, 3).round(2).tolist()
+    [[0.1, 0.8, 0.1]]
     """
-    votes = np.bincount(annotators, weights=weights, minlength=n_annotators)
-    rank = np.empty(n_annotators, dtype=np.int64)
-    rank[np.argsort(-votes, kind="stable")] = np.arange(n_annotators)
-    turn, place = np.divmod(rank, _FOLDS)
-    return np.asarray(np.where(turn % 2, _FOLDS - 1 - place, place), dtype=np.int64)
+    chances = np.full((codes.size, n_classes), (1 - accuracy) / (n_classes - 1))
+    chances[np.arange(codes.size), codes] = accuracy
+    return chances
 
 
-def _one_coin(codes: IntArray, accuracy: float, n_classes: int) -> FloatArray:
-    """Log probability (V, K) of each vote under each true class."""
-    table = np.full((codes.size, n_classes), np.log((1 - accuracy) / (n_classes - 1)))
-    table[np.arange(codes.size), codes] = np.log(accuracy)
-    return table
-
-
-def _best_temperature(beliefs: FloatArray, likelihoods: FloatArray) -> float:
+def _best_temperature(beliefs: FloatArray, chances: FloatArray) -> float:
     """Maximise the probability of the left-out votes over the temperature."""
-    # Rows shifted so that nothing overflows; a row's largest likelihood changes no optimum.
+    # Rows shifted so that nothing overflows.
     logs = beliefs - beliefs.max(axis=1, keepdims=True)
-    chances = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True))
 
     def loss(log_temperature: float) -> float:
         odds = np.exp(logs * np.exp(-log_temperature))

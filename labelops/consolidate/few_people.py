@@ -20,9 +20,9 @@ from labelops.measure.votes import Votes
 
 from .counts import vote_counts, vote_shares
 
-__all__ = ["first_belief", "weigh_by_agreement"]
+__all__ = ["are_few", "first_belief", "weigh_by_agreement"]
 
-_FEW = 10
+_FEW = 20
 _KNOWN = 10.0
 """Votes that the crowd's own agreement counts for in each annotator's."""
 _LEAST = 0.02
@@ -30,10 +30,22 @@ _LEAST = 0.02
 _BLOCK = 1 << 16
 
 
+def are_few(votes: Votes) -> bool:
+    """Say whether at most twenty people vote.
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> are_few(pack_votes([0, 1], [0, 1], [1, 1], n_items=2, n_annotators=99, n_classes=2))
+    True
+    """
+    return np.unique(votes.annotators).size <= _FEW
+
+
 def weigh_by_agreement(shards: Sequence[Votes]) -> list[Votes]:
     """Weigh each vote by how far its annotator agrees with others beyond chance.
 
-    Where more than ten people vote, or nobody shares an item, votes are what they are.
+    Where more than twenty people vote, or nobody shares an item, votes are what they are.
 
     Parameters
     ----------

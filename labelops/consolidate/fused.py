@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..errors import UsageError
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..measure.votes import pack_votes
-from .choose import CodeConsensus, consolidate_codes, few_votes
+from .choose import CodeConsensus, consolidate_codes
 from .evidence import gold_softening, soften
 from .skill import annotator_skill, skill_interval
 from .with_model import consolidate_with_model
@@ -73,7 +73,12 @@ def fused_codes(
     return CodeConsensus(
         posterior, per_item.astype(np.int64), skill.accuracy, low, high, skill.confusion,
         prior / prior.sum(), "votes_and_model",
-        f"a model is at hand and {few_votes(middle)}",
+        f"a model is at hand and {_few_votes(middle)}",
         "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
         {}, {},
     )  # fmt: skip
+
+
+def _few_votes(middle: float) -> str:
+    """Say that the median item has few votes."""
+    return f"half the items have at most {'one vote' if middle == 1 else f'{middle:g} votes'}"

@@ -6,6 +6,11 @@ class. That is learned for each method anew, from the fold's votes: one table fo
 So a crowd that leans, or clickers who all say one thing, do not speak for the method that follows
 them; what speaks for a method is that votes differ from item to item as it says.
 
+Where people are few, without one of them they are another crowd: of two who look beside three who
+click, one is left, and nothing says that this one is right. There votes are dealt, not people, and
+an annotator's other votes say what the one left out is worth: a click tells nothing, and being
+wrong about it neither.
+
 That holds while votes are many beside the table's K² numbers. It is learned from the votes it then
 judges, and with many classes it fits what it learned from, whatever sharp beliefs it is given: such
 that have nothing to do with the votes come out at -2.83 nats a vote and flat ones at -2.99 with 20
@@ -25,13 +30,14 @@ from labelops.measure.votes import Votes, pack_votes
 
 from .counts import vote_counts
 from .crowd import crowd_accuracy
-from .evidence import annotator_folds, soften
-from .few_people import first_belief
+from .evidence import one_coin_chances, soften
+from .few_people import are_few, first_belief
+from .folds import FOLDS, annotator_folds, vote_folds
 from .members import Fit
+from .skill import annotator_skill
 
 __all__ = ["HeldOut", "held_out_votes", "member_weights"]
 
-FOLDS = 5
 _MOST_VOTES = 20_000
 _MOST_SCORED = 10_000
 _MOST_CELLS = 8_000_000
@@ -57,11 +63,22 @@ class HeldOut:
         The vote.
     accuracy : float
         How often votes of this crowd are right, by how often they agree.
+    own : (H, K) float or None
+        Probability of the vote under each true class, by its annotator's other votes; None where
+        annotators were left out with all their votes.
     """
 
     beliefs: FloatArray
     codes: IntArray
     accuracy: float
+    own: FloatArray | None = None
+
+    @property
+    def chances(self) -> FloatArray:
+        """Probability of each vote under each true class, (H, K)."""
+        if self.own is not None:
+            return self.own
+        return one_coin_chances(self.codes, self.accuracy, self.beliefs.shape[2])
 
     def softened(self, temperatures: Sequence[float]) -> HeldOut:
         """Soften each method by its temperature."""
@@ -71,6 +88,9 @@ class HeldOut:
     @property
     def scores(self) -> FloatArray:
         """Mean log probability that each method gives to the votes, (M,)."""
+        if self.own is not None:
+            hit = np.einsum("hmk,hk->hm", self.beliefs, self.own)
+            return np.asarray(np.log(hit).mean(axis=0))
         some = slice(None, None, 1 + len(self.codes) // _MOST_SCORED)
         order = np.argsort(self.codes[some], kind="stable")
         codes = self.codes[some][order]
@@ -130,15 +150,22 @@ def member_weights(names: Sequence[str], scores: FloatArray) -> FloatArray:
 def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
     """Run every method without each fold of annotators, and ask it for the fold's votes.
 
-    Items are thinned out so that the cost does not grow beyond some ten thousand votes. None where
-    no item has two votes.
+    Where people are few, without each fold of votes. Items are thinned out so that the cost does
+    not grow beyond some ten thousand votes. None where no item has two votes.
     """
     items, annotators, codes, weights = _thinned(votes, len(members))
     accuracy = crowd_accuracy(vote_counts(items, codes, votes.n_items, votes.n_classes, weights))
     if accuracy is None:
         return None
-    fold = annotator_folds(annotators, weights, votes.n_annotators)[annotators]
-    beliefs, asked_for = [np.empty((0, len(members), votes.n_classes))], [codes[:0]]
+    few = are_few(votes)
+    if few:
+        fold = vote_folds(items, annotators, codes)
+    else:
+        fold = annotator_folds(annotators, weights, votes.n_annotators)[annotators]
+    none: FloatArray = np.empty((0, len(members), votes.n_classes))
+    beliefs: list[FloatArray] = [none]
+    own: list[FloatArray] = [none[:, 0]]
+    asked_for = [codes[:0]]
     for left_out in range(FOLDS):
         out = fold == left_out
         known = np.zeros(votes.n_items, dtype=np.bool_)
@@ -156,8 +183,14 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
         fits = [f(rest, start=begin, max_iterations=_STEPS).posterior for f in members.values()]
         beliefs.append(np.stack([posterior[place[asked]] for posterior in fits], axis=1))
         asked_for.append(codes[asked])
+        if few:
+            mean = np.add.reduce(fits) / len(fits)
+            own.append(annotator_skill(rest, mean).confusion[annotators[asked], :, codes[asked]])
     accuracy = max(accuracy, 1 / votes.n_classes + _ABOVE_CHANCE)
-    return HeldOut(np.concatenate(beliefs), np.concatenate(asked_for), accuracy)
+    return HeldOut(
+        np.concatenate(beliefs), np.concatenate(asked_for), accuracy,
+        np.concatenate(own) if few else None,
+    )  # fmt: skip
 
 
 def _thinned(votes: Votes, n_members: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:

@@ -30,7 +30,7 @@ class ConsolidatePolicy:
     ----------
     method : str
         One of `METHODS`. `auto` uses the model's out-of-fold probabilities beside the votes where
-        there are any, else what the votes support: a blend, or majority at one vote an item.
+        there are any, else what the votes support: a blend, or majority where few items have two.
     min_posterior : float in [0, 1)
         Least calibrated posterior of a decided label; 0: one less `[gate] error`, so that a label
         is as sure as the whole set has to be.

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from labelops.consolidate.counts import vote_counts
 from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior
 from labelops.consolidate.evidence import (
-    annotator_folds,
     decide,
     gold_softening,
     held_out_temperature,
@@ -56,15 +55,6 @@ def test_gold_softens_and_never_sharpens() -> None:
     assert soften(sure, *softened)[0, 0] == pytest.approx(0.66, abs=0.01)
     assert gold_softening(sure, np.where(np.arange(100) < 29, 0, -1), votes, 30) is None
     assert gold_softening(sure, np.zeros(100, int), np.zeros(100), 30) is None
-
-
-def test_folds_weigh_alike() -> None:
-    """Every annotator is in one fold, and the folds have about the same number of votes."""
-    rng = np.random.default_rng(1)
-    who = rng.choice(40, p=rng.dirichlet(np.ones(40)), size=4000)
-    fold = annotator_folds(who, np.ones(4000), 40)
-    load = np.bincount(fold[who], minlength=5)
-    assert load.min() > 0.5 * load.max()
 
 
 @pytest.mark.parametrize(("shared", "low", "high"), [(0.0, 1.0, 1.45), (0.6, 1.6, 20.0)])

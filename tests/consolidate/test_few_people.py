@@ -7,6 +7,7 @@ import pytest
 
 from labelops.consolidate import consolidate_codes
 from labelops.consolidate.few_people import first_belief, weigh_by_agreement
+from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.votes import Votes, pack_votes
 
 
@@ -46,6 +47,10 @@ def test_two_who_look_are_heard_beside_three_who_click(classes: int) -> None:
         assert ((said == 1).sum(axis=1) >= 3).mean() > 0.8, "clickers have the majority"
         assert (found.posterior.argmax(axis=1) == truth).mean() > 0.85, seed
         assert found.accuracy[:2].min() > found.accuracy[2:].max()
+        # And it knows how good they are: clicks that it did not foretell are nobody's fault.
+        right = (said == truth[:, None]).mean(axis=0)
+        assert np.abs(found.accuracy - right).max() < 0.15, seed
+        assert expected_calibration_error(found.posterior, truth) < 0.12, seed
 
 
 @pytest.mark.parametrize("fixed", [True, False])
@@ -68,8 +73,8 @@ def test_a_team_without_clickers_is_weighed_evenly() -> None:
 
 
 def test_larger_crowds_are_as_they_are() -> None:
-    """With eleven people, and where nobody shares an item, votes are not touched."""
-    _, said = _team(5, 5, 6, items=40)
+    """With twenty-one people, and where nobody shares an item, votes are not touched."""
+    _, said = _team(5, 10, 11, items=40)
     many = _packed(said)
     assert weigh_by_agreement([many])[0] is many and first_belief(many) is None
     alone = pack_votes([0, 1, 2], [0, 1, 0], [0, 1, 1], n_items=3, n_annotators=2, n_classes=2)

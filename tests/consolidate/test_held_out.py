@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelops.consolidate import held_out
 from labelops.consolidate.blend import blend
 from labelops.consolidate.counts import vote_shares
+from labelops.consolidate.evidence import softening
+from labelops.consolidate.folds import FOLDS
 from labelops.consolidate.held_out import HeldOut, held_out_votes, member_weights
 from labelops.consolidate.members import MEMBERS, members_for
 from labelops.measure.codes import FloatArray, IntArray
@@ -135,12 +138,12 @@ def test_stiff_models_where_classes_are_rare() -> None:
 
 def test_held_out_beliefs_never_saw_the_annotator() -> None:
     """What is believed for a person's votes does not change when that person votes otherwise."""
-    votes, _ = _crowd(6, [0.9, 0.8, 0.8, 0.7, 0.9], 60)
+    votes, _ = _crowd(6, [0.9, 0.8, 0.8, 0.7, 0.9, *[0.8] * 20], 60)
     members = {"majority": MEMBERS["majority"]}
     other = pack_votes(
         votes.items, votes.annotators,
         np.where(votes.annotators == 2, 1 - votes.codes, votes.codes),
-        n_items=60, n_annotators=5, n_classes=2,
+        n_items=60, n_annotators=25, n_classes=2,
     )  # fmt: skip
     one, two = held_out_votes(votes, members), held_out_votes(other, members)
     assert one is not None
@@ -150,6 +153,70 @@ def test_held_out_beliefs_never_saw_the_annotator() -> None:
     np.testing.assert_array_equal(one.beliefs[changed], two.beliefs[changed])
     assert held_out_votes(pack_votes([0], [0], [1], n_items=1, n_annotators=1, n_classes=2),
                           members) is None  # fmt: skip
+
+
+def test_of_few_people_the_vote_is_left_out_and_not_the_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither the belief nor what the person is taken for saw the vote; other votes were seen.
+
+    Of votes on ten items a single one is changed: only where it was seen may anything differ.
+    """
+    votes, _ = _crowd(10, [0.9, 0.8, 0.7], 10)
+    members = {"majority": MEMBERS["majority"]}
+    codes = votes.codes.copy()
+    codes[4] = 1 - codes[4]
+    other = pack_votes(
+        votes.items, votes.annotators, codes, n_items=10, n_annotators=3, n_classes=2
+    )
+    # The same votes in a fold with and without the change.
+    monkeypatch.setattr(held_out, "vote_folds", lambda items, who, codes: (items + who) % FOLDS)
+    one, two = held_out_votes(votes, members), held_out_votes(other, members)
+    assert one is not None and one.own is not None
+    assert two is not None and two.own is not None
+    assert len(one.codes) == 30, "every vote is left out once"
+    (at,) = np.flatnonzero(one.codes != two.codes)
+    np.testing.assert_array_equal(one.beliefs[at], two.beliefs[at])
+    # P(1 | class) and P(0 | class) of one person who is known by the same other votes.
+    np.testing.assert_allclose(one.own[at] + two.own[at], 1.0)
+    assert (one.own != two.own).any()
+
+
+def test_seats_taken_by_turns_leave_nobody_out() -> None:
+    """Five people in turn, two an item: of everybody votes stay, and those who agree are believed.
+
+    Folds in step with the turns would hide whole people, and what is left would say little of them.
+    """
+    item = np.repeat(np.arange(600), 2)
+    who = (item + np.tile([0, 1], 600)) % 5
+    codes = (item // 5) % 2
+    votes = pack_votes(item, who, codes, n_items=600, n_annotators=5, n_classes=2)
+    held = held_out_votes(votes, {"shrunk_4": MEMBERS["shrunk_4"]})
+    assert held is not None and held.own is not None
+    assert len(held.codes) > 800, "seldom are both votes of an item left out"
+    assert held.own[np.arange(len(held.codes)), held.codes].min() > 0.9
+    assert softening(held.beliefs[:, 0], held.chances) < 1.1
+
+
+def test_clicks_neither_speak_for_nor_against() -> None:
+    """Who always says one thing is foretold alike by every belief: only the others' votes count."""
+    rng = np.random.default_rng(11)
+    truth = rng.integers(0, 2, 400)
+    looks = np.where(rng.random(400) < 0.9, truth, 1 - truth)
+    said = np.where(rng.random(400) < 0.8, truth, 1 - truth)
+    too_sure, flat = 0.02 + 0.96 * np.eye(2)[said], np.full((400, 2), 0.5)
+    own = np.where(np.arange(2) == looks[:, None], 0.9, 0.1)
+    alone = HeldOut(np.stack([too_sure, flat], axis=1), looks, 0.7, own)
+    clicks = HeldOut(
+        np.concatenate([alone.beliefs] * 2), np.r_[looks, np.ones(400, np.int64)], 0.7,
+        np.r_[own, np.full((400, 2), 0.95)],
+    )  # fmt: skip
+    gain, diluted = (one - other for one, other in (alone.scores, clicks.scores))
+    assert gain > 0.03
+    assert diluted == pytest.approx(gain / 2)
+    softer = softening(alone.beliefs[:, 0], alone.chances)
+    assert 2 < softer < 10
+    assert softening(clicks.beliefs[:, 0], clicks.chances) == pytest.approx(softer, rel=1e-2)
 
 
 def test_the_blend_scores_its_members() -> None:

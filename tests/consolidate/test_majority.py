@@ -147,6 +147,17 @@ def test_posterior_is_bayes() -> None:
     assert one_coin_posterior(np.array([[2.0, 0.0]]), 0.8)[0, 0] == pytest.approx(16 / 17)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_unknown_accuracy_is_the_mean_of_what_it_may_be(n_classes: int) -> None:
+    """One vote, any accuracy from guessing to always right as likely: drawn, and by hand."""
+    rng = np.random.default_rng(4)
+    right = rng.random(200_000) < rng.uniform(1 / n_classes, 1, 200_000)
+    found = one_coin_posterior(np.eye(n_classes)[:1], None)[0]
+    assert found[0] == pytest.approx((1 + 1 / n_classes) / 2)
+    assert found[0] == pytest.approx(right.mean(), abs=0.005)
+    np.testing.assert_allclose(found[1:], (1 - found[0]) / (n_classes - 1))
+
+
 def test_posterior_never_contradicts_the_majority() -> None:
     """The class with most votes has the largest probability."""
     counts = np.random.default_rng(2).integers(0, 5, size=(200, 4)).astype(float)

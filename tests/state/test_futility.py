@@ -28,7 +28,7 @@ def _frozen(wrong: list[str], unseen: int | None = None) -> World:
     The `unseen`-th look, if any, is left out.
     """
     made = make_world(gate=GatePolicy(error=0.02, agreement=-1.0, per_class=0, confirm=1)).workspace
-    policies = replace(made.policies, consolidate=ConsolidatePolicy(min_posterior=0.6))
+    policies = replace(made.policies, consolidate=ConsolidatePolicy(min_posterior=0.7))
     world = World(replace(made, policies=policies))
     world.items(*IDS)
     for n, item in enumerate(IDS):
