@@ -14,8 +14,9 @@ from .frame import provenance
 
 __all__ = ["SIDECAR", "Encode", "image_files", "image_name", "sidecar", "utf8"]
 
-SIDECAR = "labelops.json"
-"""The file in every export that says what it is."""
+SIDECAR = "_labelops.json"
+"""The file in every export that says what it is. What reads a folder of Parquet files (Arrow,
+and so pandas; Spark) skips names that begin with an underscore."""
 
 _ENDINGS = {
     "image/png": ".png",
@@ -38,7 +39,7 @@ class Encode(Protocol):
 
 
 def sidecar(frame: pd.DataFrame, layout: str) -> dict[str, bytes]:
-    """Return `labelops.json`: format, rows, release, manifest digest, schema and class order."""
+    """Return `_labelops.json`: format, rows, release, manifest digest, schema and class order."""
     facts = {"format": layout, "rows": len(frame), **provenance(frame).to_json()}
     text = json.dumps(facts, ensure_ascii=False, indent=2)
     return {SIDECAR: f"{text}\n".encode("utf-8", "surrogatepass")}

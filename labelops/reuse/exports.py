@@ -1,7 +1,7 @@
 """Training frames as files: CSV, JSON Lines, Parquet, and the layouts of other tools.
 
 An export is a mapping of relative file name to bytes; who writes it where is another
-matter. Every export holds `labelops.json`: the release, its manifest's digest and the class
+matter. Every export holds `_labelops.json`: the release, its manifest's digest and the class
 order. Texts are exact in every format: a class called `NA` or `1.0` comes back as text.
 """
 
@@ -180,7 +180,7 @@ def export(frame: pd.DataFrame, format: str, encode: Encode | None = None) -> Fi
     Returns
     -------
     dict
-        Relative file name → bytes, `labelops.json` among them. The same frame gives the same
+        Relative file name → bytes, `_labelops.json` among them. The same frame gives the same
         bytes.
 
     Raises

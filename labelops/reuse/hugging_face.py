@@ -115,7 +115,7 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
         f"  schema_digest: {_text(found.schema.digest)}\n"
         "---\n"
         f"# {found.schema.name}\n\n"
-        f"Labels: {source}. Everything about them is in `labelops.json`.\n\n"
+        f"Labels: {source}. Everything about them is in `_labelops.json`.\n\n"
         f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n"
     )
 

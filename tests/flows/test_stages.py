@@ -49,7 +49,7 @@ def test_rounds_of_all_stages_end_in_a_release_and_its_training_frame(
     assert last["release"]["reference"] == last["reuse"]["reference"] == "digits@1.0.0"
     folder = Path(last["reuse"]["folder"])
     assert folder == world.config.parent / "exports" / "digits@1.0.0"
-    sidecar = json.loads((folder / "labelops.json").read_text())
+    sidecar = json.loads((folder / "_labelops.json").read_text())
     assert (sidecar["rows"], sidecar["manifest_digest"]) == (120, last["release"]["digest"])
     assert Path(last["reuse"]["report"]).is_file()
     app = world.open()

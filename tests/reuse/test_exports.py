@@ -8,12 +8,16 @@ import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.dataset import dataset
 
+from labelops.adapters.export_files import write_export
 from labelops.adapters.parquet import decode_parquet, encode_parquet
 from labelops.errors import UsageError
 from labelops.reuse import FORMATS, SIDECAR, export, map_labels, provenance
@@ -108,6 +112,19 @@ def test_parquet_by_another_reader(hard_frame: Maker) -> None:
     table = pq.read_table(io.BytesIO(_out(frame, "parquet")["data.parquet"]))
     assert table.column_names == list(frame.columns)
     assert table["label"].to_pylist() == frame["label"].tolist()
+
+
+def test_the_folder_of_a_parquet_export_is_a_table(hard_frame: Maker, tmp_path: Path) -> None:
+    """Readers of folders take it for the frame, whatever lies beside the data."""
+    frame = hard_frame()
+    folder = write_export(_out(frame, "parquet"), tmp_path / "hard@1.2.3")
+    assert sorted(p.name for p in folder.iterdir()) == [SIDECAR, "data.parquet"]
+    columns = ["item_id", "label", "code"]
+    by_pandas = pd.read_parquet(folder)
+    pd.testing.assert_frame_equal(by_pandas[columns], frame[columns])
+    assert dataset(folder).to_table()["label"].to_pylist() == frame["label"].tolist()
+    found = duckdb.sql("SELECT label FROM read_parquet($p)", params={"p": f"{folder}/*.parquet"})
+    assert [row[0] for row in found.fetchall()] == frame["label"].tolist()
 
 
 def test_hugging_face(hard_frame: Maker) -> None:
