@@ -278,6 +278,26 @@ def test_the_server_itself_serves_what_the_hands_see(
     assert served == expected == ["first", "second", "third"]
 
 
+def test_people_are_told_to_label_in_the_stream(
+    ends: Ends, label_studio: LabelStudioServer, label_set: str
+) -> None:
+    """Every project asks for it before labeling; words of the owner's own are left alone."""
+    queue, _ = ends
+    wishes = [Wish("a", "blind"), Wish("b", "audit"), Wish("c", "review"), Wish("d")]
+    _send(queue, wishes)
+    found = _projects(label_studio, label_set)
+    for project in found:
+        assert project["show_instruction"]
+        assert "Label All Tasks" in project["expert_instruction"]
+    with _admin(label_studio) as client:
+        path = f"/api/projects/{found[0]['id']}/"
+        client.patch(path, json={"expert_instruction": "Ask Ann."}).raise_for_status()
+    more = Schema(PETS.name, (*PETS.classes, "owl"))
+    _send(queue, [Wish("e")], more)
+    texts = {p["id"]: p["expert_instruction"] for p in _projects(label_studio, label_set)}
+    assert texts[found[0]["id"]] == "Ask Ann."
+
+
 def test_several_deletions_and_a_new_answer(ends: Ends) -> None:
     """Deletions are noticed for each person; answering again after that counts again."""
     queue, hands = ends

@@ -25,6 +25,15 @@ MODEL_VERSION = "labelops"
 """A project shows the predictions of one model version only. Which labeler version really
 proposed a value is in the task, so that older pre-labels stay visible when it changes."""
 
+INSTRUCTION = (
+    "<p>Please label by <b>Label All Tasks</b> only: it brings you one item after the other. "
+    "Do not open items from the list. An item opened there shows what your colleagues answered, "
+    "and an answer counts as your own only if you gave it without seeing theirs.</p>"
+)
+"""Shown when somebody begins to label. The open-source edition hands everybody's answers to
+every member who opens a task from the list, whatever a project's settings say, so people are
+asked not to. It may be reworded by hand: nothing depends on it."""
+
 
 def kind_of(purpose: str, shows: bool) -> str:
     """Return the kind of project for a plan row.
@@ -200,8 +209,8 @@ class Projects:
             "description": f"Made by labelops for label set {schema.name!r}. Tasks come and go "
             "by themselves; please leave title and labeling interface as they are.",
             "label_config": config_for(schema),
-            "expert_instruction": "",
-            "show_instruction": False,
+            "expert_instruction": INSTRUCTION,
+            "show_instruction": True,
             "sampling": "Sequential sampling",
             "maximum_annotations": overlap,
             "skip_queue": "REQUEUE_FOR_OTHERS",
