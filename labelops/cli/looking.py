@@ -44,6 +44,8 @@ class Guess:
         All columns.
     delimiter, encoding : str
         Of the file's text; empty where a source needs not be told.
+    no_key : str
+        Why a column that is named like a key is none; empty where nothing is to be said.
     """
 
     format: str
@@ -56,6 +58,7 @@ class Guess:
     columns: tuple[str, ...] = ()
     delimiter: str = ""
     encoding: str = ""
+    no_key: str = ""
 
 
 Rows = Sequence[Mapping[str, object]]
@@ -198,7 +201,7 @@ def _guess(
                 f"there is no such column; there are {there}", file=file, column=named
             )
     cells = {name: [str(row.get(name) or "") for row in rows] for name in names}
-    found_key = key if key is not None else _key(cells)
+    found_key, no_key = (key, "") if key is not None else _key(cells)
     rest = {name: column for name, column in cells.items() if name != found_key}
     found_image = image if image is not None else ("" if text is not None else _image(rest))
     found_text = text if text is not None else ("" if found_image else _text(rest))
@@ -212,15 +215,31 @@ def _guess(
         known=known,
         classes=tuple(sorted(set(cells[known]) - {""})) if known else (),
         columns=names,
+        no_key=no_key,
     )
 
 
-def _key(cells: Mapping[str, list[str]]) -> str:
-    """Return a column that is named like a key and repeats nothing."""
+def _key(cells: Mapping[str, list[str]]) -> tuple[str, str]:
+    """Return a column that is named like a key and repeats nothing, else why there is none."""
+    why = ""
     for name, column in cells.items():
-        called = name.lower() in _KEY_NAMES or name.lower().endswith(("_id", "-id"))
-        if called and all(column) and len(set(column)) == len(column):
-            return name
+        if name.lower() in _KEY_NAMES or name.lower().endswith(("_id", "-id")):
+            doubt = _no_key(column)
+            if not doubt:
+                return name, ""
+            why = why or f"column {shown(name)} is no key: {doubt}"
+    return "", why
+
+
+def _no_key(column: Sequence[str]) -> str:
+    """Say what speaks against a column as key; rows count from 1."""
+    rows: dict[str, int] = {}
+    for row, value in enumerate(column, start=1):
+        if not value:
+            return f"it is empty in row {row}"
+        first = rows.setdefault(value, row)
+        if first != row:
+            return f"{shown(value)} is in rows {first} and {row}"
     return ""
 
 

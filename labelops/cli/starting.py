@@ -120,7 +120,10 @@ def _said(target: Path, name: str, classes: Sequence[str], guess: Guess) -> str:
         lines.append(f"  · check the {classes_found}, found in column {safe(guess.known)!r}")
     else:
         lines.append("  · name the classes under [schema]")
-    if not guess.key and guess.format != "folder":
+    if guess.no_key:
+        named = "image" if guess.media == "image" else "text"
+        lines += [f"  · {safe(guess.no_key)}; items are named by their {named}.", _KEY_ADVICE]
+    elif not guess.key and guess.format != "folder":
         lines.append("  · name the column that identifies a row (key); else a row is its content")
     lines += [
         f"  · say under [source.{safe(name)}] what the items may be used for (purposes)",
@@ -128,6 +131,9 @@ def _said(target: Path, name: str, classes: Sequence[str], guess: Guess) -> str:
         "  · labelops status         says where it stands and what comes next",
     ]
     return "\n".join(lines)
+
+
+_KEY_ADVICE = "    If a column identifies a row, name it as key in labelops.toml before you go on"
 
 
 # --- the file ----------------------------------------------------------------------------

@@ -283,9 +283,10 @@ def test_people_are_told_to_label_in_the_stream(
 ) -> None:
     """Every project asks for it before labeling; words of the owner's own are left alone."""
     queue, _ = ends
-    wishes = [Wish("a", "blind"), Wish("b", "audit"), Wish("c", "review"), Wish("d")]
-    _send(queue, wishes)
+    shown = Wish("a", value='"cat"', show_proposal=True)
+    _send(queue, [shown, Wish("b", "calibrate"), Wish("c", "review"), Wish("d", "audit")])
     found = _projects(label_studio, label_set)
+    assert len(found) == 4
     for project in found:
         assert project["show_instruction"]
         assert "Label All Tasks" in project["expert_instruction"]
@@ -293,7 +294,7 @@ def test_people_are_told_to_label_in_the_stream(
         path = f"/api/projects/{found[0]['id']}/"
         client.patch(path, json={"expert_instruction": "Ask Ann."}).raise_for_status()
     more = Schema(PETS.name, (*PETS.classes, "owl"))
-    _send(queue, [Wish("e")], more)
+    _send(queue, [Wish("e", purpose) for purpose in ("calibrate", "review", "audit")], more)
     texts = {p["id"]: p["expert_instruction"] for p in _projects(label_studio, label_set)}
     assert texts[found[0]["id"]] == "Ask Ann."
 

@@ -143,6 +143,23 @@ def test_init_says_that_rows_have_no_key(
     assert "(key)" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("1,hello\n2,you\n1,there\n", "column 'id' is no key: '1' is in rows 1 and 3"),
+        ("1,hello\n,there\n", "column 'id' is no key: it is empty in row 2"),
+    ],
+)
+def test_init_says_why_a_column_is_no_key(
+    rows: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column that is named like a key and repeats itself is not left out silently."""
+    (tmp_path / "a.csv").write_text(f"id,text\n{rows}", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", "a,b") == 0
+    assert f"{says}; items are named by their text" in capsys.readouterr().out
+    assert read_settings(tmp_path / "labelops.toml", {}).sources[0].key == ""
+
+
 def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A labelops.toml that is there stays as it is."""
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
