@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import datetime
 
-from ..errors import SchemaError, shown
+import pandas as pd
+
+from ..digest import canonical_json
+from ..errors import SchemaError, counted, shown
 from ..schema import Schema
-from ..state import Workspace, last_body, load_events, say
+from ..state import State, Workspace, last_body, load_events, say
 
 __all__ = ["adopt_schema"]
 
@@ -17,21 +22,25 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> None:
     Raises
     ------
     SchemaError
-        If a class of the schema before is gone and no rename says what it is called now, or
-        the kind, media or name changed.
+        If a class is gone that a vote, a label, a proposal shown to people or gold names and no
+        rename says what it is called now, or the kind, media or name changed.
     """
     state = load_events(workspace)
     rows = state.latest("schema").sort_values("revision", kind="stable")
-    schema = workspace.schema
+    schema, number = workspace.schema, 0
     if len(rows):
         before = Schema.from_json(last_body(rows))
         if before.digest == schema.digest:
             return
-        _refuse_lost(before, schema)
-    say(state, [("schema", schema.digest, len(rows), schema.to_json())], now)
+        _refuse_other(before, schema)
+        if not set(before.classes) <= {*schema.classes, *schema.renames}:
+            _refuse_lost(state, schema)
+        # Not how many there were: one that comes back is the newest again.
+        number = int(rows["revision"].iloc[-1]) + 1
+    say(state, [("schema", schema.digest, number, schema.to_json())], now)
 
 
-def _refuse_lost(before: Schema, schema: Schema) -> None:
+def _refuse_other(before: Schema, schema: Schema) -> None:
     for what in ("name", "kind", "media"):
         old, new = getattr(before, what), getattr(schema, what)
         if old != new:
@@ -39,9 +48,31 @@ def _refuse_lost(before: Schema, schema: Schema) -> None:
                 f"schema.{what} was {old!r} in this workspace and is {new!r} now; "
                 "use another workspace for another label set"
             )
-    for name in before.classes:
-        if name not in schema.classes and name not in schema.renames:
-            raise SchemaError(
-                f"class {shown(name)} was in the schema and is gone; say what it is called now "
-                f"under [schema.renames], or put it back"
-            )
+
+
+def _refuse_lost(state: State, schema: Schema) -> None:
+    """Refuse where something names no class any more, also under a name it had before."""
+    known = {canonical_json(name) for name in (*schema.classes, *schema.renames)}
+    uses: dict[str, list[str]] = {}
+    for what, rows in _said(state):
+        other = rows.loc[rows["value"].notna() & ~rows["value"].isin(known)]
+        for value, items in other.groupby("value")["item_id"].nunique().items():
+            uses.setdefault(str(value), []).append(f"{what} {counted(int(items), 'item')}")
+    for value, by in uses.items():
+        raise SchemaError(
+            f"class {shown(json.loads(value))} was in the schema and is gone, but is named by "
+            f"{', '.join(by)}; say under [schema.renames] which class that is now, or put it back"
+        )
+
+
+def _said(state: State) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield what may name a class, with `item_id` and `value`.
+
+    Labels that were released are among the labels, since every revision stays there.
+    """
+    tables, columns = state.workspace.tables, ["item_id", "value"]
+    yield "votes on", tables.read("votes", columns=columns)
+    yield "labels of", tables.read("labels", columns=columns)
+    plan = tables.read("plan", columns=[*columns, "show_proposal"])
+    yield "proposals shown for", plan.loc[plan["show_proposal"].astype(bool), columns]
+    yield "gold of", pd.DataFrame(list(state.gold.items()), columns=columns, dtype=object)

@@ -406,6 +406,19 @@ def test_a_renamed_class_stays_readable(ends: Ends, label_studio: LabelStudioSer
     assert sorted(found) == sorted([('"cat"', PETS.digest), ('"feline"', renamed.digest)])
 
 
+def test_a_class_that_no_answer_names_may_go(ends: Ends, label_studio: LabelStudioServer) -> None:
+    """The project stops offering it, and answers that are there are read as before."""
+    queue, hands = ends
+    _send(queue, [Wish("a"), Wish("b")])
+    hands.answer(ANN1, hands.offers(ANN1)[0], '"cat"')
+    smaller = Schema("pets", ("cat", "dog"))
+    _send(queue, [Wish("c")], smaller)
+    hands.answer(ANN1, hands.offers(ANN1)[0], '"dog"')
+    assert sorted(newest(VOTES, queue.receive().votes)["value"]) == ['"cat"', '"dog"']
+    with pytest.raises(SchemaError, match=r"'dog'.*1 answer"):
+        _send(queue, [Wish("d")], Schema("pets", ("cat", "eel")))
+
+
 def test_a_wrong_token_is_refused_without_showing_it(label_studio: LabelStudioServer) -> None:
     """A token the server does not know is EndRefused, and no message holds it."""
     token = secrets.token_hex(20)

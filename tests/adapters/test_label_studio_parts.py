@@ -145,12 +145,14 @@ def test_a_harmless_edit_is_left_alone() -> None:
 
 
 def test_a_class_with_answers_does_not_vanish() -> None:
-    """Dropping a class needs a rename or a project without answers."""
+    """Dropping a class needs a rename, or that no answer names it."""
     smaller = Schema("pets", ("cat", "dog"))
-    widened(PETS_KNOWN, smaller, 0, "p")
-    widened(PETS_KNOWN, Schema("pets", ("cat", "dog", "x"), renames={"eel": "x"}), 5, "p")
+    widened(PETS_KNOWN, smaller, {}, "p")
+    widened(PETS_KNOWN, smaller, {"cat": 5, "eel": 0}, "p")
+    renamed = Schema("pets", ("cat", "dog", "x"), renames={"eel": "x"})
+    widened(PETS_KNOWN, renamed, {"eel": 5}, "p")
     with pytest.raises(SchemaError, match=r"'eel'.*5 answers"):
-        widened(PETS_KNOWN, smaller, 5, "p")
+        widened(PETS_KNOWN, smaller, {"eel": 5}, "p")
 
 
 # --- answers -----------------------------------------------------------------------------------

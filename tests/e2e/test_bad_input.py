@@ -21,7 +21,7 @@ from PIL import Image
 from labelops.adapters.local_queue import LocalQueue
 from labelops.app import App, open_app
 from labelops.cli import main
-from labelops.errors import ConflictError, LabelopsError
+from labelops.errors import ConflictError, LabelopsError, SchemaError
 from labelops.ports import Labeler
 from labelops.schema import Schema
 from labelops.state import load
@@ -250,6 +250,29 @@ def test_looks_on_offer_are_asked_in_the_classes_there_are_now(folder: Path) -> 
     votes = load(app.workspace).votes
     mine = votes[votes["annotator"] == "human:new"].iloc[0]
     assert (mine["value"], mine["schema_digest"]) == ('"lost"', app.settings.schema.digest)
+
+
+def test_a_class_that_was_added_in_vain_may_go(folder: Path) -> None:
+    """Until somebody says it; what is on offer is asked in the classes that are left."""
+    longer = MAIL.replace('"parcel"]', '"parcel", "lost"]')
+    for settings in (longer, MAIL):
+        (folder / "labelops.toml").write_text(settings)
+        app = open_app(folder)
+        app.route()
+        app.send()
+    queue = LocalQueue(folder / "workspace" / "queue")
+    queue.answer("human:new", queue.offers("human:new")[0], '"parcel"')
+    app.collect()
+    app.consolidate()
+    assert "human:new" in set(load(app.workspace).votes["annotator"])
+    (folder / "labelops.toml").write_text(longer)
+    app = open_app(folder)
+    app.send()
+    queue.answer("human:new", queue.offers("human:new")[0], '"lost"')
+    app.collect()
+    (folder / "labelops.toml").write_text(MAIL)
+    with pytest.raises(SchemaError, match=r"'lost'.*votes on 1 item;"):
+        open_app(folder).collect()
 
 
 def _values(app: App) -> pd.Series:

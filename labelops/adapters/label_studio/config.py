@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from labelops.errors import EndProtocolError, SchemaError, shown
+from labelops.errors import EndProtocolError, SchemaError, counted, shown
 from labelops.schema import Schema
 
 __all__ = ["CONTROL", "OBJECT", "Known", "config_for", "read_config", "widened"]
@@ -170,18 +170,30 @@ def _remembered(config: str) -> tuple[Known, ...]:
         return ()
 
 
-def widened(known: Sequence[Known], schema: Schema, answers: int, where: str) -> None:
+def widened(known: Sequence[Known], schema: Schema, answers: Mapping[str, int], where: str) -> None:
     """Make sure that no answer loses its class when the schema replaces the last known one.
+
+    Parameters
+    ----------
+    known : sequence of Known
+        The schemas a project had, oldest first.
+    schema : Schema
+    answers : mapping of str to int
+        Class name → how many answers in the project name it.
+    where : str
+        The project, for the message.
 
     Raises
     ------
     SchemaError
-        If a class would go without a rename while the project has answers.
+        If a class that has answers would go without a rename.
     """
-    gone = [c for c in known[-1].classes if c not in schema.classes and c not in schema.renames]
-    if gone and answers:
-        raise SchemaError(
-            f"class {shown(gone[0])} is no longer in schema {schema.name!r}, but {where} has "
-            f"{answers} answers, perhaps under it; say what it became under [schema.renames], "
-            "keep it, or give the label set a new name"
-        )
+    names = (name for k in known for name in k.classes)
+    gone = [c for c in names if c not in schema.classes and c not in schema.renames]
+    for name in gone:
+        if answers.get(name):
+            raise SchemaError(
+                f"class {shown(name)} is no longer in schema {schema.name!r}, but {where} has "
+                f"{counted(answers[name], 'answer')} that name it; say what it became under "
+                "[schema.renames], keep it, or give the label set a new name"
+            )

@@ -13,7 +13,7 @@ from labelops.errors import EndProtocolError
 from labelops.schema import Schema
 
 from .api import Api, Json, integer, text
-from .config import Known, config_for, read_config, widened
+from .config import CONTROL, Known, config_for, read_config, widened
 
 __all__ = ["KINDS", "MODEL_VERSION", "Project", "Projects", "kind_of"]
 
@@ -223,6 +223,19 @@ class Projects:
         }
 
     def _update(self, project: Project, schema: Schema) -> None:
-        widened(project.known, schema, project.answers, f"project {project.title!r}")
+        answers = self._answered(project) if project.answers else {}
+        widened(project.known, schema, answers, f"project {project.title!r}")
         changes = {"label_config": config_for(schema, project.known)}
         self._api.send("PATCH", f"/api/projects/{project.id}/", changes)
+
+    def _answered(self, project: Project) -> dict[str, int]:
+        """Return how many answers name each class, drafts included, as the server counts them."""
+        path = f"/api/projects/{project.id}/summary/"
+        found = self._api.record(self._api.get(path), f"GET {path}")
+        counts: dict[str, int] = {}
+        for part in ("created_labels", "created_labels_drafts"):
+            by_control = found.get(part)
+            named = by_control.get(CONTROL) if isinstance(by_control, dict) else None
+            for name, count in (named if isinstance(named, dict) else {}).items():
+                counts[str(name)] = counts.get(str(name), 0) + int(count)
+        return counts
