@@ -110,6 +110,8 @@ class Candidate:
         Why the audit draws so, in words.
     confirm : int
         By how many blind votes its labels must lead to be confirmed.
+    ties : bool
+        Whether a label stands where nobody is left to look and half of those who did name it.
     """
 
     number: int
@@ -123,6 +125,7 @@ class Candidate:
     doubts: str = ""
     why: str = ""
     confirm: int = 1
+    ties: bool = False
 
     @property
     def refuted(self) -> bool:
@@ -285,6 +288,8 @@ class AuditState:
         Settled looks for which nobody was left who had no part in the label.
     confirms : int
         By how many votes a label must lead to be confirmed.
+    tied : int
+        Settled looks at labels that stand though people disagree, nobody being left to ask.
     """
 
     certificate: Certificate
@@ -296,6 +301,7 @@ class AuditState:
     correction: npt.NDArray[np.int64]
     unaided: int = 0
     confirms: int = 1
+    tied: int = 0
 
     @property
     def progress(self) -> AuditProgress:
@@ -381,6 +387,7 @@ def audit_state(
         np.where(wrong & ~fixed, looks.consensus, -1)[:size],
         int(np.broadcast_to(np.asarray(unaided, dtype=bool), ids.shape)[:settled].sum()),
         confirms,
+        int(looks.tied[:settled].sum()),
     )
 
 

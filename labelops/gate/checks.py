@@ -47,6 +47,8 @@ class Facts:
         Audited labels for which nobody was left who had no part in them.
     confirms : int
         By how many blind votes a label must lead to be confirmed in the audit.
+    tied : int
+        Audited labels that stand though people disagree, nobody being left to ask.
     spent : str
         Why no more votes will come, in words: the budget is spent, or people are too few. Empty
         while there are both.
@@ -66,6 +68,7 @@ class Facts:
     waiting: str = ""
     unaided: int = 0
     confirms: int = 1
+    tied: int = 0
     spent: str = ""
     progress: AuditProgress | None = None
 
@@ -99,12 +102,18 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
 
 
 def _unaided(facts: Facts) -> str:
-    if not facts.unaided:
-        return ""
-    return (
-        f" (for {facts.unaided} of them nobody was left who had no part in the label: spare votes "
-        "decided, and a doubt counts as wrong)"
-    )
+    notes = []
+    if facts.unaided:
+        notes.append(
+            f"for {facts.unaided} of them nobody was left who had no part in the label: spare "
+            "votes decided, and a doubt counts as wrong"
+        )
+    if facts.tied:
+        notes.append(
+            f"at {facts.tied} of them people disagree and nobody is left to ask: what half of "
+            "them name stands"
+        )
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:

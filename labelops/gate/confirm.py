@@ -9,7 +9,7 @@ from ..measure.codes import FloatArray
 from ..measure.confusion import confusion_rates
 from .policy import GatePolicy
 
-__all__ = ["chance_agreement", "choose_confirm"]
+__all__ = ["chance_agreement", "choose_confirm", "may_tie"]
 
 _OFTEN = 0.15
 """Chance agreement from which one vote is not enough: so many wrong labels slip through."""
@@ -86,3 +86,19 @@ def choose_confirm(chance: float, policy: GatePolicy) -> int:
     if policy.confirm:
         return policy.confirm
     return 2 if chance > _OFTEN else 1
+
+
+def may_tie(chance: float, policy: GatePolicy) -> bool:
+    """Say whether a label stands where two people are left to look and only one of them names it.
+
+    It does where one vote confirms, and even two chances to name a wrong label's class are no more
+    than what one vote may have.
+
+    Examples
+    --------
+    >>> [may_tie(chance, GatePolicy()) for chance in (0.02, 0.1)]
+    [True, False]
+    >>> may_tie(0.02, GatePolicy(confirm=2))
+    False
+    """
+    return choose_confirm(chance, policy) == 1 and 1 - (1 - chance) ** 2 <= _OFTEN

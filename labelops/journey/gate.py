@@ -15,7 +15,7 @@ from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
 from ..gate.candidate import REFUTED, Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
-from ..gate.confirm import chance_agreement, choose_confirm
+from ..gate.confirm import chance_agreement, choose_confirm, may_tie
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
@@ -128,6 +128,7 @@ def _ready(state: State) -> Candidate | None:
     stream, carried = _next_stream(state)
     doubt = _doubt(state, labels)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
+    chance = _chance(state)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
     return Candidate(
         number=len(state.candidates) + 1,
@@ -138,7 +139,8 @@ def _ready(state: State) -> Candidate | None:
         audit=audit,
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
-        confirm=_confirm(state),
+        confirm=choose_confirm(chance, policy),
+        ties=may_tie(chance, policy),
     )
 
 
@@ -153,8 +155,8 @@ def _next_stream(state: State) -> tuple[int, bool]:
     return last, bool(read)
 
 
-def _confirm(state: State) -> int:
-    """Say how many blind votes are to confirm a label, by how people err when they look blind."""
+def _chance(state: State) -> float:
+    """Estimate how often who looks blind at a wrong label names its class, by how people err."""
     schema, (consensus, _) = state.workspace.schema, state.decided
     ids = pd.Index(consensus.item_ids)
     blind = state.evidence.loc[~state.evidence["saw_proposal"]]
@@ -164,8 +166,7 @@ def _confirm(state: State) -> int:
     nobody = np.zeros(len(given), dtype=np.int64)
     counts = annotator_confusion(places[there], nobody, given, consensus.posterior, 1)[0]
     values = state.labels.set_index("item_id")["value"].reindex(ids)
-    chance = chance_agreement(consensus.posterior, codes_of(values, schema), counts)
-    return choose_confirm(chance, state.workspace.policies.gate)
+    return chance_agreement(consensus.posterior, codes_of(values, schema), counts)
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -35,7 +35,7 @@ class AuditView(CandidatesView):
         sample = self.audit_order(candidate, ids.to_numpy(dtype=object))
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
         confirms = self._confirms(candidate)
-        looks = self.looks(order, values, votes, confirms)
+        looks = self.looks(order, values, votes, confirms, ties_stand=self._may_tie(candidate))
         adjudicated = (frozen["method"] == ADJUDICATED) & (
             frozen["revision"] > self._began(candidate)
         )
@@ -56,6 +56,10 @@ class AuditView(CandidatesView):
             unaided=among(order, self.seen_by_all) & ~among(order, blind) & ~left & ~open_,
             left=left,
         )
+
+    def _may_tie(self, candidate: Candidate) -> bool:
+        """Say whether ties stand in the audit of a candidate; the strictest of its order counts."""
+        return all(c.ties for c in self.candidates if c.order == candidate.order)
 
     def _confirms(self, candidate: Candidate) -> int:
         """Return by how many votes a label of a candidate must lead to be confirmed."""

@@ -246,11 +246,13 @@ class VotesView(Rows):
         confirms: int = 1,
         *,
         stuck: npt.ArrayLike | None = None,
+        ties_stand: npt.ArrayLike = False,
     ) -> Adjudication:
         """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
 
         A doubt that nobody is left to settle counts as wrong: it must not certify anything. That
-        is so of `stuck` items, by default those that everybody has looked at.
+        is so of `stuck` items, by default those that everybody has looked at, but where
+        `ties_stand`, an array over `item_ids`.
         """
         schema = self.workspace.schema
         index = pd.Index(np.asarray(item_ids, dtype=object))
@@ -264,6 +266,7 @@ class VotesView(Rows):
             max_votes=self.workspace.policies.route.max_votes,
             confirms=confirms,
             stuck=among(index, self.seen_by_all if stuck is None else stuck),
+            ties_stand=ties_stand,
         )
 
 

@@ -185,7 +185,7 @@ def test_files_that_cannot_be_read(
     ("name", "content", "said"),
     [
         ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file but a PNG image"),
-        ("a.csv", gzip.compress(b"label,text\na,b\n"), "but a gzip file; unpack it"),
+        ("a.csv", gzip.compress(b"label,text\na,b\n", mtime=0), "but a gzip file; unpack it"),
         (
             "a.jsonl",
             b"PK\x03\x04..[Content_Types].xml",

@@ -126,6 +126,42 @@ def test_where_nobody_is_left_a_doubt_is_wrong() -> None:
     assert found.consensus.tolist() == [1, -1, 0, -1]
 
 
+def test_half_of_those_who_are_left_keep_a_value_that_may_tie() -> None:
+    """One of two, two of four or of a split that leads nobody; never where somebody is left."""
+    said = [[0, 1], [0, 1, 1, 0], [1, 0, 2], [1, 1], [1], [0, 1]]
+    items = [n for n, votes in enumerate(said) for _ in votes]
+    votes = [vote for each in said for vote in each]
+    stuck = [True, True, True, True, True, False]
+    found = adjudicate([0] * 6, items, votes, K, stuck=stuck, ties_stand=True)
+    assert found.status.tolist() == [AGREES, AGREES, WRONG, WRONG, WRONG, PENDING]
+    assert found.tied.tolist() == [True, True, False, False, False, False]
+    assert found.consensus.tolist() == [0, 0, -1, 1, -1, -1]
+    assert not adjudicate([0] * 6, items, votes, K, stuck=stuck).tied.any()
+
+
+@pytest.mark.parametrize(("right", "same"), [(0.93, 0.03), (0.85, 0.07)])
+def test_what_a_tie_costs_of_two_who_are_left(right: float, same: float) -> None:
+    """Every outcome of two looks: wrong values pass twice as often at most, right ones stay."""
+    outcomes = list(product([0, 1, 2], repeat=2))
+    votes = np.array(outcomes).ravel()
+    rows = np.repeat(np.arange(len(outcomes)), 2)
+    of_right = {0: right, 1: same, 2: 1 - right - same}
+    of_wrong = {0: same, 1: right, 2: 1 - right - same}
+
+    def passes(chances: dict[int, float], tie: bool) -> float:
+        """How often a value of class 0 stands; the second looks only where the first denies."""
+        found = adjudicate([0] * 9, rows, votes, 3, stuck=True, ties_stand=tie).status == AGREES
+        stands = [a == 0 or ok for (a, _), ok in zip(outcomes, found, strict=True)]
+        return sum(
+            chances[a] * chances[b] for (a, b), ok in zip(outcomes, stands, strict=True) if ok
+        )
+
+    assert passes(of_wrong, tie=False) == pytest.approx(same)
+    assert passes(of_wrong, tie=True) == pytest.approx(1 - (1 - same) ** 2)
+    assert passes(of_right, tie=False) == pytest.approx(right)
+    assert passes(of_right, tie=True) == pytest.approx(1 - (1 - right) ** 2)
+
+
 def test_no_items() -> None:
     """Nothing to judge is judged as nothing."""
     assert adjudicate([], [], [], K).status.tolist() == []

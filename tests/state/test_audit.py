@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
+from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate
 from labelops.measure.adjudication import AGREES, WRONG
@@ -19,10 +20,11 @@ from .world import World, make_world
 GATE = GatePolicy(error=0.2)
 
 
-def freeze(world: World, number: int = 1, stream: int = 1) -> Candidate:
+def freeze(world: World, number: int = 1, stream: int = 1, *, ties: bool = False) -> Candidate:
     """Freeze the labels there are."""
     labels = world.state.labels
-    candidate = Candidate(number, int(labels["revision"].max()), stream, len(labels), "d")
+    revision = int(labels["revision"].max())
+    candidate = Candidate(number, revision, stream, len(labels), "d", ties=ties)
     world.say("candidate", str(number), 0, **_body(candidate))
     return candidate
 
@@ -33,7 +35,8 @@ def close(world: World, candidate: Candidate, why: str) -> None:
 
 
 def _body(c: Candidate) -> dict[str, object]:
-    return {n: getattr(c, n) for n in ("number", "revision", "stream", "items", "digest", "closed")}
+    names = ("number", "revision", "stream", "items", "digest", "closed", "ties")
+    return {n: getattr(c, n) for n in names}
 
 
 @pytest.fixture
@@ -127,8 +130,6 @@ def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, er
 
 
 def _message(world: World) -> str:
-    from labelops.gate.checks import evaluate
-
     verdict = evaluate(gate_facts(world.state, world.now, {}), GATE)
     return verdict.checks[0].message
 
@@ -349,6 +350,27 @@ def test_what_nobody_can_settle_is_not_corrected(world: World) -> None:
     audit = world.state.audit
     assert audit is not None
     assert (audit.certificate.errors, audit.certificate.corrected) == (1, 0)
+
+
+@pytest.mark.parametrize(("ties", "errors"), [(True, 0), (False, 3)])
+def test_the_last_two_may_disagree(world: World, ties: bool, errors: int) -> None:
+    """In a team of four a label of two stands where one of the two others names it, if it may."""
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world, ties=ties)
+    audit = world.state.audit
+    assert audit is not None
+    for n, item in enumerate(audit.planned.ids):
+        world.vote(item, "audit", **({"cid": "dog", "dan": "cat"} if n < 3 else {"cid": "cat"}))
+    audit = world.state.audit
+    assert audit is not None
+    assert (audit.certificate.errors, audit.tied) == (errors, 0 if errors else 3)
+    assert ("at 3 of them people disagree" in _message(world)) == ties
+    world.vote(IDS[0], eve="cat")  # Somebody new is there: who disagreed is settled by them.
+    audit = world.state.audit
+    assert audit is not None
+    assert audit.tied == 0 and audit.pending.sum() == 3 - (IDS[0] in audit.planned.ids[:3])
 
 
 def test_flagging_a_person_takes_their_looks_back(world: World) -> None:
