@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
 from .blend import Blend, blend
 from .counts import vote_counts
-from .crowd import crowd_accuracy, one_coin_posterior, pair_accuracies
+from .crowd import crowd_accuracy, one_coin_posterior
 from .dawid_skene import dawid_skene
 from .difficulty import fit_glad
 from .ebcc import fit_ebcc
@@ -26,7 +26,7 @@ from .ibcc import fit_ibcc
 from .one_coin import fit_one_coin
 from .policy import METHODS
 from .shrunk import fit_shrunk
-from .skill import Skill, annotator_skill, skill_interval
+from .skill import annotator_skill
 
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
 
@@ -35,7 +35,6 @@ _LEAST_SHARED = 1 / 3
 votes, and what is believed of the rest moves few labels and some beliefs the wrong way."""
 _LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
-_PAIR_VOTES = 10.0
 _ABOVE_CHANCE = 0.05
 _SHARED = 0.1
 
@@ -51,8 +50,8 @@ class CodeConsensus:
     votes : (N,) int
         Votes used for each item.
     accuracy, accuracy_low, accuracy_high : (A,) float
-        Estimated share of right votes of each annotator with its 95 % interval; NaN where
-        nothing can be said.
+        Estimated share of right votes of each annotator with its 95 % interval, see
+        `annotator_skill`; nearly [0, 1] where nobody else's votes tell, NaN without a vote.
     confusion : (A, K, K) float
         P(given | true) by annotator, true class (row), given class (column).
     class_prior : (K,) float
@@ -150,8 +149,8 @@ def consolidate_codes(
     weights : (V,) array-like of float, optional
         What each vote counts.
     gold : (N,) array-like of int, optional
-        True classes known from elsewhere, -1 where unknown. They calibrate the posterior, they are
-        not mixed into it.
+        True classes known from elsewhere, -1 where unknown. They calibrate the posterior and judge
+        annotators, they are not mixed into it.
     min_gold : int
         Gold items with votes from which on gold is used; below, annotators predict each other.
     start : (N, K) array-like of float or CodeConsensus, optional
@@ -184,9 +183,8 @@ def consolidate_codes(
     elif found.temperature is None:
         calibration = "none"
     posterior = soften(found.posterior, *softness)
-    skill = annotator_skill(votes, posterior)
-    if chosen == "majority":
-        skill = _pair_skill(votes, counts, skill)
+    truth = None if gold is None else check_codes(gold, n_classes)
+    skill = annotator_skill(votes, posterior, truth=truth)
     if found.scores:
         reason += f"; {_best(found.scores)} predicts held-out votes best"
     if found.dependence >= _SHARED:
@@ -350,19 +348,6 @@ def _held_out(votes: Votes, method: str) -> float | None:
 
 def _weights(votes: Votes) -> FloatArray:
     return np.ones(votes.cells.size) if votes.weights is None else votes.weights
-
-
-def _pair_skill(votes: Votes, counts: FloatArray, skill: Skill) -> Skill:
-    """Replace accuracies by those from agreement: a majority holds nobody's own vote back."""
-    accuracy = pair_accuracies(
-        votes.items, votes.annotators.astype(np.int64), votes.codes.astype(np.int64), counts,
-        votes.n_annotators, _weights(votes),
-    )  # fmt: skip
-    given: FloatArray = np.bincount(
-        votes.annotators, weights=_weights(votes), minlength=votes.n_annotators
-    ).astype(np.float64)
-    low, high = skill_interval(accuracy, given + _PAIR_VOTES)
-    return replace(skill, accuracy=accuracy, low=low, high=high)
 
 
 def _best(scores: Mapping[str, float]) -> str:

@@ -1,16 +1,15 @@
-"""How often a crowd's votes are right, and each annotator's, from nothing but who agrees."""
+"""How often a crowd's votes are right, from nothing but who agrees."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import FloatArray
 
 from .counts import majority_vote
 
-__all__ = ["crowd_accuracy", "one_coin_posterior", "pair_accuracies"]
+__all__ = ["crowd_accuracy", "one_coin_posterior"]
 
-_SHRINK = 10.0
 _MOST = 0.999
 
 
@@ -76,56 +75,3 @@ def one_coin_posterior(counts: FloatArray, accuracy: float | None) -> FloatArray
     logits = counts * np.log(p * (n_classes - 1) / (1 - p))
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def pair_accuracies(
-    items: IntArray,
-    annotators: IntArray,
-    codes: IntArray,
-    counts: FloatArray,
-    n_annotators: int,
-    weights: FloatArray,
-) -> FloatArray:
-    """Estimate each annotator's accuracy from their agreement with the others' votes.
-
-    Parameters
-    ----------
-    items, annotators, codes : (V,) int
-        The votes that `counts` counts.
-    counts : (N, K) float
-        Votes for each class of each item.
-    n_annotators : int
-        A.
-    weights : (V,) float
-        What each vote counts; at 0 it is as if it had not been given.
-
-    Returns
-    -------
-    (A,) float
-        Shrunk to the crowd's accuracy by ten votes; NaN for all when no item has two votes.
-
-    Examples
-    --------
-    >>> from labelops.consolidate.counts import vote_counts
-    >>> items = np.repeat(np.arange(50), 3)
-    >>> who = np.tile([0, 1, 2], 50)
-    >>> code = np.where(who < 2, 0, np.repeat(np.arange(50) % 2, 3))
-    >>> pair_accuracies(items, who, code, vote_counts(items, code, 50, 2), 3,
-    ...                 np.ones(150)).round(2).tolist()
-    [0.91, 0.91, 0.55]
-    """
-    crowd, n_classes = crowd_accuracy(counts), counts.shape[1]
-    if crowd is None:
-        return np.full(n_annotators, np.nan)
-    others = counts.sum(axis=1)[items] - weights
-    paired = (others > 0) & (weights > 0)
-    agree = (counts[items, codes] - weights)[paired] / others[paired]
-    seen = np.bincount(annotators[paired], minlength=n_annotators)
-    same = np.bincount(annotators[paired], weights=agree, minlength=n_annotators)
-    miss = (1 - crowd) / (n_classes - 1)
-    if crowd - miss < 1e-6:
-        return np.full(n_annotators, crowd)
-    # Agreement with a vote of accuracy c is p c + (1-p) (1-c)/(K-1): linear in p.
-    expected = crowd * crowd + (1 - crowd) * miss
-    share = (same + _SHRINK * expected) / (seen + _SHRINK)
-    return np.clip((share - miss) / (crowd - miss), 0.0, _MOST)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UsageError
-from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from ..measure.votes import pack_votes
 from .choose import CodeConsensus, consolidate_codes
 from .evidence import gold_softening, soften
-from .skill import annotator_skill, skill_interval
+from .skill import annotator_skill
 from .with_model import consolidate_with_model
 
 __all__ = ["fused_codes"]
 
 _ENOUGH = 3.0
-_PRIOR_VOTES = 10.0
 
 
 def fused_codes(
@@ -66,13 +63,16 @@ def fused_codes(
     temperature, doubt = (fused.temperature, 0.0) if by_gold is None else by_gold
     posterior = fused.posterior if by_gold is None else soften(fused.posterior, *by_gold)
     votes = pack_votes(i, a, c, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes)
-    given = np.bincount(a, minlength=n_annotators).astype(np.float64) + _PRIOR_VOTES
-    low, high = skill_interval(fused.accuracy, given)
-    skill = replace(annotator_skill(votes, posterior), accuracy=fused.accuracy)
+    model = fused.alone.copy()
+    if saw is not None:
+        # Who agrees with a proposal in sight is not borne out by it.
+        model[i[saw[there]]] = 1 / n_classes
+    truth = None if gold is None else check_codes(gold, n_classes)
+    skill = annotator_skill(votes, posterior, truth=truth, evidence=model)
     prior = posterior[voted].sum(axis=0) + 1 / n_classes
     return CodeConsensus(
-        posterior, per_item.astype(np.int64), skill.accuracy, low, high, skill.confusion,
-        prior / prior.sum(), "votes_and_model",
+        posterior, per_item.astype(np.int64), skill.accuracy, skill.low, skill.high,
+        skill.confusion, prior / prior.sum(), "votes_and_model",
         f"a model is at hand and {_few_votes(middle)}",
         "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
         {}, {},

@@ -29,7 +29,7 @@ from labelops.measure.votes import Votes
 from .dependence import design_effect, soften_items, vote_dependence
 from .shares import look_even
 from .shrunk import fit_shrunk
-from .skill import annotator_skill
+from .skill import annotator_confusions
 
 __all__ = ["Refined", "refine"]
 
@@ -79,7 +79,7 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
-    confusion = annotator_skill(votes, pooled).confusion
+    confusion = annotator_confusions(votes, pooled)
     dependence = vote_dependence(votes, pooled, confusion)
     effect = design_effect(votes, dependence)
     voted, even = votes.per_item > 0, np.full(votes.n_classes, 1 / votes.n_classes)

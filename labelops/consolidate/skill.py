@@ -1,22 +1,20 @@
-"""How good each annotator is, with an interval, from what is believed of the items."""
+"""How good each annotator is, with an interval, and what for what is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray
+from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.confusion import annotator_confusion
+from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
-from .shrunk import expected_confusion
+from .accuracy import crowd_confusions, measure_accuracies
 
-__all__ = ["Skill", "annotator_skill", "skill_interval"]
-
-_CROWD_VOTES = 10.0
+__all__ = ["Skill", "annotator_confusions", "annotator_skill"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,85 +36,81 @@ class Skill:
     confusion: FloatArray
 
 
-def annotator_skill(votes: Votes, posterior: FloatArray, *, confidence: float = 0.95) -> Skill:
-    """Estimate annotators' accuracies and confusions from a calibrated posterior.
+def annotator_skill(
+    votes: Votes,
+    posterior: FloatArray,
+    *,
+    truth: IntArray | None = None,
+    evidence: FloatArray | None = None,
+    confidence: float = 0.95,
+) -> Skill:
+    """Estimate annotators' accuracies, with intervals, and their confusions.
+
+    Each vote is held against what the others say of its item, never against a belief that it helped
+    to form: the intervals hold good, middling and bad annotators alike. They assume that people err
+    independently of each other; mistakes that all share only `truth` shows. With two annotators
+    and neither `truth` nor `evidence` an interval is nearly [0, 1]: whether they agree does not
+    tell who is right.
 
     Parameters
     ----------
     votes : Votes
         From `labelops.measure.votes.pack_votes`.
     posterior : (N, K) float
-        Belief about each item; where it is too sure, intervals are too narrow.
+        Calibrated belief about each item.
+    truth : (N,) int, optional
+        Classes known from elsewhere, -1 where unknown. They judge the votes on their items.
+    evidence : (N, K) float, optional
+        What something other than these votes says of each item, such as a model's probabilities.
     confidence : float
         Of the intervals.
-
-    Examples
-    --------
-    >>> from labelops.measure.votes import pack_votes
-    >>> votes = pack_votes(np.repeat(np.arange(50), 2), np.tile([0, 1], 50), np.zeros(100, int),
-    ...                    n_items=50, n_annotators=2, n_classes=2)
-    >>> skill = annotator_skill(votes, np.tile([0.9, 0.1], (50, 1)))
-    >>> skill.accuracy.round(2).tolist(), bool(skill.low[0] < 0.9 < skill.high[0])
-    ([0.9, 0.9], True)
-    """
-    n_classes = votes.n_classes
-    counts = annotator_confusion(
-        votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators, votes.weights
-    )
-    hits, given = np.einsum("akk->a", counts), counts.sum(axis=(1, 2))
-    crowd = float((hits.sum() + 0.7) / (given.sum() + 1))
-    alone = given > 0
-    accuracy = (hits + _CROWD_VOTES * crowd) / (given + _CROWD_VOTES)
-    known = _effective_votes(votes, posterior, accuracy, given)
-    low, high = skill_interval(accuracy, known + _CROWD_VOTES, confidence)
-    expected = expected_confusion(counts.transpose(0, 2, 1), _CROWD_VOTES).transpose(0, 2, 1)
-    seen = counts + 2 * n_classes * expected
-    return Skill(
-        np.where(alone, accuracy, np.nan),
-        np.where(alone, low, np.nan),
-        np.where(alone, high, np.nan),
-        seen / seen.sum(axis=2, keepdims=True),
-    )
-
-
-def _effective_votes(
-    votes: Votes, posterior: FloatArray, accuracy: FloatArray, given: FloatArray
-) -> FloatArray:
-    """Votes on items of known class that would tell as much: an unsure item tells less."""
-    right = posterior[votes.items, votes.codes]
-    unsure = np.bincount(
-        votes.annotators, weights=right * (1 - right), minlength=votes.n_annotators
-    )
-    spread = accuracy * (1 - accuracy)
-    return np.asarray(given * spread / np.maximum(spread + unsure / np.maximum(given, 1), 1e-12))
-
-
-def skill_interval(
-    accuracy: FloatArray, votes: FloatArray, confidence: float = 0.95
-) -> tuple[FloatArray, FloatArray]:
-    """Give the equal-tailed Beta interval of an accuracy known from so many votes.
-
-    Parameters
-    ----------
-    accuracy, votes : (A,) float
-        Posterior mean, and votes it rests on, the prior's included. NaN stays NaN.
-    confidence : float
-        Between 0 and 1.
 
     Raises
     ------
     UsageError
-        The confidence is out of range.
+        The confidence is out of range, or an array is not by item.
 
     Examples
     --------
-    >>> low, high = skill_interval(np.array([0.8]), np.array([100.0]))
-    >>> low.round(2).tolist(), high.round(2).tolist()
-    ([0.72], [0.87])
+    >>> from labelops.measure.votes import pack_votes
+    >>> items, who = np.repeat(np.arange(50), 6), np.tile(np.arange(6), 50)
+    >>> codes = np.where((items + 7 * who) % 10 == 0, 1 - items % 2, items % 2)
+    >>> votes = pack_votes(items, who, codes, n_items=50, n_annotators=6, n_classes=2)
+    >>> skill = annotator_skill(votes, np.eye(2)[np.arange(50) % 2])
+    >>> skill.accuracy.round(1).tolist(), bool((skill.low < 0.9).all() and (skill.high > 0.9).all())
+    ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9], True)
     """
-    if not 0 < confidence < 1:
-        raise UsageError(f"confidence is {confidence}, expected between 0 and 1")
-    right = np.maximum(accuracy * votes, 1e-9)
-    wrong = np.maximum((1 - accuracy) * votes, 1e-9)
-    tail = (1 - confidence) / 2
-    return betaincinv(right, wrong, tail), betaincinv(right, wrong, 1 - tail)
+    check_share("confidence", confidence, inside=True)
+    if truth is not None and np.shape(truth) != (votes.n_items,):
+        raise UsageError(f"truth: shape {np.shape(truth)}, expected {votes.n_items} items")
+    if evidence is not None and np.shape(evidence) != posterior.shape:
+        raise UsageError(f"evidence: shape {np.shape(evidence)}, expected {posterior.shape}")
+    counts = _counts(votes, posterior)
+    alone = counts.sum(axis=(1, 2)) > 0
+    known = None if truth is None else check_codes(truth, votes.n_classes)
+    found = measure_accuracies(
+        votes, posterior, truth=known, evidence=evidence, confidence=confidence
+    )
+    accuracy, low, high = (
+        np.where(alone, x, np.nan) for x in (found.estimate, found.low, found.high)
+    )
+    return Skill(accuracy, low, high, crowd_confusions(counts))
+
+
+def annotator_confusions(votes: Votes, posterior: FloatArray) -> FloatArray:
+    """Estimate annotators' confusions, (A, K, K), as `annotator_skill` does.
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> votes = pack_votes([0, 1], [0, 0], [0, 1], n_items=2, n_annotators=1, n_classes=2)
+    >>> annotator_confusions(votes, np.eye(2)).round(2).tolist()
+    [[[0.94, 0.06], [0.06, 0.94]]]
+    """
+    return crowd_confusions(_counts(votes, posterior))
+
+
+def _counts(votes: Votes, posterior: FloatArray) -> FloatArray:
+    return annotator_confusion(
+        votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators, votes.weights
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelops.consolidate.counts import majority_vote, vote_counts, vote_shares
-from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior, pair_accuracies
+from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior
 from labelops.consolidate.majority import majority
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray
@@ -119,25 +119,10 @@ def test_accuracy_is_recovered_without_truth(accuracy: float, n_classes: int) ->
     assert found == pytest.approx(accuracy, abs=0.02)
 
 
-def test_clicker_is_told_from_the_others() -> None:
-    """An annotator who clicks at random is estimated near chance, the others near their skill."""
-    skill = [0.9, 0.85, 0.9, 0.25]
-    items, who, codes = _votes(np.random.default_rng(1), skill, 1000, 4)
-    counts = vote_counts(items, codes, 1000, 4)
-    found = pair_accuracies(items, who, codes, counts, 5, np.ones(codes.size))
-    assert found[3] < 0.5
-    assert found[:3].min() > 0.8
-    assert found[4] == pytest.approx(crowd_accuracy(counts))
-
-
 def test_one_vote_each_tells_nothing() -> None:
     """Without two votes on an item no accuracy is claimed."""
     counts = vote_counts([0, 1], [0, 1], 2, 2)
     assert crowd_accuracy(counts) is None
-    lone = pair_accuracies(
-        np.array([0, 1]), np.array([0, 0]), np.array([0, 1]), counts, 1, np.ones(2)
-    )
-    assert np.isnan(lone).all()
 
 
 def test_posterior_is_bayes() -> None:

@@ -1,0 +1,350 @@
+"""How often each annotator is right, with an interval: votes held against what the others say.
+
+What is believed of an item was formed of the annotator's own vote too, and of skills pulled towards
+the crowd. An interval around such an estimate is centred where the crowd is. So each vote is held
+against the belief of the *other* votes (and of gold, or a model, where there is one), and an
+accuracy a gives the vote the probability a·u + (1 - a)·v: u, that the others say the class is the
+one given, and v, that it is another and this annotator's mistakes fall here. The interval is where
+this likelihood lies, under Jeffreys' prior and no other. A vote on an item that the others leave
+open has u ≈ v and tells nothing, so unsure beliefs widen the interval and do not bend it.
+
+That the others' accuracies are estimates as well is in the empirical information matrix of all
+annotators together: how much an annotator's variance grows when nobody else's accuracy is given is
+how much less that annotator's likelihood counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import minimize_scalar
+
+from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.confusion import annotator_confusion
+from labelops.measure.votes import Votes
+
+from .shrunk import expected_confusion
+
+__all__ = ["Accuracies", "crowd_confusions", "measure_accuracies"]
+
+_CROWD_VOTES = 10.0
+_ESTIMATE_VOTES = 4.0
+"""Votes the crowd counts for in the estimate, which is to err little; in the interval it has no
+part."""
+_ROUNDS = 6
+_BLOCK = 1 << 17
+_MOST_VOTES = 10_000
+_MOST_PAIRS = 1 << 24
+_MOST_PEOPLE = 500
+_PEOPLE = 1 << 12
+_SHARPEST, _SOFTEST = 0.8, 10.0
+_TINY = 1e-9
+_PRIOR_INFORMATION = 12.0
+"""Of an accuracy that may be anything: one over the variance of a number drawn from [0, 1]."""
+_WORTH_OF_MANY = 0.85
+_WORTH_OF_FEW = {1: 0.0, 2: 0.0, 3: 0.2, 4: 0.4}
+"""What the likelihood counts, by the number of voices; found in simulations. With two, only how
+often they agree is known. With three or four all hangs on each other, and the matrix, which looks
+at the estimate alone, does not see how far off that may be. With any number the others' kinds of
+mistakes and how far to believe them are estimates too, which the matrix leaves out."""
+
+_GRID = (np.arange(400) + 0.5) / 400
+_EDGES = np.linspace(-12.0, 12.0, 97)
+"""Bins of log v/u, which is all the likelihood needs of a vote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracies:
+    """Share of right votes of A annotators.
+
+    Attributes
+    ----------
+    estimate : (A,) float
+        Pulled a little to the crowd, for least error; inside the interval.
+    low, high : (A,) float
+        The interval, not pulled.
+    """
+
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Votes of a block of items, held against the others' beliefs."""
+
+    first: int
+    items: IntArray
+    cells: IntArray
+    weights: FloatArray
+    known: IntArray
+    belief: FloatArray
+
+
+def measure_accuracies(
+    votes: Votes,
+    posterior: FloatArray,
+    *,
+    truth: IntArray | None = None,
+    evidence: FloatArray | None = None,
+    confidence: float = 0.95,
+) -> Accuracies:
+    """Estimate every annotator's accuracy from the others' votes, with an equal-tailed interval.
+
+    Time is linear in votes, memory beside a block of votes in annotators.
+
+    Parameters
+    ----------
+    votes : Votes
+    posterior : (N, K) float
+        Belief about each item, to begin with: it tells whose votes to believe.
+    truth : (N,) int, optional
+        Classes known from elsewhere, -1 where unknown.
+    evidence : (N, K) float, optional
+        What something other than votes says of each item, as probabilities.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Accuracies
+        In steps of 1/400. Where nothing tells how often an annotator is right, as with two
+        annotators and no gold, the interval is nearly [0, 1].
+
+    References
+    ----------
+    Meilijson 1989 (empirical information in EM), https://doi.org/10.1111/j.2517-6161.1989.tb01754.x
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> items, who = np.repeat(np.arange(60), 6), np.tile(np.arange(6), 60)
+    >>> codes = np.where((who == 5) & (items % 2 == 1), 1, 0)
+    >>> votes = pack_votes(items, who, codes, n_items=60, n_annotators=6, n_classes=2)
+    >>> found = measure_accuracies(votes, np.tile([0.9, 0.1], (60, 1)))
+    >>> bool(found.low[5] < 0.5 < found.high[5] < found.low[0])
+    True
+    """
+    held = _Held(votes, posterior, truth, evidence)
+    for _ in range(_ROUNDS):
+        held.learn()
+    bins, hits, given, pairs = held.tabulate()
+    bins *= (_worth(pairs) * held.trust)[:, None]
+    crowd = min(max(held.crowd, 0.01), 0.99)
+    found: FloatArray = np.empty((3, votes.n_annotators))
+    for first in range(0, votes.n_annotators, _PEOPLE):
+        some = slice(first, first + _PEOPLE)
+        found[:, some] = _intervals(bins[some], hits[some], given[some], crowd, confidence)
+    return Accuracies(*found)
+
+
+def crowd_confusions(counts: FloatArray) -> FloatArray:
+    """Turn (A, K, K) counts by true and given class into shares, shrunk to what is expected.
+
+    Examples
+    --------
+    >>> crowd_confusions(np.array([[[9.0, 1.0], [1.0, 9.0]]])).round(2).tolist()
+    [[[0.9, 0.1], [0.1, 0.9]]]
+    """
+    expected = expected_confusion(counts.transpose(0, 2, 1), _CROWD_VOTES).transpose(0, 2, 1)
+    seen = counts + 2 * counts.shape[1] * expected
+    return np.asarray(seen / seen.sum(axis=2, keepdims=True))
+
+
+class _Held:
+    """Votes, and the skills by which each is held against the others."""
+
+    def __init__(
+        self,
+        votes: Votes,
+        posterior: FloatArray,
+        truth: IntArray | None,
+        evidence: FloatArray | None,
+    ) -> None:
+        self.votes, self.evidence = votes, evidence
+        unknown: IntArray = np.full(votes.n_items, -1)
+        self.truth = unknown if truth is None else truth
+        self.weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
+        self.counts = annotator_confusion(
+            votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators,
+            votes.weights,
+        )  # fmt: skip
+        self.given = self.counts.sum(axis=(1, 2))
+        shares = self.counts.sum(axis=(0, 2)) + 1
+        self.base = np.log(shares / shares.sum())
+        self.temperature = 1.0
+        voices = int((self.given > 0).sum()) + (evidence is not None)
+        self.trust = _WORTH_OF_FEW.get(voices, _WORTH_OF_MANY)
+
+    @property
+    def crowd(self) -> float:
+        """How often the crowd's votes are right."""
+        return float((np.einsum("akk->", self.counts) + 0.7) / (self.given.sum() + 1))
+
+    def learn(self) -> None:
+        """Fit how far to believe the others, and count each vote by what they and it say."""
+        self._set_skills()
+        self._fit_temperature()
+        counts: FloatArray = np.zeros((self.given.size * self.base.size, self.base.size))
+        for part in self._parts():
+            said = self._belief(part) * self.confusion_by_cell[part.cells]
+            said *= (part.weights / np.maximum(said.sum(axis=1), _TINY))[:, None]
+            rows = sparse.csr_matrix(
+                (np.ones(part.cells.size), (part.cells, np.arange(part.cells.size))),
+                shape=(len(counts), part.cells.size),
+            )
+            counts += rows @ said
+        size = self.base.size
+        self.counts = np.ascontiguousarray(counts.reshape(-1, size, size).transpose(0, 2, 1))
+
+    def tabulate(self) -> tuple[FloatArray, FloatArray, FloatArray, sparse.csr_matrix]:
+        """Count votes by log v/u, those that gold judges, and pairs of scores over items."""
+        size, people = self.base.size, self.given.size
+        width = len(_EDGES) - 1
+        bins: FloatArray = np.zeros(people * width)
+        hits, known, pairs = np.zeros(people), np.zeros(people), sparse.csr_matrix((people, people))
+        per_item = self.votes.per_item
+        step = 1 + int((per_item.astype(np.float64) ** 2).sum()) // _MOST_PAIRS
+        accuracy = np.clip(self._own(2.0), 0.02, 0.98)
+        for part in self._parts():
+            who, judged = part.cells // size, part.known >= 0
+            right, wrong = self._sides(part)
+            place = np.digitize(np.log(wrong / right).clip(-11.99, 11.99), _EDGES) - 1
+            free = np.where(judged, 0.0, part.weights)
+            bins += np.bincount(who * width + place, weights=free, minlength=bins.size)
+            sure = part.weights * judged
+            known += np.bincount(who, weights=sure, minlength=people)
+            hits += np.bincount(
+                who, weights=sure * (part.known == part.cells % size), minlength=people
+            )
+            a = accuracy[who]
+            share = a * right / (a * right + (1 - a) * wrong)
+            score = free * (share - a) / (a * (1 - a))
+            some = np.flatnonzero((part.items % step == 0) & ~judged)
+            at = (part.items[some] - part.first, who[some])
+            scores = sparse.csr_matrix(
+                (score[some], at), shape=(int(part.items[-1]) - part.first + 1, people)
+            )
+            pairs = pairs + scores.T @ scores
+        return bins.reshape(people, width), hits, known, pairs * float(step)
+
+    def _set_skills(self) -> None:
+        shares = crowd_confusions(self.counts)
+        size = self.base.size
+        self.confusion_by_cell = shares.transpose(0, 2, 1).reshape(-1, size)
+        self.logs = np.log(np.maximum(self.confusion_by_cell, _TINY))
+        mistakes = np.where(np.eye(size, dtype=np.bool_), 0.0, shares)
+        mistakes /= np.maximum(mistakes.sum(axis=2, keepdims=True), _TINY)
+        self.mistakes_by_cell = mistakes.transpose(0, 2, 1).reshape(-1, size)
+
+    def _fit_temperature(self) -> None:
+        """Find how far others are to be believed for their beliefs to predict the votes."""
+        # One number needs no more than some thousand votes: every so-many-th block's will do.
+        parts = list(self._parts(1 + self.votes.cells.size // _MOST_VOTES))
+        size, accuracy = self.base.size, self._own(_CROWD_VOTES)
+
+        def loss(log_temperature: float) -> float:
+            self.temperature = float(np.exp(log_temperature))
+            total = 0.0
+            for part in parts:
+                right, wrong = self._sides(part)
+                a = accuracy[part.cells // size]
+                open_ = np.where(part.known >= 0, 0.0, part.weights)
+                total -= float((open_ * np.log(a * right + (1 - a) * wrong)).sum())
+            return total
+
+        bounds = (np.log(_SHARPEST), np.log(_SOFTEST))
+        found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-2})
+        self.temperature = float(np.exp(found.x))
+
+    def _own(self, crowd_votes: float) -> FloatArray:
+        hits = np.einsum("akk->a", self.counts)
+        pulled = (hits + crowd_votes * self.crowd) / (self.given + crowd_votes)
+        return np.asarray(np.clip(pulled, 0.0, 1.0))
+
+    def _sides(self, part: _Part) -> tuple[FloatArray, FloatArray]:
+        """Return u and v of each vote."""
+        belief = self._belief(part)
+        right = belief[np.arange(len(belief)), part.cells % self.base.size]
+        wrong = (belief * self.mistakes_by_cell[part.cells]).sum(axis=1)
+        return np.maximum(right, 1e-12), np.maximum(wrong, 1e-12)
+
+    def _belief(self, part: _Part) -> FloatArray:
+        """Return what is known of each vote's item without the vote, (V, K)."""
+        logs = part.belief / self.temperature
+        if self.evidence is None:
+            logs += self.base
+        else:
+            logs += np.log(np.maximum(self.evidence[part.items], _TINY))
+        belief = np.exp(logs - logs.max(axis=1, keepdims=True))
+        belief /= belief.sum(axis=1, keepdims=True)
+        rows = np.flatnonzero(part.known >= 0)
+        belief[rows] = 0.0
+        belief[rows, part.known[rows].astype(np.int64)] = 1.0
+        return np.asarray(belief)
+
+    def _parts(self, step: int = 1) -> Iterator[_Part]:
+        """Yield items with votes in blocks; of a step above 1 every so-many-th item's."""
+        ids = np.flatnonzero(self.votes.per_item > 0)[::step]
+        sizes = self.votes.per_item[ids]
+        cuts = np.searchsorted(np.cumsum(sizes), np.arange(_BLOCK, sizes.sum(), _BLOCK))
+        for some in np.split(ids, np.unique(cuts)):
+            if not some.size:
+                continue
+            counts = self.votes.per_item[some]
+            starts = np.cumsum(counts) - counts
+            at = np.repeat(self.votes.rows[some] - starts, counts) + np.arange(counts.sum())
+            cells, weights = self.votes.cells[at].astype(np.int64), self.weights[at]
+            items = np.repeat(some, counts)
+            said = self.logs[cells] * weights[:, None]
+            others = np.repeat(np.add.reduceat(said, starts, axis=0), counts, axis=0) - said
+            known = self.truth[items]
+            yield _Part(int(some[0]), items, cells, weights, known, others)
+
+
+def _worth(pairs: sparse.csr_matrix) -> FloatArray:
+    """Variance of each accuracy when the others' are given, over that when they are not."""
+    people = pairs.shape[0]
+    own = np.asarray(pairs.diagonal(), dtype=np.float64) + _PRIOR_INFORMATION
+    if people <= _MOST_PEOPLE:
+        full = np.linalg.inv(pairs.toarray() + _PRIOR_INFORMATION * np.eye(people))
+        return np.asarray(1 / (own * np.diagonal(full)))
+    # A series' first step; the others are many, and each tells little of one.
+    scale = sparse.diags(1 / np.sqrt(own))
+    shared = (scale @ pairs @ scale).power(2)
+    rest = np.asarray(shared.sum(axis=1)).ravel() - shared.diagonal()
+    return np.asarray(1 / (1 + rest))
+
+
+def _intervals(
+    bins: FloatArray, hits: FloatArray, given: FloatArray, crowd: float, confidence: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return estimates and intervals from votes by log v/u, and from those that gold judges."""
+    ratios = np.exp((_EDGES[1:] + _EDGES[:-1]) / 2)
+    likelihood = bins @ np.log(_GRID + (1 - _GRID) * ratios[:, None])
+    likelihood += hits[:, None] * np.log(_GRID) + (given - hits)[:, None] * np.log1p(-_GRID)
+    tail = (1 - confidence) / 2
+    jeffreys = _shares(likelihood, 0.5, 0.5)
+    low, high = _quantile(jeffreys, tail), _quantile(jeffreys, 1 - tail)
+    pulled = _shares(likelihood, _ESTIMATE_VOTES * crowd, _ESTIMATE_VOTES * (1 - crowd))
+    return np.clip(pulled @ _GRID, low, high), low, high
+
+
+def _shares(likelihood: FloatArray, right: float, wrong: float) -> FloatArray:
+    """Multiply by a Beta prior; rows sum to 1 over the grid."""
+    logs = likelihood + (right - 1) * np.log(_GRID) + (wrong - 1) * np.log1p(-_GRID)
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _quantile(shares: FloatArray, level: float) -> FloatArray:
+    """Invert each row's distribution function, straight within a cell of the grid."""
+    below = np.cumsum(shares, axis=1)
+    cell = np.minimum((below < level).sum(axis=1), len(_GRID) - 1)
+    rows = np.arange(len(shares))
+    inside = (level - (below[rows, cell] - shares[rows, cell])) / shares[rows, cell]
+    return np.asarray((cell + np.clip(inside, 0.0, 1.0)) / len(_GRID))
