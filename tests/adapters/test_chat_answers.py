@@ -153,7 +153,7 @@ def test_law_the_share_of_what_was_said(names: list[str], weights: list[float]) 
     assert said.probs[best] == pytest.approx(belief[best], abs=1e-6)
 
 
-@pytest.mark.parametrize("raw", [{}, {"choices": []}, {"choices": [1]}, [], {"choices": [{}]}])
+@pytest.mark.parametrize("raw", [{}, {"choices": [1]}, {"choices": "x"}, [], {"choices": [{}]}])
 def test_no_completion(raw: object) -> None:
     """What is no chat completion is the server's error, not an abstention."""
     with pytest.raises(EndProtocolError):
