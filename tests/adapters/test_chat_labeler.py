@@ -272,7 +272,8 @@ def test_what_is_refused_of_all_is_not_asked_for_each(
     url, objects = start("--behaviour", behaviour), MemoryObjects()
     with pytest.raises(EndProtocolError):
         labeler(url, objects, concurrency=1).propose(example_items(), PETS)
-    assert sum(asked(url)["asked"].values()) == most
+    # One more may be under way when the run ends.
+    assert most <= sum(asked(url)["asked"].values()) <= most + 1
     assert not [n for n in objects.kept if n.startswith("answers/")]
 
 
@@ -282,7 +283,7 @@ def test_a_prompt_that_is_refused_whatever_the_item(start: Start) -> None:
     bad = labeler(url, objects, concurrency=1, prompt="POISON {classes} {form}")
     with pytest.raises(EndProtocolError, match="refuses 20 questions"):
         bad.propose(example_items(), PETS)
-    assert sum(asked(url)["asked"].values()) == 20
+    assert 20 <= sum(asked(url)["asked"].values()) <= 21
 
 
 def test_tokens_that_cannot_be_are_not_believed(start: Start) -> None:
