@@ -61,6 +61,7 @@ def test_tails_are_the_hypergeometric_law() -> None:
         assert _tails(count, total, many, batch) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_fair_game() -> None:
     """Over all places of two runs, what statistics that hang together own is 1 on average.
 

@@ -133,6 +133,15 @@ def test_the_interval_is_what_neither_rejects() -> None:
     assert log_e_value(6, 100, high / 800, 800) >= log_wanted(RISK / 2)
 
 
+def test_the_interval_of_one_look_has_half_of_the_risk_at_each_end() -> None:
+    """At its own ends as many errors, or as few, are as likely as half of the risk told."""
+    outcomes = [True] * 7 + [False] * 93
+    found = certify(outcomes, 0.02, RISK).interval
+    assert found is not None
+    assert bdtrc(6, 100, found.low) == pytest.approx(RISK / 2)
+    assert bdtr(7, 100, found.high) == pytest.approx(RISK / 2)
+
+
 def test_the_two_intervals() -> None:
     """The one for all looks holds the one for a single look, and is a point once all are seen."""
     found = certify([True] * 3 + [False] * 197, BOUND, RISK, 2000)

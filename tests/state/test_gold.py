@@ -132,6 +132,7 @@ def test_what_they_alone_said_is_asked_anew() -> None:
     assert row["annotators"] >= 1 and "human:cid" in json.loads(row["exclude"])
 
 
+@pytest.mark.slow
 def test_people_share_one_risk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The j-th to answer gold has 6/(π²j²) of it, so all who ever come have no more than one."""
     world, asked = _world(), []
