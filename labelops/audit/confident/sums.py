@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray, IntArray
 
 __all__ = ["EDGE", "checked_thresholds", "limits_of", "means"]
@@ -49,14 +49,19 @@ def checked_thresholds(thresholds: ArrayLike, classes: int) -> FloatArray:
     Raises
     ------
     UsageError
-        There is not one a class, or one is NaN or negative.
+        There is not one number a class, or one is NaN or negative.
 
     Examples
     --------
     >>> checked_thresholds([[0.5], [np.inf]], 2).tolist()
     [0.5, inf]
     """
-    given = np.asarray(thresholds, dtype=np.float64).reshape(-1)
+    try:
+        given = np.asarray(thresholds, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"thresholds: expected {classes} numbers, one a class, found {shown(thresholds)}"
+        ) from None
     if len(given) != classes:
         raise UsageError(f"found {len(given)} thresholds for {classes} classes")
     bad = np.flatnonzero(~(given >= 0))

@@ -465,3 +465,19 @@ def test_rounds_refuse_what_does_not_belong() -> None:
         first_round(3, Options(compat="cleanlab"))
     with pytest.raises(UsageError, match="one array"):
         find_label_issues(codes, _Blocks(probs, []), compat="cleanlab")
+
+
+def test_masked_rows_are_no_probabilities() -> None:
+    """What a mask hides is not judged as if it were there; a mask that hides nothing is none."""
+    table = np.ma.masked_array([[0.9, 0.1], [0.5, 0.5]], mask=[[False, False], [True, False]])
+    with pytest.raises(TableError, match="row 1 is masked"):
+        find_label_issues([0, 1], table)
+    bare = np.ma.masked_array([[0.9, 0.1], [0.9, 0.1]])
+    plain = find_label_issues([0, 1], np.asarray(bare))
+    assert find_label_issues([0, 1], bare).ranked.tolist() == plain.ranked.tolist()
+
+
+def test_thresholds_that_are_no_numbers() -> None:
+    """They are refused in one line that says what was expected."""
+    with pytest.raises(UsageError, match="expected 2 numbers, one a class"):
+        find_label_issues([0, 1], [[0.9, 0.1], [0.1, 0.9]], thresholds=["a", "b"])
