@@ -53,11 +53,13 @@ def as_table(probs: ArrayLike) -> NDArray[Any]:
     >>> as_table([[0, 1]]).dtype
     dtype('float64')
     """
-    if isinstance(probs, np.ma.MaskedArray) and np.ma.is_masked(probs):
-        row = int(np.argmax(np.ma.getmaskarray(probs).reshape(len(probs), -1).any(axis=1)))
-        raise TableError(
-            "probs", [f"row {row} is masked; leave out the rows without probabilities"]
-        )
+    if isinstance(probs, np.ma.MaskedArray):
+        hidden = np.broadcast_to(np.asarray(probs.mask), probs.shape).reshape(len(probs), -1)
+        if hidden.any():
+            row = int(np.argmax(hidden.any(axis=1)))
+            raise TableError(
+                "probs", [f"row {row} is masked; leave out the rows without probabilities"]
+            )
     try:
         table = np.asarray(probs)
         if table.dtype.kind in "iub" or table.dtype.kind == "O":
