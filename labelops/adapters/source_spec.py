@@ -14,7 +14,7 @@ from labelops.ingest.raw import MAX_CELL
 from .not_text import SPREADSHEETS
 from .source_files import Signature
 
-__all__ = ["FORMATS", "SourceSpec", "not_encoded", "other_delimiter", "with_mark"]
+__all__ = ["FORMATS", "REMEDY", "SourceSpec", "not_encoded", "other_delimiter", "with_mark"]
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
     ".parquet": "parquet",
@@ -228,12 +228,15 @@ def with_mark(encoding: str) -> str:
     return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
 
 
-def not_encoded(encoding: str, content: bytes, start: int, setting: str = "encoding = '{}'") -> str:
-    """Say which byte is not of the encoding, and what to do: with `setting`, name another."""
+REMEDY = "set `encoding = '{}'`"
+"""How a source is told its encoding."""
+
+
+def not_encoded(encoding: str, content: bytes, start: int, remedy: str = REMEDY) -> str:
+    """Say which byte is not of the encoding, and what to do: `remedy` names another."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        named = setting.format("utf-16")
-        return f"this is UTF-16, not {encoding}; save it as UTF-8 or set `{named}`"
+        return f"this is UTF-16, not {encoding}; save it as UTF-8 or {remedy.format('utf-16')}"
     return (
-        f"byte 0x{content[start]:02x} is not {encoding}; save the file as UTF-8 or say "
-        f"what it is, e.g. `{setting.format('cp1252')}`"
+        f"byte 0x{content[start]:02x} is not {encoding}; save the file as UTF-8, or "
+        f"{remedy.format('cp1252')} if it is that"
     )

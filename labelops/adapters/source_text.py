@@ -15,7 +15,7 @@ from labelops.ports import RowBlock
 
 from .not_text import refuse_binary
 from .source_rows import Blocks
-from .source_spec import SourceSpec, not_encoded, with_mark
+from .source_spec import REMEDY, SourceSpec, not_encoded, with_mark
 
 __all__ = ["CsvSource", "JsonlSource", "encoding_problem"]
 
@@ -68,15 +68,15 @@ def _open(spec: SourceSpec) -> TextIO:
         ) from None
 
 
-def encoding_problem(path: Path, encoding: str, setting: str = "encoding = '{}'") -> str | None:
+def encoding_problem(path: Path, encoding: str, remedy: str = REMEDY) -> str | None:
     """Say on which line a file is not of an encoding, with the byte; None if it is.
 
     Parameters
     ----------
     path : Path
     encoding : str
-    setting : str
-        How the encoding is named, for the remedy.
+    remedy : str
+        What to do to name the encoding that goes into its braces.
     """
     decoder = codecs.getincrementaldecoder(with_mark(encoding))("strict")
     line = 1
@@ -88,7 +88,7 @@ def encoding_problem(path: Path, encoding: str, setting: str = "encoding = '{}'"
         except UnicodeDecodeError as error:
             before = bytes(error.object[: error.start])
             line += before.decode(encoding, "replace").count("\n")
-            problem = not_encoded(encoding, bytes(error.object), error.start, setting)
+            problem = not_encoded(encoding, bytes(error.object), error.start, remedy)
             return f"line {line}: {problem}"
         except UnicodeError:
             # Of two bytes a character, and nothing says which comes first.

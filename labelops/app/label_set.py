@@ -42,6 +42,8 @@ from ..report.of_state import report_facts
 from ..reuse import export, split_conflicts, training_frame
 from ..state import State, load, load_events
 from ..state.facts import gate_facts
+from ..state.reading import content_came
+from ..tables import ITEMS, newest
 from .ends import Ends
 from .intake import source_spec
 from .tools import tool_versions
@@ -263,6 +265,8 @@ class App(Ends):
         """Say who voted what on an item, what a model proposed, and why its label stands."""
         read = self.workspace.tables.read
         mine = {"item_id": item_id}
+        items = read("items", where=mine)
+        revised = content_came(items, newest(ITEMS, items))[1]
         return explain(
             item_id,
             read("labels", where=mine),
@@ -272,7 +276,8 @@ class App(Ends):
             read("findings", where=mine),
             read("events", where={"subject": item_id}),
             fits=read("events", where={"kind": "fit"}),
-            known=len(read("items", columns=["item_id"], where=mine)) > 0,
+            known=len(items) > 0,
+            revised=revised.get(item_id),
         )
 
     def name(self, alias: str, reference: str) -> str:

@@ -136,7 +136,7 @@ def _first_rows(path: Path, kind: str, encoding: str) -> tuple[Rows, str]:
     except UnicodeError:
         from ..adapters.source_text import encoding_problem
 
-        problem = encoding_problem(path, encoding, "--encoding {}")
+        problem = encoding_problem(path, encoding, "run again with --encoding {}")
         raise SourceError(problem or f"not {encoding}; save it as UTF-8", file=str(path)) from None
     except csv.Error as error:
         raise SourceError(f"not readable as CSV ({error}); mend the file", file=str(path)) from None

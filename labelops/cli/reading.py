@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..schema import Schema
+    from ..state.people import Remark
 
-__all__ = ["READING"]
+__all__ = ["READING", "remarks_to_print"]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -57,9 +59,19 @@ def annotators(session: Session) -> None:
         for r in rows
     ]
     head = ["annotator", "votes", "judged", "accuracy", "95 % interval", "seconds", ""]
-    odd = [[safe(r["annotator"]), m.kind, safe(m.text)] for r in rows for m in r["remarks"]]
+    odd = [[safe(r["annotator"]), m.kind, safe(m.text)] for r in rows for m in remarks_to_print(r)]
     text = columns(table, head, right=[1, 2, 3, 4, 5]) or "Nobody has voted yet."
     session.show(rows, "\n\n".join(p for p in (text, section("Remarks", odd, [])) if p))
+
+
+def remarks_to_print(row: Mapping[str, Any]) -> Sequence[Remark]:
+    """Return the remarks to print: one line for all that somebody flagged confuses."""
+    said: Sequence[Remark] = row["remarks"]
+    confused = [m for m in said if m.kind == "confuses"]
+    if not row["flagged"] or len(confused) < 2:
+        return said
+    text = f"{len(confused)} pairs of classes; `labelops annotators --json` names them"
+    return [*(m for m in said if m.kind != "confuses"), replace(confused[0], text=text)]
 
 
 def _said_counting(row: Mapping[str, Any]) -> str:

@@ -255,8 +255,8 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
             "against, too few to tell one from another"
         )
     return "blend", (
-        f"{share:.0%} of the votes are on an item that has another, {per_annotator:.1f} an "
-        "annotator on average"
+        f"{share:.0%} of the votes are on an item that has another, and an annotator gave "
+        f"{per_annotator:.0f} such votes on average"
     )
 
 

@@ -253,13 +253,31 @@ def _refuse_changed(
     if not places.size:
         return
     first = places[np.argmin(rows["row"].to_numpy()[places])]
-    row, before = rows.iloc[first], existing["payload_digest"].iloc[known[first]]
+    row, before = rows.iloc[first], existing["payload"].iloc[known[first]]
+    was, now = _where_they_differ(str(before), str(row["payload"]))
     more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
     raise ChangedPayloadError(
         f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
-        f"payload {before}, now it has {row['payload_digest']}; ingest with --revise if that is "
-        f"meant{more}"
+        f"payload {was}, now it has {now}; ingest with --revise if that is meant{more}"
     )
+
+
+_BEGINNING = 60
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Quote the beginning of two texts, or what stands around the first difference.
+
+    Examples
+    --------
+    >>> _where_they_differ("What is my balance?", "What is your balance?")
+    ("'What is my balance?'", "'What is your balance?'")
+    """
+    pairs = zip(before, after, strict=False)
+    same = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
+    start = 0 if same < _BEGINNING // 2 else same - _BEGINNING // 3
+    mark = "…" if start else ""
+    return shown(mark + before[start:], _BEGINNING), shown(mark + after[start:], _BEGINNING)
 
 
 def _with_sketches(

@@ -29,7 +29,8 @@ class Explanation:
         Earlier labels, oldest first.
     votes : tuple of dict
         The newest revision of every vote, by time; `counted` says whether the label rests on it,
-        `revisions` how often it was given or changed.
+        `earlier` whether it is about earlier content, `revisions` how often it was given or
+        changed.
     proposals : tuple of dict
         By time; `accepted` marks the one the label rests on, `encoder` is the version of the text
         encoder whose vectors its labeler learned from, None where there was none.
@@ -71,6 +72,7 @@ def explain(
     *,
     fits: pd.DataFrame | None = None,
     known: bool = False,
+    revised: pd.Timestamp | None = None,
 ) -> Explanation:
     """Gather what led to an item's label.
 
@@ -85,6 +87,8 @@ def explain(
         Those of the kind `fit`: what the labelers learned from.
     known : bool
         Whether the item is among the items: then that nothing happened to it yet is the answer.
+    revised : Timestamp, optional
+        When the item's present content replaced another; votes given before are `earlier`.
 
     Raises
     ------
@@ -110,7 +114,7 @@ def explain(
         item_id=item_id,
         decided=last,
         history=decisions[:-1],
-        votes=_votes(own[1], rests_on),
+        votes=_votes(own[1], rests_on, revised),
         proposals=_proposals(own[2], rests_on, _encoders(fits)),
         looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
@@ -118,18 +122,20 @@ def explain(
     )
 
 
-def _votes(rows: pd.DataFrame, rests_on: dict[str, object]) -> Facts:
+def _votes(rows: pd.DataFrame, rests_on: dict[str, object], revised: pd.Timestamp | None) -> Facts:
     counted = rests_on.get("votes")
     counted = counted if isinstance(counted, list) else []
     revisions = rows.drop_duplicates(["vote_id", "revision"])["vote_id"].value_counts()
     found = newest(VOTES, rows).sort_values(["given_at", "vote_id"], kind="stable")
+    earlier = found["given_at"] < revised if revised is not None else [False] * len(found)
     return tuple(
         {
             **fact,
             "counted": fact["vote_id"] in counted,
+            "earlier": bool(before),
             "revisions": int(revisions[fact["vote_id"]]),
         }
-        for fact in _facts(VOTES, found)
+        for fact, before in zip(_facts(VOTES, found), earlier, strict=True)
     )
 
 

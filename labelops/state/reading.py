@@ -26,7 +26,7 @@ from ..tables import (
 from .labels import State
 from .workspace import Workspace
 
-__all__ = ["load", "load_events"]
+__all__ = ["content_came", "load", "load_events"]
 
 
 def load(workspace: Workspace) -> State:
@@ -48,7 +48,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         if known is None or known[0] != versions[spec.name]:
             read = workspace.tables.read(spec.name)
             now = newest(spec, read)
-            came = _content_came(read, now) if spec is ITEMS else None
+            came = content_came(read, now) if spec is ITEMS else None
             known = (versions[spec.name], now, came)
             workspace.cache[spec.name] = known
         frame: pd.DataFrame = known[1]
@@ -98,7 +98,7 @@ def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return labels.assign(value=values, probs=probs)
 
 
-def _content_came(history: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def content_came(history: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return when each item's present content came, and that of items whose content was revised.
 
     Both by item id, the former in the order of `items`, the newest rows of the history. A row that

@@ -94,8 +94,8 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["a.csv", "--classes", ""], "class ''"),
         (["a.csv", "--classes", 'a,"b'], "is no line of CSV"),
         (["a.csv", "--name", "a b"], "name 'a b'"),
-        (["latin.csv"], "line 2: byte 0xfc is not utf-8; save the file as UTF-8 or say what"),
-        (["latin.csv"], "e.g. `--encoding cp1252`"),
+        (["latin.csv"], "line 2: byte 0xfc is not utf-8; save the file as UTF-8, or run"),
+        (["latin.csv"], "or run again with --encoding cp1252 if it is that"),
         (["a.csv", "--encoding", "klingon"], "encoding 'klingon' is not known"),
     ],
 )

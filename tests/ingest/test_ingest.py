@@ -112,8 +112,8 @@ def test_new_item_merges_groups() -> None:
     assert (new["ingested_at"] == NOW).all()
 
 
-def test_changed_payload_is_refused_with_both_digests() -> None:
-    """Another payload under a known key names file, row, key and both digests."""
+def test_changed_payload_is_refused_with_both_texts() -> None:
+    """Another payload under a known key names file, row and key, and quotes where they differ."""
     old = newest(ITEMS, ingest(raw_rows([LOST, OTHER], ["a", "b"])).new)
     with pytest.raises(ChangedPayloadError) as caught:
         ingest(raw_rows([OTHER + "!", LOST], ["b", "a"]).iloc[:1], old)
@@ -121,8 +121,8 @@ def test_changed_payload_is_refused_with_both_digests() -> None:
         "a.csv, row 1",
         "'b'",
         "--revise",
-        digest_bytes(OTHER.encode()),
-        digest_bytes((OTHER + "!").encode()),
+        "the payload '…e on a bank holiday?', now",
+        "it has '…e on a bank holiday?!'",
     ):
         assert part in str(caught.value)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,7 +27,7 @@ PLANNED = {
 }
 
 
-def told(item_id: str, **changes: pd.DataFrame) -> Explanation:
+def told(item_id: str, **changes: Any) -> Explanation:
     given = {
         "labels": labels(PEOPLE, MODEL),
         "votes": votes(PEOPLE),
@@ -48,6 +49,14 @@ def test_a_label_of_people() -> None:
     assert vote["seconds"] is None
     assert found.looks[0]["reason"] == "close call"
     assert found.proposals == ()
+
+
+@pytest.mark.parametrize(("days", "earlier"), [(-1, False), (0, False), (1, True)])
+def test_a_vote_on_earlier_content_is_marked(days: int, earlier: bool) -> None:
+    """What was said before the content was revised is about another text."""
+    revised = pd.Timestamp(NOW) + timedelta(days)
+    (vote,) = told("a", revised=revised).votes
+    assert (vote["earlier"], told("a").votes[0]["earlier"]) == (earlier, False)
 
 
 def test_a_label_of_the_model() -> None:
