@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 _SUPPORT_RATIO = 1.03
+_ALL = 1 << 15
+"""Of up to so many counts every one is added up; of more a bin is read at some points of it."""
+_POINTS = 32
 _CHUNK = 1 << 20
 
 # A tail that equals the risk in exact arithmetic must not exceed it by floating-point rounding.
@@ -128,7 +131,8 @@ def count_alternatives(
     """Give counts between `first` and `last` with beta-binomial log weights that sum to one.
 
     Counts far from `first` are thinned geometrically: one in the middle of each bin carries the
-    weight of the bin. Any fixed weights keep the e-value valid.
+    weight of the bin, so that time and memory grow with the logarithm of the size. Any fixed
+    weights keep the e-value valid.
 
     Examples
     --------
@@ -136,18 +140,36 @@ def count_alternatives(
     >>> counts[:3].tolist(), round(float(np.exp(log_weights).sum()), 6)
     ([0.0, 1.0, 2.0], 1.0)
     """
-    counts = np.arange(first, last + 1, dtype=np.float64)
-    log_mass = _log_choose(size, counts) + betaln(counts + a, size - counts + b) - betaln(a, b)
-    log_mass -= log_sum_exp(log_mass)
-    steps = math.ceil(math.log(counts.size + 1) / math.log(_SUPPORT_RATIO)) + 1
+    total = last + 1 - first
+    steps = math.ceil(math.log(total + 1) / math.log(_SUPPORT_RATIO)) + 1
     kept = np.unique(np.floor(_SUPPORT_RATIO ** np.arange(steps)).astype(np.int64) - 1)
-    kept = kept[kept < counts.size]
-    with np.errstate(divide="ignore"):
-        weights = np.log(np.add.reduceat(np.exp(log_mass), kept))
-    support = np.floor((counts[kept] + np.append(counts[kept[1:]] - 1, last)) / 2)
+    kept = kept[kept < total]
+    ends = np.append(kept[1:], total)
+    if total <= _ALL:
+        log_mass = _log_beta_binomial(first + np.arange(total, dtype=np.float64), size, a, b)
+        log_mass -= log_sum_exp(log_mass)
+        with np.errstate(divide="ignore"):
+            weights = np.log(np.add.reduceat(np.exp(log_mass), kept))
+    else:
+        # The mass is smooth: a bin of few counts is read at each of them, others at as many points.
+        widths = (ends - kept).astype(np.float64)
+        step = np.maximum(widths / _POINTS, 1.0)
+        at = (np.arange(_POINTS) + 0.5) * step[:, None] - 0.5
+        inside = at < widths[:, None] - 0.25
+        log_mass = _log_beta_binomial(first + kept[:, None] + at * inside, size, a, b)
+        log_mass += np.log(step)[:, None]
+        weights = log_sum_exp(np.where(inside, log_mass, -np.inf), axis=1)
+        weights -= log_sum_exp(weights)
+    support = np.floor(first + (kept + ends - 1) / 2)
     for array in (support, weights):
         array.setflags(write=False)
     return support, weights
+
+
+def _log_beta_binomial(counts: FloatArray, size: int, a: float, b: float) -> FloatArray:
+    """Log mass of error counts in `size` items whose share is Beta(a, b), up to a constant."""
+    log_mass = _log_choose(size, counts) + betaln(counts + a, size - counts + b) - betaln(a, b)
+    return np.asarray(log_mass, dtype=np.float64)
 
 
 def log_count_ratio(

@@ -7,6 +7,8 @@ import pytest
 from scipy.stats import binom, hypergeom
 
 from labelops.errors import UsageError
+from labelops.gate.certificate import certify
+from labelops.measure import finite
 from labelops.measure.finite import (
     count_alternatives,
     fixed_audit_size,
@@ -75,3 +77,26 @@ def test_alternatives_are_a_distribution(first: int, last: int) -> None:
     assert counts[0] == first
     assert counts[-1] <= last
     assert counts.size <= 400
+
+
+@pytest.mark.parametrize(("size", "first", "last"), [(90_000, 0, 40_000), (90_000, 1_801, 90_000)])
+def test_bins_of_many_counts_weigh_as_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, size: int, first: int, last: int
+) -> None:
+    """Reading a bin at points says the same of it as adding up every count in it."""
+    found, weights = count_alternatives.__wrapped__(size, first, last, 0.5, 49.5)
+    monkeypatch.setattr(finite, "_ALL", size)
+    every, exact = count_alternatives.__wrapped__(size, first, last, 0.5, 49.5)
+    assert found.tolist() == every.tolist()
+    assert np.exp(weights).sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(np.exp(weights), np.exp(exact), rtol=1e-3, atol=1e-12)
+
+
+def test_a_set_of_any_size_is_judged() -> None:
+    """Two thousand million labels cost as much as two million, and are nearly an endless stream."""
+    looks = [False] * 200
+    large = certify(looks, 0.02, 0.05, population=2**31)
+    endless = certify(looks, 0.02, 0.05)
+    assert large.status == endless.status == "pass"
+    assert large.certified == pytest.approx(endless.certified, rel=0.01)
+    assert large.anytime.high == pytest.approx(endless.anytime.high, rel=0.01)
