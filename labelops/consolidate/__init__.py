@@ -14,10 +14,10 @@ from .difficulty import Glad, glad
 from .ebcc import ebcc
 from .evidence import decide
 from .held_out import HeldOut
-from .ibcc import ibcc
+from .ibcc import ibcc, ibcc_shards
 from .majority import Majority, majority
-from .one_coin import one_coin
-from .shrunk import shrunk_dawid_skene
+from .one_coin import one_coin, one_coin_shards
+from .shrunk import shrunk_dawid_skene, shrunk_dawid_skene_shards
 from .skill import Skill, annotator_skill
 from .with_model import WithModel, consolidate_with_model
 
@@ -45,10 +45,13 @@ __all__ = [
     "ebcc",
     "glad",
     "ibcc",
+    "ibcc_shards",
     "majority",
     "majority_vote",
     "one_coin",
     "one_coin_posterior",
+    "one_coin_shards",
     "shrunk_dawid_skene",
+    "shrunk_dawid_skene_shards",
     "vote_counts",
 ]

@@ -20,7 +20,16 @@ from labelops.measure.votes import Votes
 from ._em import Shard, SkillCounts
 from .counts import vote_shares
 
-__all__ = ["DawidSkene", "Maximise", "Skills", "Start", "fit_votes", "given_true", "rates"]
+__all__ = [
+    "DawidSkene",
+    "Maximise",
+    "Skills",
+    "Start",
+    "fit_votes",
+    "given_true",
+    "rates",
+    "started",
+]
 
 _FLOOR = 1e-12
 
@@ -122,6 +131,15 @@ def fit_votes(
         iterations,
         converged,
     )
+
+
+def started(votes: Votes, start: Start) -> FloatArray:
+    """Return what a start believes of the items, (N, K): an earlier result's annotators say it."""
+    held = Shard(votes, _beliefs(votes, start, 1))
+    if isinstance(start, DawidSkene):
+        skills = _earlier(start, votes)
+        held.update(skills.log_confusion, skills.log_prior)
+    return held.posterior
 
 
 def given_true(counts: SkillCounts) -> FloatArray:

@@ -22,10 +22,10 @@ from .difficulty import fit_glad
 from .ebcc import fit_ebcc
 from .evidence import gold_softening, held_out_temperature, soften, softening
 from .held_out import HeldOut
-from .ibcc import fit_ibcc
-from .one_coin import fit_one_coin
+from .ibcc import ibcc_shards
+from .one_coin import one_coin_shards
 from .policy import METHODS
-from .shrunk import fit_shrunk
+from .shrunk import shrunk_dawid_skene_shards
 from .skill import annotator_skill
 
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
@@ -284,7 +284,7 @@ def _fit(votes: Votes, method: str, start: Start = None, **limits: float) -> Daw
             n_annotators=votes.n_annotators, n_classes=votes.n_classes, weights=votes.weights,
             start=start, **limits,  # type: ignore[arg-type]
         )  # fmt: skip
-    fits = {"one_coin": fit_one_coin, "shrunk": fit_shrunk, "ibcc": fit_ibcc}
+    fits = {"one_coin": one_coin_shards, "shrunk": shrunk_dawid_skene_shards, "ibcc": ibcc_shards}
     if method in fits:
         return fits[method]([votes], start=start, **limits)  # type: ignore[operator, no-any-return]
     fit = fit_ebcc if method == "ebcc" else fit_glad

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 
+from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
@@ -55,6 +56,7 @@ def glad(
     n_annotators: int,
     n_classes: int,
     weights: ArrayLike | None = None,
+    start: Glad | None = None,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> Glad:
@@ -68,13 +70,17 @@ def glad(
         N, A and K.
     weights : (V,) array-like of float, optional
         What each vote counts; 0 leaves it out.
+    start : Glad, optional
+        A warm start: an earlier result, whose annotators and items come first among those there
+        are. Shards cannot be added up: an item's ease is of no use to another shard.
     max_iterations, tolerance
         Most EM steps; stop when no posterior moves further than this.
 
     Raises
     ------
     UsageError
-        Arrays differ in length or codes are out of range.
+        Arrays differ in length, codes are out of range, or the start knows more annotators or
+        items than there are, or other classes.
 
     References
     ----------
@@ -93,7 +99,7 @@ def glad(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return _fit(votes, max_iterations, tolerance)
+    return _fit(votes, max_iterations, tolerance, start)
 
 
 def fit_glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-3) -> DawidSkene:
@@ -110,12 +116,21 @@ def fit_glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-3
     )  # fmt: skip
 
 
-def _fit(votes: Votes, max_iterations: int, tolerance: float) -> Glad:
+def _fit(votes: Votes, max_iterations: int, tolerance: float, start: Glad | None = None) -> Glad:
     item, who, code = (x.astype(np.int64) for x in (votes.items, votes.annotators, votes.codes))
     weight = np.ones(code.size) if votes.weights is None else votes.weights
     posterior = vote_shares(votes)
     ability: FloatArray = np.ones(votes.n_annotators)
     log_ease: FloatArray = np.zeros(votes.n_items)
+    if start is not None:
+        known = start.ability.size, start.ease.size, start.posterior.shape[1]
+        if known[0] > ability.size or known[1] > log_ease.size or known[2] != votes.n_classes:
+            raise UsageError(
+                f"start knows {known[0]} annotators, {known[1]} items and {known[2]} classes, "
+                f"expected at most {ability.size} and {log_ease.size}, and {votes.n_classes}"
+            )
+        ability[: known[0]], log_ease[: known[1]] = start.ability, np.log(start.ease)
+        posterior = _expect(posterior.shape, ability, log_ease, item, who, code, weight)
     steps, still = 0, False
     while steps < max_iterations and not still:
         right = posterior[item, code]

@@ -15,8 +15,7 @@ from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng
 from ._em import SkillCounts
-from ._family import DawidSkene, given_true
-from .counts import vote_shares
+from ._family import DawidSkene, Start, given_true, started
 
 __all__ = ["ebcc", "fit_ebcc"]
 
@@ -46,6 +45,7 @@ def ebcc(
     n_annotators: int,
     n_classes: int,
     weights: ArrayLike | None = None,
+    start: Start = None,
     kinds: int = 10,
     concentration: float = 0.1,
     right: float = 4.0,
@@ -68,6 +68,10 @@ def ebcc(
         N, A and K.
     weights : (V,) array-like of float, optional
         What each vote counts; 0 leaves it out.
+    start : (N, K) array-like or DawidSkene, optional
+        A warm start: what is believed of the items first, instead of the shares of their votes, or
+        an earlier result, whose annotators say it. Kinds of items are drawn anew: they are of the
+        items there are, which is also why shards cannot be added up.
     kinds : int
         Kinds of items in each class.
     concentration : float
@@ -106,7 +110,7 @@ def ebcc(
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
     return fit_ebcc(
-        votes, kinds=kinds, concentration=concentration, right=right, wrong=wrong,
+        votes, start=start, kinds=kinds, concentration=concentration, right=right, wrong=wrong,
         restarts=restarts, rng=rng, max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
@@ -114,6 +118,7 @@ def ebcc(
 def fit_ebcc(
     votes: Votes,
     *,
+    start: Start = None,
     kinds: int = 10,
     concentration: float = 0.1,
     right: float = 4.0,
@@ -136,7 +141,7 @@ def fit_ebcc(
         ),
         shape=(votes.n_items, votes.n_annotators * votes.n_classes),
     )
-    shares = vote_shares(votes)
+    shares = started(votes, start)
     runs = [
         _run(by_item, shares, votes.n_annotators, priors, rng, max_iterations, tolerance)
         for _ in range(restarts)

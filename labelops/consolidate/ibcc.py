@@ -17,7 +17,7 @@ from ._em import SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true
 from .shares import expected_shares
 
-__all__ = ["fit_ibcc", "ibcc"]
+__all__ = ["ibcc", "ibcc_shards"]
 
 
 def ibcc(
@@ -79,13 +79,13 @@ def ibcc(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return fit_ibcc(
+    return ibcc_shards(
         [votes], start=start, right=right, wrong=wrong, anchor=anchor,
         max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
 
-def fit_ibcc(
+def ibcc_shards(
     shards: Sequence[Votes],
     *,
     start: Start = None,
@@ -95,7 +95,19 @@ def fit_ibcc(
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
-    """Do what `ibcc` does for packed votes, whose items may lie in several shards."""
+    """Do what `ibcc` does for packed votes, whose items may lie in several shards.
+
+    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    `dawid_skene_shards`.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> ibcc_shards(days).posterior.shape
+    (4, 2)
+    """
     maximise = partial(
         _maximise, right=right, wrong=wrong, anchor=anchor, shares=expected_shares(shards)
     )

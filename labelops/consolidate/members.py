@@ -18,10 +18,10 @@ from labelops.measure.votes import Votes
 
 from ._family import DawidSkene, Start
 from .counts import vote_shares
-from .ibcc import fit_ibcc
-from .one_coin import fit_one_coin
+from .ibcc import ibcc_shards
+from .one_coin import one_coin_shards
 from .shares import look_even
-from .shrunk import fit_shrunk
+from .shrunk import shrunk_dawid_skene_shards
 
 __all__ = ["MEMBERS", "Fit", "members_for"]
 
@@ -46,7 +46,7 @@ def _family(fit: Fit) -> Fit:
 
 def _shrunk(times: float) -> Fit:
     def run(votes: Votes, *, start: Start, max_iterations: int) -> DawidSkene:
-        return fit_shrunk(
+        return shrunk_dawid_skene_shards(
             [votes], start=start, strength=times * votes.n_classes, max_iterations=max_iterations
         )
 
@@ -56,8 +56,8 @@ def _shrunk(times: float) -> Fit:
 MEMBERS: Mapping[str, Fit] = MappingProxyType(
     {
         "majority": _majority,
-        "one_coin": _family(fit_one_coin),
-        "ibcc": _family(fit_ibcc),
+        "one_coin": _family(one_coin_shards),
+        "ibcc": _family(ibcc_shards),
         "shrunk_64": _shrunk(64.0),
         "shrunk_16": _shrunk(16.0),
         "shrunk_4": _shrunk(4.0),

@@ -16,7 +16,7 @@ from labelops.measure.votes import Votes, pack_votes
 from ._em import SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true
 
-__all__ = ["fit_one_coin", "one_coin"]
+__all__ = ["one_coin", "one_coin_shards"]
 
 _LEAST = 0.02
 _FLOOR = 1e-10
@@ -82,13 +82,13 @@ def one_coin(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return fit_one_coin(
+    return one_coin_shards(
         [votes], start=start, prior_votes=prior_votes, even_classes=even_classes,
         max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
 
-def fit_one_coin(
+def one_coin_shards(
     shards: Sequence[Votes],
     *,
     start: Start = None,
@@ -97,7 +97,19 @@ def fit_one_coin(
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
-    """Do what `one_coin` does for packed votes, whose items may lie in several shards."""
+    """Do what `one_coin` does for packed votes, whose items may lie in several shards.
+
+    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    `dawid_skene_shards`.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> one_coin_shards(days).posterior.shape
+    (4, 2)
+    """
     maximise = partial(_maximise, prior_votes=prior_votes, even_classes=even_classes)
     return fit_votes(
         shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance

@@ -28,7 +28,7 @@ from labelops.measure.votes import Votes
 
 from .dependence import design_effect, soften_items, vote_dependence
 from .shares import look_even
-from .shrunk import fit_shrunk
+from .shrunk import shrunk_dawid_skene_shards
 from .skill import annotator_confusions
 
 __all__ = ["Refined", "refine"]
@@ -91,7 +91,9 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
         shares = even
         start = soften_items(pooled, np.sqrt(effect), even)
         steps = [
-            fit_shrunk([votes], start=start, strength=times * votes.n_classes, max_iterations=1)
+            shrunk_dawid_skene_shards(
+                [votes], start=start, strength=times * votes.n_classes, max_iterations=1
+            )
             for times in STRENGTHS
         ]
         decided = np.add.reduce([step.posterior for step in steps])

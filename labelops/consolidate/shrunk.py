@@ -24,7 +24,7 @@ from ._em import SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
 from .shares import expected_shares
 
-__all__ = ["expected_confusion", "fit_shrunk", "shrunk_dawid_skene"]
+__all__ = ["expected_confusion", "shrunk_dawid_skene", "shrunk_dawid_skene_shards"]
 
 _BASE = 2.0
 _SURE = 1e-6
@@ -102,13 +102,13 @@ def shrunk_dawid_skene(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return fit_shrunk(
+    return shrunk_dawid_skene_shards(
         [votes], start=start, strength=strength, ability_votes=ability_votes, anchor=anchor,
         max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
 
-def fit_shrunk(
+def shrunk_dawid_skene_shards(
     shards: Sequence[Votes],
     *,
     start: Start = None,
@@ -120,7 +120,16 @@ def fit_shrunk(
 ) -> DawidSkene:
     """Do what `shrunk_dawid_skene` does for packed votes, whose items may lie in several shards.
 
-    Only each shard's counts, (A, K, K), would have to travel between machines.
+    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    `dawid_skene_shards`.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> shrunk_dawid_skene_shards(days).posterior.shape
+    (4, 2)
     """
     n_classes = shards[0].n_classes if shards else 0
     maximise = partial(

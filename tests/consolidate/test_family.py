@@ -22,15 +22,15 @@ from labelops.consolidate.blend import blend
 from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.evidence import soften
 from labelops.consolidate.few_people import first_belief
-from labelops.consolidate.ibcc import fit_ibcc
+from labelops.consolidate.ibcc import ibcc_shards
 from labelops.consolidate.members import members_for
-from labelops.consolidate.one_coin import fit_one_coin
-from labelops.consolidate.shrunk import expected_confusion, fit_shrunk
+from labelops.consolidate.one_coin import one_coin_shards
+from labelops.consolidate.shrunk import expected_confusion, shrunk_dawid_skene_shards
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
-FITS = {"shrunk": fit_shrunk, "ibcc": fit_ibcc, "one_coin": fit_one_coin}
+FITS = {"shrunk": shrunk_dawid_skene_shards, "ibcc": ibcc_shards, "one_coin": one_coin_shards}
 ARRAYS = {"shrunk": shrunk_dawid_skene, "ibcc": ibcc, "one_coin": one_coin, "ebcc": ebcc}
 
 
@@ -171,6 +171,35 @@ def test_kinds_of_items_are_told_apart() -> None:
     np.testing.assert_array_equal(one.posterior, two.posterior)
     np.testing.assert_allclose(one.posterior.sum(axis=1), 1.0)
     np.testing.assert_allclose(one.confusion.sum(axis=2), 1.0)
+
+
+def test_glad_goes_on_from_yesterday() -> None:
+    """With some more items and one more person it ends where it does anew, in fewer steps."""
+    _, items, who, codes = _crowd(8, _even(SKILL, 3), 300, 4)
+    early = (items < 250) & (who < 5)
+    before = glad(items[early], who[early], codes[early], **_size(250, 5, 3))
+    anew = glad(items, who, codes, **_size(300, 6, 3))
+    on = glad(items, who, codes, **_size(300, 6, 3), start=before)
+    assert on.iterations < anew.iterations
+    np.testing.assert_allclose(on.posterior, anew.posterior, atol=0.02)
+    with pytest.raises(UsageError, match="start knows 6 annotators, 300 items and 3 classes"):
+        glad(items[early], who[early], codes[early], **_size(250, 5, 3), start=anew)
+
+
+def test_ebcc_begins_with_what_is_believed() -> None:
+    """A posterior, or people known from earlier items, decides what votes alone leave open."""
+    size = _size(40, 4, 2)
+    items, who = np.repeat(np.arange(40), 2), np.tile([0, 1, 2, 3], 20)
+    codes = np.tile([0, 1], 40)  # Two who differ on every item: nothing says who is right.
+    for right in (0, 1):
+        belief = np.tile(np.where(np.arange(2) == right, 0.9, 0.1), (40, 1))
+        found = ebcc(items, who, codes, **size, start=belief)
+        assert (found.posterior.argmax(axis=1) == right).all()
+    _, *earlier = _crowd(9, _even([0.95, 0.3, 0.95, 0.3], 2), 200, 3)
+    known = dawid_skene(*earlier, **_size(200, 4, 2))
+    assert (ebcc(items, who, codes, **size, start=known).posterior.argmax(axis=1) == 0).all()
+    with pytest.raises(UsageError, match="start"):
+        ebcc(items, who, codes, **size, start=belief[:5])
 
 
 def test_the_blend_is_its_members_weighed() -> None:
