@@ -14,6 +14,8 @@ __all__ = [
     "CHANGES",
     "FORMAT",
     "INSERT_OFFER",
+    "KEEP_FACT",
+    "KEEP_SCHEMA",
     "LAYOUT",
     "OPEN_OFFERS",
     "UPGRADES",
@@ -72,6 +74,17 @@ INSERT_OFFER = """
 INSERT INTO offers (item_id, round, purpose, wanted, priority, shown, schema_digest, payload,
                     media_type)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+
+KEEP_SCHEMA = """
+INSERT INTO schemas VALUES (?, ?)
+ON CONFLICT DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body
+"""
+"""Writes nothing where nothing changes: sending again leaves the file as it is."""
+
+KEEP_FACT = """
+INSERT INTO facts VALUES (?, ?)
+ON CONFLICT DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value
 """
 
 CHANGES = """

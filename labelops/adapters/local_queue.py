@@ -31,6 +31,8 @@ from ._local_queue_file import (
     CHANGES,
     FORMAT,
     INSERT_OFFER,
+    KEEP_FACT,
+    KEEP_SCHEMA,
     LAYOUT,
     OPEN_OFFERS,
     UPGRADES,
@@ -114,7 +116,7 @@ class LocalQueue:
                 )
             if version == 0:
                 self._lay_out(db)
-            else:
+            elif version < FORMAT:
                 for statement in chain(*(UPGRADES[v] for v in range(version, FORMAT))):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {FORMAT}")
@@ -163,8 +165,8 @@ class LocalQueue:
         offered = 0
         with transaction(self.file, "write") as db:
             body = canonical_json(schema.to_json())
-            db.execute("INSERT OR REPLACE INTO schemas VALUES (?, ?)", (schema.digest, body))
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('schema', ?)", (schema.digest,))
+            db.execute(KEEP_SCHEMA, (schema.digest, body))
+            db.execute(KEEP_FACT, ("schema", schema.digest))
             for row, exclude in rows:
                 added = db.execute(INSERT_OFFER, row)
                 if added.rowcount == 1:

@@ -78,7 +78,7 @@ repeats = 1
 planted = 0.1
 [gate]
 error = 0.3
-agreement = 0.0
+agreement = -1.0
 """
 
 

@@ -160,7 +160,7 @@ def test_an_expert_who_never_comes_is_not_waited_for_where_others_may_look() -> 
     _wait(world, 8, voters=("ann", "eve"))
     assert route(world.workspace, now=world.tick()).votes == 1
     (barred,) = map(json.loads, _seats(world)["exclude"])
-    assert "human:eve" not in barred and awaited(world.state) == ""
+    assert "human:eve" not in barred and awaited(world.state) == "1 vote waits for human:eve"
     assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
     at_work = _torn().copy()
     _wait(at_work, 8, voters=("ann", "eve"))
