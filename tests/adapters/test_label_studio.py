@@ -281,14 +281,14 @@ def test_the_server_itself_serves_what_the_hands_see(
 def test_people_are_told_to_label_in_the_stream(
     ends: Ends, label_studio: LabelStudioServer, label_set: str
 ) -> None:
-    """Every project asks for it before labeling; words of the owner's own are left alone."""
+    """Every project's instructions ask for it; words of the owner's own are left alone."""
     queue, _ = ends
     shown = Wish("a", value='"cat"', show_proposal=True)
     _send(queue, [shown, Wish("b", "calibrate"), Wish("c", "review"), Wish("d", "audit")])
     found = _projects(label_studio, label_set)
     assert len(found) == 4
     for project in found:
-        assert project["show_instruction"]
+        assert not project["show_instruction"], "nothing lies over the first item"
         assert "Label All Tasks" in project["expert_instruction"]
     with _admin(label_studio) as client:
         path = f"/api/projects/{found[0]['id']}/"

@@ -210,7 +210,7 @@ class Projects:
             "by themselves; please leave title and labeling interface as they are.",
             "label_config": config_for(schema),
             "expert_instruction": INSTRUCTION,
-            "show_instruction": True,
+            "show_instruction": False,  # A dialog over the first item; they open it themselves.
             "sampling": "Sequential sampling",
             "maximum_annotations": overlap,
             "skip_queue": "REQUEUE_FOR_OTHERS",
