@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS changes (
     change INTEGER PRIMARY KEY AUTOINCREMENT, vote_id TEXT NOT NULL, offer INTEGER NOT NULL,
     annotator TEXT NOT NULL, status TEXT NOT NULL, value TEXT, seconds REAL,
-    revision INTEGER NOT NULL, schema_digest TEXT);
+    schema_digest TEXT, revision INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS paused (
     annotator TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
