@@ -29,6 +29,9 @@ __all__ = [
 _CHUNK = 1 << 22
 _MANY = 5
 """Items with and without a difference from which on resamples of them say how far alpha varies."""
+_ENOUGH = 10
+"""Items from which on their resamples are believed in any case: to ask for more would hold up small
+sets, of which no more items are looked at twice."""
 _FEW = "too few items differ for a bootstrap interval"
 _CERTAIN = "all votes name one class, so chance agreement is certain"
 _UNPAIRED = "no item has two votes"
@@ -65,7 +68,7 @@ class AgreementResult:
         """Give the interval of alpha that few items bear; None where there is no alpha.
 
         Resamples of items that all agree, or of one item, are all alike, and their interval is a
-        point. With fewer than five items on which votes differ, or on which they do not, it is
+        point. Of fewer than ten items, fewer than five of which votes differ on, or do not, it is
         widened to what the exact interval of the share of such items leaves open.
 
         Parameters
@@ -79,13 +82,18 @@ class AgreementResult:
         >>> few = AgreementResult(1.0, 1.0, 1.0, 2, 4, split=0, chance=2 / 3)
         >>> [round(end, 2) for end in few.cautious()]
         [-0.26, 1.0]
-        >>> [round(end, 2) for end in few.cautious(more=20)]
-        [0.77, 1.0]
+        >>> few.cautious(more=8)
+        (1.0, 1.0)
         """
         if self.alpha is None or self.low is None or self.high is None:
             return None
         split, n = self.split, self.items
-        if split is None or not self.chance or min(split, n - split) >= _MANY:
+        if (
+            split is None
+            or not self.chance
+            or min(split, n - split) >= _MANY
+            or n + more >= _ENOUGH
+        ):
             return self.low, self.high
         share = clopper_pearson(split, n + more, confidence)
         # Of items that all agree nothing tells how far votes differ where they do.

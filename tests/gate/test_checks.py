@@ -65,14 +65,14 @@ def test_items_that_all_agree_show_the_agreement_from_a_number_on() -> None:
     (check,) = [c for c in evaluate(replace(GOOD, agreement=found), POLICY).checks
                 if c.name == "agreement"]  # fmt: skip
     more = int(check.message.split(": ")[1].split()[0])
-    assert 8 <= more <= 16
-    assert _status("agreement", agreement=_votes(4 + more + 2, 0)) == "pass"
-    assert _status("agreement", agreement=_votes(9, 0)) == "inconclusive"
+    assert 1 <= more <= 6
+    assert _status("agreement", agreement=_votes(4 + more, 0)) == "pass"
+    assert _status("agreement", agreement=_votes(4 + more - 1, 0)) == "inconclusive"
     assert _status("agreement", agreement=_votes(20, 20)) == "fail"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "power"), [(12, 0.0), (20, 0.15), (40, 0.8)])
+@pytest.mark.parametrize(("n", "power"), [(20, 0.15), (40, 0.8)])
 def test_the_gate_seldom_passes_people_who_agree_less(n: int, power: float) -> None:
     """At a true alpha of .58 few samples pass, and at one of .95 those that are large enough."""
     rng = np.random.default_rng(n)
@@ -94,6 +94,8 @@ def test_usual_samples_have_the_bootstrap_interval(split: int) -> None:
     """With five items of either kind the interval is the bootstrap's, to the last digit."""
     found = _votes(100, split)
     assert found.cautious() == (found.low, found.high)
+    small = _votes(10, min(split, 10))
+    assert small.cautious() == (small.low, small.high)
 
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
