@@ -339,7 +339,9 @@ def _schema(db: sqlite3.Connection) -> Schema:
     read = "SELECT body FROM schemas JOIN facts ON digest = value WHERE name = 'schema'"
     body = db.execute(read).fetchone()
     if body is None:
-        raise NotFoundError("this was not offered here, nothing was; ask for offers again")
+        raise NotFoundError(
+            "this was not offered in this queue, where nothing is yet; ask for offers again"
+        )
     return Schema.from_json(json.loads(body[0]))
 
 
