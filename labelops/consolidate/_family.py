@@ -25,6 +25,7 @@ __all__ = [
     "Maximise",
     "Skills",
     "Start",
+    "check_shards",
     "fit_votes",
     "given_true",
     "rates",
@@ -108,10 +109,7 @@ def fit_votes(
     UsageError
         No shard, shards that differ, or a start that does not fit them.
     """
-    if not shards:
-        raise UsageError("expected at least one shard of votes")
-    if len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
-        raise UsageError("shards differ in annotators or classes; number them alike")
+    check_shards(shards)
     held = [Shard(votes, _beliefs(votes, start, len(shards))) for votes in shards]
     skills = (
         _earlier(start, shards[0])
@@ -133,9 +131,26 @@ def fit_votes(
     )
 
 
-def started(votes: Votes, start: Start) -> FloatArray:
-    """Return what a start believes of the items, (N, K): an earlier result's annotators say it."""
-    held = Shard(votes, _beliefs(votes, start, 1))
+def check_shards(shards: Sequence[Votes]) -> None:
+    """Refuse no shard, and shards of other annotators or classes than the first.
+
+    Raises
+    ------
+    UsageError
+        There is none, or they differ.
+    """
+    if not shards:
+        raise UsageError("expected at least one shard of votes")
+    if len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
+        raise UsageError("shards differ in annotators or classes; number them alike")
+
+
+def started(votes: Votes, start: Start, shards: int) -> FloatArray:
+    """Return what a start believes of a shard's items, (N, K).
+
+    A posterior is of the items of one shard; an earlier result's annotators say it of any.
+    """
+    held = Shard(votes, _beliefs(votes, start, shards))
     if isinstance(start, DawidSkene):
         skills = _earlier(start, votes)
         held.update(skills.log_confusion, skills.log_prior)

@@ -19,7 +19,7 @@ from .counts import vote_counts
 from .crowd import crowd_accuracy, one_coin_posterior
 from .dawid_skene import dawid_skene
 from .difficulty import fit_glad
-from .ebcc import fit_ebcc
+from .ebcc import ebcc_shards
 from .evidence import gold_softening, held_out_temperature, soften, softening
 from .held_out import HeldOut
 from .ibcc import ibcc_shards
@@ -287,8 +287,9 @@ def _fit(votes: Votes, method: str, start: Start = None, **limits: float) -> Daw
     fits = {"one_coin": one_coin_shards, "shrunk": shrunk_dawid_skene_shards, "ibcc": ibcc_shards}
     if method in fits:
         return fits[method]([votes], start=start, **limits)  # type: ignore[operator, no-any-return]
-    fit = fit_ebcc if method == "ebcc" else fit_glad
-    return fit(votes, **limits)  # type: ignore[arg-type]
+    if method == "ebcc":
+        return ebcc_shards([votes], **limits)  # type: ignore[arg-type]
+    return fit_glad(votes, **limits)  # type: ignore[arg-type]
 
 
 def _majority(votes: Votes) -> _Found:

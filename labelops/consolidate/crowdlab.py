@@ -15,22 +15,30 @@ Goh, Tkachenko, Mueller 2022, CROWDLAB, https://doi.org/10.48550/arXiv.2210.0681
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_probs
+from labelops.measure.codes import FloatArray, IntArray, check_probs
 from labelops.measure.votes import Votes, pack_votes
 
-from ._crowdlab_kernels import Trust, VoteSums, blend, counts_of, pair_sums, top, vote_sums
-from .counts import vote_counts
+from ._crowdlab_kernels import Trust, VoteSums, blend, top, vote_sums
+from ._crowdlab_steps import (
+    Ballots,
+    keep_best,
+    majorities,
+    merged,
+    pair_agreement,
+    per_person,
+    ratio,
+    trust_in,
+)
+from ._family import check_shards
 
-__all__ = ["Crowdlab", "crowdlab"]
-
-_LEAST = 1e-6
-"""Smallest weight, and smallest error of naming the commonest class."""
+__all__ = ["Crowdlab", "crowdlab", "crowdlab_shards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,9 @@ def crowdlab(
 ) -> Crowdlab:
     """Estimate labels from votes and a model's probabilities; linear in votes and probabilities.
 
-    Deterministic; the order of the votes does not matter.
+    Deterministic; the order of the votes does not matter. Two passes in closed form: there is
+    nothing that climbs, so no start would save a step. What it learns of people and the model are
+    sums over items, so yesterday goes on as a shard of its own (`crowdlab_shards`).
 
     Parameters
     ----------
@@ -131,118 +141,71 @@ def crowdlab(
         n_classes=model.shape[1],
         repeats="last",
     )
-    ballots = _Ballots.of(votes, model)
-    if not (ballots.votes > 1).any():
+    return _fit([Ballots.of(votes, model)])
+
+
+def crowdlab_shards(shards: Sequence[tuple[Votes, ArrayLike]]) -> Crowdlab:
+    """Do what `crowdlab` does for packed votes, whose items may lie in several shards.
+
+    Only each shard's sums by annotator and class, (A, K), would have to travel between machines;
+    see `dawid_skene_shards`.
+
+    Parameters
+    ----------
+    shards : sequence of (Votes, (N_s, K) array-like of float)
+        Votes from `labelops.measure.votes.pack_votes`, without weights and with at most one of an
+        annotator on an item (`repeats="last"`), and the model's probabilities of the same items.
+
+    Raises
+    ------
+    UsageError
+        There is no shard; they differ in annotators or classes, or from their probabilities; votes
+        have weights or are there twice; there are fewer than two classes; or no item has two votes.
+    TableError
+        A row of probabilities is not a distribution.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [(pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size), [[0.8, 0.2], [0.3, 0.7]])
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> crowdlab_shards(days).labels.tolist()
+    [0, 1, 1, 1]
+    """
+    check_shards([votes for votes, _ in shards])
+    return _fit([Ballots.of(*_checked(votes, probs)) for votes, probs in shards])
+
+
+def _fit(held: list[Ballots]) -> Crowdlab:
+    if not any((b.votes > 1).any() for b in held):
         raise UsageError(
             "CROWDLAB: no item has two votes, so nothing says what a vote is worth; "
             "collect second votes or use consolidate_with_model"
         )
-    most, agreed = _majority(ballots, model), _pair_agreement(ballots)
-    first = blend(votes, model, _trust(ballots, agreed, most))
-    labels = _best(first, most)
-    trust = _trust(ballots, agreed, labels)
-    return _result(ballots, blend(votes, model, trust), labels, trust)
+    most, agreed = majorities(held), pair_agreement(held)
+    trust = trust_in(held, agreed, most)
+    labels = [_best(blend(b.packed, b.model, trust), m) for b, m in zip(held, most, strict=True)]
+    trust = trust_in(held, agreed, labels)
+    return _result(held, [blend(b.packed, b.model, trust) for b in held], labels, trust)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ballots:
-    """The votes, their counts by item and class, and the model's first choice."""
-
-    packed: Votes
-    counts: FloatArray
-    votes: IntArray
-    chosen: IntArray
-
-    @classmethod
-    def of(cls, votes: Votes, model: FloatArray) -> _Ballots:
-        return cls(votes, counts_of(votes), votes.per_item, top(model)[0])
-
-    def per_person(self, cells: FloatArray) -> FloatArray:
-        """Sum over the classes of each annotator's cells."""
-        return np.asarray(cells.reshape(self.packed.n_annotators, -1).sum(axis=1))
-
-
-def _majority(ballots: _Ballots, model: FloatArray) -> IntArray:
-    """Most votes; of those most probable; of those rarest; of those by the best voters."""
-    counts = ballots.counts
-    labels, several = top(counts)
-    tied = np.flatnonzero(several)
-    if not tied.size:
-        return labels
-    most = counts[tied, labels[tied]]
-    left = _keep_best(counts[tied] == most[:, None], model[tied])
-    left = _keep_best(left, np.broadcast_to(-counts.sum(axis=0), left.shape))
-    open_ = np.flatnonzero(left.sum(axis=1) > 1)
-    if open_.size:
-        quality = _voter_quality(ballots, labels, ~several)
-        left[open_] = _keep_best(left[open_], _voters_mean(ballots, quality)[tied[open_]])
-    labels[tied] = left.argmax(axis=1)
-    return labels
-
-
-def _keep_best(left: BoolArray, score: FloatArray) -> BoolArray:
-    """Of the classes left in each row, keep those with the highest score."""
-    held = np.where(left, score, -np.inf)
-    return np.asarray(left & (held == held.max(axis=1, keepdims=True)))
-
-
-def _voter_quality(ballots: _Ballots, labels: IntArray, clear: BoolArray) -> FloatArray:
-    """How often each annotator votes as a clear majority does; the mean of them if unknown."""
-    items, who = ballots.packed.items, ballots.packed.annotators
-    known = clear[items]
-    people = ballots.packed.n_annotators
-    seen = np.bincount(who[known], minlength=people)
-    known &= labels[items] == ballots.packed.codes
-    return _mean_where_missing(_ratio(np.bincount(who[known], minlength=people), seen))
-
-
-def _voters_mean(ballots: _Ballots, quality: FloatArray) -> FloatArray:
-    """Mean quality of those who voted for each class of each item."""
-    votes = ballots.packed
-    held = quality[votes.annotators]
-    total = vote_counts(votes.items, votes.codes, votes.n_items, votes.n_classes, held)
-    return _ratio(total, ballots.counts)
-
-
-def _ratio(part: FloatArray | IntArray, whole: FloatArray | IntArray) -> FloatArray:
-    """Divide, with NaN where there is nothing to divide by."""
-    out = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out
-
-
-def _mean_where_missing(values: FloatArray) -> FloatArray:
-    missing = np.isnan(values)
-    if missing.all():
-        return np.zeros_like(values)
-    return np.where(missing, values[~missing].mean(), values)
-
-
-def _pair_agreement(ballots: _Ballots) -> FloatArray:
-    """Share of each annotator's pairs of votes with others on an item that agree."""
-    # An item counts by the votes it has beside the annotator's own.
-    same, others = pair_sums(ballots.packed, ballots.counts)
-    return _mean_where_missing(_ratio(ballots.per_person(same), ballots.per_person(others)))
-
-
-def _trust(ballots: _Ballots, agreed: FloatArray, labels: IntArray) -> Trust:
-    """Weights of the model and the annotators, given a consensus."""
-    n_classes = ballots.packed.n_classes
-    shared = ballots.votes > 1
-    agreement = _agreement(ballots, labels)
-    hit = float(agreement[shared].mean())
-    consensus = labels[shared]
-    commonest = np.bincount(consensus, minlength=n_classes).argmax()
-    base = max(float((consensus != commonest).mean()), _LEAST)
-    error = float((ballots.chosen[shared] != consensus).mean())
-    per_item = ballots.votes[ballots.votes > 0].mean()
-    weight = max(1 - error / base, _LEAST) * float(np.sqrt(per_item))
-    annotators = np.maximum(1 - (1 - agreed) / base, _LEAST)
-    return Trust(weight, annotators, hit, (1 - hit) / (n_classes - 1))
-
-
-def _agreement(ballots: _Ballots, labels: IntArray) -> FloatArray:
-    return _ratio(ballots.counts[np.arange(labels.size), labels], ballots.votes)
+def _checked(votes: Votes, probs: ArrayLike) -> tuple[Votes, FloatArray]:
+    if votes.n_classes < 2:
+        raise UsageError(f"CROWDLAB: {votes.n_classes} classes, expected two or more")
+    model = check_probs(probs, votes.n_classes)
+    if len(model) != votes.n_items:
+        raise UsageError(f"CROWDLAB: probs has {len(model)} rows, expected {votes.n_items} items")
+    if votes.weights is not None:
+        raise UsageError("CROWDLAB counts every vote once; pack votes without weights")
+    again = np.diff(votes.annotators) == 0
+    begins = votes.rows[1:-1]
+    again[begins[(begins > 0) & (begins <= again.size)] - 1] = False
+    if again.any():
+        item = int(np.searchsorted(votes.rows, np.flatnonzero(again)[0], side="right")) - 1
+        raise UsageError(
+            f"CROWDLAB: an annotator has several votes on item {item}; pack with repeats='last'"
+        )
+    return votes, model
 
 
 def _best(posterior: FloatArray, most: IntArray) -> IntArray:
@@ -251,25 +214,35 @@ def _best(posterior: FloatArray, most: IntArray) -> IntArray:
     return np.where(several, most, best)
 
 
-def _result(ballots: _Ballots, posterior: FloatArray, labels: IntArray, trust: Trust) -> Crowdlab:
-    quality = posterior[np.arange(labels.size), labels]
-    sums = vote_sums(ballots.packed, labels, posterior, quality)
-    given = ballots.per_person(sums.given)
-    among = _ratio(ballots.per_person(sums.right_shared), ballots.per_person(sums.shared))
+def _result(
+    held: list[Ballots], posteriors: list[FloatArray], labels: list[IntArray], trust: Trust
+) -> Crowdlab:
+    qualities = [p[np.arange(c.size), c] for p, c in zip(posteriors, labels, strict=True)]
+    sums = merged(
+        [
+            vote_sums(b.packed, c, p, q)
+            for b, c, p, q in zip(held, labels, posteriors, qualities, strict=True)
+        ]
+    )
+    people = held[0].packed.n_annotators
+    given, right, believed, shared, right_shared = (
+        per_person(cells, people)
+        for cells in (sums.given, sums.right, sums.believed, sums.shared, sums.right_shared)
+    )
+    votes = np.concatenate([b.votes for b in held])
     # The weight of all annotators of a mean item, as if every one were equally often there.
-    people = trust.annotators[given > 0].mean() * ballots.votes[ballots.votes > 0].mean()
-    model = trust.model / (trust.model + people)
-    believed = _ratio(ballots.per_person(sums.believed), given)
+    everybody = trust.annotators[given > 0].mean() * votes[votes > 0].mean()
+    model = trust.model / (trust.model + everybody)
     return Crowdlab(
-        labels,
-        quality,
-        _agreement(ballots, labels),
-        ballots.votes,
-        posterior,
-        model * believed + (1 - model) * among,
-        _ratio(ballots.per_person(sums.right), given),
+        np.concatenate(labels),
+        np.concatenate(qualities),
+        np.concatenate([b.agreement(c) for b, c in zip(held, labels, strict=True)]),
+        votes,
+        posteriors[0] if len(held) == 1 else np.concatenate(posteriors),
+        model * ratio(believed, given) + (1 - model) * ratio(right_shared, shared),
+        ratio(right, given),
         given.astype(np.int64),
-        _worst_class(sums, ballots.packed.n_classes),
+        _worst_class(sums, held[0].packed.n_classes),
         trust.model,
         trust.annotators,
     )
@@ -280,7 +253,7 @@ def _worst_class(sums: VoteSums, n_classes: int) -> IntArray:
     given, right, quality = (
         cells.reshape(-1, n_classes) for cells in (sums.given, sums.right, sums.quality)
     )
-    left = _keep_best(given > 0, -_ratio(right, given))
-    left = _keep_best(left, given)
-    left = _keep_best(left, _ratio(quality, given))
+    left = keep_best(given > 0, -ratio(right, given))
+    left = keep_best(left, given)
+    left = keep_best(left, ratio(quality, given))
     return np.where(left.any(axis=1), left.argmax(axis=1), -1)

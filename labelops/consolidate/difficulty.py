@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,14 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import FloatArray
 from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
 
-from ._family import DawidSkene
+from ._family import DawidSkene, check_shards
 from .counts import vote_shares
 
-__all__ = ["Glad", "fit_glad", "glad"]
+__all__ = ["Glad", "fit_glad", "glad", "glad_shards"]
 
 _MOST = 6.0
 _INNER = 5
@@ -72,7 +73,7 @@ def glad(
         What each vote counts; 0 leaves it out.
     start : Glad, optional
         A warm start: an earlier result, whose annotators and items come first among those there
-        are. Shards cannot be added up: an item's ease is of no use to another shard.
+        are.
     max_iterations, tolerance
         Most EM steps; stop when no posterior moves further than this.
 
@@ -99,12 +100,60 @@ def glad(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return _fit(votes, max_iterations, tolerance, start)
+    return glad_shards([votes], start=start, max_iterations=max_iterations, tolerance=tolerance)
+
+
+def glad_shards(
+    shards: Sequence[Votes],
+    *,
+    start: Glad | None = None,
+    max_iterations: int = 100,
+    tolerance: float = 1e-3,
+) -> Glad:
+    """Do what `glad` does for packed votes, whose items may lie in several shards.
+
+    An item's ease stays with its shard; only what each shard says of the abilities, (2, A), would
+    have to travel between machines, five times an EM step. A start's items come first, over the
+    shards in turn; see `dawid_skene_shards`.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> glad_shards(days).ease.shape
+    (4,)
+    """
+    check_shards(shards)
+    held = [_Shard(votes) for votes in shards]
+    ability: FloatArray = np.ones(shards[0].n_annotators)
+    if start is not None:
+        _check_start(start, shards)
+        ability[: start.ability.size] = start.ability
+        cuts = np.cumsum([v.n_items for v in shards])[:-1]
+        for shard, ease in zip(held, np.split(start.ease, cuts), strict=True):
+            shard.log_ease[: ease.size] = np.log(ease)
+            shard.expect(ability)
+    steps, still = 0, False
+    while steps < max_iterations and not still:
+        for _ in range(_INNER):
+            slope, bend = np.sum([shard.reach(ability) for shard in held], axis=0)
+            ability = _newton(ability, slope - (ability - 1), bend + 1)
+            for shard in held:
+                shard.ease(ability)
+        steps, still = steps + 1, max([shard.expect(ability) for shard in held]) <= tolerance
+    return Glad(
+        np.concatenate([shard.posterior for shard in held]),
+        ability,
+        np.exp(np.concatenate([shard.log_ease for shard in held])),
+        steps,
+        still,
+    )
 
 
 def fit_glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-3) -> DawidSkene:
     """Do what `glad` does for packed votes, with confusions as Dawid–Skene has them."""
-    found = _fit(votes, max_iterations, tolerance)
+    found = glad_shards([votes], max_iterations=max_iterations, tolerance=tolerance)
     counts = annotator_confusion(
         votes.items, votes.annotators, votes.codes, found.posterior, votes.n_annotators,
         votes.weights,
@@ -116,79 +165,57 @@ def fit_glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-3
     )  # fmt: skip
 
 
-def _fit(votes: Votes, max_iterations: int, tolerance: float, start: Glad | None = None) -> Glad:
-    item, who, code = (x.astype(np.int64) for x in (votes.items, votes.annotators, votes.codes))
-    weight = np.ones(code.size) if votes.weights is None else votes.weights
-    posterior = vote_shares(votes)
-    ability: FloatArray = np.ones(votes.n_annotators)
-    log_ease: FloatArray = np.zeros(votes.n_items)
-    if start is not None:
-        known = start.ability.size, start.ease.size, start.posterior.shape[1]
-        if known[0] > ability.size or known[1] > log_ease.size or known[2] != votes.n_classes:
-            raise UsageError(
-                f"start knows {known[0]} annotators, {known[1]} items and {known[2]} classes, "
-                f"expected at most {ability.size} and {log_ease.size}, and {votes.n_classes}"
-            )
-        ability[: known[0]], log_ease[: known[1]] = start.ability, np.log(start.ease)
-        posterior = _expect(posterior.shape, ability, log_ease, item, who, code, weight)
-    steps, still = 0, False
-    while steps < max_iterations and not still:
-        right = posterior[item, code]
-        for _ in range(_INNER):
-            ability = _ability_step(ability, log_ease, item, who, weight, right)
-            log_ease = _ease_step(ability, log_ease, item, who, weight, right)
-        updated = _expect(posterior.shape, ability, log_ease, item, who, code, weight)
-        still = bool(np.abs(updated - posterior).max(initial=0.0) <= tolerance)
-        posterior, steps = updated, steps + 1
-    return Glad(posterior, ability, np.exp(log_ease), steps, still)
+def _check_start(start: Glad, shards: Sequence[Votes]) -> None:
+    known = start.ability.size, start.ease.size, start.posterior.shape[1]
+    people, items = shards[0].n_annotators, sum(v.n_items for v in shards)
+    if known[0] > people or known[1] > items or known[2] != shards[0].n_classes:
+        raise UsageError(
+            f"start knows {known[0]} annotators, {known[1]} items and {known[2]} classes, "
+            f"expected at most {people} and {items}, and {shards[0].n_classes}"
+        )
 
 
-def _ability_step(
-    ability: FloatArray,
-    log_ease: FloatArray,
-    item: IntArray,
-    who: IntArray,
-    weight: FloatArray,
-    right: FloatArray,
-) -> FloatArray:
-    """One Newton step, a normal prior of mean 1 and variance 1 on every ability."""
-    ease = np.exp(log_ease)[item]
-    chance = expit(ability[who] * ease)
-    slope = np.bincount(who, weight * (right - chance) * ease, minlength=ability.size)
-    bend = np.bincount(who, weight * chance * (1 - chance) * ease**2, minlength=ability.size)
-    moved = ability + np.clip((slope - (ability - 1)) / (bend + 1), -1, 1)
-    return np.clip(moved, -_MOST, _MOST)
+class _Shard:
+    """Votes on some items, how easy these are and what is believed of them."""
+
+    def __init__(self, votes: Votes) -> None:
+        item, who, code = (x.astype(np.int64) for x in (votes.items, votes.annotators, votes.codes))
+        self.item, self.who, self.code = item, who, code
+        self.weight = np.ones(code.size) if votes.weights is None else votes.weights
+        self.posterior = vote_shares(votes)
+        self.log_ease: FloatArray = np.zeros(votes.n_items)
+
+    def reach(self, ability: FloatArray) -> FloatArray:
+        """Slope and bend of the votes' likelihood in each ability, (2, A)."""
+        ease = np.exp(self.log_ease)[self.item]
+        chance = expit(ability[self.who] * ease)
+        right = self.posterior[self.item, self.code]
+        slope = self.weight * (right - chance) * ease
+        bend = self.weight * chance * (1 - chance) * ease**2
+        return np.array([np.bincount(self.who, x, minlength=ability.size) for x in (slope, bend)])
+
+    def ease(self, ability: FloatArray) -> None:
+        """One Newton step, a normal prior of mean 0 and variance 1 on every log ease."""
+        reach = ability[self.who] * np.exp(self.log_ease)[self.item]
+        chance = expit(reach)
+        right = self.posterior[self.item, self.code]
+        slope = self.weight * (right - chance) * reach
+        bend = self.weight * chance * (1 - chance) * reach**2
+        by_item = np.array([np.bincount(self.item, x, self.log_ease.size) for x in (slope, bend)])
+        self.log_ease = _newton(self.log_ease, by_item[0] - self.log_ease, by_item[1] + 1)
+
+    def expect(self, ability: FloatArray) -> float:
+        """Believe what annotators of these abilities say; return the furthest move."""
+        n_items, n_classes = self.posterior.shape
+        # log P(right) - log P(one of the other classes): right against wrong, and their number.
+        gain = ability[self.who] * np.exp(self.log_ease)[self.item] + np.log(max(n_classes - 1, 1))
+        place = self.item * n_classes + self.code
+        total = np.bincount(place, self.weight * gain, minlength=n_items * n_classes)
+        before = self.posterior
+        self.posterior = np.asarray(softmax(total.reshape(n_items, n_classes), axis=1))
+        return float(np.abs(self.posterior - before).max(initial=0.0))
 
 
-def _ease_step(
-    ability: FloatArray,
-    log_ease: FloatArray,
-    item: IntArray,
-    who: IntArray,
-    weight: FloatArray,
-    right: FloatArray,
-) -> FloatArray:
-    """One Newton step, a normal prior of mean 0 and variance 1 on every log ease."""
-    reach = ability[who] * np.exp(log_ease)[item]
-    chance = expit(reach)
-    slope = np.bincount(item, weight * (right - chance) * reach, minlength=log_ease.size)
-    bend = np.bincount(item, weight * chance * (1 - chance) * reach**2, minlength=log_ease.size)
-    moved = log_ease + np.clip((slope - log_ease) / (bend + 1), -1, 1)
-    return np.clip(moved, -_MOST, _MOST)
-
-
-def _expect(
-    shape: tuple[int, ...],
-    ability: FloatArray,
-    log_ease: FloatArray,
-    item: IntArray,
-    who: IntArray,
-    code: IntArray,
-    weight: FloatArray,
-) -> FloatArray:
-    # log P(right) - log P(one of the other classes): right against wrong, and their number.
-    gain = ability[who] * np.exp(log_ease)[item] + np.log(max(shape[1] - 1, 1))
-    total = np.bincount(
-        item * shape[1] + code, weight * gain, minlength=shape[0] * shape[1]
-    ).reshape(shape)
-    return np.asarray(softmax(total.astype(np.float64), axis=1) if total.size else np.zeros(shape))
+def _newton(values: FloatArray, slope: FloatArray, bend: FloatArray) -> FloatArray:
+    """One step up, of at most 1; abilities have a normal prior of mean and variance 1."""
+    return np.clip(values + np.clip(slope / bend, -1, 1), -_MOST, _MOST)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +17,9 @@ from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng
 from ._em import SkillCounts
-from ._family import DawidSkene, Start, given_true, started
+from ._family import DawidSkene, Start, check_shards, given_true, started
 
-__all__ = ["ebcc", "fit_ebcc"]
+__all__ = ["ebcc", "ebcc_shards"]
 
 _TINY = 1e-300
 
@@ -71,7 +73,7 @@ def ebcc(
     start : (N, K) array-like or DawidSkene, optional
         A warm start: what is believed of the items first, instead of the shares of their votes, or
         an earlier result, whose annotators say it. Kinds of items are drawn anew: they are of the
-        items there are, which is also why shards cannot be added up.
+        items there are.
     kinds : int
         Kinds of items in each class.
     concentration : float
@@ -101,22 +103,18 @@ def ebcc(
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
-    if rng is not None:
-        check_rng(rng)
-    if min(kinds, restarts) < 1 or min(concentration, right, wrong) <= 0:
-        raise UsageError("EBCC: kinds, restarts and priors must be above 0")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
     )  # fmt: skip
-    return fit_ebcc(
-        votes, start=start, kinds=kinds, concentration=concentration, right=right, wrong=wrong,
+    return ebcc_shards(
+        [votes], start=start, kinds=kinds, concentration=concentration, right=right, wrong=wrong,
         restarts=restarts, rng=rng, max_iterations=max_iterations, tolerance=tolerance,
     )  # fmt: skip
 
 
-def fit_ebcc(
-    votes: Votes,
+def ebcc_shards(
+    shards: Sequence[Votes],
     *,
     start: Start = None,
     kinds: int = 10,
@@ -128,90 +126,156 @@ def fit_ebcc(
     max_iterations: int = 200,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
-    """Do what `ebcc` does for packed votes."""
+    """Do what `ebcc` does for packed votes, whose items may lie in several shards.
+
+    Only each shard's counts, (A, K, K, kinds), would have to travel between machines; see
+    `dawid_skene_shards`. Beginnings are drawn shard after shard, so that they are those of the
+    shards' items in one.
+
+    Examples
+    --------
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = [pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1])]
+    >>> ebcc_shards(days, kinds=2).posterior.shape
+    (4, 2)
+    """
     if rng is not None:
         check_rng(rng)
+    if min(kinds, restarts) < 1 or min(concentration, right, wrong) <= 0:
+        raise UsageError("EBCC: kinds, restarts and priors must be above 0")
+    check_shards(shards)
     rng = np.random.default_rng(0) if rng is None else rng
     priors = _Priors(kinds, concentration, right, wrong)
-    by_item = sparse.csr_matrix(
-        (
-            np.ones(votes.cells.size) if votes.weights is None else votes.weights,
-            votes.cells,
-            votes.rows,
-        ),
-        shape=(votes.n_items, votes.n_annotators * votes.n_classes),
-    )
-    shares = started(votes, start)
-    runs = [
-        _run(by_item, shares, votes.n_annotators, priors, rng, max_iterations, tolerance)
-        for _ in range(restarts)
+    held = [_Shard(votes, started(votes, start, len(shards))) for votes in shards]
+    runs = [_run(held, priors, rng, max_iterations, tolerance) for _ in range(restarts)]
+    weights = softmax([run.bound for run in runs])
+    believed = [
+        np.asarray(sum(w * run.posterior[s] for w, run in zip(weights, runs, strict=True)))
+        for s in range(len(held))
     ]
-    weights = softmax([bound for _, bound, _, _ in runs])
-    posterior = np.asarray(sum(w * run[0] for w, run in zip(weights, runs, strict=True)))
-    n_classes, voted = votes.n_classes, votes.per_item > 0
-    counts = SkillCounts(np.asarray(by_item.T @ posterior), posterior[voted].sum(axis=0))
-    confusion = (given_true(counts) + priors.confusion(n_classes)[:, :, 0]).transpose(0, 2, 1)
+    counts = reduce(
+        SkillCounts.merge, [s.count(b) for s, b in zip(held, believed, strict=True)]
+    )  # fmt: skip
     prior = counts.classes + 1
+    shares = prior / prior.sum()
+    confusion = given_true(counts) + priors.confusion(prior.size)[:, :, 0]
+    confusion = confusion.transpose(0, 2, 1)
     return DawidSkene(
-        np.where(voted[:, None], posterior, prior / prior.sum()),
+        np.concatenate(
+            [np.where(s.voted[:, None], b, shares) for s, b in zip(held, believed, strict=True)]
+        ),
         np.ascontiguousarray(confusion / confusion.sum(axis=2, keepdims=True)),
-        prior / prior.sum(),
-        sum(run[2] for run in runs),
-        all(run[3] for run in runs),
+        shares,
+        sum(run.steps for run in runs),
+        all(run.still for run in runs),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What the update of confusions and shares needs of some items.
+
+    Attributes
+    ----------
+    cells : (A, K, K, M) float
+        Votes by annotator, class given, class believed and kind.
+    kinds : (K, M) float
+        Items by class believed and kind.
+    """
+
+    cells: FloatArray
+    kinds: FloatArray
+
+    def merge(self, other: _Counts) -> _Counts:
+        return _Counts(self.cells + other.cells, self.kinds + other.kinds)
+
+
+class _Shard:
+    """Votes on some items, and what is believed of these at first."""
+
+    def __init__(self, votes: Votes, shares: FloatArray) -> None:
+        weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
+        size = (votes.n_items, votes.n_annotators * votes.n_classes)
+        self.by_item = sparse.csr_matrix((weights, votes.cells, votes.rows), shape=size)
+        self.by_cell = self.by_item.T.tocsr()
+        self.shares, self.voted = shares, votes.per_item > 0
+
+    def count(self, posterior: FloatArray) -> SkillCounts:
+        """Count votes and items by class believed."""
+        return SkillCounts(
+            np.asarray(self.by_item.T @ posterior), posterior[self.voted].sum(axis=0)
+        )
+
+    def count_kinds(self, kinds: FloatArray) -> _Counts:
+        """Count votes and items by class believed and kind, from (N, K, M)."""
+        n_items, n_classes, n_kinds = kinds.shape
+        cells = np.asarray(self.by_cell @ kinds.reshape(n_items, n_classes * n_kinds))
+        return _Counts(cells.reshape(-1, n_classes, n_classes, n_kinds), kinds.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One beginning: posterior by shard, evidence bound, steps, whether it stood still."""
+
+    posterior: list[FloatArray]
+    bound: float
+    steps: int
+    still: bool
 
 
 def _run(
-    by_item: sparse.csr_matrix,
-    shares: FloatArray,
-    n_annotators: int,
+    shards: list[_Shard],
     priors: _Priors,
     rng: np.random.Generator,
     max_iterations: int,
     tolerance: float,
-) -> tuple[FloatArray, float, int, bool]:
-    """One beginning: posterior, evidence bound, steps, whether it stood still."""
-    n_items, n_classes = shares.shape
-    size = n_classes * priors.kinds
-    kinds = rng.dirichlet(np.ones(priors.kinds), shares.shape) * shares[:, :, None]
-    base = priors.confusion(n_classes)
-    by_cell = by_item.T.tocsr()
-    posterior, steps, still = shares, 0, False
+) -> _Run:
+    kinds = [
+        rng.dirichlet(np.ones(priors.kinds), s.shares.shape) * s.shares[:, :, None] for s in shards
+    ]
+    posterior, steps, still = [s.shares for s in shards], 0, False
+    base = priors.confusion(shards[0].shares.shape[1])
     while steps < max_iterations and not still:
-        cells = np.asarray(by_cell @ kinds.reshape(n_items, size))
-        pseudo = cells.reshape(n_annotators, n_classes, n_classes, priors.kinds) + base
+        counts = _counted(shards, kinds)
+        pseudo = counts.cells + base
         log_rates = digamma(pseudo) - digamma(pseudo.sum(axis=1, keepdims=True))
-        joint = np.asarray(by_item @ log_rates.reshape(-1, size)) + _log_shares(kinds, priors)
-        kinds = softmax(joint, axis=1).reshape(n_items, n_classes, priors.kinds)
-        updated = kinds.sum(axis=2)
-        still = bool(np.abs(updated - posterior).max(initial=0.0) <= tolerance)
-        posterior, steps = updated, steps + 1
-    cells = np.asarray(by_cell @ kinds.reshape(n_items, size))
-    pseudo = cells.reshape(n_annotators, n_classes, n_classes, priors.kinds) + base
-    return posterior, _bound(kinds, pseudo, base, priors), steps, still
+        log_rates = log_rates.reshape(-1, counts.kinds.size)
+        log_shares, still = _log_shares(counts.kinds, priors), True
+        for s, shard in enumerate(shards):
+            joint = np.asarray(shard.by_item @ log_rates) + log_shares
+            kinds[s] = softmax(joint, axis=1).reshape(kinds[s].shape)
+            updated = kinds[s].sum(axis=2)
+            still &= bool(np.abs(updated - posterior[s]).max(initial=0.0) <= tolerance)
+            posterior[s] = updated
+        steps += 1
+    entropy = sum(-float((k * np.log(np.maximum(k, _TINY))).sum()) for k in kinds)
+    return _Run(posterior, entropy + _bound(_counted(shards, kinds), base, priors), steps, still)
+
+
+def _counted(shards: list[_Shard], kinds: list[FloatArray]) -> _Counts:
+    return reduce(_Counts.merge, [s.count_kinds(k) for s, k in zip(shards, kinds, strict=True)])
 
 
 def _log_shares(kinds: FloatArray, priors: _Priors) -> FloatArray:
-    """Return the expected log share of each class and kind, (K * M,)."""
-    within = priors.concentration / priors.kinds + kinds.sum(axis=0)
-    classes = 1 + kinds.sum(axis=(0, 2))
+    """Return the expected log share of each class and kind, (K * M,), from counts, (K, M)."""
+    within = priors.concentration / priors.kinds + kinds
+    classes = 1 + kinds.sum(axis=1)
     of_kind = digamma(within) - digamma(within.sum(axis=1, keepdims=True))
     of_class = digamma(classes) - digamma(classes.sum())
     return np.asarray((of_kind + of_class[:, None]).ravel())
 
 
-def _bound(kinds: FloatArray, pseudo: FloatArray, base: FloatArray, priors: _Priors) -> float:
-    """Evidence lower bound right after the confusions and shares were updated."""
-    n_classes = kinds.shape[1]
-    within = priors.concentration / priors.kinds + kinds.sum(axis=0)
-    classes = 1 + kinds.sum(axis=(0, 2))
+def _bound(counts: _Counts, base: FloatArray, priors: _Priors) -> float:
+    """Evidence lower bound but for the items' entropy, once confusions and shares are updated."""
+    within = priors.concentration / priors.kinds + counts.kinds
+    classes = 1 + counts.kinds.sum(axis=1)
     flat = np.full_like(within, priors.concentration / priors.kinds)
-    entropy = -float((kinds * np.log(np.maximum(kinds, _TINY))).sum())
-    return entropy + float(
+    return float(
         _log_beta(classes, 0)
-        - _log_beta(np.ones(n_classes), 0)
+        - _log_beta(np.ones(classes.size), 0)
         + (_log_beta(within, 1) - _log_beta(flat, 1)).sum()
-        + (_log_beta(pseudo, 1) - _log_beta(base, 0)).sum()
+        + (_log_beta(counts.cells + base, 1) - _log_beta(base, 0)).sum()
     )
 
 

@@ -14,7 +14,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import DawidSkene, Skills, Start, fit_votes, given_true
+from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, given_true
 from .shares import expected_shares
 
 __all__ = ["ibcc", "ibcc_shards"]
@@ -108,6 +108,7 @@ def ibcc_shards(
     >>> ibcc_shards(days).posterior.shape
     (4, 2)
     """
+    check_shards(shards)
     maximise = partial(
         _maximise, right=right, wrong=wrong, anchor=anchor, shares=expected_shares(shards)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,12 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.rows import count_equal, first_largest, row_totals
-from labelops.measure.votes import AnyInts, check_ints, check_sizes
+from labelops.measure.votes import AnyInts, Votes, check_ints, check_sizes
 
+from ._family import check_shards
 from .counts import vote_counts
 
-__all__ = ["Majority", "majority"]
+__all__ = ["Majority", "majority", "majority_shards"]
 
 _BLOCK = 1 << 18
 
@@ -57,6 +59,9 @@ def majority(
 ) -> Majority:
     """Take the class that most annotators gave; time and memory are linear in votes and items.
 
+    There is nothing to start warm: a majority is a sum. To go on from yesterday, give its votes as
+    one shard and today's as another (`majority_shards`).
+
     Parameters
     ----------
     items, annotators, codes : (V,) array-like of int
@@ -86,6 +91,73 @@ def majority(
         raise UsageError(
             f"votes: {who.size} annotators and {code.size} codes; expected one of each a vote"
         )
+    return _finish([_count(item, who, code, (n_items, n_annotators, n_classes), weights)])
+
+
+def majority_shards(shards: Iterable[Votes]) -> Majority:
+    """Do what `majority` does for packed votes, whose items may lie in several shards.
+
+    One pass, over shards that need not be held at once. Only each shard's counts of votes and of
+    those that are the label, (2, A), would have to travel between machines. A vote of weight 0 is
+    none, in packed votes.
+
+    Parameters
+    ----------
+    shards : iterable of Votes
+        From `labelops.measure.votes.pack_votes`, each with the items 0 … N_s - 1 of its own and
+        all with the same annotators and classes.
+
+    Returns
+    -------
+    Majority
+        By item, the shards' items one shard after the other.
+
+    Raises
+    ------
+    UsageError
+        There is no shard, or they differ in annotators or classes.
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> size = {"n_items": 2, "n_annotators": 2, "n_classes": 2}
+    >>> days = (pack_votes([0, 0, 1, 1], [0, 1, 0, 1], given, **size)
+    ...         for given in ([0, 0, 1, 1], [1, 1, 0, 1]))
+    >>> found = majority_shards(days)
+    >>> found.labels.tolist(), found.accuracy.tolist()
+    ([0, 1, 1, 0], [1.0, 0.75])
+    """
+    parts: list[_Part] = []
+    first: Votes | None = None
+    for votes in shards:
+        first = first or votes
+        check_shards([first, votes])
+        size = votes.n_items, votes.n_annotators, votes.n_classes
+        parts.append(_count(votes.items, votes.annotators, votes.codes, size, votes.weights))
+    check_shards([] if first is None else [first])
+    return _finish(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What some items' votes say: of the items, and how often each annotator gave the label."""
+
+    shares: FloatArray
+    labels: IntArray
+    tied: BoolArray
+    votes: FloatArray
+    seen: IntArray
+    same: IntArray
+
+
+def _count(
+    item: AnyInts,
+    who: AnyInts,
+    code: AnyInts,
+    size: tuple[int, int, int],
+    weights: ArrayLike | None,
+) -> _Part:
+    n_items, n_annotators, n_classes = size
     counts = vote_counts(item, code, n_items, n_classes, weights)
     labels = np.empty(n_items, dtype=np.int64)
     tied = np.empty(n_items, dtype=np.bool_)
@@ -107,8 +179,24 @@ def majority(
         seen += np.bincount(who, minlength=n_annotators)
         # Weights instead of a choice of votes: whole numbers, which floats hold exactly.
         same += np.bincount(who, weights=right, minlength=n_annotators).astype(np.int64)
+    return _Part(counts, labels, tied, votes, seen, same)
+
+
+def _finish(parts: list[_Part]) -> Majority:
+    """Add up what parts say of annotators, and put their items one after the other."""
+    seen = np.sum([part.seen for part in parts], axis=0)
+    same = np.sum([part.same for part in parts], axis=0)
     accuracy = np.where(seen > 0, same / np.maximum(seen, 1), np.nan)
-    return Majority(counts, labels, tied, votes, accuracy)
+    if len(parts) == 1:  # a copy of a hundred million shares less
+        one = parts[0]
+        return Majority(one.shares, one.labels, one.tied, one.votes, accuracy)
+    return Majority(
+        np.concatenate([part.shares for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.tied for part in parts]),
+        np.concatenate([part.votes for part in parts]),
+        accuracy,
+    )
 
 
 @kernel()

@@ -21,7 +21,7 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ._em import SkillCounts
-from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
+from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, given_true, rates
 from .shares import expected_shares
 
 __all__ = ["expected_confusion", "shrunk_dawid_skene", "shrunk_dawid_skene_shards"]
@@ -131,7 +131,8 @@ def shrunk_dawid_skene_shards(
     >>> shrunk_dawid_skene_shards(days).posterior.shape
     (4, 2)
     """
-    n_classes = shards[0].n_classes if shards else 0
+    check_shards(shards)
+    n_classes = shards[0].n_classes
     maximise = partial(
         _maximise,
         strength=2.0 * n_classes if strength is None else strength,
