@@ -102,6 +102,11 @@ class ChatLabeler:
 
     # --- the port ------------------------------------------------------------------------
 
+    @property
+    def learns(self) -> bool:
+        """Whether probabilities were calibrated on labels; without any there is nothing to."""
+        return bool(self._temperatures.folds)
+
     def fit(
         self, items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
     ) -> str:

@@ -31,6 +31,7 @@ from ..errors import (
     EndTimeout,
     EndUnavailable,
     SettingsError,
+    counted,
     shown,
 )
 from ..kinds.choice import canonical
@@ -38,8 +39,15 @@ from ..schema import MEDIA, Schema
 from ._address import certificates, checked_host, is_loopback
 from ._secrets import masked
 from .ml_backend_answers import Answer, results_of, versions_of
+from .ml_backend_refusals import BROKE, STATUSES, Refusals, Refused
 
 __all__ = ["HttpLabeler"]
+
+_WORDS = 2_000
+"""Bytes that are read of why a request is refused."""
+
+_OTHERS = 5
+"""Fitted items kept to ask about, where all that is new is refused."""
 
 
 class HttpLabeler:
@@ -85,6 +93,9 @@ class HttpLabeler:
 and changed on the way; use https, or set insecure = true
     """
 
+    learns = False
+    """Whatever is fitted, the model behind the address stays what it is."""
+
     def __init__(
         self,
         url: str,
@@ -116,6 +127,8 @@ and changed on the way; use https, or set insecure = true
         self._from_name, self._to_name = from_name, to_name
         self._params, self._timeout, self._max_bytes = dict(params or {}), timeout, max_bytes
         self._model_version: str | None = None
+        self._others = pd.DataFrame()
+        self.refused: Mapping[str, str] = {}
         user, password = auth or ("", "")
         basic = base64.b64encode(f"{user}:{password}".encode()).decode("ascii") if auth else ""
         self._secrets = (token or "", password, basic)
@@ -162,8 +175,9 @@ and changed on the way; use https, or set insecure = true
             said = shown(self._masked(repr(version)))
             raise self._broken(0, f"/setup answered model_version {said}, not a text")
         self._model_version = None if version in (None, "") else str(version)
-        if self._model_version is None and len(items):
-            self._predict(items.iloc[:1], schema)
+        self._others = items.iloc[:_OTHERS]
+        if self._model_version is None:
+            Refusals(lambda some: self._predict(some, schema)).probe(self._others)
         return digest(
             {
                 "from_name": self._from_name,
@@ -180,6 +194,9 @@ and changed on the way; use https, or set insecure = true
     def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         """Return one row an item, in the order asked (see `ports.Labeler.propose`).
 
+        A request that is refused is asked again in halves. An item that is refused alone, while
+        others are answered, has no proposal, and `refused` says why.
+
         Raises
         ------
         EndTimeout, EndUnavailable
@@ -187,13 +204,16 @@ and changed on the way; use https, or set insecure = true
         EndRefused
             If it wants other credentials.
         EndProtocolError
-            If an answer is not what the protocol says, naming the item.
+            If an answer is not what the protocol says, naming the item, or all are refused.
         ConflictError
             If the model changed since `fit` or between two batches; retryable.
         """
+        refusals = Refusals(lambda some: self._predict(some, schema))
         answers: list[Answer] = []
         for start in range(0, len(items), self._batch):
-            answers += self._predict(items.iloc[start : start + self._batch], schema)
+            answers += refusals.answers(items.iloc[start : start + self._batch])
+        refusals.end(self._others)
+        self.refused = refusals.found
         return pd.DataFrame(
             {
                 "item_id": pd.Series(items["item_id"].tolist(), dtype=object),
@@ -223,9 +243,12 @@ and changed on the way; use https, or set insecure = true
             self._model_version = version
         if version != self._model_version:
             raise ConflictError(
-                f"labeler {self.name!r} at {self._host}, asked about {items} items: it was model "
-                f"{shown(self._masked(self._model_version))} and is now "
-                f"{shown(self._masked(version))}; fit and propose again"
+                self._says(
+                    items,
+                    f"it was model {shown(self._masked(self._model_version))} and is now "
+                    f"{shown(self._masked(version))}",
+                    "fit and propose again",
+                )
             )
 
     def _setup_body(self, schema: Schema) -> dict[str, object]:
@@ -296,6 +319,8 @@ and changed on the way; use https, or set insecure = true
         deadline, content = time.monotonic() + self._timeout, bytearray()
         response = self._client.send(request, stream=True)
         try:
+            if items and response.status_code in STATUSES:
+                raise self._refusal(response, items)
             self._check_status(response, items)
             for chunk in response.iter_bytes():
                 content += chunk
@@ -308,6 +333,18 @@ and changed on the way; use https, or set insecure = true
         finally:
             response.close()
         return bytes(content)
+
+    def _refusal(self, response: httpx.Response, items: int) -> Refused:
+        """Say that a request is refused, in the backend's own words as far as it has any."""
+        status, said = response.status_code, next(response.iter_bytes(_WORDS), b"")
+        words = self._masked(said).strip()
+        why = f"status {status}, {shown(words)}" if words.strip("{}[]") else f"status {status}"
+        error = (
+            EndUnavailable(self._says(items, why, "see the backend's log"))
+            if status == BROKE
+            else self._broken(items, why)
+        )
+        return Refused(status, why, error)
 
     def _check_status(self, response: httpx.Response, items: int) -> None:
         status = response.status_code
@@ -333,5 +370,5 @@ and changed on the way; use https, or set insecure = true
         return masked(said, *self._secrets)
 
     def _says(self, items: int, problem: str, remedy: str) -> str:
-        about = f", asked about {items} items" if items else ""
+        about = f", asked about {counted(items, 'item')}" if items else ""
         return f"labeler {self.name!r} at {self._host}{about}: {problem}; {remedy}"

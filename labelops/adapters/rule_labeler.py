@@ -132,6 +132,9 @@ class RuleLabeler:
     ['rule:card', 'rule:pin']
     """
 
+    learns = False
+    """Rules are written, not fitted."""
+
     def __init__(self, rules: Mapping[str, Rule | str], *, name: str = "rule:all") -> None:
         if not rules:
             raise SettingsError("a rule labeler needs at least one rule")

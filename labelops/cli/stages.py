@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted
+from ..errors import counted, shown
 from .base import Session, command
 from .words import columns, emphasised, safe, short
 
@@ -55,9 +55,21 @@ def _said_labeler(found: Autolabeled) -> str:
         f"Labeler {short(found.labeler_version)} learned from "
         f"{counted(found.trained_on, 'item')} and proposed for {counted(found.proposed)} more.",
         f"{counted(found.accepted)} proposals stand as labels: {safe(found.reason)}.",
+        *_said_refused(found.refused),
         *_said_closed(found.closed),
     ]
     return "\n".join(lines)
+
+
+def _said_refused(refused: Mapping[str, str]) -> list[str]:
+    """Say which items a model took no part in, and of one why."""
+    if not refused:
+        return []
+    item, why = next(iter(refused.items()))
+    return [
+        f"{counted(len(refused), 'item')} refused by the labeler's server, such as {shown(item)}: "
+        f"{safe(why)}; without a proposal, people label {'it' if len(refused) == 1 else 'them'}."
+    ]
 
 
 def _said_closed(reasons: Sequence[str]) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..digest import canonical_json, digest
 from ..kinds.choice import codes_of, values_of
 from ..measure.codes import among
 from ..measure.samples import TrainingSet, expect_sample, training_set
-from ..ports import Labeler, LearnsFromVectors, Metered, SemiSupervised
+from ..ports import Labeler, LearnsFromVectors, MayNotLearn, MayRefuse, Metered, SemiSupervised
 from ..state import State, Workspace, last_body, load, say
 from ..state.training import training_rows
 from ..tables import ITEMS
@@ -47,6 +47,8 @@ class Autolabeled:
         Votes that rules gave just now.
     closed : tuple of str
         Why acceptances were closed just now; what they had accepted goes back to people.
+    refused : mapping of item to reason
+        Items that the labeler's model refused just now: people label them without a proposal.
     """
 
     labeler_version: str | None
@@ -56,6 +58,7 @@ class Autolabeled:
     reason: str
     rule_votes: int = 0
     closed: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
@@ -72,7 +75,10 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     state = load(workspace)
     accepted = len(state.accepted)
     version = state.labeler_version
-    return Autolabeled(version, len(rows), proposed, accepted, reason, closed=closed)
+    refused = labeler.refused if proposed and isinstance(labeler, MayRefuse) else {}
+    return Autolabeled(
+        version, len(rows), proposed, accepted, reason, closed=closed, refused=refused
+    )
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
@@ -124,7 +130,8 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
     if len(lacking):
         with _metered(state, labeler, now):
             found = labeler.propose(lacking, schema)
-        answers = check_answers(found, lacking, schema, trained=set(rows.ids))
+        trained = set(rows.ids) if _learns(labeler) else set()
+        answers = check_answers(found, lacking, schema, trained=trained)
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
     body = _fitted(state, labeler, version, rows, read)
@@ -170,12 +177,15 @@ def _fitted(
     """
     values = values_of(rows.codes, state.workspace.schema).tolist()
     texts = dict(zip(read["item_id"], read["payload_digest"], strict=True))
-    name = f"training/{digest([version, texts])[:32]}.json"
     content = canonical_json({"items": rows.ids.tolist(), "read": texts, "values": values})
+    learns = _learns(labeler)
+    # One that does not learn is the same version with whatever rows.
+    name = f"training/{digest([version, texts] if learns else [version, content])[:32]}.json"
     state.workspace.objects.put_new(name, content.encode())
     before = state.fits.loc[state.fits["subject"] == version]
     if len(before):
-        return {**last_body(before), "object": name, **_learned_from(labeler)}
+        given = {"object": name} if learns else {"object": name, "items": len(rows)}
+        return {**last_body(before), **given, **_learned_from(labeler)}
     return {
         **_learned_from(labeler),
         # Before a look at this version: what its acceptance is planned for.
@@ -185,6 +195,10 @@ def _fitted(
         "labeler": labeler.name,
         "object": name,
     }
+
+
+def _learns(labeler: Labeler) -> bool:
+    return not isinstance(labeler, MayNotLearn) or labeler.learns
 
 
 def _learned_from(labeler: Labeler) -> dict[str, str]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from .encoder import TextEncoder
 from .hands import Answer, BatchHands, Hands, Offer
-from .labeler import Estimate, Labeler, LearnsFromVectors, Metered, SemiSupervised, Usage
+from .labeler import (
+    Estimate,
+    Labeler,
+    LearnsFromVectors,
+    MayNotLearn,
+    MayRefuse,
+    Metered,
+    SemiSupervised,
+    Usage,
+)
 from .looking import Detected, Detector, Features, NeighbourSearch
 from .queue import Pausing, Queue, Received, Sent
 from .source import RowBlock, Source
@@ -26,6 +35,8 @@ __all__ = [
     "Hands",
     "Labeler",
     "LearnsFromVectors",
+    "MayNotLearn",
+    "MayRefuse",
     "Metered",
     "NeighbourSearch",
     "Objects",

@@ -11,7 +11,16 @@ import pandas as pd
 from ..errors import SettingsError
 from ..schema import Schema
 
-__all__ = ["Estimate", "Labeler", "LearnsFromVectors", "Metered", "SemiSupervised", "Usage"]
+__all__ = [
+    "Estimate",
+    "Labeler",
+    "LearnsFromVectors",
+    "MayNotLearn",
+    "MayRefuse",
+    "Metered",
+    "SemiSupervised",
+    "Usage",
+]
 
 
 @runtime_checkable
@@ -53,6 +62,29 @@ class Labeler(Protocol):
         EndError
             If the labeler is away, slow, or answers something else than asked.
         """
+        ...
+
+
+@runtime_checkable
+class MayNotLearn(Protocol):
+    """A labeler that says whether it learns; one that says nothing is taken to."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether proposals depend on what the last `fit` was given.
+
+        Where they do not, none of them had to be held out, and none names a fold.
+        """
+        ...
+
+
+@runtime_checkable
+class MayRefuse(Protocol):
+    """A labeler whose model refuses some items and answers about others."""
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why the last `propose` has nothing about an item, by id, where the model refused it."""
         ...
 
 

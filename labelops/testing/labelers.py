@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from ..errors import LabelopsError
-from ..ports import Labeler, SemiSupervised
+from ..ports import Labeler, MayNotLearn, SemiSupervised
 from ..schema import Schema
 from ..tables import ITEMS, check, frame_of
 
@@ -144,6 +144,12 @@ class LabelerTests:
         pairs = answers.loc[near, ["group", "fold"]].drop_duplicates()
         assert pairs["group"].is_unique
         assert len(set(pairs["fold"])) > 1 or not self.learns
+
+    def test_says_whether_it_learns(self, schema: Schema, items: pd.DataFrame) -> None:
+        """One that names no fold for what it was fitted on says so: a journey refuses it else."""
+        labeler = self.make()
+        _fitted(labeler, items, _codes(items), schema)
+        assert (labeler.learns if isinstance(labeler, MayNotLearn) else True) == self.learns
 
     def test_own_group_has_no_say(self, schema: Schema, items: pd.DataFrame) -> None:
         """Swapping the labels inside a group changes nothing that is proposed for the group.

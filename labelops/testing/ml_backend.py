@@ -16,7 +16,7 @@ import importlib
 import itertools
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ BEHAVIOURS = {
     "drip": "sends its answer a byte a time, `--delay` seconds apart",
     "error": "answers with status 500",
     "refuse": "answers with status 401",
+    "deny": "answers with status 400",
+    "poison": "answers with 400 where a text says POISON, and with its reason",
+    "breaks": "answers with 500 where a text says POISON",
+    "stumbles": "answers its first question with 500, and every fifth",
+    "small": "answers with 413 to more than five items",
     "redirect": "sends the caller elsewhere",
     "half": "answers the first half of the items",
     "reorder": "answers in reverse order, naming the tasks",
@@ -116,6 +121,8 @@ def make_server(
                 self._send(200, json.dumps({"model_version": version or None}).encode())
             elif self.path != "/predict":
                 self._send(404, b"{}")
+            elif (status := _refuses(asked["tasks"], behaviour, counter)) != 200:
+                self._send(status, b'{"error": "too long, whoever holds sesame"}')
             else:
                 self._misbehave(_predicted(asked, predict, behaviour, self._version()))
 
@@ -154,6 +161,18 @@ def make_server(
             """Stay quiet when the caller hangs up, which is what some tests are about."""
 
     return Server(("127.0.0.1", port), Handler)
+
+
+def _refuses(tasks: Sequence[Any], behaviour: str, counter: Iterator[int]) -> int:
+    """Return the status of the answer to a request, by what is in it."""
+    poisoned = any("POISON" in task["data"].get("text", "") for task in tasks)
+    if behaviour in ("poison", "breaks"):
+        return {"poison": 400, "breaks": 500}[behaviour] if poisoned else 200
+    if behaviour == "stumbles":
+        return 500 if next(counter) % 5 == 0 else 200
+    if behaviour == "small" and len(tasks) > 5:
+        return 413
+    return 400 if behaviour == "deny" else 200
 
 
 def _predicted(asked: Mapping[str, Any], predict: Predict, behaviour: str, version: str) -> bytes:

@@ -111,7 +111,8 @@ def test_named_tasks_are_joined_by_name(start: Start) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "error", "says", "retryable"),
     [
-        ("error", EndUnavailable, "status 500", True),
+        ("error", EndUnavailable, "1 item: status 500; see the backend's log", True),
+        ("deny", EndProtocolError, "1 item: status 400, .*too long.*; check that it", False),
         ("refuse", EndRefused, "credentials", False),
         ("redirect", EndProtocolError, "redirects", False),
         ("half", EndProtocolError, "24 results for 48 items.*'i24'", False),
@@ -132,8 +133,79 @@ def test_misbehaviour_is_mapped(
         _propose(url)
     assert caught.value.retryable is retryable
     assert url.removeprefix("http://") in str(caught.value)
-    assert "48 items" in str(caught.value)
+    assert "asked about 48 items" in str(caught.value) or "1 item: status" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _poisoned(*at: int) -> pd.DataFrame:
+    items = example_items()
+    items["payload"] = [f"POISON {t}" if n in at else t for n, t in enumerate(items["payload"])]
+    return items
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        ("poison", 'status 400, \'{"error": "too long, whoever holds ********"}\''),
+        ("breaks", "500"),
+    ],
+)
+@pytest.mark.parametrize("at", [(0,), (17,), (46, 47), (0, 1, 9, 10, 11, 12, 13, 14, 15, 47)])
+def test_an_item_that_is_refused_stops_no_other(
+    start: Start, behaviour: str, why: str, at: tuple[int, ...]
+) -> None:
+    """It has no proposal, with the server's reason and no secret; all others have theirs."""
+    items, labeler = _poisoned(*at), HttpLabeler(start("--behaviour", behaviour), token="sesame")
+    answers = labeler.propose(items, PETS)
+    bad = items["item_id"].isin(labeler.refused)
+    assert np.flatnonzero(bad).tolist() == list(at)
+    assert answers.loc[bad, "value"].isna().all()
+    said = [f'"{word}"' for word in items.loc[~bad, "payload"].str.split().str[0]]
+    assert answers.loc[~bad, "value"].tolist() == said
+    assert all(why in reason for reason in labeler.refused.values())
+    labeler.propose(items.loc[~bad], PETS)
+    assert labeler.refused == {}
+
+
+@pytest.mark.parametrize("behaviour", ["poison", "breaks"])
+def test_refused_alone_it_is_told_by_what_was_fitted(start: Start, behaviour: str) -> None:
+    """One new item that is refused: whether it is for the item, others tell."""
+    items, labeler = _poisoned(5), HttpLabeler(start("--behaviour", behaviour))
+    with pytest.raises(EndError, match="asked about 1 item: status"):
+        labeler.propose(items.iloc[5:6], PETS)
+    labeler.fit(items.iloc[4:8], [0] * 4, ["g"] * 4, PETS)
+    assert labeler.propose(items.iloc[5:6], PETS)["value"].isna().all()
+    assert list(labeler.refused) == ["i05"]
+
+
+def test_many_refused_in_a_row_are_no_matter_of_items(start: Start) -> None:
+    """Ten after answers, three before any: nobody pays for a request an item."""
+    url = start("--behaviour", "poison")
+    for at in (range(3), range(20, 30)):
+        labeler = HttpLabeler(url, batch=5)
+        with pytest.raises(EndProtocolError, match="status 400"):
+            labeler.propose(_poisoned(*at), PETS)
+
+
+@pytest.mark.parametrize("behaviour", ["small", "stumbles"])
+def test_what_is_too_much_at_once_is_asked_in_parts(start: Start, behaviour: str) -> None:
+    """A request that is too large, or an error that passes: every item is answered."""
+    labeler = HttpLabeler(start("--behaviour", behaviour))
+    straight = _propose(start("--behaviour", "ok"))
+    pd.testing.assert_frame_equal(labeler.propose(example_items(), PETS), straight)
+    assert labeler.refused == {}
+
+
+@pytest.mark.parametrize("behaviour", ["poison", "breaks"])
+def test_a_version_is_asked_of_another_item_where_one_is_refused(
+    start: Start, behaviour: str
+) -> None:
+    """A backend whose /setup names none."""
+    labeler = HttpLabeler(start("--behaviour", behaviour, "--version", ""))
+    items = _poisoned(0, 1)
+    assert labeler.fit(items, [0] * 48, items["group"].tolist(), PETS)
+    with pytest.raises(EndError, match="status"):
+        labeler.fit(items.iloc[:2], [0] * 2, ["g", "g"], PETS)
 
 
 @pytest.mark.parametrize("arguments", [("slow", "60"), ("drip", "0.05")])
