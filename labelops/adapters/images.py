@@ -76,7 +76,7 @@ def read_image(content: bytes, max_pixels: int) -> ReadImage:
                 return ReadImage(media_type, suffix, image_sketch(image))
         except Image.DecompressionBombError:
             raise SourceError(
-                f"the image has far more than {max_pixels:,} pixels; shrink it or raise the bound"
+                f"the image has far more than {max_pixels:,} pixels; shrink it"
             ) from None
         except UnidentifiedImageError:
             raise SourceError(
@@ -94,7 +94,7 @@ def read_image(content: bytes, max_pixels: int) -> ReadImage:
 def _too_many(width: int, height: int, max_pixels: int) -> SourceError:
     return SourceError(
         f"the image has {width:,} × {height:,} pixels, at most {max_pixels:,} are allowed; "
-        "shrink it or raise the bound"
+        "shrink it"
     )
 
 

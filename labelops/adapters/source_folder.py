@@ -71,9 +71,11 @@ class FolderSource:
             raise SourceError("a link to a folder is not followed; copy the files in")
         known = SUFFIXES[spec.media]
         if spec.suffixes is None and path.suffix.lower() not in known:
+            # A text may have any name; what is no image is none under a suffix of its own either.
+            read = [path.suffix.lower() or known[0]] if spec.media == "text" else [*known[:2]]
             raise SourceError(
                 f"not one of {', '.join(known)}; move it out, or say which files to read, such as "
-                f"`suffixes = ['{path.suffix.lower() or known[0]}']`"
+                f"`suffixes = {read}`"
             )
         return folder.find(name)
 

@@ -20,6 +20,7 @@ from .columns import Evidence, classes_of, find_column, labels_of, names_of, pro
 from .known import NO_TIME, Known, readable
 from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
+from .vote_table import VoteTable
 
 __all__ = ["check_labels"]
 
@@ -36,7 +37,7 @@ def check_labels(
     image: str | None = None,
     features: Sequence[str] = (),
     probs: Mapping[str, str] | None = None,
-    votes: Sequence[str] = (),
+    votes: Sequence[str] | pd.DataFrame = (),
     fold: str | None = None,
     out_of_sample: bool = False,
     group: str | None = None,
@@ -58,8 +59,11 @@ def check_labels(
     frame : (N,) frame
     label : str
         Column with the labels; an empty cell is none.
-    text, image, features, probs, votes, fold, out_of_sample, group
+    text, image, features, probs, fold, out_of_sample, group
         As of `Evidence`.
+    votes : sequence of str or frame, optional
+        Columns as of `Evidence`; or a table of its own, one row a vote, which takes `key`: see
+        `VoteTable`.
     key : str, optional
         Column that names a row in what is shown.
     classes : sequence of str, optional
@@ -95,7 +99,11 @@ def check_labels(
         raise UsageError(f"expected a pandas DataFrame, found {type(frame).__name__}")
     rng = np.random.default_rng(0) if rng is None else rng
     check_rng(rng)
-    evidence = Evidence(text, image, features, probs, votes, fold, out_of_sample, group)
+    table = None
+    if isinstance(votes, pd.DataFrame):
+        table, votes = VoteTable.of(votes, frame, key, label), ()
+    voted = "" if table is None else table.said
+    evidence = Evidence(text, image, features, probs, votes, voted, fold, out_of_sample, group)
     evidence.check(frame)
     if label in evidence.columns:
         raise UsageError(f"column {shown(label)} holds the labels; they cannot judge themselves")
@@ -104,7 +112,7 @@ def check_labels(
     # An earlier check's words on these rows are no evidence, and are written anew.
     ours = {label, key, *evidence.columns}
     frame = frame.drop(columns=[c for c in ANNOTATED if c in frame.columns and c not in ours])
-    named = classes_of(frame, label, votes, classes)
+    named = classes_of(frame, label, votes, classes, () if table is None else table.classes)
     codes = labels_of(frame, label, named)
     place = np.flatnonzero(readable(frame, evidence))
     _refuse_hopeless(codes[place], label)
@@ -112,7 +120,8 @@ def check_labels(
     rows = frame.iloc[place]
     # Matrices this narrow gain nothing by threads, which spin while others want the cores.
     with threadpool_limits(1):
-        known = Known.of(rows, evidence, label, named, Path(folder), search)
+        ballots = None if table is None else table.within(place).codes(named)
+        known = Known.of(rows, evidence, label, named, Path(folder), search, ballots)
         found = detect_label_errors(
             codes[place], n_classes=len(named), features=known.features, votes=known.votes,
             probs=None if probs is None else {"your model": probs_of(rows, probs, named)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,16 @@ import pandas as pd
 from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import FloatArray, IntArray
 
-__all__ = ["Evidence", "Labels", "classes_of", "labels_of", "numbers_of", "probs_of", "votes_of"]
+__all__ = [
+    "Evidence",
+    "Labels",
+    "classes_of",
+    "labels_of",
+    "numbers_of",
+    "probs_of",
+    "row_of",
+    "votes_of",
+]
 
 _CLASSES = 1_000
 
@@ -33,6 +42,8 @@ class Evidence:
         Probabilities of a model of yours that did not see the row.
     votes : sequence of str
         One column an annotator; an empty cell is no vote.
+    voted : str
+        What is said of votes in a table of their own; empty where there is none.
     fold : str or None
         The fold each row was held out in when `probs` were made.
     out_of_sample : bool
@@ -46,6 +57,7 @@ class Evidence:
     features: Sequence[str] = ()
     probs: Mapping[str, str] | None = None
     votes: Sequence[str] = ()
+    voted: str = ""
     fold: str | None = None
     out_of_sample: bool = False
     group: str | None = None
@@ -71,7 +83,14 @@ class Evidence:
             find_column(frame, column)
         if self.text is not None and self.image is not None:
             raise UsageError("name either a text or an image column: a row is one of the two")
-        judges = (self.text, self.image, *self.features, *(self.probs or {}), *self.votes)
+        judges = (
+            self.text,
+            self.image,
+            *self.features,
+            *(self.probs or {}),
+            *self.votes,
+            self.voted,
+        )
         if not any(judges):
             raise UsageError(
                 "nothing to judge the labels by: name a column with texts or images, or columns "
@@ -147,7 +166,7 @@ def names_of(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
         if isinstance(cell, list | dict | set | np.ndarray):
             raise SourceError(
                 "expected one class in a cell, found several values",
-                row=_row(frame, n),
+                row=row_of(frame, n),
                 column=column,
             )
     codes, different = pd.factorize(cells)
@@ -156,9 +175,15 @@ def names_of(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
 
 
 def classes_of(
-    frame: pd.DataFrame, label: str, votes: Sequence[str], named: Sequence[str] = ()
+    frame: pd.DataFrame,
+    label: str,
+    votes: Sequence[str],
+    named: Sequence[str] = (),
+    voted: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Return the classes: those named, in their order, else all that labels and votes say, sorted.
+
+    `voted` are the classes that are voted for in a table of its own.
 
     Raises
     ------
@@ -172,6 +197,7 @@ def classes_of(
             raise UsageError(f"classes: {shown(twice[0])} is named twice")
     else:
         said = {name for column in (label, *votes) for name in set(names_of(frame, column))}
+        said |= set(voted)
         found = tuple(sorted((name for name in said if name is not None), key=_in_order))
     if len(found) < 2:
         raise UsageError(
@@ -208,7 +234,8 @@ def labels_of(frame: pd.DataFrame, column: str, classes: tuple[str, ...]) -> Int
         known = ", ".join(map(shown, classes[:20]))
         raise SourceError(
             f"not one of the classes {known}",
-            row=_row(frame, row),
+            file=frame.attrs.get("file"),
+            row=row_of(frame, row),
             column=column,
             value=names[row],
             header=int(frame.attrs.get("header", 0)),
@@ -216,7 +243,7 @@ def labels_of(frame: pd.DataFrame, column: str, classes: tuple[str, ...]) -> Int
     return np.where(missing, -1, codes).astype(np.int64)
 
 
-def _row(frame: pd.DataFrame, place: int) -> int:
+def row_of(frame: pd.DataFrame, place: int) -> int:
     """Return the number a reader knows a row by: its own in a file, else its place from 1."""
     named = frame.index[place]
     return int(named) if frame.index.name == "row" else place + 1
@@ -238,7 +265,7 @@ def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
         if bad.size:
             raise SourceError(
                 "expected a number",
-                row=_row(frame, int(bad[0])),
+                row=row_of(frame, int(bad[0])),
                 column=column,
                 value=cells.iloc[int(bad[0])],
                 header=int(frame.attrs.get("header", 0)),
@@ -271,7 +298,7 @@ def probs_of(
         raise SourceError(
             f"these {counted(len(classes), 'probability', 'probabilities')} should be 0 or more "
             f"and sum to 1, but sum to {total[row]:.4g}",
-            row=_row(frame, row),
+            row=row_of(frame, row),
             header=int(frame.attrs.get("header", 0)),
         )
     return np.asarray(found / total[:, None], dtype=np.float64)

@@ -75,8 +75,12 @@ class Known:
         classes: tuple[str, ...],
         folder: Path,
         search: NeighbourSearch | None,
+        ballots: Votes | None = None,
     ) -> Known:
-        """Read all columns that were named; parameters as of `check_labels`."""
+        """Read all columns that were named; parameters as of `check_labels`.
+
+        `ballots` are votes from a table of their own.
+        """
         said = _attributes(frame, {label, *evidence.columns})
         numbers = numbers_of(frame, evidence.features) if evidence.features else None
         if evidence.text is not None or evidence.image is not None:
@@ -86,7 +90,7 @@ class Known:
         else:
             items = _items(frame, evidence, numbers, said)
             features = None if numbers is None else _scaled(numbers)
-        votes = votes_of(frame, evidence.votes, classes) if evidence.votes else None
+        votes = votes_of(frame, evidence.votes, classes) if evidence.votes else ballots
         graph = _graph(features, search)
         owned = evidence.group is not None
         digests, groups = items["payload_digest"], items["group"]

@@ -64,7 +64,7 @@ def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
         ("Images", e.image, "models that did not see the row, and the nearest other rows"),
         ("Numbers", ", ".join(e.features), "models that did not see the row, and nearest rows"),
         ("Probabilities", ", ".join((e.probs or {}).values()), _held(found)),
-        ("Votes", ", ".join(e.votes), "how far each annotator is to be believed"),
+        ("Votes", e.voted or ", ".join(e.votes), "how far each annotator is to be believed"),
         ("Groups", e.group, "never split between learning and judging"),
     ]
     rows = [(what, f"{columns}: {how}") for what, columns, how in said if columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import click
 
 from ..errors import SourceError, UsageError, counted, percent, shown
 from .base import Session, command, listed, writing
-from .looking import Guess, look_at
+from .looking import FORMATS, Guess, look_at
 from .words import cut, safe, section
 
 if TYPE_CHECKING:
@@ -25,12 +26,19 @@ __all__ = ["check"]
 
 _ROWS = 15
 
+_OPTIONS = {
+    "pass check_memorised=False": "give --trust-probs",
+    "identifies a row (key)": "identifies a row, --key COLUMN",
+}
+"""What errors call an argument, and the option that it is."""
+
 
 @command(
     "labelops check mails.csv --label intent",
     "labelops check mails.csv --label intent --text body --report wrong.html --output checked.csv",
     "labelops check scores.csv --label kind --probs p_ --fold fold",
     "labelops check crowd.csv --label final --votes ann,ben,cem",
+    "labelops check mails.csv --label intent --key id --votes votes.csv",
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--label", metavar="COLUMN", help="Column with the labels.")
@@ -52,8 +60,8 @@ _ROWS = 15
     "--trust-probs", is_flag=True, help="Believe --probs even where they repeat every label."
 )
 @click.option(
-    "--votes", callback=listed, metavar="COLUMNS",
-    help="One column an annotator, commas between them.",
+    "--votes", callback=listed, metavar="COLUMNS|FILE",
+    help="One column an annotator, commas between them; or a file with one row a vote.",
 )  # fmt: skip
 @click.option("--group", metavar="COLUMN", help="Rows of one user or document.")
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
@@ -105,14 +113,16 @@ def check(
     session.note(f"check: reading {safe(data)}")
     frame = read_table(data, encoding=encoding or "utf-8", delimiter=guess.delimiter or None)
     frame = frame[sorted(frame, key=_place_in(guess.columns))]
+    frame.attrs["file"] = str(data)
     session.note(f"check: judging {counted(len(frame), 'row')}")
+    given = _votes(data, guess, votes, encoding)
     with _in_words_of_the_command():
         found = check_labels(
             frame,
             label,
             text=text,
             image=image,
-            votes=votes,
+            votes=given,
             features=features,
             probs=None if probs is None else _prob_columns(frame, probs, label),
             key=key or guess.key or None,
@@ -133,8 +143,12 @@ def check(
 def _check_targets(data: Path, report: Path | None, output: Path | None) -> None:
     """Refuse, before the work, to write where nothing can be, over the labels or one another."""
     for path in (report, output):
-        if path is not None and not path.parent.is_dir():
+        if path is None:
+            continue
+        if not path.parent.is_dir():
             raise UsageError(f"{path}: cannot be written (no such folder); name another file")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise UsageError(f"{path}: cannot be written (no permission); name another file")
     named = [path.resolve() for path in (data, report, output) if path is not None]
     if len(set(named)) < len(named):
         raise UsageError("FILE, --report and --output are different files; name another one")
@@ -147,9 +161,10 @@ def _in_words_of_the_command() -> Iterator[None]:
         yield
     except UsageError as error:
         said = str(error)
-        if "check_memorised=False" not in said:
-            raise
-        raise UsageError(said.replace("pass check_memorised=False", "give --trust-probs")) from None
+        for argument, option in _OPTIONS.items():
+            if argument in said:
+                raise UsageError(said.replace(argument, option)) from None
+        raise
 
 
 def _label(data: Path, guess: Guess) -> str:
@@ -164,6 +179,31 @@ def _label(data: Path, guess: Guess) -> str:
         return guess.known
     there = ", ".join(shown(name) for name in guess.columns[:20]) or "none, it is a folder"
     raise UsageError(f"{data}: name the column with the labels, --label COLUMN; there are {there}")
+
+
+def _votes(
+    data: Path, guess: Guess, votes: tuple[str, ...], encoding: str | None
+) -> tuple[str, ...] | pd.DataFrame:
+    """Return the columns with votes, or the table where a file of that name is meant.
+
+    Raises
+    ------
+    UsageError
+        A name that is a file's and no column, and there is no such file.
+    """
+    from ..adapters.source_table import read_table
+
+    if len(votes) != 1 or votes[0] in guess.columns:
+        return votes
+    file = Path(votes[0])
+    if file.suffix.lower() not in FORMATS:
+        return votes
+    if file.exists() and file.samefile(data):
+        raise UsageError("--votes is FILE itself; name columns of it, or the file with the votes")
+    look = look_at(file, encoding=encoding)
+    table = read_table(file, encoding=encoding or "utf-8", delimiter=look.delimiter or None)
+    table.attrs["file"] = str(file)
+    return table
 
 
 def _contents(data: Path, guess: Guess, label: str) -> tuple[str | None, str | None]:

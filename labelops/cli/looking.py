@@ -12,10 +12,10 @@ from typing import TextIO
 
 from ..errors import SourceError, UsageError, shown
 
-__all__ = ["Guess", "look_at"]
+__all__ = ["FORMATS", "Guess", "look_at"]
 
 _ROWS = 500
-_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -99,12 +99,12 @@ def look_at(
         return Guess("folder", _media_of_folder(path), encoding=encoding or "")
     from ..adapters.not_text import SPREADSHEETS
 
-    kind = _FORMATS.get(path.suffix.lower())
+    kind = FORMATS.get(path.suffix.lower())
     if kind is None and path.suffix.lower() in SPREADSHEETS:
         raise UsageError(f"{path}: a spreadsheet; save it as CSV or Parquet")
     if kind is None:
         raise UsageError(
-            f"{path}: expected a folder, or a file ending in {', '.join(_FORMATS)}; rename it"
+            f"{path}: expected a folder, or a file ending in {', '.join(FORMATS)}; rename it"
         )
     rows, delimiter = _first_rows(path, kind, encoding or "utf-8")
     found = _guess(str(path), kind, rows, text=text, image=image, key=key)
@@ -114,6 +114,8 @@ def look_at(
 
 def _media_of_folder(folder: Path) -> str:
     files = [p for p in islice(folder.rglob("*"), _ROWS) if p.is_file()]
+    if not files:
+        raise SourceError("there are no files in this folder; mend the path", file=str(folder))
     images = sum(p.suffix.lower() in _IMAGES for p in files)
     return "image" if 2 * images > len(files) else "text"
 

@@ -100,7 +100,9 @@ class Standing:
     plan: LabelingPlan
 
 
-def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> Standing:
+def standing_of(
+    state: State, verdict: Verdict, releases: tuple[str, ...], queue: str = ""
+) -> Standing:
     """Gather where a label set stands.
 
     Parameters
@@ -110,6 +112,8 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         What the gate would say now.
     releases : tuple of str
         `name@version`, oldest first.
+    queue : str
+        Where people label now, by kind: what another queue offers is not on offer there.
     """
     schema, counts = state.workspace.schema, counts_of(state)
     waiting = _by_purpose(state.open_seats)
@@ -139,7 +143,7 @@ def standing_of(state: State, verdict: Verdict, releases: tuple[str, ...]) -> St
         releases=releases,
         released_as=released_as(state),
         names=names_of(state),
-        next=_next(state, verdict),
+        next=_next(state, verdict, queue),
         drift=drift_watch(state),
         plan=labeling_plan(state),
     )
@@ -154,12 +158,12 @@ def _closed(state: State) -> str:
     return "" if last is None or state.standing else last.closed
 
 
-def _next(state: State, verdict: Verdict) -> str:
+def _next(state: State, verdict: Verdict, queue: str) -> str:
     if state.items.empty:
         return "there are no items yet: `labelops ingest` takes them in"
     if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops release` writes the next version"
-    if waits := _asked_for(state):
+    if waits := _asked_for(state, queue):
         return waits
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
     if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):
@@ -179,13 +183,13 @@ def _next(state: State, verdict: Verdict) -> str:
     return "all answers are in: `labelops run receive` decides, audits and checks"
 
 
-def _asked_for(state: State) -> str:
+def _asked_for(state: State, queue: str) -> str:
     """Say what votes are to come, and from whom where not everybody can give them; else empty."""
     seats = state.open_seats.loc[state.open_seats["purpose"] != _GOLD]
     waiting = int(seats["open"].sum())
     if not waiting:
         return ""
-    unsent = (seats["round"] > state.sent).any()
+    unsent = (seats["round"] > state.sent(queue)).any()
     offered = ": `labelops send` offers them, people answer" if unsent else " and on offer"
     whom = awaited(state)
     return (

@@ -177,5 +177,5 @@ def status(session: Session) -> None:
 
     app = session.app
     releases = tuple(m.reference for m in app.manifests())
-    found = standing_of(load(app.workspace), app.verdict(), releases)
+    found = standing_of(load(app.workspace), app.verdict(), releases, app.settings.queue.type)
     session.show(found, _said_standing(found, app.settings.workspace))

@@ -28,7 +28,8 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         before = state.arrived.reindex(items["item_id"]) <= state.frozen_at(state.candidate)
         items = items.loc[known | before.to_numpy()]
     counts = np.bincount(codes_of(labels["value"], schema), minlength=len(schema.classes))
-    inside = state.items.loc[state.items["item_id"].isin(labels["item_id"])]
+    # Before there is a label it is said of all items: nobody should label what may not be used.
+    inside = items if labels.empty else items.loc[items["item_id"].isin(labels["item_id"])]
     rights = forbids(inside, state.workspace.policies.gate.purpose, now)
     forbidden = dict(zip(inside["item_id"][rights.mask], rights.reasons[rights.mask], strict=True))
     return Facts(

@@ -222,10 +222,18 @@ class VotesView(Rows):
         """Plan rows that still lack votes, with how many are `open`."""
         return in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
 
-    @property
-    def sent(self) -> int:
-        """The last round that was offered to people as a whole; 0 if none was."""
+    def sent(self, queue: str = "") -> int:
+        """Return the last round that a queue offered to people as a whole; 0 if it did none.
+
+        Parameters
+        ----------
+        queue : str
+            Its kind, as in the settings; without it, the queue that offered last.
+        """
         rows = self.latest("sent").sort_values("at", kind="stable")
+        if queue:
+            kinds = rows["subject"].str.partition("/")[0]
+            rows = rows.loc[kinds == queue]
         return 0 if rows.empty else int(rows["revision"].iloc[-1])
 
     def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:

@@ -435,6 +435,15 @@ def test_a_folder_of_something_else_is_not_read_to_its_end(
     assert len(read(SourceSpec("f", tmp_path, suffixes=(".py",)))) == 300
 
 
+def test_a_folder_of_images_is_not_told_to_read_texts(tmp_path: Path) -> None:
+    """The files to read are named by what an image is called, not by what was found."""
+    (tmp_path / "note.txt").write_text("x")
+    with pytest.raises(
+        SourceError, match=r"note.txt: not one of .*`suffixes = \['.png', '.jpg'\]`"
+    ):
+        read(SourceSpec("f", tmp_path, media="image"))
+
+
 def test_settings_that_do_not_fit(tmp_path: Path) -> None:
     """A source that cannot be read as described is refused before reading."""
     for more, message in (

@@ -41,6 +41,91 @@ def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "k4" in page.read_text(encoding="utf-8")
 
 
+def _long(path: Path, crowd: Path, *more: str) -> Path:
+    """Write the votes of a crowd's columns as one row a vote, in another order."""
+    wide = pd.read_csv(crowd)
+    long = wide.melt("id", ["cem", "ann", "ben"], "worker", "answer").rename(columns={"id": "item"})
+    long.sample(frac=1, random_state=1).to_csv(path, index=False)
+    with path.open("a") as file:
+        file.writelines(f"{row}\n" for row in more)
+    return path
+
+
+def test_votes_in_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One row a vote says what one column an annotator says; an empty cell is no vote."""
+    file = _crowd(tmp_path / "crowd.csv")
+    long = str(_long(tmp_path / "votes.csv", file, "k0,dan,", "k1,dan,bird"))
+    (tmp_path / "labels.csv").write_text(
+        "\n".join(",".join(line.split(",")[:2]) for line in file.read_text().splitlines()) + "\n"
+    )
+    asked = ("check", str(tmp_path / "labels.csv"), "--label", "final", "--votes", long)
+    assert run(tmp_path, *asked) == 0
+    said = capsys.readouterr().out
+    assert "k4" in said and "k5" not in said
+    assert "181 votes by 4 annotators: how far each" in said
+    assert run(tmp_path, *asked[:-1], str(tmp_path / "votes.csv"), "--classes", "cat,dog") == 2
+    assert "column 'answer': not one of the classes 'cat', 'dog'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("k99,ann,cat",), "votes.csv, row 181 (182 with the header), column 'item': no row has"),
+        (("k3,ann,cat",), "row 181 (182 with the header), column 'worker': votes twice on this"),
+        ((",ann,cat",), "column 'item': it is empty; fill it in"),
+        (("k3,,cat",), "column 'worker': it is empty"),
+    ],
+)
+def test_a_row_of_votes_that_says_nothing_is_named(
+    more: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its file and row, in one line."""
+    file = _crowd(tmp_path / "crowd.csv")
+    long = str(_long(tmp_path / "votes.csv", file, *more))
+    assert run(tmp_path, "-q", "check", str(file), "--label", "final", "--votes", long) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+
+
+def test_a_file_of_votes_that_cannot_be_read_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No such file, the file itself, no key or one that is double, a column that has no meaning."""
+    file = _crowd(tmp_path / "crowd.csv")
+    long = _long(tmp_path / "votes.csv", file)
+    (tmp_path / "odd.csv").write_text("item,who,label\nk1,ann,cat\n")
+    (tmp_path / "keyless.csv").write_text("name,final\na,cat\na,dog\nb,cat\nb,dog\n")
+    (tmp_path / "bird.csv").write_text("item,worker,answer\nk1,ann,bird\n")
+    keyless = str(tmp_path / "keyless.csv")
+    for arguments, says in (
+        ((str(file), "--votes", "none.csv"), "none.csv: no such file"),
+        ((str(file), "--votes", str(file)), "--votes is FILE itself"),
+        ((keyless, "--votes", str(long)), "name the column that identifies a row, --key COLUMN"),
+        ((keyless, "--votes", str(long), "--key", "name"), "'name': two rows have this key"),
+        ((str(file), "--votes", str(tmp_path / "odd.csv")), "no column names the annotator of a"),
+        (
+            (str(file), "--votes", str(tmp_path / "bird.csv"), "--classes", "cat,dog"),
+            "bird.csv, row 1 (2 with the header), column 'answer': not one of the classes",
+        ),
+    ):
+        assert run(tmp_path, "-q", "check", arguments[0], "--label", "final", *arguments[1:]) == 2
+        said = capsys.readouterr().err
+        assert says in said and said.count("\n") == 1, said
+
+
+def test_where_nothing_may_be_written_is_found_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder or a file without permission: asked of the system, as root may write anywhere."""
+    file = _crowd(tmp_path / "crowd.csv")
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != closed)
+    assert run(tmp_path, "check", str(file), *VOTES, "--output", str(closed / "x.csv")) == 2
+    said = capsys.readouterr().err
+    assert "x.csv: cannot be written (no permission)" in said and "judging" not in said
+
+
 @pytest.mark.parametrize("option", ["--report", "--output"])
 def test_the_labels_are_never_written_over(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

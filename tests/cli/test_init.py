@@ -88,6 +88,7 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     ("arguments", "says"),
     [
         (["none.csv"], "no such file or folder"),
+        (["empty"], "there are no files in this folder"),
         (["a.docx"], "expected a folder, or a file ending in .csv"),
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
         (["a.csv", "--classes", "one"], "needs at least two classes"),
@@ -105,6 +106,7 @@ def test_init_refuses(
     """What cannot work is said in one line, and nothing is written."""
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
     (tmp_path / "a.docx").write_bytes(b"PK")
+    (tmp_path / "empty").mkdir()
     (tmp_path / "latin.csv").write_bytes("text\nGrüße\n".encode("latin-1"))
     assert _init(tmp_path, str(tmp_path / arguments[0]), *arguments[1:]) == 2
     out, err = capsys.readouterr()

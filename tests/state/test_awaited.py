@@ -16,10 +16,10 @@ from .test_needs import IDS, plan
 from .world import World, events, make_world
 
 
-def next_of(world: World) -> str:
+def next_of(world: World, queue: str = "") -> str:
     """Return what `labelops status` says happens next."""
     facts = gate_facts(world.state, world.now, {})
-    return standing_of(world.state, evaluate(facts, world.workspace.policies.gate), ()).next
+    return standing_of(world.state, evaluate(facts, world.workspace.policies.gate), (), queue).next
 
 
 def test_nothing_waits_for_anybody_in_particular_where_others_may_look() -> None:
@@ -92,6 +92,18 @@ def test_what_is_on_offer_is_said_to_be(tmp_path: Path) -> None:
     assert asked.round == 2 and "`labelops send` offers them" in next_of(world)
 
 
+def test_what_another_queue_offers_is_not_on_offer(tmp_path: Path) -> None:
+    """Where `[queue]` was changed since: people there have not been asked yet."""
+    world = make_world()
+    world.items(*IDS)
+    plan(world, *IDS[:3])
+    send(world.workspace, LocalQueue(tmp_path / "one"), now=world.tick())
+    assert "`labelops send` offers them" in next_of(world, "label-studio")
+    send(world.workspace, LocalQueue(tmp_path / "two", "label-studio/x"), now=world.tick())
+    for kind in ("local", "label-studio"):
+        assert "and on offer" in next_of(world, kind)
+
+
 def test_a_seat_that_only_somebody_away_may_take() -> None:
     """Nobody comes for it, so it is said whose it is; a team that pauses is not away."""
     world = make_world(settle_days=7.0)
@@ -130,3 +142,14 @@ def test_it_is_said_in_one_line() -> None:
     found = route(world.workspace, now=world.tick())
     assert found.awaited == "2 votes wait for somebody other than human:ann"
     assert _said_routed(found).splitlines()[1:] == [f"{found.awaited}."]
+
+
+def test_what_may_not_be_used_is_said_before_anybody_labels_it() -> None:
+    """Of all items while none has a label; then of those that have one."""
+    world = make_world()
+    world.items("a", "b")
+    assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a", "b"}
+    world.vote("a", ann="cat", ben="cat")
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a"}
