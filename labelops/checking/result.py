@@ -12,6 +12,7 @@ import pandas as pd
 from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
 from ..audit.out_of_fold import LEARNERS
+from ..audit.planted import Recall
 from ..audit.views import LookedAt
 from ..errors import UsageError, shown
 from ..ingest.payload import normalised
@@ -143,6 +144,15 @@ class LabelCheck:
             raise UsageError(f"the frame has a column {shown(twice[0])} already; rename that")
         return pd.concat([self.frame, found], axis=1)
 
+    @property
+    def recall(self) -> Recall | None:
+        """Of errors planted on paper, how many would be called wrong; None where votes alone judge.
+
+        The votes on a planted error are taken to make it, too: the errors that are hardest to
+        find. Where nothing else judges a label, none of them would be found, whatever the votes.
+        """
+        return None if self.report.held_out is None else self.report.planted_recall
+
     def to_json(self) -> dict[str, Any]:
         """Return the facts as a JSON object; rows are those called wrong or worth a look."""
         report, suspected = self.report, self.worst()
@@ -159,10 +169,9 @@ class LabelCheck:
             "called": self.rows["call"].value_counts().to_dict(),
             "calibration": report.calibration,
             "calibration_error": report.calibration_error,
-            "recall_of_planted": {
-                "found": report.planted_recall.found,
-                "planted": report.planted_recall.planted,
-            },
+            "recall_of_planted": None
+            if self.recall is None
+            else {"found": self.recall.found, "planted": self.recall.planted},
             "by_class": self.by_class().reset_index().to_dict("records"),
             "views": dict(self.looked.facts),
             "suspected": [

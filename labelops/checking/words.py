@@ -40,8 +40,13 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
         f"{counted(look, 'more is', 'more are')} worth a look: 20 % or more, "
         "or labeled otherwise than their copies.",
     ]
-    planted = found.report.planted_recall
-    if planted.planted:
+    planted = found.recall
+    if planted is None:
+        lines.append(
+            "An error that the votes share with the label is not found by votes: how many there "
+            "are of these, votes alone cannot say."
+        )
+    elif planted.planted:
         low, high = planted.interval.low, planted.interval.high
         lines.append(
             f"Of {counted(planted.planted, 'error')} planted on paper, {percent(planted.share, 0)} "
@@ -49,8 +54,8 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
         )
     if found.report.dependence > _SHARED:
         lines.append(
-            "The annotators make the same mistakes: what they agree on may be wrong, and these "
-            "probabilities are too low until others have looked."
+            "The annotators seem to make the same mistakes: what they agree on may be wrong, and "
+            "these probabilities may be too low until others have looked."
         )
     lines.append("This is an estimate, not a promise: have a random sample looked at to be sure.")
     return tuple(lines)

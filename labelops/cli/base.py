@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,16 @@ from .words import json_text, safe
 if TYPE_CHECKING:
     from ..app import App
 
-__all__ = ["Group", "Session", "command", "global_options", "listed", "run", "writing"]
+__all__ = [
+    "Group",
+    "Session",
+    "command",
+    "global_options",
+    "listed",
+    "run",
+    "write_whole",
+    "writing",
+]
 
 DEFECT, PIPE, STOPPED = 70, 141, 130
 """Exit codes beside those of `labelops.errors`: a defect of labelops (EX_SOFTWARE), and what
@@ -184,14 +195,47 @@ def _stand_in(point: metadata.EntryPoint) -> click.Command:
 # --- running -----------------------------------------------------------------------------
 
 
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file in place of an earlier one, which stays as it is where the new one fails.
+
+    What is no ordinary file, such as /dev/stdout, is written to as it is.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Given where to write; its name ends as that of `path` does.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written, with what to do.
+    """
+    with writing(path):
+        # A pipe has no name of its own, and what the shell opened is not to be replaced.
+        if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            write(path)
+            return
+        target = path.resolve()
+        partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
+        try:
+            write(partial)
+            if target.exists():
+                shutil.copymode(target, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
 @contextmanager
 def writing(path: Path | str) -> Iterator[None]:
     """Say what is wrong when a file named by the user cannot be written."""
     try:
         yield
     except OSError as error:
+        remedy = "free some space" if error.errno == errno.ENOSPC else "name another file"
         raise UsageError(
-            f"{path}: cannot be written ({error.strerror or error}); name another file"
+            f"{path}: cannot be written ({error.strerror or error}); {remedy}"
         ) from None
 
 

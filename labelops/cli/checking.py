@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SourceError, UsageError, counted, percent, shown
-from .base import Session, command, listed, writing
+from .base import Session, command, listed, write_whole
 from .looking import FORMATS, Guess, look_at
 from .words import cut, safe, section
 
@@ -132,11 +132,11 @@ def check(
             **others,
         )
     if report is not None:
-        with writing(report):
-            report.write_text(found.to_html(data.name), encoding="utf-8")
+        html = found.to_html(data.name)
+        write_whole(report, lambda to: to.write_text(html, encoding="utf-8"))
     if output is not None:
-        with writing(output):
-            found.annotated().to_csv(output, index=False)
+        rows = found.annotated()
+        write_whole(output, lambda to: rows.to_csv(to, index=False))
     session.show(found, _said(found, report, output))
 
 

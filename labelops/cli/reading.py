@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import counted, percent
-from .base import Session, command, writing
+from .base import Session, command, write_whole
 from .explaining import explain
 from .status import status
 from .words import columns, emphasised, safe, section, short
@@ -116,8 +116,7 @@ def report(session: Session, output: Path) -> None:
     session.note("report: gathering facts")
     html, facts = session.app.report()
     if not session.as_json:
-        with writing(output):
-            output.write_text(html, encoding="utf-8")
+        write_whole(output, lambda to: to.write_text(html, encoding="utf-8"))
     session.show(json.loads(facts), f"Wrote {safe(output)} ({counted(len(html.encode()))} bytes).")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert "k4" in said
     assert "k5" not in said
+    assert "planted" not in said and "not found by votes" in said
+    assert shown_as_json(capsys, tmp_path, "check", str(file), *VOTES)["recall_of_planted"] is None
     checked = pd.read_csv(table)
     assert list(checked)[:5] == ["id", "final", "ann", "ben", "cem"]
     assert checked.loc[checked["check_call"] == "wrong", "id"].tolist() == ["k4"]
@@ -124,6 +129,44 @@ def test_where_nothing_may_be_written_is_found_before_the_work(
     assert run(tmp_path, "check", str(file), *VOTES, "--output", str(closed / "x.csv")) == 2
     said = capsys.readouterr().err
     assert "x.csv: cannot be written (no permission)" in said and "judging" not in said
+
+
+@pytest.mark.parametrize("option", ["--report", "--output"])
+def test_a_result_that_fails_half_way_leaves_the_one_before(
+    option: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk takes no earlier result away, and leaves nothing behind."""
+    file, target = _crowd(tmp_path / "crowd.csv"), tmp_path / "before"
+    target.write_text("earlier")
+    target.chmod(0o640)
+
+    def fail(to: Path, *_: object, **__: object) -> None:
+        to.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", fail)
+        patch.setattr(pd.DataFrame, "to_csv", lambda _, to, **__: fail(to))
+        assert run(tmp_path, "check", str(file), *VOTES, option, str(target)) == 2
+    assert "before: cannot be written (No space left on device); free some" in (
+        capsys.readouterr().err
+    )
+    assert target.read_text() == "earlier"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["before", "crowd.csv"]
+    assert run(tmp_path, "check", str(file), *VOTES, option, str(target)) == 0
+    assert "k4" in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_result_may_go_into_a_pipe(tmp_path: Path) -> None:
+    """`--output /dev/stdout` is no file to be replaced."""
+    file = _crowd(tmp_path / "crowd.csv")
+    command = [sys.executable, "-m", "labelops", "-q", "check", str(file), *VOTES]
+    done = subprocess.run([*command, "--output", "/dev/stdout"], capture_output=True, check=True)
+    assert done.stdout.decode().startswith("id,final,ann,ben,cem,check_wrong")
 
 
 @pytest.mark.parametrize("option", ["--report", "--output"])
