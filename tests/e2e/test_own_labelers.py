@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,20 @@ POISONED = "mail-007"
 
 
 @contextmanager
-def ml_backend(*arguments: str) -> Iterator[str]:
-    """Run a model server in another process; give its URL."""
-    command = [sys.executable, "-m", "labelops.testing.ml_backend", *arguments]
+def server(module: str, *arguments: str) -> Iterator[str]:
+    """Run one of the servers that ship for tests in another process; give its URL."""
+    command = [sys.executable, "-m", f"labelops.testing.{module}", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
         finally:
             process.kill()
+
+
+def _poisoned(file: Path) -> AbstractContextManager[str]:
+    """Serve what is in a file, but for an item that is refused."""
+    return server("ml_backend", "--behaviour", "poison", "--predictions", str(file))
 
 
 def _predictions(file: Path) -> None:
@@ -69,7 +74,7 @@ def test_a_served_model_is_tried_and_accepted(tmp_path: Path) -> None:
     An item that its server refuses is labeled by people and holds nobody up.
     """
     _predictions(tmp_path / "said.jsonl")
-    with ml_backend("--behaviour", "poison", "--predictions", str(tmp_path / "said.jsonl")) as url:
+    with _poisoned(tmp_path / "said.jsonl") as url:
         truth = _write(tmp_path / "set", url)
         app = _rounds(tmp_path / "set", truth)
     state = load(app.workspace)
@@ -89,7 +94,7 @@ def test_a_served_model_is_tried_and_accepted(tmp_path: Path) -> None:
 def test_what_a_server_refuses_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the command, with one such item and the server's reason; as JSON, all of them."""
     _predictions(tmp_path / "said.jsonl")
-    with ml_backend("--behaviour", "poison", "--predictions", str(tmp_path / "said.jsonl")) as url:
+    with _poisoned(tmp_path / "said.jsonl") as url:
         truth = _write(tmp_path / "set", url)
         app = open_app(tmp_path / "set")
         app.ingest()
@@ -114,5 +119,21 @@ def test_rules_alone_propose_and_people_decide(tmp_path: Path) -> None:
     state = load(app.workspace)
     assert len(state.proposals) == COUNT
     assert state.proposals["value"].notna().sum() == COUNT // 3
+    assert not len(state.accepted)
+    assert state.labels["value"].notna().all()
+
+
+@pytest.mark.server
+def test_a_chat_model_without_log_probabilities_proposes_and_people_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to calibrate, so nothing is learned; its proposals have no confidence."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with server("chat_server", "--behaviour", "nologprobs") as url:
+        chat = f'[labeler]\ntype = "chat"\nurl = "{url}/v1"\n[chat]\nmodel = "small"\n'
+        app = _rounds(tmp_path, write_mails(tmp_path, COUNT, MAIL + chat))
+    state = load(app.workspace)
+    assert len(state.proposals) == COUNT
+    assert state.proposals["confidence"].isna().all()
     assert not len(state.accepted)
     assert state.labels["value"].notna().all()
