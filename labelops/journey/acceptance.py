@@ -70,8 +70,10 @@ def try_to_accept(workspace: Workspace, trained_on: int, now: datetime) -> str:
 def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str:
     """Test the current version, if that is due; else say why not."""
     policy, workspace = state.workspace.policies, state.workspace
-    if policy.accept.rule == NEVER or not len(state.calibration_stream):
+    if policy.accept.rule == NEVER:
         return "acceptance is switched off"
+    if not len(state.calibration_stream):
+        return "there is no random sample to try them on; `labelops status` says why"
     if too_few := _too_few(state, trained_on):
         return too_few
     before, since = state.resumable, state.stream_since

@@ -8,6 +8,7 @@ from dataclasses import replace
 from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import canonical_json
+from labelops.journey.acceptance import try_to_accept
 from labelops.journey.autolabel import _rows_to_fit
 from labelops.schema import Schema
 from labelops.state.training import training_rows
@@ -119,3 +120,12 @@ def test_what_a_grown_sample_holds_is_unlearned() -> None:
     assert sample & set(rest), "this draw tests nothing; take another key"
     again, is_new = _rows_to_fit(world.state, training_rows(world.state))
     assert (set(again.ids), is_new) == (set(rest) - sample, True)
+
+
+def test_who_has_no_sample_is_not_told_that_acceptance_is_off() -> None:
+    """Too few items for a sample is not what `rule = "never"` is."""
+    for rule, says in (("joint", "no random sample to try"), ("never", "acceptance is switched")):
+        world = make_world(accept=AcceptancePolicy(rule=rule), calibration=0)
+        world.items("a", "b", "c")
+        world.propose({"a": ("cat", 0.9)})
+        assert says in try_to_accept(world.workspace, 3, world.tick())
