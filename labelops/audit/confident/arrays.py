@@ -8,6 +8,7 @@ thresholds are known, few rows are read again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def _top(
         at[:], top[:] = first_largest_down(columns)
         np.add.reduce(columns.view(probs.dtype), axis=0, out=total)
     else:
-        plain.argmax(axis=1, out=at)
+        _lent(plain).argmax(axis=1, out=at)
         # Several times faster than `sum`, whose care with rounding is of no use here.
         np.einsum("ij->i", probs, out=total)
     begin = np.arange(0, n * K, K)
@@ -122,6 +123,17 @@ def _top(
         np.take(plain.reshape(-1), begin + at, out=top, mode="clip")
     begin += codes
     np.take(probs.reshape(-1), begin, out=own, mode="clip")
+
+
+def _lent(table: NDArray[Any]) -> NDArray[Any]:
+    """Give the same memory as if it could be written, which nobody may do.
+
+    `argmax` copies all of a table that is read-only, as a memory map is.
+    """
+    at = table.__array_interface__
+    return np.asarray(
+        SimpleNamespace(__array_interface__={**at, "data": (at["data"][0], False)}, held=table)
+    )
 
 
 def survey(
