@@ -73,6 +73,10 @@ def test_own_vote_never_judges_itself(votes_of: Any, ten: Any) -> None:
     assert frame["judged"].tolist() == [0]
     assert np.isnan(frame["accuracy"]).all()
     assert frame[["low", "high"]].to_numpy().tolist() == [[0.0, 1.0]]
+    # Nor where who is alone is known, from other items, to be as good as sure.
+    shared = [(f"j{i}", who, 0) for i in range(60) for who in ("human:x", "human:y", "human:z")]
+    alone = [(f"i{i}", "human:x", 1) for i in range(30)]
+    assert judge_annotators(votes_of(shared + alone), ten)["judged"].tolist() == [60, 60, 60]
     assert not frame["flagged"].any()
 
 

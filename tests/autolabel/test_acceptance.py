@@ -127,24 +127,35 @@ def test_flat_adversary(n: int) -> None:
     assert np.mean(hits) <= 0.064
 
 
-@pytest.mark.parametrize("joint", [True, False])
-def test_the_risk_is_the_one_told(joint: bool) -> None:
-    """Exactly, at the bound, where one score says nothing; twice the risk would be more."""
+@pytest.mark.parametrize("rule", ["joint", "joint in a set", "selective"])
+def test_the_risk_is_the_one_told(rule: str) -> None:
+    """Exactly, at the bound, where one score says nothing; twice the risk would be more.
 
-    def chance(risk: float) -> float:
-        scores, asked = np.ones(399), {"error": ERROR, "risk": risk}
-        for most in range(399):
-            wrong = np.arange(399) <= most
+    So would be accepting whatever was observed to be within the bound.
+    """
+    looks, size = 399, 1300 if rule == "joint in a set" else None
+    wrong = np.arange(looks)
+
+    def chance(most: int) -> float:
+        """One error more than the set may hold is the least that breaks the promise."""
+        law = binom(looks, ERROR) if size is None else hypergeom(size, 66, looks)
+        return float(law.cdf(most))
+
+    def borne(risk: float) -> int:
+        """Give the most errors with which all is accepted."""
+        scores, asked = np.ones(looks), {"error": ERROR, "risk": risk}
+        for most in range(looks):
             found = (
-                joint_threshold([1.0], scores, wrong, pool_size=None, **asked)
-                if joint
-                else selective_threshold([1.0], scores, wrong, **asked)
+                selective_threshold([1.0], scores, wrong <= most, **asked)
+                if rule == "selective"
+                else joint_threshold([1.0], scores, wrong <= most, pool_size=size, **asked)
             )
             if found.threshold is None:
-                return float(binom.cdf(most, 399, ERROR))
-        return 1.0
+                return most
+        return looks
 
-    assert RISK / 2 < chance(RISK) <= RISK < chance(2 * RISK)
+    assert RISK / 2 < chance(borne(RISK)) <= RISK < chance(borne(2 * RISK))
+    assert chance(int(ERROR * looks)) > 5 * RISK
 
 
 def test_scheduled_looks_need_the_e_process() -> None:
