@@ -112,6 +112,9 @@ class Candidate:
         By how many blind votes its labels must lead to be confirmed.
     ties : bool
         Whether a label stands where nobody is left to look and half of those who did name it.
+    firsts : bool
+        Whether the first vote on an item is what its audit judges, by all later ones (see
+        `labelops.gate.firsts`).
     """
 
     number: int
@@ -126,6 +129,7 @@ class Candidate:
     why: str = ""
     confirm: int = 1
     ties: bool = False
+    firsts: bool = False
 
     @property
     def refuted(self) -> bool:

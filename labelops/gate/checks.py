@@ -49,6 +49,8 @@ class Facts:
         By how many blind votes a label must lead to be confirmed in the audit.
     tied : int
         Audited labels that stand though people disagree, nobody being left to ask.
+    firsts : bool
+        Whether the first votes are audited, as in a team of three.
     spent : str
         Why no more votes will come, in words: the budget is spent, or people are too few. Empty
         while there are both.
@@ -69,6 +71,7 @@ class Facts:
     unaided: int = 0
     confirms: int = 1
     tied: int = 0
+    firsts: bool = False
     spent: str = ""
     progress: AuditProgress | None = None
 
@@ -103,6 +106,8 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
 
 def _unaided(facts: Facts) -> str:
     notes = []
+    if facts.firsts:
+        notes.append("of first votes, by those who looked later, as three people are all there are")
     if facts.unaided:
         notes.append(
             f"for {facts.unaided} of them nobody was left who had no part in the label: spare "

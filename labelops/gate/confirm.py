@@ -9,10 +9,15 @@ from ..measure.codes import FloatArray
 from ..measure.confusion import confusion_rates
 from .policy import GatePolicy
 
-__all__ = ["chance_agreement", "choose_confirm", "may_tie"]
+__all__ = ["chance_agreement", "choose_confirm", "may_audit_firsts", "may_tie", "same_mistake", "vote_errors"]
 
 _OFTEN = 0.15
 """Chance agreement from which one vote is not enough: so many wrong labels slip through."""
+_TWICE = 0.05
+"""Most that two chances to name a wrong label's class may come to where ties stand: what slips
+through then is no more than the part of the risk that is kept for later attempts bears."""
+_PART = 0.1
+"""Part of the bound that two people's common slips may come to, where two decide alone."""
 _PRIOR = 4.0
 """Votes for each class that say no more than how often people err at all."""
 
@@ -54,10 +59,10 @@ def chance_agreement(posterior: ArrayLike, codes: ArrayLike, confusion: ArrayLik
     n_classes = counts.shape[0]
     if n_classes < 2:
         return 0.0
-    right = (np.trace(counts) + 1.0) / (counts.sum() + 1.0 + 1.0 / (n_classes - 1))
-    elsewhere = (1.0 - right) / (n_classes - 1)
+    wrong = vote_errors(counts)
+    elsewhere = wrong / (n_classes - 1)
     expected = np.full_like(counts, elsewhere)
-    np.fill_diagonal(expected, right)
+    np.fill_diagonal(expected, 1.0 - wrong)
     rates = confusion_rates(counts + _PRIOR * expected)
     labeled = np.flatnonzero(given >= 0)
     doubt = belief[labeled].copy()
@@ -88,17 +93,90 @@ def choose_confirm(chance: float, policy: GatePolicy) -> int:
     return 2 if chance > _OFTEN else 1
 
 
-def may_tie(chance: float, policy: GatePolicy) -> bool:
-    """Say whether a label stands where two people are left to look and only one of them names it.
+def vote_errors(confusion: ArrayLike) -> float:
+    """Estimate how often people's blind votes are wrong, never 0.
 
-    It does where one vote confirms, and even two chances to name a wrong label's class are no more
-    than what one vote may have.
+    Parameters
+    ----------
+    confusion : (K, K) float array
+        Counts of people's blind votes: true class (row), given class (column).
 
     Examples
     --------
-    >>> [may_tie(chance, GatePolicy()) for chance in (0.02, 0.1)]
-    [True, False]
-    >>> may_tie(0.02, GatePolicy(confirm=2))
-    False
+    >>> round(vote_errors([[80.0, 20.0], [20.0, 80.0]]), 2)
+    0.2
     """
-    return choose_confirm(chance, policy) == 1 and 1 - (1 - chance) ** 2 <= _OFTEN
+    counts: FloatArray = np.asarray(confusion, dtype=np.float64)
+    others = max(counts.shape[0] - 1, 1)
+    return float(1.0 - (np.trace(counts) + 1.0) / (counts.sum() + 1.0 + 1.0 / others))
+
+
+def may_tie(chance: float, errors: float, policy: GatePolicy) -> bool:
+    """Say whether a label stands where two people are left to look and only one of them names it.
+
+    It does where one vote confirms, where two chances to name a wrong label's class are few, and
+    where two people seldom make one and the same mistake: that would take a right label's place.
+
+    Parameters
+    ----------
+    chance : float
+        From `chance_agreement`.
+    errors : float
+        From `vote_errors`.
+    policy : GatePolicy
+
+    Examples
+    --------
+    >>> [may_tie(chance, 0.05, GatePolicy()) for chance in (0.01, 0.03)]
+    [True, False]
+    >>> may_tie(0.02, 0.15, GatePolicy()), may_tie(0.01, 0.05, GatePolicy(confirm=2))
+    (False, False)
+    """
+    seldom = 1 - (1 - chance) ** 2 <= _TWICE and errors * chance <= _PART * policy.error
+    return choose_confirm(chance, policy) == 1 and seldom
+
+
+def same_mistake(confusion: ArrayLike) -> float:
+    """Estimate how often somebody else makes a mistake that a person made, given its item's class.
+
+    No mistake counts for itself: of two people's in a cell either tells of the other.
+
+    Parameters
+    ----------
+    confusion : (K, K) float array
+        Counts of people's blind votes: true class (row), given class (column).
+
+    Examples
+    --------
+    >>> round(same_mistake([[81.0, 20.0], [20.0, 81.0]]), 2)
+    0.19
+    >>> round(same_mistake(np.full((10, 10), 2.0) + np.diag([80.0] * 10)), 2)
+    0.01
+    """
+    counts: FloatArray = np.asarray(confusion, dtype=np.float64)
+    rows = np.maximum(counts.sum(axis=1, keepdims=True) - 1.0, 1.0)
+    off = counts * (1.0 - np.eye(len(counts)))
+    again = float((off * np.maximum(off - 1.0, 0.0) / rows).sum())
+    # One mistake of any kind beside those that were made: there may be none.
+    elsewhere = vote_errors(counts) / max(len(counts) - 1, 1)
+    return (again + elsewhere) / (float(off.sum()) + 1.0)
+
+
+def may_audit_firsts(confusion: ArrayLike, policy: GatePolicy) -> bool:
+    """Say whether first votes may be audited by those who looked after them (`gate.firsts`).
+
+    Where ties of them may stand, and two of all three people seldom make one and the same mistake.
+
+    Parameters
+    ----------
+    confusion : (K, K) float array
+        Counts of people's blind votes: true class (row), given class (column).
+    policy : GatePolicy
+
+    Examples
+    --------
+    >>> [may_audit_firsts(np.full((10, 10), n) + np.eye(10) * 90, GatePolicy()) for n in (0.5, 1)]
+    [True, False]
+    """
+    chance, errors = same_mistake(confusion), vote_errors(confusion)
+    return may_tie(chance, errors, policy) and 3 * errors * chance <= _PART * policy.error

@@ -15,11 +15,19 @@ from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
 from ..gate.candidate import REFUTED, Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
-from ..gate.confirm import chance_agreement, choose_confirm, may_tie
+from ..gate.confirm import (
+    chance_agreement,
+    choose_confirm,
+    may_audit_firsts,
+    may_tie,
+    vote_errors,
+)
+from ..gate.firsts import TEAM_OF_FIRSTS, WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
 from ..kinds.choice import codes_of
+from ..measure.codes import FloatArray
 from ..measure.confusion import annotator_confusion
 from ..releasing import released_as
 from ..route.needs import looks_again
@@ -128,8 +136,11 @@ def _ready(state: State) -> Candidate | None:
     stream, carried = _next_stream(state)
     doubt = _doubt(state, labels)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
-    chance = _chance(state)
+    confusion, chance = _slips(state)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
+    firsts = _audits_firsts(state, stream if carried else 0, confusion)
+    if firsts and not carried:
+        audit, why = UNIFORM, WHY_FIRSTS
     return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
@@ -140,8 +151,20 @@ def _ready(state: State) -> Candidate | None:
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
         confirm=choose_confirm(chance, policy),
-        ties=may_tie(chance, policy),
+        ties=may_tie(chance, vote_errors(confusion), policy),
+        firsts=firsts,
     )
+
+
+def _audits_firsts(state: State, stream: int, confusion: FloatArray) -> bool:
+    """Say whether the first votes are to be audited; in an order that is read on, as it was."""
+    policy = state.workspace.policies.gate
+    if policy.audit == WEIGHTED:
+        return False
+    for candidate in state.candidates:
+        if candidate.audit == UNIFORM and candidate.stream == stream:
+            return candidate.firsts
+    return len(state.team) == TEAM_OF_FIRSTS and may_audit_firsts(confusion, policy)
 
 
 def _next_stream(state: State) -> tuple[int, bool]:
@@ -155,8 +178,8 @@ def _next_stream(state: State) -> tuple[int, bool]:
     return last, bool(read)
 
 
-def _chance(state: State) -> float:
-    """Estimate how often who looks blind at a wrong label names its class, by how people err."""
+def _slips(state: State) -> tuple[FloatArray, float]:
+    """Count people's mistakes, by class; and how often one of them makes a wrong label's again."""
     schema, (consensus, _) = state.workspace.schema, state.decided
     ids = pd.Index(consensus.item_ids)
     blind = state.evidence.loc[~state.evidence["saw_proposal"]]
@@ -166,7 +189,7 @@ def _chance(state: State) -> float:
     nobody = np.zeros(len(given), dtype=np.int64)
     counts = annotator_confusion(places[there], nobody, given, consensus.posterior, 1)[0]
     values = state.labels.set_index("item_id")["value"].reindex(ids)
-    return chance_agreement(consensus.posterior, codes_of(values, schema), counts)
+    return counts, chance_agreement(consensus.posterior, codes_of(values, schema), counts)
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..gate.candidate import ADJUDICATED, AuditState, Candidate, attempt_of, audit_state
+from ..gate.firsts import judge_firsts
 from ..gate.policy import WEIGHTED
+from ..kinds.choice import codes_of
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
@@ -34,17 +36,21 @@ class AuditView(CandidatesView):
         ids = self.labels_of(candidate).index.union(frozen.index).union(split)
         sample = self.audit_order(candidate, ids.to_numpy(dtype=object))
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
-        confirms = self._confirms(candidate)
-        looks = self.looks(order, values, votes, confirms, ties_stand=self._may_tie(candidate))
-        adjudicated = (frozen["method"] == ADJUDICATED) & (
-            frozen["revision"] > self._began(candidate)
-        )
-        corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
-        standing = corrected.copy()
-        standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
-        blind = votes.loc[votes["purpose"] == "audit", "item_id"]
+        confirms, ties = self._confirms(candidate), self._may_tie(candidate)
+        judged = self._first_values(candidate, values) if candidate.firsts else values
+        looks = self.looks(order, judged, votes, confirms, ties_stand=ties)
         open_ = among(order, split)
         left = ~among(order, frozen.index.to_numpy(dtype=object)) & ~open_
+        if candidate.firsts:
+            schema, unaided = self.workspace.schema, np.zeros(len(order), dtype=np.bool_)
+            looks, corrected = judge_firsts(
+                looks, codes_of(judged, schema), codes_of(values, schema)
+            )
+            standing = corrected.copy()
+        else:
+            corrected, standing = self._corrected(candidate, order, values)
+            blind = votes.loc[votes["purpose"] == "audit", "item_id"]
+            unaided = among(order, self.seen_by_all) & ~among(order, blind) & ~left & ~open_
         return audit_state(
             sample,
             corrected | open_,
@@ -52,10 +58,32 @@ class AuditView(CandidatesView):
             self.workspace.policies.gate,
             attempt=attempt_of(candidate, self.candidates),
             confirms=confirms,
-            standing=standing,
-            unaided=among(order, self.seen_by_all) & ~among(order, blind) & ~left & ~open_,
+            standing=standing & ~open_,
+            unaided=unaided,
             left=left,
         )
+
+    def _corrected(
+        self, candidate: Candidate, order: npt.NDArray[np.object_], values: pd.Series
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Say which labels the audit corrected, and which of these still stand."""
+        frozen = self.frozen.set_index("item_id")
+        adjudicated = (frozen["method"] == ADJUDICATED) & (
+            frozen["revision"] > self._began(candidate)
+        )
+        corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
+        standing = corrected.copy()
+        standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
+        return corrected, standing
+
+    def _first_values(self, candidate: Candidate, values: pd.Series) -> pd.Series:
+        """Return what the first vote on each item said, and the label frozen where there was none.
+
+        Both as they were before the audit, which must not judge by what it found.
+        """
+        firsts = self.first_votes(self.frozen_at(candidate)).set_index("item_id")["value"]
+        frozen = self.labels_of(candidate)["value"].reindex(values.index)
+        return firsts.reindex(values.index).fillna(frozen)
 
     def _may_tie(self, candidate: Candidate) -> bool:
         """Say whether ties stand in the audit of a candidate; the strictest of its order counts."""
@@ -79,6 +107,8 @@ class AuditView(CandidatesView):
         none, candidate = np.empty(0, dtype=object), self.candidate
         if candidate is None:
             return self.audit_votes, none
+        if candidate.firsts:
+            return self._judging_firsts(candidate)
         votes = self.auditing(self._confirms(candidate))
         frozen = self.labels_of(candidate).index.to_numpy(dtype=object)
         spare = votes["purpose"] != "audit"
@@ -88,6 +118,20 @@ class AuditView(CandidatesView):
         before = self.arrived.reindex(self.split) <= self.frozen_at(candidate)
         split = self.split[before.to_numpy(dtype=bool) & ~among(self.split, frozen)]
         return (votes, split) if len(split) < judged.nunique() else (votes.loc[~spare], none)
+
+    def _judging_firsts(
+        self, candidate: Candidate
+    ) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+        """Return all blind votes but the first on each item, and items that came to no label."""
+        until = self.frozen_at(candidate)
+        firsts = self.first_votes(until)
+        later = self.evidence.loc[~self.evidence["saw_proposal"]]
+        later = later.loc[~later["vote_id"].isin(firsts["vote_id"])]
+        ids = firsts["item_id"].to_numpy(dtype=object)
+        inside = self.labels_of(candidate).index.union(self.frozen["item_id"])
+        before = (self.arrived.reindex(ids) <= until).to_numpy(dtype=bool)
+        without = ids[before & ~among(ids, inside.to_numpy(dtype=object))]
+        return pd.concat([self.outside_audits, later]), without
 
     @cached_property
     def split(self) -> npt.NDArray[np.object_]:

@@ -79,9 +79,8 @@ def overlap_sample(state: State) -> Overlap:
         size = math.ceil(share * len(order))
     while 0 < size < len(order) and not lacking[:size].any():
         found = _alpha(state, order.first(size), votes)
-        if found.low is None or found.high is None:
-            break
-        if not found.low < policies.gate.agreement <= found.high:
+        ends = found.cautious()  # As the gate judges it, or it would wait for what nobody is asked.
+        if ends is None or not ends[0] < policies.gate.agreement <= ends[1]:
             break
         size = min(2 * size, len(order))
     # Where people label every item, the first vote comes by itself.

@@ -87,6 +87,12 @@ class VotesView(Rows):
         # Sums must not depend, in their last bit, on who was quicker.
         return rows.sort_values("vote_id", kind="stable")
 
+    def first_votes(self, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Return the earliest vote for each item's label, of those given `until` then."""
+        rows = self.evidence.sort_values(["given_at", "vote_id"], kind="stable")
+        rows = rows if until is None else rows.loc[rows["given_at"] <= until]
+        return rows.drop_duplicates("item_id")
+
     @cached_property
     def heard(self) -> pd.DataFrame:
         """What rules and models voted: the newest vote of each on each item."""

@@ -146,3 +146,18 @@ def test_it_doubles_where_that_is_inconclusive_and_no_further() -> None:
     assert len(overlap_sample(world.state).sample) == 60
     off = make_world(accept=POLICY, like=world.copy(), overlap_share=0.0)
     assert not len(overlap_sample(off.state).sample)
+
+
+def test_few_items_that_agree_are_not_enough_and_more_are_asked_for() -> None:
+    """The gate stays inconclusive on four items that agree, so people are asked about more."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), overlap_share=0.1)
+    ids = IDS[:40]
+    world.items(*ids)
+    first = overlap_sample(world.state).sample.ids
+    assert len(first) == 4
+    for n, item in enumerate(first):
+        said = CLASSES[n % 2]
+        world.vote(str(item), ann=said, ben=said)
+    found = overlap_sample(world.state)
+    assert len(found.sample) == 8 and found.sample.ids[:4].tolist() == first.tolist()
+    assert agreement(world.state).low is not None
