@@ -9,7 +9,14 @@ from ..measure.codes import FloatArray
 from ..measure.confusion import confusion_rates
 from .policy import GatePolicy
 
-__all__ = ["chance_agreement", "choose_confirm", "may_audit_firsts", "may_tie", "same_mistake", "vote_errors"]
+__all__ = [
+    "chance_agreement",
+    "choose_confirm",
+    "may_audit_firsts",
+    "may_tie",
+    "same_mistake",
+    "vote_errors",
+]
 
 _OFTEN = 0.15
 """Chance agreement from which one vote is not enough: so many wrong labels slip through."""

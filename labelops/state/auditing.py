@@ -42,7 +42,8 @@ class AuditView(CandidatesView):
         open_ = among(order, split)
         left = ~among(order, frozen.index.to_numpy(dtype=object)) & ~open_
         if candidate.firsts:
-            schema, unaided = self.workspace.schema, np.zeros(len(order), dtype=np.bool_)
+            schema = self.workspace.schema
+            unaided: npt.NDArray[np.bool_] = np.zeros(len(order), dtype=np.bool_)
             looks, corrected = judge_firsts(
                 looks, codes_of(judged, schema), codes_of(values, schema)
             )
@@ -119,9 +120,7 @@ class AuditView(CandidatesView):
         split = self.split[before.to_numpy(dtype=bool) & ~among(self.split, frozen)]
         return (votes, split) if len(split) < judged.nunique() else (votes.loc[~spare], none)
 
-    def _judging_firsts(
-        self, candidate: Candidate
-    ) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+    def _judging_firsts(self, candidate: Candidate) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
         """Return all blind votes but the first on each item, and items that came to no label."""
         until = self.frozen_at(candidate)
         firsts = self.first_votes(until)
