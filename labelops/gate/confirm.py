@@ -182,7 +182,7 @@ def may_audit_firsts(confusion: ArrayLike, policy: GatePolicy) -> bool:
 
     Examples
     --------
-    >>> [may_audit_firsts(np.full((10, 10), n) + np.eye(10) * 90, GatePolicy()) for n in (0.5, 1)]
+    >>> [may_audit_firsts(np.full((10, 10), n) + np.eye(10) * 900, GatePolicy()) for n in (5, 10)]
     [True, False]
     """
     chance, errors = same_mistake(confusion), vote_errors(confusion)
