@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,18 +14,12 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
-from .blend import Blend, blend
+from .blend import Blend
 from .counts import vote_counts
-from .crowd import crowd_accuracy, one_coin_posterior
-from .dawid_skene import dawid_skene
-from .difficulty import fit_glad
-from .ebcc import ebcc_shards
-from .evidence import gold_softening, held_out_temperature, soften, softening
+from .evidence import gold_softening, soften
 from .held_out import HeldOut
-from .ibcc import ibcc_shards
-from .one_coin import one_coin_shards
 from .policy import METHODS
-from .shrunk import shrunk_dawid_skene_shards
+from .run import run_method
 from .skill import annotator_skill
 
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
@@ -35,7 +29,6 @@ _LEAST_SHARED = 1 / 3
 votes, and what is believed of the rest moves few labels and some beliefs the wrong way."""
 _LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
-_ABOVE_CHANCE = 0.05
 _SHARED = 0.1
 
 
@@ -78,6 +71,10 @@ class CodeConsensus:
         How far votes on an item go wrong together beyond what its class explains, in [0, 1]; from
         a blend only, NaN otherwise. Where it is high, more votes of the same people say little
         more, and only gold tells how often all of them err.
+    held_out : HeldOut or None
+        The held-out votes and what the blend believed of their items; None without a blend.
+    learned : Blend or None
+        What the blend learned that outlives its items, for a later start.
     """
 
     posterior: FloatArray
@@ -98,20 +95,7 @@ class CodeConsensus:
     scores: Mapping[str, float]
     dependence: float = math.nan
     held_out: HeldOut | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a method said, not yet calibrated; the temperature is from held-out votes."""
-
-    posterior: FloatArray
-    temperature: float | None
-    iterations: int = 0
-    converged: bool = True
-    weights: Mapping[str, float] = field(default_factory=dict)
-    scores: Mapping[str, float] = field(default_factory=dict)
-    dependence: float = math.nan
-    held_out: HeldOut | None = None
+    learned: Blend | None = field(default=None, repr=False)
 
 
 def consolidate_codes(
@@ -155,7 +139,11 @@ def consolidate_codes(
         Gold items with votes from which on gold is used; below, annotators predict each other.
     start : (N, K) array-like of float or CodeConsensus, optional
         Warm start: a posterior of these items, or an earlier consensus, whose annotators' skills
-        are believed first (annotators it did not know come after those it did).
+        are believed first (annotators it did not know come after those it did). An earlier blend
+        also says what its methods are worth while the same people give nearly the same votes (at
+        most a twentieth is another), which is most of a blend's work; the others are held against
+        each other anew. Items that leave it open may end a little elsewhere than from a cold start.
+        EBCC and GLAD start cold.
 
     Raises
     ------
@@ -170,7 +158,7 @@ def consolidate_codes(
     """
     votes = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
     chosen, reason = _choose(votes, method)
-    found = _run(votes, chosen, _start(start))
+    found = run_method(votes, chosen, _start(start, chosen))
     counts = vote_counts(votes.items, votes.codes, n_items, n_classes, votes.weights)
     softness, calibration = (found.temperature or 1.0, 0.0), "held-out votes"
     by_gold = None
@@ -193,7 +181,7 @@ def consolidate_codes(
         posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
         found.iterations, found.converged, found.weights, found.scores, found.dependence,
-        found.held_out,
+        found.held_out, found.learned,
     )  # fmt: skip
 
 
@@ -260,95 +248,13 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
     )
 
 
-def _start(start: ArrayLike | CodeConsensus | None) -> Start:
+def _start(start: ArrayLike | CodeConsensus | None, method: str) -> Start | Blend:
     if not isinstance(start, CodeConsensus):
         return start
+    if method == "blend" and start.learned is not None:
+        return start.learned
     none = np.empty((0, start.class_prior.size))
     return DawidSkene(none, start.confusion, start.class_prior, 0, True)
-
-
-def _run(votes: Votes, method: str, start: Start) -> _Found:
-    if method == "majority":
-        return _majority(votes)
-    if method == "blend":
-        return _pooled(blend(votes, start=start))
-    found = _fit(votes, method, start)
-    return _Found(found.posterior, _held_out(votes, method), found.iterations, found.converged)
-
-
-def _fit(votes: Votes, method: str, start: Start = None, **limits: float) -> DawidSkene:
-    """Run one model of annotators."""
-    if method == "dawid_skene":
-        return dawid_skene(
-            votes.items, votes.annotators, votes.codes, n_items=votes.n_items,
-            n_annotators=votes.n_annotators, n_classes=votes.n_classes, weights=votes.weights,
-            start=start, **limits,  # type: ignore[arg-type]
-        )  # fmt: skip
-    fits = {"one_coin": one_coin_shards, "shrunk": shrunk_dawid_skene_shards, "ibcc": ibcc_shards}
-    if method in fits:
-        return fits[method]([votes], start=start, **limits)  # type: ignore[operator, no-any-return]
-    if method == "ebcc":
-        return ebcc_shards([votes], **limits)  # type: ignore[arg-type]
-    return fit_glad(votes, **limits)  # type: ignore[arg-type]
-
-
-def _majority(votes: Votes) -> _Found:
-    def consensus(weights: FloatArray) -> FloatArray:
-        counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
-        return one_coin_posterior(counts, crowd)
-
-    items, codes, weights = votes.items, votes.codes, _weights(votes)
-    counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
-    crowd = crowd_accuracy(counts)
-    if crowd is not None:
-        # Were it no better than guessing, there would be no majority either.
-        crowd = max(crowd, 1 / votes.n_classes + _ABOVE_CHANCE)
-    temperature = None
-    if crowd is not None:
-        temperature = held_out_temperature(
-            items, votes.annotators.astype(np.int64), codes.astype(np.int64), weights, crowd,
-            votes.n_annotators, consensus,
-        )  # fmt: skip
-    return _Found(one_coin_posterior(counts, crowd), temperature)
-
-
-def _pooled(found: Blend) -> _Found:
-    temperature, one = None, None
-    if (held := found.held_out) is not None:
-        weights = np.array(list(found.weights.values()))
-        pooled = np.einsum("hmk,m->hk", held.beliefs, weights)
-        temperature = softening(pooled, held.chances)
-        one = replace(held, beliefs=soften(pooled, temperature)[:, None])
-    return _Found(
-        found.posterior, temperature, found.iterations, found.converged, found.weights,
-        found.scores, found.dependence, one,
-    )  # fmt: skip
-
-
-def _held_out(votes: Votes, method: str) -> float | None:
-    """Soften a single model by how it predicts the votes of annotators it did not see."""
-
-    def consensus(weights: FloatArray) -> FloatArray:
-        # A few steps suffice to see how sure the others would have been.
-        rest = pack_votes(
-            items, annotators, codes, n_items=votes.n_items, n_annotators=votes.n_annotators,
-            n_classes=votes.n_classes, weights=weights,
-        )  # fmt: skip
-        return _fit(rest, method, max_iterations=30, tolerance=1e-2).posterior
-
-    items, weights = votes.items, _weights(votes)
-    annotators, codes = votes.annotators.astype(np.int64), votes.codes.astype(np.int64)
-    counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
-    crowd = crowd_accuracy(counts)
-    if crowd is None:
-        return None
-    return held_out_temperature(
-        items, annotators, codes, weights, crowd, votes.n_annotators, consensus
-    )
-
-
-def _weights(votes: Votes) -> FloatArray:
-    return np.ones(votes.cells.size) if votes.weights is None else votes.weights
 
 
 def _best(scores: Mapping[str, float]) -> str:

@@ -138,7 +138,9 @@ def consolidate(
     gold : Series or mapping by item, optional
         Known classes. They calibrate the posterior, they are not mixed into it.
     start : Consolidated, optional
-        Yesterday's result: its annotators' skills are believed first.
+        Yesterday's result: its annotators' skills are believed first, and how it weighed the
+        methods of a blend stands while at most a twentieth of the votes is another. See
+        `consolidate_codes`.
     method : str
         `auto`, or one of `labelops.consolidate.METHODS`.
     min_gold : int
