@@ -49,7 +49,8 @@ def asked_now(
 
     All, once acceptance was tried on them (or never will be); before, what is begun and as
     many new ones as the labeler needs to learn from. Under the rule `audited` that goes on: as
-    many new ones as the next version waits for, which may be sure of the rest.
+    many new ones as the next version waits for, which may be sure of the rest; once nothing is
+    left to begin with, all that is in doubt.
 
     Parameters
     ----------
@@ -83,6 +84,9 @@ def asked_now(
     apart = among(ids, state.calibration_stream.ids)
     coming = ids[asked & ~apart & ~among(ids, learned)]
     size, fresh = max(target - len(learned), short) - len(coming), ids[~begun & ~apart]
+    if audited and not len(fresh):
+        # Votes in doubt on a named calibration sample, too, on which nothing is ever tried.
+        return np.ones(len(ids), dtype=bool)
     if audited and not first:
         size = max(size, _until_the_next(state, ids[begun & ~apart]))
     if first:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks._in_memory import run_journey
-from benchmarks._label_sets import Crowd, label_set
+from benchmarks._label_sets import Crowd, LabelSet, label_set
 from benchmarks._pipelines import RIVALS, Outcome, under_audit
 from benchmarks._work import learned_from
 from benchmarks.label_cost import floor, one_seed, rules_for, table
@@ -105,6 +105,36 @@ def test_the_arrays_spend_about_what_the_journey_spends_under_audit() -> None:
     assert abs(np.log(journey.per_thousand / arrays.per_thousand)) < np.log(1.5)
 
 
+def _few_digits(seed: int, team: int = 7) -> tuple[LabelSet, Crowd]:
+    """Return the first 240 digits, and so many of the seven to label them."""
+    whole, at = label_set("digits"), np.arange(240)
+    crowd = whole.crowds["seven"](seed)
+    data = replace(
+        whole,
+        payloads=whole.payloads[:240],
+        groups=whole.groups[:240],
+        truth=whole.truth[at],
+        features=whole.features[at],
+    )
+    who, said = crowd.who[at], crowd.said[at]
+    if team < 7:
+        mine = np.flatnonzero(who.ravel() < team)
+        who, said = (np.take(a.ravel(), mine).reshape(len(at), team) for a in (who, said))
+    return data, Crowd(who, said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("team", [4, 7])
+def test_a_named_sample_keeps_no_audit_waiting(team: int) -> None:
+    """What one vote leaves in doubt of a sample that nothing is tested on is settled as well."""
+    data, crowd = _few_digits(0, team)
+    rules = replace(under_audit(rules_for("digits", 0.05)), calibration=40)
+    found = run_journey(data, crowd, rules, 0)
+    assert found.note == "" and found.certified is not None
+    assert found.error <= found.certified <= 0.05
+    assert found.votes["calibrate"] >= 40
+
+
 class _Flatterer:
     """A model that repeats what people told it, and elsewhere is sure of what is half wrong."""
 
@@ -141,19 +171,11 @@ class _Flatterer:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_model_that_flatters_is_refused_by_the_audit(seed: int) -> None:
     """Half of what stands under `audited` is wrong: its audit fails, and people decide it all."""
-    whole, at = label_set("digits"), np.arange(240)
-    crowd = whole.crowds["seven"](seed)
-    data = replace(
-        whole,
-        payloads=whole.payloads[:240],
-        groups=whole.groups[:240],
-        truth=whole.truth[at],
-        features=whole.features[at],
-    )
+    data, crowd = _few_digits(seed)
     truth = dict(zip(data.ids, data.truth.tolist(), strict=True))
     flattered = replace(data, labeler=lambda: _Flatterer(truth))
     rules = replace(rules_for("digits", 0.05), seed=40, training=60)
-    found = run_journey(flattered, Crowd(crowd.who[at], crowd.said[at]), under_audit(rules), seed)
+    found = run_journey(flattered, crowd, under_audit(rules), seed)
     assert found.note == "" and found.certified is not None
     assert found.error <= 0.05
     assert found.accepted == 0

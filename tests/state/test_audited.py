@@ -300,6 +300,35 @@ def test_a_named_sample_is_watched_and_nothing_is_tried_on_it() -> None:
     assert "from posterior 0.85 up" in labeling_plan(sure_world().state).in_words[1]
 
 
+def test_doubts_of_a_named_sample_wait_until_all_else_is_begun() -> None:
+    """Their only vote names another class than the model: who else would be asked about them?"""
+    world = sure_world(calibration=10, overlap_share=0.0)
+    look(world)
+    sample = set(world.state.calibration_stream.ids)
+    for item in sorted(sample):
+        world.vote(item, "calibrate", ann="dog")
+    look(world)
+    route(world.workspace, now=world.tick())
+    assert sample & set(world.state.undecided)
+    assert not sample & _asked_to_label(world), "a version to come may leave fewer of them"
+    for item in sorted({*SURE, *UNSURE} - sample):
+        world.vote(item, ann="cat", ben="cat", cid="cat")
+    look(world)
+    doubtful = set(world.state.undecided)
+    assert doubtful and doubtful <= sample
+    route(world.workspace, now=world.tick())
+    assert _asked_to_label(world) & sample == doubtful
+    for item in sorted(doubtful):
+        world.vote(item, ben="dog", cid="dog", dan="dog", round_=2)
+    look(world)
+    assert not len(world.state.undecided)
+
+
+def _asked_to_label(world: World) -> set[str]:
+    seats = world.state.open_seats
+    return set(seats.loc[seats["purpose"] == "label", "item_id"])
+
+
 @pytest.mark.slow
 def test_certificates_and_the_report_say_that_nothing_was_promised() -> None:
     """The record shows the posterior, no sample, no ε, no risk; what replaced it, and why."""
