@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from labelops.adapters.few_dimensions import few_dimensions
 from labelops.adapters.image_features import Grey, pixels
 from labelops.adapters.sklearn_labeler import SklearnLabeler
 from labelops.adapters.text_features import TextRows, TfidfMap, comparable, text_rows, word_counts
 from labelops.adapters.text_vectors import TextVectors
 from labelops.adapters.wordllama_encoder import WordLlamaEncoder
+from labelops.audit.few_dimensions import few_dimensions
 from labelops.schema import Schema
 from labelops.testing.annotators import team_of_seven
 

@@ -17,7 +17,7 @@ import pandas as pd
 from .. import journey
 from ..adapters.objects import open_objects
 from ..errors import NotFoundError, SettingsError
-from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue
+from ..ports import Detector, Features, Labeler, NeighbourSearch, Objects, Queue
 from ..settings import Settings
 from ..state import Policies, Workspace
 from .labelers import LabelerParts, make_labeler, make_rules, make_vectors
@@ -164,13 +164,22 @@ class Ends:
     def features(self, items: pd.DataFrame) -> Any:
         """Return features of items that are not learned from their labels."""
         if self.settings.schema.media == "image":
-            from ..adapters.few_dimensions import few_dimensions
             from ..adapters.image_features import pixels
+            from ..audit.few_dimensions import few_dimensions
 
             return few_dimensions(pixels(items, self.read_payload, self._greys))
         from ..adapters.text_features import comparable, text_rows
 
         return comparable(text_rows(items, self._vectors))
+
+    @property
+    def words(self) -> Features | None:
+        """Words of texts, for the learners of audits, beside `features`; None of images."""
+        if self.settings.schema.media == "image":
+            return None
+        from ..adapters.text_features import text_rows, words_of
+
+        return lambda items: words_of(text_rows(items))
 
     @property
     def detectors(self) -> tuple[Detector, ...]:

@@ -132,6 +132,7 @@ class App(Ends):
                 self.detectors,
                 now=self.clock(),
                 search=self.search,
+                words=self.words,
             )
 
     def gate(self) -> journey.Gated:

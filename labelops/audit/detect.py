@@ -43,6 +43,7 @@ def detect_label_errors(
     folds: ArrayLike | None = None,
     out_of_sample: bool = False,
     features: Any = None,  # dense or scipy-sparse: no common type
+    embeddings: ArrayLike | None = None,
     votes: Votes | None = None,
     groups: Sequence[str] | NDArray[Any] | None = None,
     reviews: Reviews | None = None,
@@ -78,6 +79,9 @@ def detect_label_errors(
     features : (N, D) array or scipy sparse matrix, optional
         Counts, tf-idf or embeddings not learned from these labels. Learners are trained out of
         fold on them, and neighbours compared.
+    embeddings : (N, E) array-like, optional
+        Dense vectors of the same items, beside sparse features such as words: one of the learners
+        reads both, and neighbours are compared by these.
     votes : (items, annotators, codes), optional
         All votes known: rows, numbers and classes (-1: none), the label's own where it was one.
         Of people who never shared an item they tell nothing.
@@ -103,7 +107,8 @@ def detect_label_errors(
     rng : numpy.random.Generator, optional
         Draws folds, seeds and planted errors; seeded with 0 when left out.
     graph : NeighbourGraph, optional
-        Of the features by cosine, with some fifty neighbours, where it is known already.
+        By cosine of the embeddings, or of the features where there are none, with some fifty
+        neighbours, where it is known already.
 
     Raises
     ------
@@ -141,12 +146,13 @@ def detect_label_errors(
     N = len(labels)
     group = check_groups(groups, N)
     matrix = None if features is None else check_features(features, N)
+    beside = _beside(matrix, embeddings, N)
     said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
     if said:
         check_folds(folds, out_of_sample, N, group, len(said))
     elif folds is not None:
         raise UsageError("folds: they say how probs were held out, and there are none")
-    views, judged = _views(said, matrix, labels, group, K, rng, learners, repeats,
+    views, judged = _views(said, matrix, beside, labels, group, K, rng, learners, repeats,
                            check_memorised, graph)  # fmt: skip
     crowd = None if votes is None else crowd_evidence(*votes, N, K)
     evidence = gather(labels, views, crowd, K)
@@ -158,9 +164,21 @@ def detect_label_errors(
     )  # fmt: skip
 
 
+def _beside(features: Any, embeddings: ArrayLike | None, rows: int) -> Any:
+    """Check that embeddings stand beside sparse features."""
+    if embeddings is None:
+        return None
+    if not hasattr(features, "tocsr") or hasattr(embeddings, "tocsr"):
+        raise UsageError(
+            "embeddings: expected dense ones beside sparse features; pass those alone as features"
+        )
+    return check_features(embeddings, rows)
+
+
 def _views(
     said: Mapping[str, FloatArray],
     features: Any,
+    embeddings: Any,
     labels: IntArray,
     group: IntArray | None,
     K: int,
@@ -176,12 +194,13 @@ def _views(
         return {}, judged
     near = None
     if features is not None:
-        near = neighbour_probs(features, labels, group, K, rng, graph=graph)
+        points = features if embeddings is None else embeddings
+        near = neighbour_probs(points, labels, group, K, rng, graph=graph)
     if check_memorised:
         check_not_memorised(said, labels, near)
     views = dict(said)
     if features is not None and near is not None:
-        held, learned = _learned(features, labels, group, K, rng, learners, repeats)
+        held, learned = _learned(features, embeddings, labels, group, K, rng, learners, repeats)
         views |= held | {"neighbours": near}
         judged = judged if said else judged & learned
     return {name: as_view(name, array, labels) for name, array in views.items()}, judged
@@ -189,6 +208,7 @@ def _views(
 
 def _learned(
     features: Any,
+    embeddings: Any,
     labels: IntArray,
     group: IntArray | None,
     K: int,
@@ -205,7 +225,9 @@ def _learned(
         return {}, np.zeros(len(labels), dtype=bool)  # Nothing outside an item's own group.
     if not chosen or len(np.unique(labels[labels >= 0])) < 2:
         return {}, np.ones(len(labels), dtype=bool)
-    held = out_of_fold_probs(features, labels, apart, K, rng, learners=chosen, repeats=repeats)
+    held = out_of_fold_probs(
+        features, labels, apart, K, rng, learners=chosen, repeats=repeats, embeddings=embeddings
+    )
     means = {
         name: np.asarray(
             np.mean([v for v, n in zip(held.views, held.learners, strict=True) if n == name], 0)

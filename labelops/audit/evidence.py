@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from labelops.audit.crowd_evidence import CrowdEvidence
 from labelops.audit.ensemble import View, blend, margins
-from labelops.audit.noise_model import NoiseModel, fit_noise_model
+from labelops.audit.noise_model import NoiseFit, NoiseModel, fit_noise_model
 from labelops.measure.codes import FloatArray, IntArray
 
 __all__ = ["Evidence", "gather"]
@@ -89,5 +89,5 @@ def gather(
         model = fit_noise_model(blended, labels, seen)
     else:
         # Nothing but votes: their own prior, and the share of labels they contradict.
-        model = NoiseModel(0.03, 1.0, (1 - np.eye(K)) / (K - 1), 0.0)
+        model = NoiseModel((NoiseFit(0.03, 1.0, (1 - np.eye(K)) / (K - 1)),), np.ones(1))
     return Evidence(labels, views, blended, crowd, model)

@@ -116,7 +116,7 @@ def nearest_graph(
     ----------
     features : (N, D) array or scipy sparse matrix
         Finite numbers; not learned from the labels that will be judged. A sparse matrix is made
-        dense: give it few columns first (`labelops.adapters.few_dimensions`).
+        dense: give it few columns first (`labelops.audit.few_dimensions`).
     k : int
         Neighbours wanted, at least 1; where there are fewer, the rest is -1 and inf.
     metric : {"cosine", "euclidean"}

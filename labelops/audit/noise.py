@@ -80,6 +80,7 @@ def audit_noise(
     repeats: int = 2,
     threshold: float = 0.2,
     graph: NeighbourGraph | None = None,
+    embeddings: ArrayLike | None = None,
 ) -> NoiseAudit:
     """Find labels that are probably wrong, and measure how many such labels would be found.
 
@@ -99,7 +100,7 @@ def audit_noise(
     rng : numpy.random.Generator
     round, now
         The audit's number and time.
-    votes, reviews, confusion, learners, repeats
+    votes, reviews, confusion, learners, repeats, graph, embeddings
         As in `detect_label_errors`.
     detectors : sequence of Detector
         Further opinions over the same held-out probabilities.
@@ -107,8 +108,6 @@ def audit_noise(
         Share of the labels that get a planted error.
     threshold : float
         Probability from which a label is a finding: by default, where one look in five pays.
-    graph : NeighbourGraph, optional
-        Of the features, where it is known already.
 
     Raises
     ------
@@ -123,6 +122,7 @@ def audit_noise(
         labels, n_classes=len(schema.classes), features=features, votes=votes, groups=groups,
         reviews=reviews, learners=learners, repeats=repeats, threshold=threshold,
         planted_share=planted_share, confusion=confusion, rng=rng, graph=graph,
+        embeddings=embeddings,
     )  # fmt: skip
     held = found.probs if found.held_out is None else found.held_out
     others = [_second_opinion(d, held, labels, found.probability) for d in detectors]

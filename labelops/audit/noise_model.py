@@ -5,6 +5,9 @@ or, at some rate, another one: half by the habits of the class (which class is g
 half by what the item looks like. Rate, habits and sharpness are the most probable ones given all
 labels (EM), and Bayes' rule then gives each label's probability of being wrong. Where votes on an
 item are known, what they say takes the label's place.
+
+Some items the views misread, however sure they are. From labels alone that is hard to tell from
+errors: so no one share of such items is believed, but each as far as the labels speak for it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from scipy.special import softmax
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.logs import log_sum_exp
 
-__all__ = ["NoiseModel", "fit_noise_model"]
+__all__ = ["NoiseFit", "NoiseModel", "fit_noise_model"]
 
 _HABIT = 0.5  # Half habits, half looks: better than either alone on every kind of noise measured.
 # Errors of each kind counted before any is seen (Laplace's). A number for the whole class, be it
@@ -27,28 +30,36 @@ _RATE, _LABELS = 0.03, 10.0  # Before any label is seen: 3 %, as if from ten lab
 _STARTS = (0.03, 0.2)
 _ROUNDS = 100
 _FLATTEST, _SHARPEST = 0.05, 10.0
+# Shares of misread items, as probable as each other before any label is seen; of such an item the
+# views are believed as if their logs were four tenths as large.
+_MISREAD = (0.0, 0.01, 0.03)
+_BLURRED = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseModel:
-    """The most probable way these labels came about.
+    """Several ways these labels may have come about, each as probable as the labels make it.
 
     Attributes
     ----------
-    rate : float
-        Share of the labels that are wrong.
-    sharpness : float
-        Exponent on the blended probabilities; above 1: wrong labels had made them look unsure.
-    habits : (K, K) float
-        Row: true class; column: the class given for it when the label is wrong by habit.
-    log_likelihood : float
-        Of the labels, with the prior's share.
+    fits : tuple of NoiseFit
+        One for each share of misread items.
+    weights : (fits,) float
+        Their probabilities; sum to 1.
     """
 
-    rate: float
-    sharpness: float
-    habits: FloatArray
-    log_likelihood: float
+    fits: tuple[NoiseFit, ...]
+    weights: FloatArray
+
+    @property
+    def rate(self) -> float:
+        """Share of the labels that are wrong."""
+        return float(self.weights @ [fit.rate for fit in self.fits])
+
+    @property
+    def habits(self) -> FloatArray:
+        """Row: true class; column: the class given for it when the label is wrong by habit."""
+        return np.asarray(np.tensordot(self.weights, [fit.habits for fit in self.fits], 1))
 
     def posterior(
         self,
@@ -67,19 +78,64 @@ class NoiseModel:
         voted : (M, K) float, optional
             log P(votes | class); a row of NaN has no votes and is judged by its label.
         """
-        return np.asarray(np.exp(self._log_joint(blended, codes, voted)[1]))
+        parts = zip(self.weights, self.fits, strict=True)
+        said = [w * np.exp(fit.log_joint(blended, codes, voted)[1]) for w, fit in parts if w > 0]
+        return np.asarray(sum(said))
 
-    def _log_joint(
+
+@dataclass(frozen=True, slots=True)
+class NoiseFit:
+    """The most probable way these labels came about if so many items are misread.
+
+    Attributes
+    ----------
+    rate : float
+        Share of the labels that are wrong.
+    sharpness : float
+        Exponent on the blended probabilities; above 1: wrong labels had made them look unsure.
+    habits : (K, K) float
+        Row: true class; column: the class given for it when the label is wrong by habit.
+    misread : float
+        Share of the items of which the views are hardly believed.
+    log_likelihood : float
+        Of the labels, with the prior's share.
+    """
+
+    rate: float
+    sharpness: float
+    habits: FloatArray
+    misread: float = 0.0
+    log_likelihood: float = -np.inf
+
+    def log_joint(
         self, blended: FloatArray, codes: IntArray, voted: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Log likelihood of each row, (M,), and log posterior of the classes, (M, K)."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weigh the classes of each row; parameters as of `NoiseModel.posterior`.
+
+        Returns
+        -------
+        (M,), (M, K), (M, K) float
+            Log likelihood of each row; log posterior of the classes; and the part of the posterior
+            in which the item is read as sharply as most.
+        """
         channel = self._channel(blended, codes)
         if voted is not None:
             channel = np.where(np.isnan(voted), channel, voted)
-        prior = self.sharpness * np.log(blended)
-        joint = prior - log_sum_exp(prior, axis=1, keepdims=True) + channel
+        sharp = self._read(blended, self.sharpness)
+        prior = sharp
+        if self.misread:
+            sharp = np.log1p(-self.misread) + sharp
+            blurred = self._read(blended, _BLURRED * self.sharpness)
+            prior = np.logaddexp(sharp, np.log(self.misread) + blurred)
+        joint = prior + channel
         total = log_sum_exp(joint, axis=1)
-        return total, joint - total[:, None]
+        return total, joint - total[:, None], np.exp(joint - total[:, None] + sharp - prior)
+
+    @staticmethod
+    def _read(blended: FloatArray, power: float) -> FloatArray:
+        """Log probabilities to a power, normalised."""
+        logs = power * np.log(blended)
+        return np.asarray(logs - log_sum_exp(logs, axis=1, keepdims=True))
 
     def _channel(self, blended: FloatArray, codes: IntArray) -> FloatArray:
         """Log P(label | true class, item), (M, K); 0 where the label is missing."""
@@ -100,7 +156,7 @@ def _looks(blended: FloatArray, codes: IntArray) -> FloatArray:
 def fit_noise_model(
     blended: FloatArray, codes: IntArray, voted: FloatArray | None = None
 ) -> NoiseModel:
-    """Find the most probable rate, habits and sharpness from all labels.
+    """Find the most probable rate, habits and sharpness from all labels, for each share misread.
 
     Parameters
     ----------
@@ -131,21 +187,28 @@ def fit_noise_model(
     known = (codes >= 0) if voted is None else (codes >= 0) | ~np.isnan(voted[:, 0])
     rows = np.flatnonzero(known)
     inside = None if voted is None else voted[rows]
-    fits = [_climb(blended[rows], codes[rows], inside, rate) for rate in _STARTS]
-    return max(fits, key=lambda fit: fit.log_likelihood)
+    fits = tuple(
+        max(
+            (_climb(blended[rows], codes[rows], inside, rate, misread) for rate in _STARTS),
+            key=lambda fit: fit.log_likelihood,
+        )
+        for misread in _MISREAD
+    )
+    return NoiseModel(fits, softmax([fit.log_likelihood for fit in fits]))
 
 
 def _climb(
-    blended: FloatArray, codes: IntArray, voted: FloatArray | None, rate: float
-) -> NoiseModel:
+    blended: FloatArray, codes: IntArray, voted: FloatArray | None, rate: float, misread: float
+) -> NoiseFit:
     K = blended.shape[1]
     alike = (1 - np.eye(K)) / (K - 1)
-    model = NoiseModel(rate, 1.0, alike, -np.inf)
+    model = NoiseFit(rate, 1.0, alike, misread)
     for _ in range(_ROUNDS):
         before = model
-        total, logs = model._log_joint(blended, codes, voted)
+        total, logs, sharply = model.log_joint(blended, codes, voted)
         fit = float(total.sum()) + _prior_fit(model.rate)
-        model = _maximise(replace(model, log_likelihood=fit), blended, codes, np.exp(logs))
+        model = replace(model, log_likelihood=fit)
+        model = _maximise(model, blended, codes, np.exp(logs), sharply)
         moved = abs(model.rate - before.rate) + abs(model.sharpness / before.sharpness - 1)
         if moved < 1e-4:
             break
@@ -157,11 +220,12 @@ def _prior_fit(rate: float) -> float:
 
 
 def _maximise(
-    model: NoiseModel,
+    model: NoiseFit,
     blended: FloatArray,
     codes: IntArray,
     posterior: FloatArray,
-) -> NoiseModel:
+    sharply: FloatArray,
+) -> NoiseFit:
     """One step: the parameters under which the posterior truth gives the labels."""
     K = blended.shape[1]
     labeled = np.flatnonzero(codes >= 0)
@@ -176,17 +240,21 @@ def _maximise(
     return replace(
         model,
         rate=(wrong + _LABELS * _RATE) / (len(given) + _LABELS),
-        sharpness=_sharpness(blended, posterior, model.sharpness),
+        sharpness=_sharpness(blended, sharply, model.sharpness),
         habits=habits / habits.sum(axis=1, keepdims=True),
     )
 
 
 def _sharpness(blended: FloatArray, truth: FloatArray, power: float) -> float:
-    """Take one Newton step towards the exponent that predicts the posterior truth best."""
+    """Take one Newton step towards the exponent that predicts the truth of sharply read items best.
+
+    `truth`: P(class, and the item is read sharply), (M, K); rows sum to 1 at most.
+    """
     logs = np.log(blended)
     said = softmax(power * logs, axis=1)
     mean = np.einsum("nk,nk->n", said, logs)
-    slope = float(mean.sum() - np.einsum("nk,nk->", truth, logs))
-    bend = float(np.einsum("nk,nk,nk->", said, logs, logs) - mean @ mean)
+    counted = truth.sum(axis=1)
+    slope = float(mean @ counted - np.einsum("nk,nk->", truth, logs))
+    bend = float(np.einsum("n,nk,nk,nk->", counted, said, logs, logs) - counted @ mean**2)
     step = power - slope / max(bend, 1e-12)
     return float(np.clip(step, max(power / 2, _FLATTEST), min(power * 2, _SHARPEST)))

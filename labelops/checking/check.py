@@ -123,7 +123,9 @@ def check_labels(
         ballots = None if table is None else table.within(place).codes(named)
         known = Known.of(rows, evidence, label, named, Path(folder), search, ballots)
         found = detect_label_errors(
-            codes[place], n_classes=len(named), features=known.features, votes=known.votes,
+            codes[place], n_classes=len(named), votes=known.votes,
+            features=known.features if known.words is None else known.words,
+            embeddings=None if known.words is None else known.features,
             probs=None if probs is None else {"your model": probs_of(rows, probs, named)},
             folds=None if fold is None else names_of(rows, fold).astype(str),
             out_of_sample=out_of_sample, groups=known.groups, graph=known.graph,

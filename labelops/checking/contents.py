@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..adapters.source_files import Folder, read_bounded
+from ..audit.few_dimensions import few_dimensions
 from ..digest import digest_bytes
 from ..errors import SourceError
 from ..ingest import RAW_COLUMNS, Rights, ingest_rows
@@ -34,10 +35,13 @@ class Contents:
         In the order of the rows; near-duplicates share a group.
     features : (N, D) array
         Not learned from any label.
+    words : (N, W) sparse matrix or None
+        Of texts, beside the features.
     """
 
     items: pd.DataFrame
     features: Any
+    words: Any = None
 
 
 def read_contents(
@@ -75,18 +79,14 @@ def read_contents(
     found = ingest_rows(
         rows, empty(ITEMS), source="rows", rights=Rights(), key=b"check", now=NO_TIME
     ).new.sort_values("item_id", ignore_index=True)
-    return Contents(found, _features(found, files, texts=evidence.text is not None))
+    if evidence.text is not None:
+        from ..adapters.text_features import comparable, text_rows, words_of
 
-
-def _features(items: pd.DataFrame, files: dict[str, bytes], *, texts: bool) -> Any:
-    if texts:
-        from ..adapters.text_features import comparable, text_rows
-
-        return comparable(text_rows(items))
-    from ..adapters.few_dimensions import few_dimensions
+        read = text_rows(found)
+        return Contents(found, comparable(read), words_of(read))
     from ..adapters.image_features import pixels
 
-    return few_dimensions(pixels(items, files.__getitem__))
+    return Contents(found, few_dimensions(pixels(found, files.__getitem__)))
 
 
 def _images(

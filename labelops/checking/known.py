@@ -45,6 +45,8 @@ class Known:
     Parameters
     ----------
     features : (N, D) array or None
+    words : (N, W) sparse matrix or None
+        Of texts, where nothing but their words is among the features.
     votes : (items, annotators, codes) or None
     graph : NeighbourGraph or None
         None without features, and where finding all neighbours would take hours.
@@ -59,6 +61,7 @@ class Known:
     """
 
     features: Any
+    words: Any
     votes: Votes | None
     graph: NeighbourGraph | None
     groups: Any
@@ -83,10 +86,14 @@ class Known:
         """
         said = _attributes(frame, {label, *evidence.columns})
         numbers = numbers_of(frame, evidence.features) if evidence.features else None
+        words = None
         if evidence.text is not None or evidence.image is not None:
             contents = read_contents(frame, evidence, said, folder)
             items, features = contents.items, contents.features
-            features = features if numbers is None else np.hstack([features, _scaled(numbers)])
+            if numbers is None:
+                words = contents.words
+            else:
+                features = np.hstack([features, _scaled(numbers)])
         else:
             items = _items(frame, evidence, numbers, said)
             features = None if numbers is None else _scaled(numbers)
@@ -106,7 +113,8 @@ class Known:
             votes=votes,
         )
         return cls(
-            features, votes, graph, groups.to_numpy(dtype=object), int(digests.duplicated().sum()),
+            features, words, votes, graph, groups.to_numpy(dtype=object),
+            int(digests.duplicated().sum()),
             (digests if owned else groups).to_numpy(dtype=object), around,
         )  # fmt: skip
 

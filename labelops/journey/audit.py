@@ -63,6 +63,7 @@ def audit(
     *,
     now: datetime,
     search: NeighbourSearch | None = None,
+    words: Features | None = None,
 ) -> Audited:
     """Look for wrong labels once all items are decided, before a candidate is frozen.
 
@@ -75,6 +76,8 @@ def audit(
     now : datetime
     search : NeighbourSearch, optional
         Looks for neighbours among more than 50,000 items; with fewer every pair is compared.
+    words : callable, optional
+        Sparse features of the items, such as their words, that learners read beside the others.
     """
     state = up_to_date(workspace, now)
     reason = audit_not_due(state)
@@ -91,7 +94,7 @@ def audit(
     around = _surroundings(state, items, settled_before, looked_at, features(items), search)
     found = audit_noise(
         items["item_id"],
-        around.features,
+        around.features if words is None else words(items),
         codes,
         items["group"].tolist(),
         workspace.schema,
@@ -104,6 +107,7 @@ def audit(
         planted_share=policy.audit.planted,
         repeats=policy.audit.repeats,
         graph=around.graph,
+        embeddings=None if words is None else around.features,
     )
     looked = look_at_views(
         items["item_id"],

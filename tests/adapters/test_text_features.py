@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from labelops.adapters.few_dimensions import few_dimensions
 from labelops.adapters.sklearn_labeler import SklearnLabeler
 from labelops.adapters.text_features import (
     LatentMap,
@@ -20,6 +19,7 @@ from labelops.adapters.text_features import (
     word_counts,
 )
 from labelops.audit.detect import detect_label_errors
+from labelops.audit.few_dimensions import few_dimensions
 from labelops.schema import Schema
 
 

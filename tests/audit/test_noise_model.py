@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
-from labelops.audit.noise_model import fit_noise_model
+from labelops.audit.noise_model import NoiseModel, fit_noise_model
 
 
 def _world(
@@ -107,4 +107,53 @@ def test_missing_labels_say_nothing() -> None:
     a, b = fit_noise_model(blended, some), fit_noise_model(blended[100:], codes[100:])
     assert a.rate == pytest.approx(b.rate)
     free = a.posterior(blended[:100], some[:100])
-    assert np.allclose(free, softmax(a.sharpness * np.log(blended[:100]), axis=1))
+    logs = np.log(blended[:100])
+    sharp = [softmax(fit.sharpness * logs, axis=1) for fit in a.fits]
+    blurred = [softmax(0.4 * fit.sharpness * logs, axis=1) for fit in a.fits]
+    shares = [fit.misread for fit in a.fits]
+    read = [(1 - h) * s + h * b for h, s, b in zip(shares, sharp, blurred, strict=True)]
+    assert np.allclose(free, np.tensordot(a.weights, read, 1))
+
+
+def _misread(share: float, seed: int, N: int = 600) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give views that are surely wrong on so many items, labels one in thirty of which is wrong."""
+    blended, codes, bad = _world("uniform", 0.03, seed, N)
+    rng = np.random.default_rng(seed + 100)
+    other = rng.random(N) < share
+    blended[other] = np.roll(blended[other], 1, axis=1)
+    return blended, codes, bad
+
+
+@pytest.mark.slow
+def test_items_that_views_misread_are_not_called_surely_wrong() -> None:
+    """With views misled on 4 % the probabilities are nearer to the truth than one fit's are."""
+    loss = np.zeros(2)
+    for seed in range(8):
+        blended, codes, bad = _misread(0.04, seed)
+        model = fit_noise_model(blended, codes)
+        rows = np.arange(len(codes))
+        for i, fits in enumerate((model, NoiseModel(model.fits[:1], np.ones(1)))):
+            right = np.clip(fits.posterior(blended, codes)[rows, codes], 1e-6, 1 - 1e-6)
+            loss[i] -= np.log(np.where(bad, 1 - right, right)).sum()
+    assert loss[0] < 0.98 * loss[1]
+
+
+def _weight_of_most_misread(misread: float) -> float:
+    rng = np.random.default_rng(5)
+    logs = 2 * rng.normal(size=(20_000, 4)) + 5 * np.eye(4)[rng.integers(0, 4, 20_000)]
+    blurred = rng.random(len(logs)) < misread
+    views = softmax(np.where(blurred[:, None], 0.4, 1) * logs, axis=1)
+    truth = (rng.random(len(logs))[:, None] >= views.cumsum(axis=1)).sum(axis=1).clip(0, 3)
+    bad = rng.random(len(logs)) < 0.02
+    codes = np.where(bad, (truth + rng.integers(1, 4, len(logs))) % 4, truth)
+    model = fit_noise_model(softmax(logs, axis=1), codes)
+    assert model.weights.sum() == pytest.approx(1)
+    assert model.fits[-1].misread == 0.03
+    return float(model.weights[-1])
+
+
+@pytest.mark.slow
+def test_labels_tell_whether_items_are_misread() -> None:
+    """It shows in many labels: the odds of 3 % are higher where so many are, twice at least."""
+    there, none = (_weight_of_most_misread(share) for share in (0.03, 0.0))
+    assert there / (1 - there) > 2 * none / (1 - none)

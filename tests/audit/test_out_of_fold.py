@@ -183,3 +183,51 @@ def test_models_are_fitted_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> Non
                           learners=["logistic"], repeats=1)  # fmt: skip
         assert threads() == {2}
     assert len(seen) == 5 and all(found == {1} for found in seen)
+
+
+def _topics(seed: int, N: int = 600, K: int = 4) -> tuple[Any, np.ndarray]:
+    """Make short texts of four of the 100 words of their class, so that few share one."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, K, N)
+    words = truth[:, None] * 100 + rng.integers(0, 100, (N, 4))
+    rows = np.repeat(np.arange(N), 4)
+    return sparse.csr_matrix((np.ones(4 * N), (rows, words.ravel())), (N, K * 100)), truth
+
+
+def test_words_are_read_with_directions_that_texts_share() -> None:
+    """A text none of whose words has a label is told by others that those words stand in."""
+    right = np.zeros(3)
+    for seed in range(3):
+        X, truth = _topics(seed)
+        labeled = np.where(np.arange(len(truth)) < 60, truth, -1)
+        known = np.eye(4)[truth] + np.random.default_rng(seed).normal(0, 0.3, (len(truth), 4))
+        for i, beside in enumerate((np.zeros((len(truth), 1)), None, known)):
+            found = out_of_fold_probs(
+                X, labeled, np.arange(len(truth)), 4, np.random.default_rng(0),
+                learners=("words",), repeats=1, embeddings=beside,
+            )  # fmt: skip
+            right[i] += (found.mean.argmax(axis=1) == truth)[60:].mean() / 3
+    assert right[1] > right[0] + 0.05
+    assert right[2] > right[0] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("features", "embeddings", "said"),
+    [
+        (np.eye(4), np.eye(4), "dense"),
+        (sparse.eye(4, format="csr"), sparse.eye(4, format="csr"), "dense"),
+        (sparse.eye(4, format="csr"), np.eye(3), "3 rows"),
+        (sparse.eye(4, format="csr"), np.full((4, 1), np.nan), "row 0"),
+    ],
+)
+def test_embeddings_that_do_not_fit_are_refused(features: Any, embeddings: Any, said: str) -> None:
+    """They are dense, of the same rows, finite, and stand beside sparse features."""
+    from labelops.audit import detect_label_errors
+
+    rng = np.random.default_rng(0)
+    with pytest.raises(UsageError, match=said):
+        out_of_fold_probs(
+            features, [0, 1, 0, 1], range(4), 2, rng, learners=("words",), embeddings=embeddings
+        )
+    with pytest.raises(UsageError, match=said):
+        detect_label_errors([0, 1, 0, 1], features=features, embeddings=embeddings)

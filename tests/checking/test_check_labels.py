@@ -162,9 +162,9 @@ def tickets() -> tuple[pd.DataFrame, list[int], Any]:
 def test_by_texts(tickets: tuple[pd.DataFrame, list[int], Any]) -> None:
     """Of 30 planted errors among 613 texts most are among the thirty worst; by chance 1.5 were."""
     _, wrong, found = tickets
-    assert len(set(found.worst(30).index) & set(wrong)) >= 18
-    assert len(set(found.worst().index) & set(wrong)) >= 22
-    assert abs(found.rows["wrong"].sum() - 30) < 10
+    assert len(set(found.worst(30).index) & set(wrong)) >= 22
+    assert len(set(found.worst().index) & set(wrong)) >= 25
+    assert abs(found.rows["wrong"].sum() - 30) < 6
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 __all__ = ["few_dimensions"]
@@ -35,6 +34,8 @@ def few_dimensions(features: Any, dimensions: int = 64) -> npt.NDArray[np.float6
     if size < 1 or features.shape[1] <= dimensions:
         dense = features.toarray() if sparse.issparse(features) else features
         return np.asarray(dense, dtype=np.float64)
+    from sklearn.decomposition import TruncatedSVD
+
     # One thread: matrices this narrow gain nothing by more, and threads that spin lose much
     # when other work is on the machine.
     with threadpool_limits(1):
