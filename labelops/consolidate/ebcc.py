@@ -103,6 +103,8 @@ def ebcc(
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
+    rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)  # Before the votes, which are dear to look at.
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
@@ -140,12 +142,11 @@ def ebcc_shards(
     >>> ebcc_shards(days, kinds=2).posterior.shape
     (4, 2)
     """
-    if rng is not None:
-        check_rng(rng)
+    rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)
     if min(kinds, restarts) < 1 or min(concentration, right, wrong) <= 0:
         raise UsageError("EBCC: kinds, restarts and priors must be above 0")
     check_shards(shards)
-    rng = np.random.default_rng(0) if rng is None else rng
     priors = _Priors(kinds, concentration, right, wrong)
     held = [_Shard(votes, started(votes, start, len(shards))) for votes in shards]
     runs = [_run(held, priors, rng, max_iterations, tolerance) for _ in range(restarts)]
