@@ -18,8 +18,9 @@ __all__ = [
     "vote_errors",
 ]
 
-_OFTEN = 0.15
-"""Chance agreement from which one vote is not enough: so many wrong labels slip through."""
+_OFTEN = 0.05
+"""Chance agreement from which one vote is not enough: so many wrong labels slip through that sets
+just above the bound would be certified more often than the first attempt's risk allows."""
 _TWICE = 0.05
 """Most that two chances to name a wrong label's class may come to where ties stand: what slips
 through then is no more than the part of the risk that is kept for later attempts bears."""

@@ -39,7 +39,7 @@ class GatePolicy:
         quarters of the bound to be wrong. Either is as sure.
     confirm : int from 0 to 3
         By how many blind votes a label must lead to be confirmed in an audit; 0: by two where
-        people are estimated to name a wrong label's class in more than 15 of 100 blind looks at
+        people are estimated to name a wrong label's class in more than 5 of 100 blind looks at
         it, else by one.
 
     Raises

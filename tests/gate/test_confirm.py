@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 
 from labelops.errors import SettingsError
+from labelops.gate.candidate import attempt_risk
 from labelops.gate.confirm import chance_agreement, choose_confirm
 from labelops.gate.policy import GatePolicy
-from labelops.measure.adjudication import AGREES, PENDING, WRONG, adjudicate
+from labelops.measure.adjudication import AGREES, PENDING, WRONG, Adjudication, adjudicate
+from labelops.measure.codes import IntArray
+from labelops.measure.finite import tolerated_errors
+
+from .test_guarantee import BOUND, first_pass
 
 
 def test_two_votes_confirm_where_people_often_err_alike() -> None:
     """Between two classes as often as people err; the setting goes before the estimate."""
     belief = np.tile([0.95, 0.05], (100, 1))
-    for right, expected in ((0.95, 1), (0.8, 2)):
+    for right, expected in ((0.97, 1), (0.9, 2), (0.8, 2)):
         counts = 500 * np.array([[right, 1 - right], [1 - right, right]])
         chance = chance_agreement(belief, np.zeros(100, dtype=int), counts)
         assert chance == pytest.approx(1 - right, abs=0.01)
@@ -70,3 +75,61 @@ def test_wrong_labels_that_slip_through(confirms: int, missed: float) -> None:
         codes = np.concatenate([codes, (rng.random(ask.size) < 0.82).astype(np.int64)])
     looks = adjudicate(np.zeros(n, int), items, codes, 2, max_votes=25, confirms=confirms)
     assert (looks.status == AGREES).mean() == pytest.approx(exact, abs=0.01)
+
+
+SIZE, MOST = 300, 7
+
+
+def _asked(labels: IntArray, said: IntArray, classes: int, confirms: int) -> Adjudication:
+    """Ask one person after the other until each label is settled."""
+    given = np.full(len(labels), confirms)
+    while True:
+        items, n = np.nonzero(np.arange(MOST) < given[:, None])
+        votes = said[items, n]
+        found = adjudicate(labels, items, votes, classes, max_votes=MOST, confirms=confirms)
+        if not found.needed.any():
+            return found
+        given += found.needed
+
+
+def _false(errs: float, classes: int, confirms: int, runs: int) -> float:
+    """Give the share of sets, four more wrong than tolerated, that are certified wrongly.
+
+    People err independently, each mistake as often as any other.
+    """
+    rng, false = np.random.default_rng(3), 0
+    allowed, risk = tolerated_errors(BOUND, SIZE), attempt_risk(1, GatePolicy().risk)
+    for _ in range(runs):
+        truth = rng.integers(classes, size=SIZE)
+        labels, bad = truth.copy(), rng.permutation(SIZE)[: allowed + 4]
+        labels[bad] = (truth[bad] + rng.integers(1, classes, bad.size)) % classes
+        slips = rng.integers(1, classes, (SIZE, MOST))
+        slips[rng.random(slips.shape) >= errs] = 0
+        found = _asked(labels, (truth[:, None] + slips) % classes, classes, confirms)
+        order = rng.permutation(SIZE)
+        wrong = (found.status == WRONG)[order]
+        mended = wrong & (found.consensus >= 0)[order]
+        n = first_pass(wrong, mended, risk)
+        if n <= SIZE:
+            seen = order[:n][mended[:n]]
+            labels[seen] = found.consensus[seen]
+            false += int((labels != truth).sum()) > allowed
+    return false / runs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("errs", "classes", "confirms"),
+    [(0.05, 2, 1), (0.1, 3, 1), (0.15, 4, 1), (0.14, 2, 2), (0.42, 4, 2), (0.4, 2, 2)],
+)
+def test_as_many_votes_confirm_as_the_promise_needs(
+    errs: float, classes: int, confirms: int
+) -> None:
+    """At the largest chance that one vote confirms at, and above; where two do, one breaks it."""
+    runs, policy = 1500, GatePolicy(error=BOUND)
+    risk = attempt_risk(1, policy.risk)
+    limit = risk + 3 * float(np.sqrt(risk * (1 - risk) / runs))
+    assert choose_confirm(errs / (classes - 1), policy) == confirms
+    assert _false(errs, classes, confirms, runs) <= limit
+    if confirms == 2:
+        assert _false(errs, classes, 1, runs) > limit

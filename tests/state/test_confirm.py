@@ -52,6 +52,19 @@ def test_people_who_err_often_are_asked_twice(errs: int, confirm: int, expected:
 
 
 @pytest.mark.slow
+def test_what_is_learned_during_an_audit_does_not_move_the_lead() -> None:
+    """Votes that would have asked for two, had they come before, leave a candidate at one."""
+    before, after = _world(13), _world(1)
+    assert before.state.candidate is not None and before.state.candidate.confirm == 2
+    for n, item in enumerate(IDS[:58]):
+        if 1 <= n // 2 % 20 < 13:
+            after.vote(item, "audit", dan="dog" if n % 2 else "cat")
+    gate(after.workspace, now=after.tick(), split_groups={})
+    assert after.state.candidate is not None and after.state.candidate.confirm == 1
+    assert after.state.audit is not None and after.state.audit.confirms == 1
+
+
+@pytest.mark.slow
 def test_one_vote_leaves_the_look_open_and_a_second_settles_it() -> None:
     """The certificate counts a look once two more agree than not."""
     world = _world(13)
