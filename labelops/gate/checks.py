@@ -52,8 +52,8 @@ class Facts:
     firsts : bool
         Whether the first votes are audited, as in a team of three.
     spent : str
-        Why no more votes will come, in words: the budget is spent, or people are too few. Empty
-        while there are both.
+        Why votes that are needed will not come, in words: the budget is spent, or people are too
+        few, also for an audit to come. Empty while there are both.
     progress : AuditProgress or None
         How many of the audit's planned looks are answered; None where only the certificate is
         known.

@@ -15,23 +15,15 @@ from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
 from ..gate.candidate import REFUTED, Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
 from ..gate.checks import Facts, evaluate
-from ..gate.confirm import (
-    chance_agreement,
-    choose_confirm,
-    may_audit_firsts,
-    may_tie,
-    vote_errors,
-)
-from ..gate.firsts import TEAM_OF_FIRSTS, WHY_FIRSTS
+from ..gate.confirm import choose_confirm, may_tie, vote_errors
+from ..gate.firsts import WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
-from ..kinds.choice import codes_of
-from ..measure.codes import FloatArray
-from ..measure.confusion import annotator_confusion
 from ..releasing import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
+from ..state.auditors import audits_firsts, next_stream, slips
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
@@ -133,12 +125,12 @@ def _ready(state: State) -> Candidate | None:
     limit = state.workspace.policies.gate.open_findings * len(state.items)
     if state.suspicions["item_id"].nunique() > limit:
         return None
-    stream, carried = _next_stream(state)
+    stream, carried = next_stream(state)
     doubt = _doubt(state, labels)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
-    confusion, chance = _slips(state)
+    confusion, chance = slips(state)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
-    firsts = _audits_firsts(state, stream if carried else 0, confusion)
+    firsts = audits_firsts(state, stream if carried else 0, confusion)
     if firsts and not carried:
         audit, why = UNIFORM, WHY_FIRSTS
     return Candidate(
@@ -154,42 +146,6 @@ def _ready(state: State) -> Candidate | None:
         ties=may_tie(chance, vote_errors(confusion), policy),
         firsts=firsts,
     )
-
-
-def _audits_firsts(state: State, stream: int, confusion: FloatArray) -> bool:
-    """Say whether the first votes are to be audited; in an order that is read on, as it was."""
-    policy = state.workspace.policies.gate
-    if policy.audit == WEIGHTED:
-        return False
-    for candidate in state.candidates:
-        if candidate.audit == UNIFORM and candidate.stream == stream:
-            return candidate.firsts
-    return len(state.team) == TEAM_OF_FIRSTS and may_audit_firsts(confusion, policy)
-
-
-def _next_stream(state: State) -> tuple[int, bool]:
-    """Return which order a uniform audit reads now, and whether it reads an old one on."""
-    if not state.candidates:
-        return 1, False
-    last = max(c.stream for c in state.candidates)
-    read = [c for c in state.candidates if c.audit == UNIFORM and c.stream == last]
-    if state.candidates[-1].closed.startswith("failed") or (read and state.moved(read[-1])):
-        return last + 1, False
-    return last, bool(read)
-
-
-def _slips(state: State) -> tuple[FloatArray, float]:
-    """Count people's mistakes, by class; and how often one of them makes a wrong label's again."""
-    schema, (consensus, _) = state.workspace.schema, state.decided
-    ids = pd.Index(consensus.item_ids)
-    blind = state.evidence.loc[~state.evidence["saw_proposal"]]
-    places = ids.get_indexer(blind["item_id"])
-    there = places >= 0
-    given = codes_of(blind.loc[there, "value"], schema)
-    nobody = np.zeros(len(given), dtype=np.int64)
-    counts = annotator_confusion(places[there], nobody, given, consensus.posterior, 1)[0]
-    values = state.labels.set_index("item_id")["value"].reindex(ids)
-    return counts, chance_agreement(consensus.posterior, codes_of(values, schema), counts)
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

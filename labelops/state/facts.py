@@ -11,6 +11,7 @@ from ..gate.checks import Facts
 from ..ingest import forbids
 from ..kinds.choice import codes_of
 from . import State
+from .auditors import auditors_lacking
 from .needs import audit_stalled, budget_spent, work_in_flight
 from .overlap import agreement
 
@@ -47,5 +48,10 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         open_findings=int(state.suspicions["item_id"].nunique()),
         split_groups=split_groups,
         waiting=work_in_flight(state) or state.judged_already,
-        spent=budget_spent(state) if state.audit is None else audit_stalled(state),
+        spent=_short_of(state) if state.audit is None else audit_stalled(state),
     )
+
+
+def _short_of(state: State) -> str:
+    """Say what an audit to come will lack: people to look, or votes; empty where it will not."""
+    return "; ".join(filter(None, [auditors_lacking(state), budget_spent(state)]))

@@ -1,0 +1,98 @@
+"""Who is left to audit labels: what the next audit is of, and whether there are people enough."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..errors import counted
+from ..gate.confirm import chance_agreement, choose_confirm, may_audit_firsts
+from ..gate.firsts import TEAM_OF_FIRSTS
+from ..gate.policy import UNIFORM, WEIGHTED
+from ..kinds.choice import codes_of
+from ..measure.adjudication import WRONG
+from ..measure.codes import FloatArray, among
+from ..measure.confusion import annotator_confusion
+from ..measure.finite import tolerated_errors
+from . import State
+
+__all__ = ["auditors_lacking", "audits_firsts", "next_stream", "slips"]
+
+
+def auditors_lacking(state: State) -> str:
+    """Say, before an audit, how many labels need one more person for it; empty where none does.
+
+    In a team of one or two, labels that all of them have looked at: an audit waits at the first of
+    these. In a team of three whose first votes are not audited, labels that all of them have looked
+    at and that nobody names but the two who made them, which count as wrong: said once these are
+    more than the bound allows in all items. Whoever joins may look: then it is not said any more.
+    """
+    if state.audit is not None or not state.people or len(state.team) > TEAM_OF_FIRSTS:
+        return ""
+    labels = state.labels.loc[state.labels["value"].notna()]
+    if len(state.team) == TEAM_OF_FIRSTS:
+        return _lacking_of_three(state, labels)
+    looked = state.lookers.reindex(labels["item_id"], fill_value=0)
+    stuck = int((looked >= len(state.team)).sum())
+    if not stuck:
+        return ""
+    them = "it" if stuck == 1 else "them"
+    both = len(state.team) == 2
+    who = f"both people have looked at {them}" if both else "one person is all the team"
+    return f"{_need(stuck)} somebody new to audit {them}: {who}"
+
+
+def _need(labels: int) -> str:
+    return counted(labels, "label needs", "labels need")
+
+
+def _lacking_of_three(state: State, labels: pd.DataFrame) -> str:
+    policy, (confusion, chance) = state.workspace.policies.gate, slips(state)
+    stream, carried = next_stream(state)
+    if audits_firsts(state, stream if carried else 0, confusion):
+        return ""
+    confirms = choose_confirm(chance, policy)
+    seen = labels.loc[among(labels["item_id"], state.seen_by_all)]
+    looks = state.looks(seen["item_id"], seen["value"], state.auditing(confirms), confirms)
+    wrong = int((looks.status == WRONG).sum())
+    allowed = tolerated_errors(policy.error, len(state.items))
+    if wrong <= allowed:
+        return ""
+    may = f"{_need(wrong)} a fourth person, or count as wrong, and {allowed or 'none'} may"
+    return f"{may}: three people alone cannot confirm {'it' if wrong == 1 else 'them'}"
+
+
+def audits_firsts(state: State, stream: int, confusion: FloatArray) -> bool:
+    """Say whether the first votes are to be audited; in an order that is read on, as it was."""
+    policy = state.workspace.policies.gate
+    if policy.audit == WEIGHTED:
+        return False
+    for candidate in state.candidates:
+        if candidate.audit == UNIFORM and candidate.stream == stream:
+            return candidate.firsts
+    return len(state.team) == TEAM_OF_FIRSTS and may_audit_firsts(confusion, policy)
+
+
+def next_stream(state: State) -> tuple[int, bool]:
+    """Return which order a uniform audit reads now, and whether it reads an old one on."""
+    if not state.candidates:
+        return 1, False
+    last = max(c.stream for c in state.candidates)
+    read = [c for c in state.candidates if c.audit == UNIFORM and c.stream == last]
+    if state.candidates[-1].closed.startswith("failed") or (read and state.moved(read[-1])):
+        return last + 1, False
+    return last, bool(read)
+
+
+def slips(state: State) -> tuple[FloatArray, float]:
+    """Count people's mistakes, by class; and how often one of them makes a wrong label's again."""
+    schema, (consensus, _) = state.workspace.schema, state.decided
+    ids = pd.Index(consensus.item_ids)
+    blind = state.evidence.loc[~state.evidence["saw_proposal"]]
+    places = ids.get_indexer(blind["item_id"])
+    there = places >= 0
+    given = codes_of(blind.loc[there, "value"], schema)
+    nobody = np.zeros(len(given), dtype=np.int64)
+    counts = annotator_confusion(places[there], nobody, given, consensus.posterior, 1)[0]
+    values = state.labels.set_index("item_id")["value"].reindex(ids)
+    return counts, chance_agreement(consensus.posterior, codes_of(values, schema), counts)
