@@ -80,6 +80,11 @@ _TELLING = 0.8
 REFUTED = "failed: the audit found too many errors"
 """Why a candidate was closed whose audit proved that too many labels are wrong."""
 
+OUTGROWN = (
+    "withdrawn: there are people now who can audit the labels themselves, not only first votes"
+)
+"""Why a candidate was closed whose first votes were audited until somebody joined the three."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -137,6 +142,11 @@ class Candidate:
         return self.closed == REFUTED
 
     @property
+    def ends_order(self) -> bool:
+        """Whether the next audit is another one: this failed, or looked at something else."""
+        return self.closed.startswith("failed") or self.closed == OUTGROWN
+
+    @property
     def order(self) -> str:
         """The stream of random numbers that its audit is drawn by."""
         # A weighted order is of no use to another candidate, whose doubts are others.
@@ -182,8 +192,9 @@ def attempt_risk(attempt: int, risk: float) -> float:
 def attempt_of(candidate: Candidate, candidates: Sequence[Candidate]) -> int:
     """Count the audits since the last release before a candidate, its own included.
 
-    Those that follow one another on one order go on with one audit: an order is ended by a failure
-    only. Each order that was begun is an attempt, however it ended.
+    Those that follow one another on one order go on with one audit: an order is ended by a
+    failure, or when its first votes are no longer what is audited. Each order that was begun is an
+    attempt, however it ended.
     """
     earlier = [c for c in candidates if c.number < candidate.number]
     released = max((c.number for c in earlier if c.closed.startswith("released")), default=0)

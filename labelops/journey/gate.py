@@ -13,7 +13,15 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import REFUTED, Candidate, attempt_of, attempt_risk, choose_audit, tried_doubt
+from ..gate.candidate import (
+    OUTGROWN,
+    REFUTED,
+    Candidate,
+    attempt_of,
+    attempt_risk,
+    choose_audit,
+    tried_doubt,
+)
 from ..gate.checks import Facts, evaluate
 from ..gate.confirm import choose_confirm, may_tie, vote_errors
 from ..gate.firsts import WHY_FIRSTS
@@ -23,7 +31,7 @@ from ..gate.verdict import FAIL, Verdict
 from ..releasing import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
-from ..state.auditors import audits_firsts, next_stream, slips
+from ..state.auditors import audits_firsts, next_stream, outgrown, slips
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
@@ -61,6 +69,7 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
         Leakage groups on two sides of a split, with explanations.
     """
     up_to_date(workspace, now)
+    decide(workspace, _withdraw, now)
     decide(workspace, _freeze, now)
     return decide(workspace, lambda state: _judge(state, split_groups, now), now)
 
@@ -107,6 +116,14 @@ def _last_verdict(state: State, candidate: Candidate) -> object:
         return None
     body = last_body(rows)
     return {"checks": body["checks"], "status": body["status"]}
+
+
+def _withdraw(state: State) -> tuple[None, list[Event]]:
+    """Withdraw a candidate whose first votes are audited, once there are people for its labels."""
+    candidate = outgrown(state)
+    if candidate is None:
+        return None, []
+    return None, [_event_of(state, dataclasses.replace(candidate, closed=OUTGROWN))]
 
 
 def _freeze(state: State) -> tuple[None, list[Event]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import counted
+from ..gate.candidate import Candidate
 from ..gate.confirm import chance_agreement, choose_confirm, may_audit_firsts
 from ..gate.firsts import TEAM_OF_FIRSTS
 from ..gate.policy import UNIFORM, WEIGHTED
@@ -16,7 +17,7 @@ from ..measure.confusion import annotator_confusion
 from ..measure.finite import tolerated_errors
 from . import State
 
-__all__ = ["auditors_lacking", "audits_firsts", "next_stream", "slips"]
+__all__ = ["auditors_lacking", "audits_firsts", "next_stream", "outgrown", "slips"]
 
 
 def auditors_lacking(state: State) -> str:
@@ -73,13 +74,25 @@ def audits_firsts(state: State, stream: int, confusion: FloatArray) -> bool:
     return len(state.team) == TEAM_OF_FIRSTS and may_audit_firsts(confusion, policy)
 
 
+def outgrown(state: State) -> Candidate | None:
+    """Return the open candidate if its first votes are audited and somebody joined the three.
+
+    Two who agree are not refuted by who looks later in such an audit, and where they share a
+    mistake somebody new is the first to see it: so the labels themselves are audited then, as
+    another attempt.
+    """
+    candidate = state.candidate
+    more = len(state.team) > TEAM_OF_FIRSTS
+    return candidate if candidate is not None and candidate.firsts and more else None
+
+
 def next_stream(state: State) -> tuple[int, bool]:
     """Return which order a uniform audit reads now, and whether it reads an old one on."""
     if not state.candidates:
         return 1, False
     last = max(c.stream for c in state.candidates)
     read = [c for c in state.candidates if c.audit == UNIFORM and c.stream == last]
-    if state.candidates[-1].closed.startswith("failed") or (read and state.moved(read[-1])):
+    if state.candidates[-1].ends_order or (read and state.moved(read[-1])):
         return last + 1, False
     return last, bool(read)
 

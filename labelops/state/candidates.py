@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import digest
-from ..gate.candidate import ADJUDICATED, Candidate, labels_digest, read_candidates
+from ..gate.candidate import ADJUDICATED, OUTGROWN, Candidate, labels_digest, read_candidates
 from ..kinds.choice import codes_of
 from ..route.needs import again_seats
 from ..route.plan import Seat
@@ -54,7 +54,7 @@ class CandidatesView(ProposalsView):
         labels = self.labels.loc[self.labels["value"].notna()]
         if self.candidate is not None or not closed:
             return ""
-        if closed[-1].digest != self.labels_digest(labels):
+        if closed[-1].closed == OUTGROWN or closed[-1].digest != self.labels_digest(labels):
             return ""
         said = f"these labels are those of candidate {closed[-1].number}, {closed[-1].closed}"
         wanted, done = self.wanted_again, len(self.looked_again)

@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 
 from labelops.app import App, open_app
 from labelops.errors import ChangedPayloadError, GateNotPassed
+from labelops.gate.candidate import OUTGROWN, attempt_of
 from labelops.state import EVIDENCE, State, load
 from labelops.tables import LABELS, TABLES, VOTES, newest
 from labelops.testing.annotators import SimulatedAnnotator, confused, team_of_seven, work
@@ -272,7 +273,7 @@ def _labeled_wrongly(
         one_round(app, right if candidate else wrong, truth)
         app.audit()
         verdict = app.gate().verdict
-        if verdict.passed or any(c.closed for c in load(app.workspace).candidates):
+        if verdict.passed or any(c.refuted for c in load(app.workspace).candidates):
             return app
     raise AssertionError(app.gate().verdict.summary)
 
@@ -280,12 +281,12 @@ def _labeled_wrongly(
 def test_failing_certificate_gives_the_candidate_up(tmp_path: Path) -> None:
     """Labels that auditors refute fail: the candidate and the model's acceptance are closed."""
     folder = tmp_path / "set"
-    truth = write_mails(folder, 60, MISTAKEN)
+    truth = write_mails(folder, 120, MISTAKEN)
     # Everybody who labels takes parcels for bills and bills for parcels: two thirds are wrong.
     app = _labeled_wrongly(folder, truth, {("parcel", "bill"): 0.97, ("bill", "parcel"): 0.97})
     state = load(app.workspace)
     assert state.candidate is None
-    assert state.candidates[0].closed.startswith("failed")
+    assert state.candidates[-1].refuted
     assert state.hypotheses
     assert all(h.closed for h in state.hypotheses)
     assert state.accepted.empty
@@ -305,6 +306,17 @@ def test_an_audit_mends_what_it_finds(tmp_path: Path) -> None:
     values = state.frozen.set_index("item_id")["value"]
     assert (values != values.index.map(truth)).sum() <= 3
     assert app.release().new
+
+
+def test_who_joins_three_audits_their_labels(tmp_path: Path) -> None:
+    """Three who agree on mistakes audit each other's first votes; others then audit the labels."""
+    folder = tmp_path / "set"
+    truth = write_mails(folder, 60, MISTAKEN)
+    app = _labeled_wrongly(folder, truth, {("parcel", "bill"): 0.97})
+    first, second = load(app.workspace).candidates[:2]
+    assert first.firsts and first.closed == OUTGROWN
+    assert not second.firsts and second.stream == first.stream + 1
+    assert attempt_of(second, [first, second]) == 2
 
 
 # --- two at once -------------------------------------------------------------------------
