@@ -27,7 +27,16 @@ from labelops.audit.few_dimensions import few_dimensions
 from labelops.schema import Schema
 from labelops.testing.annotators import team_of_seven
 
-__all__ = ["SETS", "Crowd", "LabelSet", "data_folder", "label_set"]
+__all__ = [
+    "SETS",
+    "TEAM",
+    "Crowd",
+    "LabelSet",
+    "data_folder",
+    "label_set",
+    "measured_skills",
+    "most_alike",
+]
 
 Codes = npt.NDArray[np.int64]
 
@@ -250,7 +259,7 @@ def _simulated(
     "no" was true, on the others as where "yes" was. Half of their errors name the class that
     looks most alike (whose items' features have the nearest mean), the others any class.
     """
-    alike = _most_alike(features, truth)
+    alike = most_alike(features, truth)
     K = len(alike)
 
     def rte(seed: int) -> Crowd:
@@ -275,7 +284,8 @@ def _simulated(
     return {"rte": rte, "seven": seven}
 
 
-def _most_alike(features: npt.NDArray[np.float64], truth: Codes) -> Codes:
+def most_alike(features: npt.NDArray[np.float64], truth: Codes) -> Codes:
+    """Return for each class the one whose items' features have the nearest mean."""
     K = int(truth.max()) + 1
     means = np.stack([features[truth == k].mean(axis=0) for k in range(K)])
     distance = ((means[:, None] - means[None]) ** 2).sum(axis=2)
