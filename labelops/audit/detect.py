@@ -19,6 +19,7 @@ from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_folds, check_not_memorised
 from labelops.audit.inputs import (
     Votes,
+    check_embeddings,
     check_features,
     check_groups,
     labels_and_classes,
@@ -146,7 +147,7 @@ def detect_label_errors(
     N = len(labels)
     group = check_groups(groups, N)
     matrix = None if features is None else check_features(features, N)
-    beside = _beside(matrix, embeddings, N)
+    beside = check_embeddings(embeddings, matrix)
     said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
     if said:
         check_folds(folds, out_of_sample, N, group, len(said))
@@ -162,17 +163,6 @@ def detect_label_errors(
         evidence, judged, reviews, threshold=threshold, planted_share=planted_share,
         confusion=confusion, min_reviews=min_reviews, rng=rng,
     )  # fmt: skip
-
-
-def _beside(features: Any, embeddings: ArrayLike | None, rows: int) -> Any:
-    """Check that embeddings stand beside sparse features."""
-    if embeddings is None:
-        return None
-    if not hasattr(features, "tocsr") or hasattr(embeddings, "tocsr"):
-        raise UsageError(
-            "embeddings: expected dense ones beside sparse features; pass those alone as features"
-        )
-    return check_features(embeddings, rows)
 
 
 def _views(

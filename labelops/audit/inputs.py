@@ -16,6 +16,7 @@ from labelops.measure.codes import IntArray, check_codes, code_count
 
 __all__ = [
     "Votes",
+    "check_embeddings",
     "check_features",
     "check_groups",
     "check_votes",
@@ -76,6 +77,28 @@ def check_features(features: Any, rows: int | None = None) -> Any:  # dense or s
     if not matrix.shape[1]:
         raise UsageError("features: found no column")
     return matrix
+
+
+def check_embeddings(embeddings: Any, features: Any) -> Any:
+    """Return dense embeddings that stand beside sparse features, of as many rows; None stays.
+
+    Raises
+    ------
+    UsageError
+        The features are dense or missing, the embeddings are sparse, or their numbers do not fit.
+
+    Examples
+    --------
+    >>> check_embeddings([[1, 2], [3, 4]], sparse.eye(2, format="csr")).shape
+    (2, 2)
+    """
+    if embeddings is None:
+        return None
+    if not sparse.issparse(features) or sparse.issparse(embeddings):
+        raise UsageError(
+            "embeddings: expected dense ones beside sparse features; pass those alone as features"
+        )
+    return check_features(embeddings, features.shape[0])
 
 
 def group_codes(groups: ArrayLike, rows: int) -> IntArray:

@@ -13,7 +13,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from labelops.audit.few_dimensions import few_dimensions
-from labelops.audit.inputs import check_features, group_codes
+from labelops.audit.inputs import check_embeddings, check_features, group_codes
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
@@ -231,8 +231,7 @@ def out_of_fold_probs(
     matrix = check_features(features, len(labels))
     if "bayes" in learners and matrix.min() < 0:
         raise UsageError("learners: 'bayes' takes counts or tf-idf, and some features are negative")
-    if embeddings is not None and not sparse.issparse(matrix):
-        raise UsageError("embeddings: they stand beside sparse features; these are dense")
+    beside = check_embeddings(embeddings, matrix)
     group = group_codes(np.asarray(groups), len(labels))
     parts = min(folds, len(np.unique(group)))
     held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
@@ -241,7 +240,7 @@ def out_of_fold_probs(
     # Of matrices this narrow each product is over before all threads have begun; where others want
     # the cores too, those that have begun spin until the last one gets its turn.
     with threadpool_limits(1):
-        wide = _with_directions(matrix, embeddings) if "words" in learners else matrix
+        wide = _with_directions(matrix, beside) if "words" in learners else matrix
         for fold_of in held_out:
             judged &= _learnable(labels, fold_of, n_classes)
             for name in learners:
@@ -251,19 +250,14 @@ def out_of_fold_probs(
     return OutOfFold(tuple(views), tuple(learners) * repeats, held_out, judged)
 
 
-def _with_directions(matrix: Any, embeddings: ArrayLike | None) -> Any:
+def _with_directions(matrix: Any, embeddings: Any) -> Any:
     """Put unit rows of embeddings, or of main directions, beside sparse features.
 
     Rows that share no word may be near in these, and no label is read to find them.
     """
     if not sparse.issparse(matrix):
         return matrix
-    if embeddings is None:
-        beside = few_dimensions(matrix)
-    else:
-        beside = check_features(embeddings, matrix.shape[0])
-    if sparse.issparse(beside):
-        raise UsageError("embeddings: expected a dense table")
+    beside = few_dimensions(matrix) if embeddings is None else embeddings
     length = np.linalg.norm(beside, axis=1, keepdims=True)
     unit = np.divide(beside, length, out=np.zeros_like(beside), where=length > 0)
     return sparse.hstack([matrix, sparse.csr_matrix(unit)], format="csr")
