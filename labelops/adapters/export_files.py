@@ -15,7 +15,7 @@ from ._disk import flush, write_flushed
 from ._storage import storage_error
 from .objects import check_name
 
-__all__ = ["write_export"]
+__all__ = ["refuse_occupied", "write_export"]
 
 
 def write_export(
@@ -54,7 +54,7 @@ def write_export(
     place = Path(target).expanduser().absolute()
     for name in files:
         check_name(name)
-    _refuse_occupied(place, overwrite)
+    refuse_occupied(place, overwrite=overwrite)
     partial = place.with_name(f".{place.name}.partial-{secrets.token_hex(6)}")
     with _mapped(f"writing {place}"):
         try:
@@ -66,7 +66,15 @@ def write_export(
     return place
 
 
-def _refuse_occupied(place: Path, overwrite: bool) -> None:
+def refuse_occupied(target: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse a target that `write_export` would not write into.
+
+    Raises
+    ------
+    UsageError
+        If it is no folder, is not empty, or is to be replaced and holds no earlier export.
+    """
+    place = Path(target).expanduser().absolute()
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise UsageError(f"export target {shown(str(place), 200)} is not a folder; name another")
     if not place.exists() or not any(place.iterdir()):

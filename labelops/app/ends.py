@@ -140,15 +140,21 @@ class Ends:
         with self.settings.named():
             return make_rules(self.settings.rules)
 
-    def check_ends(self) -> None:
-        """Make every end that the settings name: what cannot serve is said before work begins.
+    def check_ends(self, *names: str) -> None:
+        """Make ends that the settings name: what cannot serve is said before work begins.
+
+        Parameters
+        ----------
+        names : {"workspace", "labeler", "rules", "queue"}
+            By default all of them.
 
         Raises
         ------
         SettingsError
             Naming the file and the setting.
         """
-        _ = self.workspace, self.labeler, self.rules, self.queue
+        for name in names or ("workspace", "labeler", "rules", "queue"):
+            getattr(self, name)
 
     @cached_property
     def _greys(self) -> dict[str, Grey]:

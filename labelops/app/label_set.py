@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from .. import journey, releasing
-from ..adapters.export_files import write_export
+from ..adapters.export_files import refuse_occupied, write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
@@ -233,6 +233,18 @@ class App(Ends):
             manifest_digest=found.manifest.digest,
         )
 
+    def check_export(
+        self, target: str | Path, reference: str | None = None, *, overwrite: bool = False
+    ) -> None:
+        """Refuse, before the work, a release that is not there or a folder that is not free.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+        """
+        self.manifest(reference)
+        refuse_occupied(target, overwrite=overwrite)
+
     def export(
         self,
         target: str | Path,
@@ -243,6 +255,7 @@ class App(Ends):
         overwrite: bool = False,
     ) -> Path:
         """Write a release's training frame into a folder."""
+        self.check_export(target, reference, overwrite=overwrite)
         files = export(self.load(reference, weights=weights), format, encode_parquet)
         return write_export(files, target, overwrite=overwrite)
 

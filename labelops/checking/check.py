@@ -7,26 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ..audit.detect import detect_label_errors
-from ..audit.views import look_at_views
-from ..errors import UsageError, counted, shown
-from ..measure.codes import IntArray
+from ..errors import UsageError
 from ..measure.draws import check_rng
 from ..ports import NeighbourSearch
-from ..schema import Schema
-from .columns import Evidence, classes_of, find_column, labels_of, names_of, probs_of
-from .known import NO_TIME, Known, readable
-from .result import ANNOTATED, LabelCheck, said_of_rows
-from .suspicion import LOOK
-from .vote_table import VoteTable
+from .columns import Evidence
+from .question import Question
+from .result import LabelCheck
 
 __all__ = ["check_labels"]
-
-_VIEWS = ("outliers", "ambiguity", "slices", "leakage")
-_SHOWN = 50
-_FEW = 10  # Classes that a frame of hardly any rows may have.
 
 
 def check_labels(
@@ -97,66 +86,15 @@ def check_labels(
     """
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"expected a pandas DataFrame, found {type(frame).__name__}")
-    rng = np.random.default_rng(0) if rng is None else rng
-    check_rng(rng)
-    table = None
-    if isinstance(votes, pd.DataFrame):
-        table, votes = VoteTable.of(votes, frame, key, label), ()
-    voted = "" if table is None else table.said
-    evidence = Evidence(text, image, features, probs, votes, voted, fold, out_of_sample, group)
-    evidence.check(frame)
-    if label in evidence.columns:
-        raise UsageError(f"column {shown(label)} holds the labels; they cannot judge themselves")
-    if key is not None:
-        find_column(frame, key)
-    # An earlier check's words on these rows are no evidence, and are written anew.
-    ours = {label, key, *evidence.columns}
-    frame = frame.drop(columns=[c for c in ANNOTATED if c in frame.columns and c not in ours])
-    named = classes_of(frame, label, votes, classes, () if table is None else table.classes)
-    codes = labels_of(frame, label, named)
-    place = np.flatnonzero(readable(frame, evidence))
-    _refuse_hopeless(codes[place], label)
-    schema = Schema("rows", named, media="text" if image is None else "image")
-    rows = frame.iloc[place]
-    # Matrices this narrow gain nothing by threads, which spin while others want the cores.
-    with threadpool_limits(1):
-        ballots = None if table is None else table.within(place).codes(named)
-        known = Known.of(rows, evidence, label, named, Path(folder), search, ballots)
-        found = detect_label_errors(
-            codes[place], n_classes=len(named), votes=known.votes,
-            features=known.features if known.words is None else known.words,
-            embeddings=None if known.words is None else known.features,
-            probs=None if probs is None else {"your model": probs_of(rows, probs, named)},
-            folds=None if fold is None else names_of(rows, fold).astype(str),
-            out_of_sample=out_of_sample, groups=known.groups, graph=known.graph,
-            check_memorised=check_memorised, rng=rng,
-        )  # fmt: skip
-        looked = look_at_views(
-            place.astype(str).astype(object), codes[place], found.probability >= LOOK,
-            known.surroundings, schema, rng=rng, round=1, now=NO_TIME, views=_VIEWS, shown=_SHOWN,
-        )  # fmt: skip
-    return LabelCheck(
-        rows=said_of_rows(frame.index, codes, place, found, known.disagree(codes[place]), schema),
-        frame=frame,
-        label=label,
-        key=key,
-        evidence=evidence,
-        schema=schema,
-        report=found,
-        looked=looked,
-        copies=known.copies,
-        folder=Path(folder),
-    )
-
-
-def _refuse_hopeless(codes: IntArray, label: str) -> None:
-    """Refuse labels of which no model can learn anything: none, or nearly each of its own."""
-    given = codes[codes >= 0]
-    if not given.size:
-        raise UsageError("no row has both a label and something to judge it by")
-    different = len(np.unique(given))
-    if different > max(given.size / 2, _FEW):
-        raise UsageError(
-            f"column {shown(label)} holds {counted(different)} different labels in "
-            f"{counted(given.size, 'row')}; is it the column of labels?"
-        )
+    if rng is not None:
+        check_rng(rng)
+    table, named = (votes, ()) if isinstance(votes, pd.DataFrame) else (None, votes)
+    evidence = Evidence(
+        text, image, features, probs, named,
+        fold=fold, out_of_sample=out_of_sample, group=group,
+    )  # fmt: skip
+    question = Question.of(
+        frame, label, evidence, votes=table, key=key, classes=classes, folder=folder,
+        check_memorised=check_memorised,
+    )  # fmt: skip
+    return question.answer(rng, search)

@@ -14,9 +14,12 @@ from ..measure.codes import FloatArray, IntArray
 
 __all__ = [
     "Evidence",
-    "Labels",
+    "bad_cell",
     "classes_of",
+    "filled",
+    "find_column",
     "labels_of",
+    "names_of",
     "numbers_of",
     "probs_of",
     "row_of",
@@ -24,6 +27,8 @@ __all__ = [
 ]
 
 _CLASSES = 1_000
+_LARGEST = 1e100
+"""Squares of smaller numbers, and their sums, are numbers still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +101,17 @@ class Evidence:
                 "nothing to judge the labels by: name a column with texts or images, or columns "
                 "with probabilities, votes or numbers"
             )
+        if self.fold is not None and not self.probs:
+            raise UsageError(
+                f"column {shown(self.fold)} says how probabilities were held out (fold), and there "
+                "are none: name their columns (probs), or leave it out"
+            )
         if self.probs and self.fold is None and not self.out_of_sample:
             raise UsageError(
                 "probabilities of a model that learned from these very labels hide their errors: "
                 "say which fold each row was held out in (fold), or that the model never saw these "
                 "rows (out-of-sample)"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """The labels under check.
-
-    Parameters
-    ----------
-    codes : (N,) int
-        -1 where there is none.
-    classes : tuple of str
-    """
-
-    codes: IntArray
-    classes: tuple[str, ...]
 
 
 def find_column(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -130,7 +125,9 @@ def find_column(frame: pd.DataFrame, column: str) -> pd.Series:
     if list(frame.columns).count(column) != 1:
         there = ", ".join(shown(name) for name in list(frame.columns)[:20]) or "none"
         why = "the frame has it twice" if column in frame.columns else f"there are {there}"
-        raise SourceError(f"there is no such column; {why}", column=column)
+        raise SourceError(
+            f"there is no such column; {why}", file=frame.attrs.get("file"), column=column
+        )
     return frame[column]
 
 
@@ -164,11 +161,7 @@ def names_of(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
     cells = find_column(frame, column)
     for n, cell in enumerate(cells):
         if isinstance(cell, list | dict | set | np.ndarray):
-            raise SourceError(
-                "expected one class in a cell, found several values",
-                row=row_of(frame, n),
-                column=column,
-            )
+            raise bad_cell(frame, n, column, "expected one class in a cell, found several values")
     codes, different = pd.factorize(cells)
     names = np.array([*(name_of(cell) for cell in different), None], dtype=object)
     return np.asarray(names[codes], dtype=object)
@@ -232,14 +225,7 @@ def labels_of(frame: pd.DataFrame, column: str, classes: tuple[str, ...]) -> Int
     if unknown.size:
         row = int(unknown[0])
         known = ", ".join(map(shown, classes[:20]))
-        raise SourceError(
-            f"not one of the classes {known}",
-            file=frame.attrs.get("file"),
-            row=row_of(frame, row),
-            column=column,
-            value=names[row],
-            header=int(frame.attrs.get("header", 0)),
-        )
+        raise bad_cell(frame, row, column, f"not one of the classes {known}", names[row])
     return np.where(missing, -1, codes).astype(np.int64)
 
 
@@ -247,6 +233,36 @@ def row_of(frame: pd.DataFrame, place: int) -> int:
     """Return the number a reader knows a row by: its own in a file, else its place from 1."""
     named = frame.index[place]
     return int(named) if frame.index.name == "row" else place + 1
+
+
+def bad_cell(
+    frame: pd.DataFrame, place: int, column: str, problem: str, value: object = None
+) -> SourceError:
+    """Return what is said of a cell that is not what it should be, where a reader finds it."""
+    return SourceError(
+        problem,
+        file=frame.attrs.get("file"),
+        row=row_of(frame, place),
+        column=column,
+        value=value,
+        header=int(frame.attrs.get("header", 0)),
+    )
+
+
+def filled(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
+    """Return a column's names where no cell may be empty.
+
+    Raises
+    ------
+    SourceError
+        An empty cell, with its row.
+    """
+    names = names_of(frame, column)
+    empty = np.flatnonzero([name is None for name in names])
+    if empty.size:
+        problem = "it is empty; fill it in, or leave the row out"
+        raise bad_cell(frame, int(empty[0]), column, problem)
+    return names
 
 
 def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
@@ -261,15 +277,13 @@ def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
     for place, column in enumerate(columns):
         cells = find_column(frame, column)
         numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = np.flatnonzero(~np.isfinite(numbers))
+        bad = np.flatnonzero(~(np.abs(numbers) < _LARGEST))
         if bad.size:
-            raise SourceError(
-                "expected a number",
-                row=row_of(frame, int(bad[0])),
-                column=column,
-                value=cells.iloc[int(bad[0])],
-                header=int(frame.attrs.get("header", 0)),
-            )
+            row = int(bad[0])
+            problem = "expected a number"
+            if np.isfinite(numbers[row]):
+                problem = f"{problem} below {_LARGEST:g}; divide the column by some power of ten"
+            raise bad_cell(frame, row, column, problem, cells.iloc[row])
         found[:, place] = numbers
     return found
 
@@ -298,6 +312,7 @@ def probs_of(
         raise SourceError(
             f"these {counted(len(classes), 'probability', 'probabilities')} should be 0 or more "
             f"and sum to 1, but sum to {total[row]:.4g}",
+            file=frame.attrs.get("file"),
             row=row_of(frame, row),
             header=int(frame.attrs.get("header", 0)),
         )

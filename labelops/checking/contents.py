@@ -16,7 +16,7 @@ from ..digest import digest_bytes
 from ..errors import SourceError
 from ..ingest import RAW_COLUMNS, Rights, ingest_rows
 from ..tables import ITEMS, empty
-from .columns import Evidence, names_of
+from .columns import Evidence, bad_cell, names_of
 
 __all__ = ["NO_TIME", "Contents", "read_contents"]
 
@@ -99,12 +99,12 @@ def _images(
     found: dict[str, list[Any]] = {
         n: [] for n in ("content", "uri", "digest", "media_type", "sketch")
     }
-    for name in frame[column]:
+    for place, name in enumerate(frame[column]):
         try:
             content = read_bounded(inside.find(name), _LARGEST)
             image = read_image(content, _LARGEST)
         except SourceError as error:
-            raise SourceError(error.problem, column=column, value=name) from None
+            raise bad_cell(frame, place, column, error.problem, name) from None
         digest = digest_bytes(content)
         uri = f"object:{digest}"
         files[uri] = content

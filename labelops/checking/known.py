@@ -23,7 +23,7 @@ from ..ports import NeighbourSearch
 from .columns import Evidence, find_column, names_of, numbers_of, votes_of
 from .contents import NO_TIME, read_contents
 
-__all__ = ["NO_TIME", "Known", "readable"]
+__all__ = ["NO_TIME", "Known", "neighbours", "readable"]
 
 _EXACT = 50_000
 
@@ -48,8 +48,6 @@ class Known:
     words : (N, W) sparse matrix or None
         Of texts, where nothing but their words is among the features.
     votes : (items, annotators, codes) or None
-    graph : NeighbourGraph or None
-        None without features, and where finding all neighbours would take hours.
     groups : (N,) object array
         Never split between training and judging: near-duplicates, and the user's own groups.
     copies : int
@@ -57,13 +55,12 @@ class Known:
     clusters : (N,) object array
         Rows that should have one label.
     surroundings : Surroundings
-        The same, as the views take it.
+        The same, as the views take it; without a graph of neighbours.
     """
 
     features: Any
     words: Any
     votes: Votes | None
-    graph: NeighbourGraph | None
     groups: Any
     copies: int
     clusters: Any
@@ -77,7 +74,6 @@ class Known:
         label: str,
         classes: tuple[str, ...],
         folder: Path,
-        search: NeighbourSearch | None,
         ballots: Votes | None = None,
     ) -> Known:
         """Read all columns that were named; parameters as of `check_labels`.
@@ -98,12 +94,11 @@ class Known:
             items = _items(frame, evidence, numbers, said)
             features = None if numbers is None else _scaled(numbers)
         votes = votes_of(frame, evidence.votes, classes) if evidence.votes else ballots
-        graph = _graph(features, search)
         owned = evidence.group is not None
         digests, groups = items["payload_digest"], items["group"]
         texts = list(frame[evidence.text]) if evidence.text is not None else None
         around = Surroundings(
-            graph=graph,
+            graph=None,
             features=features,
             groups=groups,
             digests=digests,
@@ -113,7 +108,7 @@ class Known:
             votes=votes,
         )
         return cls(
-            features, words, votes, graph, groups.to_numpy(dtype=object),
+            features, words, votes, groups.to_numpy(dtype=object),
             int(digests.duplicated().sum()),
             (digests if owned else groups).to_numpy(dtype=object), around,
         )  # fmt: skip
@@ -123,7 +118,14 @@ class Known:
         return label_conflicts(codes, self.clusters)
 
 
-def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
+def neighbours(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
+    """Find all neighbours; None without features, and where finding all would take hours.
+
+    Examples
+    --------
+    >>> neighbours(np.eye(3), None).indices.shape
+    (3, 2)
+    """
     if features is None or len(features) < 2:
         return None
     if len(features) <= _EXACT:

@@ -21,7 +21,7 @@ from ..schema import Schema
 from .columns import Evidence
 from .suspicion import LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
 
-__all__ = ["ANNOTATED", "LabelCheck", "said_of_rows"]
+__all__ = ["ANNOTATED", "LabelCheck", "refuse_taken", "said_of_rows"]
 
 _FOUND = ("wrong", "better", "call", "why")
 _PREFIX = "check_"
@@ -138,10 +138,8 @@ class LabelCheck:
         UsageError
             If the frame has a column of that name that was part of this check.
         """
+        refuse_taken(self.frame, prefix)
         found = self.rows[list(_FOUND)].add_prefix(prefix)
-        twice = [name for name in found if name in self.frame.columns]
-        if twice:
-            raise UsageError(f"the frame has a column {shown(twice[0])} already; rename that")
         return pd.concat([self.frame, found], axis=1)
 
     @property
@@ -191,6 +189,19 @@ class LabelCheck:
         from .page import page_of
 
         return page_of(self, title or self.label)
+
+
+def refuse_taken(frame: pd.DataFrame, prefix: str = _PREFIX) -> None:
+    """Refuse a frame beside which nothing can be written, since it has columns named so.
+
+    Raises
+    ------
+    UsageError
+        With the column.
+    """
+    for name in _FOUND:
+        if prefix + name in frame.columns:
+            raise UsageError(f"the frame has a column {shown(prefix + name)} already; rename that")
 
 
 def said_of_rows(

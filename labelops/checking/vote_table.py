@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import IntArray
-from .columns import find_column, labels_of, names_of, row_of
+from .columns import bad_cell, filled, labels_of, names_of
 
 __all__ = ["VoteTable"]
 
@@ -81,13 +80,13 @@ class VoteTable:
         who = _column(votes, _ANNOTATOR, "the annotator")
         said = _column(votes, (*_VOTE, label), "the vote")
         rows = _places(votes, item, frame, key)
-        people, names = pd.factorize(_filled(votes, who), sort=True)
+        people, names = pd.factorize(filled(votes, who), sort=True)
         voted = np.array([name is not None for name in names_of(votes, said)], dtype=np.bool_)
         pairs = pd.DataFrame({"row": rows, "who": people})
         twice = np.flatnonzero(pairs.loc[voted].duplicated().to_numpy())
         if twice.size:
             row = int(np.flatnonzero(voted)[twice[0]])
-            raise _bad(
+            raise bad_cell(
                 votes,
                 row,
                 who,
@@ -142,38 +141,16 @@ def _column(votes: pd.DataFrame, names: Sequence[str], what: str) -> str:
 
 
 def _places(votes: pd.DataFrame, item: str, frame: pd.DataFrame, key: str) -> IntArray:
-    known = pd.Index(_filled(frame, key), dtype=object)
+    known = pd.Index(filled(frame, key), dtype=object)
     twice = np.flatnonzero(known.duplicated())
     if twice.size:
         row = int(twice[0])
-        raise _bad(frame, row, key, "two rows have this key; votes need one each", known[row])
-    named = _filled(votes, item)
+        raise bad_cell(frame, row, key, "two rows have this key; votes need one each", known[row])
+    named = filled(votes, item)
     found: IntArray = known.get_indexer(pd.Index(named, dtype=object)).astype(np.int64)
     unknown = np.flatnonzero(found < 0)
     if unknown.size:
         row = int(unknown[0])
         problem = f"no row has this in column {shown(key)}; leave the vote out, or name another key"
-        raise _bad(votes, row, item, problem, named[row])
+        raise bad_cell(votes, row, item, problem, named[row])
     return found
-
-
-def _filled(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
-    find_column(frame, column)
-    names = names_of(frame, column)
-    empty = np.flatnonzero([name is None for name in names])
-    if empty.size:
-        raise _bad(frame, int(empty[0]), column, "it is empty; fill it in, or leave the row out")
-    return names
-
-
-def _bad(
-    frame: pd.DataFrame, place: int, column: str, problem: str, value: object = None
-) -> SourceError:
-    return SourceError(
-        problem,
-        file=frame.attrs.get("file"),
-        row=row_of(frame, place),
-        column=column,
-        value=value,
-        header=int(frame.attrs.get("header", 0)),
-    )

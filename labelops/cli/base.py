@@ -30,6 +30,7 @@ __all__ = [
     "command",
     "global_options",
     "listed",
+    "refuse_unwritable",
     "run",
     "write_whole",
     "writing",
@@ -67,6 +68,12 @@ class Session:
         """Say on stderr what is being done."""
         if not self.quiet:
             click.echo(safe(text), err=True)
+
+    def begin(self, text: str, *ends: str) -> App:
+        """Open the label set and the ends that work needs, and only then say what is being done."""
+        self.app.check_ends("workspace", *ends)
+        self.note(text)
+        return self.app
 
     def show(self, result: object, text: str) -> None:
         """Write a result on stdout: as JSON if that was asked for, else as the text."""
@@ -225,6 +232,20 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Raises
+    ------
+    UsageError
+        With what to do.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: cannot be written (no such folder); name another file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{path}: cannot be written (no permission); name another file")
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SourceError, UsageError, counted, percent, shown
-from .base import Session, command, listed, write_whole
-from .looking import FORMATS, Guess, look_at
+from ..errors import UsageError, counted, percent
+from .base import Session, command, listed, refuse_unwritable, write_whole
+from .checked_file import Asked, column_of_contents, column_of_labels, votes_in
+from .looking import look_at
 from .words import cut, safe, section
 
 if TYPE_CHECKING:
@@ -88,11 +88,12 @@ def check(
     votes: tuple[str, ...],
     features: tuple[str, ...],
     key: str | None,
+    classes: tuple[str, ...],
     encoding: str | None,
     trust_probs: bool,
     report: Path | None,
     output: Path | None,
-    **others: Any,  # handed on to `check_labels` as they are
+    **held_out: Any,  # parts of `Evidence`, handed on as they are
 ) -> None:
     """Say which labels of a file are wrong. Needs no label set.
 
@@ -100,55 +101,43 @@ def check(
     named, in any combination: texts or images, numbers, a model's probabilities, votes. Where
     none is named, the text column is guessed. Nothing is stored but the files you ask for.
     """
-    from ..adapters.source_table import read_table
-    from ..checking import check_labels
+    from ..checking.result import refuse_taken
 
     if data.is_dir():
         raise UsageError(f"{data}: a folder; name a file with one row an item")
     _check_targets(data, report, output)
     guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
-    label = label if label is not None else _label(data, guess)
+    label = label if label is not None else column_of_labels(data, guess)
     if not (text or image or probs or votes or features):
-        text, image = _contents(data, guess, label)
-    session.note(f"check: reading {safe(data)}")
-    frame = read_table(data, encoding=encoding or "utf-8", delimiter=guess.delimiter or None)
-    frame = frame[sorted(frame, key=_place_in(guess.columns))]
-    frame.attrs["file"] = str(data)
-    session.note(f"check: judging {counted(len(frame), 'row')}")
-    given = _votes(data, guess, votes, encoding)
+        text, image = column_of_contents(data, guess, label)
+    asked = Asked(
+        data, guess, label, key or guess.key or None, encoding or "utf-8", probs,
+        votes_in(data, guess, votes, encoding), tuple(classes), not trust_probs,
+        {"text": text, "image": image, "features": features, **held_out},
+    )  # fmt: skip
     with _in_words_of_the_command():
-        found = check_labels(
-            frame,
-            label,
-            text=text,
-            image=image,
-            votes=given,
-            features=features,
-            probs=None if probs is None else _prob_columns(frame, probs, label),
-            key=key or guess.key or None,
-            folder=data.parent,
-            search=_search(len(frame)),
-            check_memorised=not trust_probs,
-            **others,
-        )
+        asked.check_first_rows()
+        session.note(f"check: reading {safe(data)}")
+        question = asked.read()
+        if output is not None:
+            refuse_taken(question.frame)
+        rows = len(question.frame)
+        session.note(f"check: judging {counted(rows, 'row')}")
+        found = question.answer(search=_search(rows))
     if report is not None:
         html = found.to_html(data.name)
         write_whole(report, lambda to: to.write_text(html, encoding="utf-8"))
     if output is not None:
-        rows = found.annotated()
-        write_whole(output, lambda to: rows.to_csv(to, index=False))
+        table = found.annotated()
+        write_whole(output, lambda to: table.to_csv(to, index=False))
     session.show(found, _said(found, report, output))
 
 
 def _check_targets(data: Path, report: Path | None, output: Path | None) -> None:
     """Refuse, before the work, to write where nothing can be, over the labels or one another."""
     for path in (report, output):
-        if path is None:
-            continue
-        if not path.parent.is_dir():
-            raise UsageError(f"{path}: cannot be written (no such folder); name another file")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise UsageError(f"{path}: cannot be written (no permission); name another file")
+        if path is not None:
+            refuse_unwritable(path)
     named = [path.resolve() for path in (data, report, output) if path is not None]
     if len(set(named)) < len(named):
         raise UsageError("FILE, --report and --output are different files; name another one")
@@ -165,82 +154,6 @@ def _in_words_of_the_command() -> Iterator[None]:
             if argument in said:
                 raise UsageError(said.replace(argument, option)) from None
         raise
-
-
-def _label(data: Path, guess: Guess) -> str:
-    """Return the column that seems to hold the labels.
-
-    Raises
-    ------
-    UsageError
-        None does.
-    """
-    if guess.known:
-        return guess.known
-    there = ", ".join(shown(name) for name in guess.columns[:20]) or "none, it is a folder"
-    raise UsageError(f"{data}: name the column with the labels, --label COLUMN; there are {there}")
-
-
-def _votes(
-    data: Path, guess: Guess, votes: tuple[str, ...], encoding: str | None
-) -> tuple[str, ...] | pd.DataFrame:
-    """Return the columns with votes, or the table where a file of that name is meant.
-
-    Raises
-    ------
-    UsageError
-        A name that is a file's and no column, and there is no such file.
-    """
-    from ..adapters.source_table import read_table
-
-    if len(votes) != 1 or votes[0] in guess.columns:
-        return votes
-    file = Path(votes[0])
-    if file.suffix.lower() not in FORMATS:
-        return votes
-    if file.exists() and file.samefile(data):
-        raise UsageError("--votes is FILE itself; name columns of it, or the file with the votes")
-    look = look_at(file, encoding=encoding)
-    table = read_table(file, encoding=encoding or "utf-8", delimiter=look.delimiter or None)
-    table.attrs["file"] = str(file)
-    return table
-
-
-def _contents(data: Path, guess: Guess, label: str) -> tuple[str | None, str | None]:
-    """Return the text or image column to judge by, where none was named."""
-    text, image = (c if c and c != label else None for c in (guess.text, guess.image))
-    if text is None and image is None:
-        raise SourceError(
-            "nothing to judge the labels by: name columns with --text, --image, --features, "
-            "--probs or --votes",
-            file=str(data),
-        )
-    return text, image
-
-
-def _place_in(names: Sequence[str]) -> Callable[[str], int]:
-    """Order columns as in the file; those that only later rows have come last."""
-    place = {name: i for i, name in enumerate(names)}
-    return lambda name: place.get(name, len(place))
-
-
-def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:
-    """Return class → column, for columns whose name is the prefix and a class.
-
-    Raises
-    ------
-    UsageError
-        No column begins so.
-    """
-    found = {c.removeprefix(prefix): c for c in frame if c.startswith(prefix) and c != label}
-    found.pop("", None)
-    if not found:
-        there = ", ".join(shown(name) for name in list(frame)[:20])
-        raise UsageError(
-            f"--probs {shown(prefix)}: no column begins so; there are {there}. A column's name is "
-            f"the prefix and a class, such as {prefix}spam"
-        )
-    return found
 
 
 def _search(rows: int) -> NeighbourSearch | None:

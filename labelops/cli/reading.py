@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import counted, percent
-from .base import Session, command, write_whole
+from .base import Session, command, refuse_unwritable, write_whole
 from .explaining import explain
 from .status import status
 from .words import columns, emphasised, safe, section, short
@@ -113,8 +113,9 @@ def report(session: Session, output: Path) -> None:
 
     One file that works offline. With --json, write the same facts on stdout and no file.
     """
-    session.note("report: gathering facts")
-    html, facts = session.app.report()
+    if not session.as_json:
+        refuse_unwritable(output)
+    html, facts = session.begin("report: gathering facts").report()
     if not session.as_json:
         write_whole(output, lambda to: to.write_text(html, encoding="utf-8"))
     session.show(json.loads(facts), f"Wrote {safe(output)} ({counted(len(html.encode()))} bytes).")

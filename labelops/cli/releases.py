@@ -257,8 +257,8 @@ def export(
 
     Item contents joined, with splits that keep leakage groups together.
     """
-    session.note("export: reading the release")
-    app = session.app
+    session.app.check_export(target, reference, overwrite=overwrite)
+    app = session.begin("export: reading the release")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", DeprecatedRelease)
         written = app.export(target, reference, format=layout, weights=weights, overwrite=overwrite)

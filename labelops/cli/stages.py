@@ -177,8 +177,7 @@ def ingest(session: Session, revise: bool) -> None:
     Finds duplicates and leakage groups. Ingesting the same file again adds nothing; another
     content under a known key is refused, unless --revise says it is meant.
     """
-    session.note("ingest: reading the sources")
-    found = session.app.ingest(revise=revise)
+    found = session.begin("ingest: reading the sources").ingest(revise=revise)
     session.show(found, _said_ingested(found))
 
 
@@ -190,8 +189,7 @@ def autolabel(session: Session) -> None:
     sample whether some proposals may stand as labels. Under `[accept] rule = "audited"` those
     stand that the model is sure of, until the release's audit.
     """
-    session.note("autolabel: learning and proposing")
-    found = session.app.autolabel()
+    found = session.begin("autolabel: learning and proposing", "labeler", "rules").autolabel()
     session.show(found, _said_autolabeled(found))
 
 
@@ -205,8 +203,7 @@ def route(session: Session) -> None:
 @command("labelops send")
 def send(session: Session) -> None:
     """Offer the plan to people. Sending twice offers nothing twice."""
-    session.note("send: offering the plan")
-    found = session.app.send()
+    found = session.begin("send: offering the plan", "queue").send()
     session.show(found, _said_sent(found))
 
 
@@ -216,24 +213,21 @@ def collect(session: Session) -> None:
 
     New, edited, skipped and deleted ones; what is known already is not counted twice.
     """
-    session.note("collect: asking the queue")
-    found = session.app.collect()
+    found = session.begin("collect: asking the queue", "queue").collect()
     session.show(found, said_collected(found))
 
 
 @command("labelops consolidate")
 def consolidate(session: Session) -> None:
     """Decide labels from the votes, where the evidence is enough."""
-    session.note("consolidate: weighing votes")
-    found = session.app.consolidate()
+    found = session.begin("consolidate: weighing votes").consolidate()
     session.show(found, _said_consolidated(found))
 
 
 @command("labelops audit")
 def audit(session: Session) -> None:
     """Look for wrong labels; suspects go back to people."""
-    session.note("audit: looking for wrong labels")
-    found = session.app.audit()
+    found = session.begin("audit: looking for wrong labels").audit()
     session.show(found, _said_audited(found))
 
 
@@ -244,8 +238,7 @@ def gate(session: Session) -> int:
     Freezes the labels as a release candidate when they are ready. Exits 1 unless every check
     passes or the labels are released as they stand: inconclusive is not a pass.
     """
-    session.note("gate: checking")
-    found = session.app.gate()
+    found = session.begin("gate: checking").gate()
     session.show(found, _said_gated(found))
     return 0 if found.verdict.passed or found.released_as is not None else 1
 
@@ -256,8 +249,7 @@ def release(session: Session) -> None:
 
     Labels that were released as they are stay that release. Exits 1 if the gate does not pass now.
     """
-    session.note("release: judging once more and writing")
-    found = session.app.release()
+    found = session.begin("release: judging once more and writing").release()
     session.show(found, _said_released(found))
 
 
@@ -300,6 +292,10 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
 }
 
 
+_ENDS = {"send": (), "receive": ("workspace", "queue"), "publish": ("workspace",)}
+"""What each pass needs; `send` needs everything."""
+
+
 @command("labelops run send", "labelops run receive -q --json", name="run")
 @click.argument("which", type=click.Choice(list(_PASSES)), metavar="send|receive|publish")
 def run_pass(session: Session, which: str) -> None:
@@ -314,8 +310,7 @@ def run_pass(session: Session, which: str) -> None:
     exits 0 whatever the gate says; `publish` exits 1 if it does not pass.
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     results = {}
-    if which == "send":
-        session.app.check_ends()
+    session.app.check_ends(*_ENDS[which])
     for name, step, said in _PASSES[which]:
         session.note(f"{which}: {name} …")
         results[name] = step(session.app)

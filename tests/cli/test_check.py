@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+
+from labelops.cli import main
 
 from .world import mails, run, shown_as_json
 
@@ -126,9 +129,10 @@ def test_where_nothing_may_be_written_is_found_before_the_work(
     closed = tmp_path / "closed"
     closed.mkdir()
     monkeypatch.setattr("os.access", lambda path, mode: path != closed)
-    assert run(tmp_path, "check", str(file), *VOTES, "--output", str(closed / "x.csv")) == 2
-    said = capsys.readouterr().err
-    assert "x.csv: cannot be written (no permission)" in said and "judging" not in said
+    for option in ("--output", "--report"):
+        assert main(["check", str(file), *VOTES, option, str(closed / "x.csv")]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert "x.csv: cannot be written (no permission)" in said
 
 
 @pytest.mark.parametrize("option", ["--report", "--output"])
@@ -191,9 +195,9 @@ def test_a_folder_that_is_not_there_is_found_before_the_work(
     """And said in one line."""
     file = _crowd(tmp_path / "crowd.csv")
     target = str(tmp_path / "none" / "x.csv")
-    assert run(tmp_path, "check", str(file), *VOTES, "--output", target) == 2
-    said = capsys.readouterr().err
-    assert "no such folder" in said and "judging" not in said
+    assert main(["check", str(file), *VOTES, "--output", target]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "no such folder" in said
 
 
 def test_utf_16_without_a_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,24 +272,78 @@ def test_memorised_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ("words", "said"),
     [
         ([], "--label COLUMN; there are 'id', 'final', 'ann', 'ben', 'cem'"),
-        (["--label", "nope", "--votes", "ann"], "no such column"),
+        (["--label", "nope", "--votes", "ann"], "crowd.csv, column 'nope': there is no such"),
         (["--label", "final", "--probs", "p_"], "no column begins so"),
         (["--label", "final", "--votes", "ann,bob"], "no such column"),
-        (["--label", "final", "--features", "ann"], "expected a number (found 'cat')"),
+        (["--label", "final", "--votes", "final"], "they cannot judge themselves"),
+        (["--label", "final", "--votes", "ann", "--group", "who"], "no such column"),
         (["--label", "final", "--probs", "b"], "say which fold each row was held out in"),
-        (["--label", "final", "--votes", "ann", "--classes", "cat,cow"], "row 2"),
+        (["--label", "final", "--votes", "ann", "--fold", "ben"], "and there are none"),
         (["--label", "final", "--votes", "ann", "--encoding", "klingon"], "not known"),
     ],
 )
-def test_plain_refusals(
+def test_what_the_header_shows_is_refused_before_the_file_is_read(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Wrong use is one line and exit code 2."""
+    """Wrong use is one line and exit code 2, and nothing is said to be done before it."""
     file = _crowd(tmp_path / "crowd.csv", 20)
-    assert run(tmp_path, "check", str(file), *words) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert said in line
-    assert line.startswith("labelops: error: ")
+    assert main(["check", str(file), *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("labelops: error: ") and said in line
+
+
+PROBS = ("--probs", "p_", "--fold", "fold")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words", "said"),
+    [
+        ("n", "x", ["--features", "n"], "column 'n': expected a number (found 'x')"),
+        ("n", "1e200", ["--features", "n"], "column 'n': expected a number below 1e+100; divide"),
+        ("p_a", ".5", PROBS, "should be 0 or more and sum to 1"),
+        ("fold", "", PROBS, "column 'fold': it is empty"),
+        ("text", "words of 3", (*PROBS, "--text", "text"), "row 4 is its copy or of its group"),
+        ("y", "c", ["--text", "text", "--classes", "a,b"], "column 'y': not one of the classes"),
+        ("text", "none.png", ["--image", "text"], "column 'text': no such file"),
+    ],
+)
+def test_what_a_cell_shows_is_refused_before_anything_is_judged(
+    column: str,
+    cell: str,
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The whole file is read first; the refusal is the next line, with file and row."""
+    rows = pd.DataFrame({"y": ["a", "b"] * 10, "p_a": [".9", ".1"] * 10, "p_b": [".1", ".9"] * 10})
+    rows = rows.assign(n=rows.index, fold=rows.index % 3)
+    rows["text"] = [f"words of {n}" for n in rows.index]
+    if "--image" in words:
+        rows["text"] = "dot.png"
+        Image.new("L", (8, 8)).save(tmp_path / "dot.png")
+    rows = rows.astype(object)
+    rows.loc[4, column] = cell
+    file = tmp_path / "scores.csv"
+    rows.to_csv(file, index=False)
+    assert main(["check", str(file), "--label", "y", *words]) == 2
+    first, line = capsys.readouterr().err.splitlines()
+    assert first.startswith("check: reading") and line.startswith("labelops: error: ")
+    assert said in line and "scores.csv" in line
+    assert "row 5 (6 with the header)" in line
+
+
+def test_a_column_of_results_that_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Votes in a column named as the result would be: said before the work."""
+    file, target = tmp_path / "crowd.csv", str(tmp_path / "out.csv")
+    pd.DataFrame({"y": ["a", "b"] * 9, "check_call": ["a", "b"] * 9}).to_csv(file, index=False)
+    asked = ["check", str(file), "--label", "y", "--votes", "check_call", "--output", target]
+    assert main(asked) == 2
+    _, line = capsys.readouterr().err.splitlines()
+    assert "has a column 'check_call' already; rename that" in line
+    assert main(asked[:-2]) == 0
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,28 @@ def test_progress_goes_to_stderr(sent: Path, capsys: pytest.CaptureFixture[str])
     assert err.splitlines()[0] == "receive: collect …"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["send"], ["collect"], ["run", "send"], ["run", "receive"],
+        ["report", "--output", "none/report.html"],
+        ["export", "out"],
+    ],
+)  # fmt: skip
+def test_a_refusal_comes_before_any_word_of_work(
+    words: list[str], sent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server without a key, a folder that is not there, no release: one line, nothing else."""
+    said = sent.read_text(encoding="utf-8")
+    sent.write_text(f'{said}[queue]\ntype = "label-studio"\n', encoding="utf-8")
+    capsys.readouterr()
+    assert main([*words, "--config", str(sent)]) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.count("\n") == 1 and err.startswith("labelops: error: ")
+    assert main(["ingest", "--config", str(sent.parent / "none.toml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_gate_and_release_exit_1_before_they_pass(
     sent: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,240 @@
+"""What a check is asked: a frame with labels and what judges them, read whole and found sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from ..audit.detect import detect_label_errors
+from ..audit.in_sample import check_folds, check_not_memorised
+from ..audit.views import look_at_views
+from ..errors import SourceError, UsageError, counted, shown
+from ..measure.codes import FloatArray, IntArray
+from ..ports import NeighbourSearch
+from ..schema import Schema
+from .columns import Evidence, classes_of, filled, find_column, labels_of, probs_of, row_of
+from .known import NO_TIME, Known, neighbours, readable
+from .result import ANNOTATED, LabelCheck, said_of_rows
+from .suspicion import LOOK
+from .vote_table import VoteTable
+
+__all__ = ["Question", "check_columns"]
+
+YOURS = "your model"
+_VIEWS = ("outliers", "ambiguity", "slices", "leakage")
+_SHOWN = 50
+_FEW = 10  # Classes that a frame of hardly any rows may have.
+
+
+def check_columns(frame: pd.DataFrame, label: str, key: str | None, evidence: Evidence) -> None:
+    """Refuse what the names of the columns show that no check can be made of; reads no cell.
+
+    Raises
+    ------
+    UsageError
+        As `Evidence.check`, or labels that would judge themselves.
+    SourceError
+        A column that is not there.
+
+    Examples
+    --------
+    >>> header = pd.DataFrame(columns=["text", "kind"])
+    >>> check_columns(header, "kind", None, Evidence(text="text"))
+    """
+    find_column(frame, label)
+    evidence.check(frame)
+    if label in evidence.columns:
+        raise UsageError(f"column {shown(label)} holds the labels; they cannot judge themselves")
+    if key is not None:
+        find_column(frame, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """N rows with labels, of which M can be judged, and all that is known of these.
+
+    What is wrong with the data was refused when it was made; `answer` refuses only probabilities
+    that repeat what neighbours contradict, since that takes finding neighbours.
+
+    Parameters
+    ----------
+    frame : (N,) frame
+    label : str
+    key : str or None
+    evidence : Evidence
+    schema : Schema
+    codes : (N,) int
+        Labels; -1 is none.
+    place : (M,) int
+        The rows that can be judged.
+    known : Known
+        Of these M rows.
+    probs : (M, K) float or None
+    folds : (M,) array or None
+    check_memorised : bool
+    folder : Path
+        Where paths of images begin.
+    """
+
+    frame: pd.DataFrame
+    label: str
+    key: str | None
+    evidence: Evidence
+    schema: Schema
+    codes: IntArray
+    place: IntArray
+    known: Known
+    probs: FloatArray | None
+    folds: Any
+    check_memorised: bool
+    folder: Path
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        label: str,
+        evidence: Evidence,
+        *,
+        votes: pd.DataFrame | None = None,
+        key: str | None = None,
+        classes: Sequence[str] = (),
+        folder: Path | str = ".",
+        check_memorised: bool = True,
+    ) -> Question:
+        """Read everything that is asked about; parameters as of `check_labels`.
+
+        Parameters
+        ----------
+        votes : frame, optional
+            Votes in a table of their own.
+
+        Raises
+        ------
+        UsageError, SourceError
+            As `check_labels`.
+
+        Examples
+        --------
+        >>> rows = [(f"{a} {n}", a) for a in ("pear", "saw") for n in range(5)]
+        >>> frame = pd.DataFrame(rows, columns=["text", "kind"])
+        >>> Question.of(frame, "kind", Evidence(text="text")).schema.classes
+        ('pear', 'saw')
+        """
+        table = None
+        if votes is not None:
+            table = VoteTable.of(votes, frame, key, label)
+            evidence = replace(evidence, voted=table.said)
+        check_columns(frame, label, key, evidence)
+        # An earlier check's words on these rows are no evidence, and are written anew.
+        ours = {label, key, *evidence.columns}
+        frame = frame.drop(columns=[c for c in ANNOTATED if c in frame.columns and c not in ours])
+        voted = () if table is None else table.classes
+        named = classes_of(frame, label, evidence.votes, classes, voted)
+        codes = labels_of(frame, label, named)
+        place = np.flatnonzero(readable(frame, evidence))
+        _refuse_hopeless(codes[place], label)
+        rows = frame.iloc[place]
+        probs = probs_of(rows, evidence.probs, named) if evidence.probs else None
+        folds = None if evidence.fold is None else filled(rows, evidence.fold).astype(str)
+        if probs is not None:
+            check_folds(folds, evidence.out_of_sample, len(rows), None)
+        # Matrices this narrow gain nothing by threads, which spin while others want the cores.
+        with threadpool_limits(1):
+            ballots = None if table is None else table.within(place).codes(named)
+            known = Known.of(rows, evidence, label, named, Path(folder), ballots)
+        if folds is not None:
+            _refuse_straddling(rows, str(evidence.fold), folds, known.groups)
+        if probs is not None and known.features is None and check_memorised:
+            check_not_memorised({YOURS: probs}, codes[place], None)
+        schema = Schema("rows", named, media="text" if evidence.image is None else "image")
+        return cls(
+            frame, label, key, evidence, schema, codes, place, known, probs, folds,
+            check_memorised, Path(folder),
+        )  # fmt: skip
+
+    def answer(
+        self, rng: np.random.Generator | None = None, search: NeighbourSearch | None = None
+    ) -> LabelCheck:
+        """Judge the labels; parameters as of `check_labels`.
+
+        Raises
+        ------
+        UsageError
+            Probabilities that repeat labels which their neighbours contradict.
+
+        Examples
+        --------
+        >>> said = [["cat", "cat"], ["dog", "dog"]] * 20 + [["cat", "dog"]]
+        >>> frame = pd.DataFrame(said, columns=["final", "ann"])
+        >>> question = Question.of(frame, "final", Evidence(votes=["ann"]))
+        >>> question.answer().worst(1).index.tolist()
+        [40]
+        """
+        rng = np.random.default_rng(0) if rng is None else rng
+        known, labels, place = self.known, self.codes[self.place], self.place
+        with threadpool_limits(1):
+            graph = neighbours(known.features, search)
+            found = detect_label_errors(
+                labels, n_classes=len(self.schema.classes), votes=known.votes,
+                features=known.features if known.words is None else known.words,
+                embeddings=None if known.words is None else known.features,
+                probs=None if self.probs is None else {YOURS: self.probs}, folds=self.folds,
+                out_of_sample=self.evidence.out_of_sample, groups=known.groups, graph=graph,
+                check_memorised=self.check_memorised, rng=rng,
+            )  # fmt: skip
+            looked = look_at_views(
+                place.astype(str).astype(object), labels, found.probability >= LOOK,
+                replace(known.surroundings, graph=graph), self.schema, rng=rng, round=1,
+                now=NO_TIME, views=_VIEWS, shown=_SHOWN,
+            )  # fmt: skip
+        copies = known.disagree(labels)
+        return LabelCheck(
+            rows=said_of_rows(self.frame.index, self.codes, place, found, copies, self.schema),
+            frame=self.frame,
+            label=self.label,
+            key=self.key,
+            evidence=self.evidence,
+            schema=self.schema,
+            report=found,
+            looked=looked,
+            copies=known.copies,
+            folder=self.folder,
+        )
+
+
+def _refuse_hopeless(codes: IntArray, label: str) -> None:
+    """Refuse labels of which no model can learn anything: none, or nearly each of its own."""
+    given = codes[codes >= 0]
+    if not given.size:
+        raise UsageError("no row has both a label and something to judge it by")
+    different = len(np.unique(given))
+    if different > max(given.size / 2, _FEW):
+        raise UsageError(
+            f"column {shown(label)} holds {counted(different)} different labels in "
+            f"{counted(given.size, 'row')}; is it the column of labels?"
+        )
+
+
+def _refuse_straddling(rows: pd.DataFrame, column: str, folds: Any, groups: Any) -> None:
+    """Refuse folds that part a row from its copies: its probabilities were learned from them."""
+    first = pd.Series(folds).groupby(pd.Series(groups)).transform("first")
+    apart = np.flatnonzero(first.to_numpy() != folds)
+    if apart.size:
+        row = int(apart[0])
+        other = int(np.flatnonzero(groups == groups[row])[0])
+        raise SourceError(
+            f"row {row_of(rows, other)} is its copy or of its group and lies in another fold, so "
+            "the model behind this row's probabilities had seen it; split by group",
+            file=rows.attrs.get("file"),
+            row=row_of(rows, row),
+            column=column,
+            value=folds[row],
+            header=int(rows.attrs.get("header", 0)),
+        )
