@@ -17,7 +17,7 @@ import pandas as pd
 from .. import journey
 from ..adapters.objects import open_objects
 from ..errors import NotFoundError, SettingsError
-from ..ports import Detector, Features, Labeler, NeighbourSearch, Objects, Queue
+from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, WithWords
 from ..settings import Settings
 from ..state import Policies, Workspace
 from .labelers import LabelerParts, make_labeler, make_rules, make_vectors
@@ -178,14 +178,14 @@ class Ends:
 
         return comparable(text_rows(items, self._vectors))
 
-    @property
-    def words(self) -> Features | None:
-        """Words of texts, for the learners of audits, beside `features`; None of images."""
+    def audit_features(self, items: pd.DataFrame) -> Any:
+        """Return the same with the words of texts beside it; each text is counted once."""
         if self.settings.schema.media == "image":
-            return None
-        from ..adapters.text_features import text_rows, words_of
+            return self.features(items)
+        from ..adapters.text_features import comparable, text_rows, words_of
 
-        return lambda items: words_of(text_rows(items))
+        rows = text_rows(items, self._vectors)
+        return WithWords(comparable(rows), words_of(rows))
 
     @property
     def detectors(self) -> tuple[Detector, ...]:

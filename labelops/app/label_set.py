@@ -128,11 +128,10 @@ class App(Ends):
         with threadpool_limits(1):
             return journey.audit(
                 self.workspace,
-                self.features,
+                self.audit_features,
                 self.detectors,
                 now=self.clock(),
                 search=self.search,
-                words=self.words,
             )
 
     def gate(self) -> journey.Gated:

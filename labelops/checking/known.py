@@ -123,8 +123,8 @@ def neighbours(features: Any, search: NeighbourSearch | None) -> NeighbourGraph 
 
     Examples
     --------
-    >>> neighbours(np.eye(3), None).indices.shape
-    (3, 2)
+    >>> neighbours(np.array([[1.0, 0.1], [0.0, 1.0], [1.0, 0.2]]), None).indices[0, :2].tolist()
+    [2, 1]
     """
     if features is None or len(features) < 2:
         return None

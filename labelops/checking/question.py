@@ -171,9 +171,9 @@ class Question:
 
         Examples
         --------
-        >>> said = [["cat", "cat"], ["dog", "dog"]] * 20 + [["cat", "dog"]]
-        >>> frame = pd.DataFrame(said, columns=["final", "ann"])
-        >>> question = Question.of(frame, "final", Evidence(votes=["ann"]))
+        >>> said = [["cat"] * 4, ["dog"] * 4] * 20 + [["cat", "dog", "dog", "dog"]]
+        >>> frame = pd.DataFrame(said, columns=["final", "ann", "ben", "eve"])
+        >>> question = Question.of(frame, "final", Evidence(votes=["ann", "ben", "eve"]))
         >>> question.answer().worst(1).index.tolist()
         [40]
         """

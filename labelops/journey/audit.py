@@ -21,7 +21,7 @@ from ..digest import seed_of
 from ..errors import counted
 from ..gate.candidate import ADJUDICATED, labels_digest
 from ..kinds.choice import codes_of
-from ..ports import Detector, Features, NeighbourSearch
+from ..ports import Detector, Features, NeighbourSearch, WithWords
 from ..state import Event, State, Workspace, decide
 from ..state.needs import work_in_flight
 from ..state.verdicts import audit_verdicts
@@ -63,7 +63,6 @@ def audit(
     *,
     now: datetime,
     search: NeighbourSearch | None = None,
-    words: Features | None = None,
 ) -> Audited:
     """Look for wrong labels once all items are decided, before a candidate is frozen.
 
@@ -71,13 +70,12 @@ def audit(
     ----------
     workspace : Workspace
     features : callable
+        May give words beside them (`WithWords`), which learners then read.
     detectors : sequence of Detector
         Second opinions.
     now : datetime
     search : NeighbourSearch, optional
         Looks for neighbours among more than 50,000 items; with fewer every pair is compared.
-    words : callable, optional
-        Sparse features of the items, such as their words, that learners read beside the others.
     """
     state = up_to_date(workspace, now)
     reason = audit_not_due(state)
@@ -91,10 +89,12 @@ def audit(
     seed = seed_of(workspace.key, "audit", labels_digest(labels))
     settled_before, looked_at = _settled(state), audit_verdicts(state)
     codes = codes_of(labels["value"], workspace.schema)
-    around = _surroundings(state, items, settled_before, looked_at, features(items), search)
+    read = features(items)
+    near, words = (read.features, read.words) if isinstance(read, WithWords) else (read, None)
+    around = _surroundings(state, items, settled_before, looked_at, near, search)
     found = audit_noise(
         items["item_id"],
-        around.features if words is None else words(items),
+        near if words is None else words,
         codes,
         items["group"].tolist(),
         workspace.schema,
@@ -107,7 +107,7 @@ def audit(
         planted_share=policy.audit.planted,
         repeats=policy.audit.repeats,
         graph=around.graph,
-        embeddings=None if words is None else around.features,
+        embeddings=None if words is None else near,
     )
     looked = look_at_views(
         items["item_id"],

@@ -18,7 +18,7 @@ from .labeler import (
     SemiSupervised,
     Usage,
 )
-from .looking import Detected, Detector, Features, NeighbourSearch
+from .looking import Detected, Detector, Features, NeighbourSearch, WithWords
 from .queue import Pausing, Queue, Received, Sent
 from .source import RowBlock, Source
 from .storage import BatchObjects, Compacting, Objects, Tables
@@ -51,4 +51,5 @@ __all__ = [
     "Tables",
     "TextEncoder",
     "Usage",
+    "WithWords",
 ]

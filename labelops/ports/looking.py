@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Detected", "Detector", "Features", "NeighbourSearch"]
+__all__ = ["Detected", "Detector", "Features", "NeighbourSearch", "WithWords"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,26 @@ class Detector(Protocol):
 
 
 Features = Callable[[pd.DataFrame], Any]
-"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels."""
+"""Items frame → (N, D) matrix, dense or sparse, of features not learned from these labels.
+
+For an audit it may be `WithWords`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WithWords:
+    """Features of N items, and sparse ones that learners of an audit read beside them.
+
+    Parameters
+    ----------
+    features : (N, D) array
+        Neighbours are found by these.
+    words : (N, W) sparse matrix
+        Such as the words of texts.
+    """
+
+    features: Any
+    words: Any
 
 
 @runtime_checkable

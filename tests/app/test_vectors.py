@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import normalize
 
-from labelops.adapters import wordllama_encoder
-from labelops.adapters.text_features import comparable, text_rows
+from labelops.adapters import text_features, wordllama_encoder
+from labelops.adapters.text_features import comparable, text_rows, word_counts, words_of
 from labelops.adapters.text_vectors import TextVectors
 from labelops.app.ends import Ends
 from labelops.app.labelers import make_vectors
@@ -73,6 +73,22 @@ def test_no_name_is_no_vectors(tmp_path: Path) -> None:
     settings, items = _settings(tmp_path, ""), _items(["red cat", "dog", "dog"])
     assert make_vectors(settings) is None
     assert np.array_equal(Ends(settings).features(items), comparable(text_rows(items)))
+
+
+def test_an_audit_counts_each_text_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words for learners and dimensions for neighbours are read off one count."""
+    items = _items(["red cat", "a dog", "a red dog"])
+    counted: list[object] = []
+
+    def count(texts: list[str]) -> object:
+        counted.append(texts)
+        return word_counts(texts)
+
+    monkeypatch.setattr(text_features, "word_counts", count)
+    read = Ends(_settings(tmp_path, "")).audit_features(items)
+    assert counted == [items["payload"].tolist()]
+    assert np.array_equal(read.features, comparable(text_rows(items)))
+    assert (read.words != words_of(text_rows(items))).nnz == 0
 
 
 def test_a_function_of_ones_own_is_shared_by_labeler_and_audits(named: Path) -> None:
