@@ -96,7 +96,7 @@ def counted(number: float, noun: str = "", plural: str = "") -> str:
 
 
 def percent(share: float | None, digits: int = 1, fixed: bool = False) -> str:
-    """Return a share in percent; a missing one is a dash, and a small one is not rounded to 0.
+    """Return a share in percent; a missing one is a dash, and nothing is rounded to 0 or to 1.
 
     Parameters
     ----------
@@ -111,6 +111,8 @@ def percent(share: float | None, digits: int = 1, fixed: bool = False) -> str:
     --------
     >>> percent(0.1234), percent(0.02), percent(float("nan")), percent(0.00004), percent(0.0)
     ('12.3 %', '2 %', '–', '< 0.1 %', '0 %')
+    >>> percent(0.9999), percent(1.0), percent(0.998, 0)
+    ('> 99.9 %', '100 %', '> 99 %')
     >>> percent(0.02, fixed=True)
     '2.0 %'
     """
@@ -119,6 +121,8 @@ def percent(share: float | None, digits: int = 1, fixed: bool = False) -> str:
     least = 10.0**-digits
     if 0 < 100 * share < least:
         return f"< {least:g} %"
+    if share < 1 and round(100 * share, digits) >= 100:
+        return f"> {100 - least:g} %"
     text = f"{100 * share:.{digits}f}"
     return f"{text if fixed or '.' not in text else text.rstrip('0').rstrip('.')} %"
 

@@ -18,6 +18,7 @@ __all__ = [
     "classes_of",
     "filled",
     "find_column",
+    "in_order",
     "labels_of",
     "names_of",
     "numbers_of",
@@ -191,7 +192,7 @@ def classes_of(
     else:
         said = {name for column in (label, *votes) for name in set(names_of(frame, column))}
         said |= set(voted)
-        found = tuple(sorted((name for name in said if name is not None), key=_in_order))
+        found = tuple(sorted((name for name in said if name is not None), key=in_order))
     if len(found) < 2:
         raise UsageError(
             f"column {shown(label)} holds {counted(len(found), 'class', 'classes')}; a label can "
@@ -205,7 +206,7 @@ def classes_of(
     return found
 
 
-def _in_order(name: str) -> tuple[int, float, str]:
+def in_order(name: str) -> tuple[int, float, str]:
     """Sort whole numbers by their size, before words."""
     return (0, float(name), name) if name.isascii() and name.isdigit() else (1, 0.0, name)
 

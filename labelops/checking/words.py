@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import counted, percent, shown
 from .result import LabelCheck
 
 __all__ = ["headline", "judged_by", "left_out", "meaning"]
 
 _SHARED = 0.1
+_FEW = 0.5
+_NAMED = 12
+_MISSES_MOST = (
+    "Most of them would not have been: where classes overlap, or rows are few, there may be many "
+    "more wrong labels than that."
+)
+_NO_LABEL = {"n/a", "#n/a", "na", "<na>", "nan", "null", "-", "?"}
 _BASIS = {
     "noise model": "how often each class is said for another, learned from all labels",
     "votes": "how well votes foretell each other",
@@ -52,6 +61,8 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
             f"Of {counted(planted.planted, 'error')} planted on paper, {percent(planted.share, 0)} "
             f"would have been called wrong ({percent(low, 0)} to {percent(high, 0)})."
         )
+        if planted.share < _FEW:
+            lines.append(_MISSES_MOST)
     if found.report.dependence > _SHARED:
         lines.append(
             "The annotators seem to make the same mistakes: what they agree on may be wrong, and "
@@ -67,14 +78,21 @@ def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
     said = [
         ("Texts", e.text, "models that did not see the row, and the nearest other rows"),
         ("Images", e.image, "models that did not see the row, and the nearest other rows"),
-        ("Numbers", ", ".join(e.features), "models that did not see the row, and nearest rows"),
-        ("Probabilities", ", ".join((e.probs or {}).values()), _held(found)),
-        ("Votes", e.voted or ", ".join(e.votes), "how far each annotator is to be believed"),
+        ("Numbers", _listed(e.features), "models that did not see the row, and nearest rows"),
+        ("Probabilities", _listed(tuple((e.probs or {}).values())), _held(found)),
+        ("Votes", e.voted or _listed(e.votes), "how far each annotator is to be believed"),
         ("Groups", e.group, "never split between learning and judging"),
     ]
     rows = [(what, f"{columns}: {how}") for what, columns, how in said if columns]
     basis = _BASIS.get(found.report.calibration, found.report.calibration)
     return (*rows, ("Probabilities of errors", f"from {basis}"))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """Name columns; of very many the first and the last."""
+    if len(columns) <= _NAMED:
+        return ", ".join(columns)
+    return f"{columns[0]} … {columns[-1]} ({len(columns):,} columns)"
 
 
 def _held(found: LabelCheck) -> str:
@@ -91,6 +109,12 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
     if found.copies:
         repeats = counted(found.copies, "row repeats", "rows repeat")
         lines.append(f"{repeats} the content of another.")
+    for name in found.schema.classes:
+        if name.lower() in _NO_LABEL:
+            lines.append(
+                f"{shown(name)} is taken for a class: empty its cells if it means that there is "
+                "no label."
+            )
     for group in found.alike:
         lines.append(
             f"Classes {', '.join(map(shown, group))} are spelled alike and taken for different "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SourceError, UsageError, shown
-from .looking import FORMATS, Guess, look_at
+from .looking import CLASS_NAMES, FORMATS, Guess, look_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,9 @@ class Asked:
 
         columns = None if self.probs is None else _prob_columns(frame, self.probs, self.label)
         votes, voted = (self.votes, "") if isinstance(self.votes, tuple) else ((), "a table")
-        return Evidence(probs=columns, votes=votes, voted=voted, **self.judges)
+        features = _feature_columns(frame, self.judges["features"])
+        judges = {**self.judges, "features": features}
+        return Evidence(probs=columns, votes=votes, voted=voted, **judges)
 
 
 def column_of_labels(data: Path, guess: Guess) -> str:
@@ -78,8 +81,10 @@ def column_of_labels(data: Path, guess: Guess) -> str:
     UsageError
         None does.
     """
-    if guess.known:
-        return guess.known
+    named = (column for column in guess.columns if column.lower() in CLASS_NAMES)
+    found = guess.known or next(named, "")
+    if found:
+        return found
     there = ", ".join(shown(name) for name in guess.columns[:20]) or "none, it is a folder"
     raise UsageError(f"{data}: name the column with the labels, --label COLUMN; there are {there}")
 
@@ -89,8 +94,8 @@ def column_of_contents(data: Path, guess: Guess, label: str) -> tuple[str | None
     text, image = (c if c and c != label else None for c in (guess.text, guess.image))
     if text is None and image is None:
         raise SourceError(
-            "nothing to judge the labels by: name columns with --text, --image, --features, "
-            "--probs or --votes",
+            "no column seems to hold texts or image files to judge the labels by: name columns "
+            "with --text, --image, --features (such as 'x*'), --probs or --votes",
             file=str(data),
         )
     return text, image
@@ -125,6 +130,24 @@ def _place_in(names: Sequence[str]) -> Callable[[str], int]:
     """Order columns as in the file; those that only later rows have come last."""
     place = {name: i for i, name in enumerate(names)}
     return lambda name: place.get(name, len(place))
+
+
+def _feature_columns(frame: pd.DataFrame, named: Sequence[str]) -> list[str]:
+    """Return the columns of numbers; `x*` stands for all that begin with x.
+
+    Raises
+    ------
+    UsageError
+        No column is named so.
+    """
+    found: list[str] = []
+    for name in named:
+        meant = [name] if name in frame else [c for c in frame if fnmatchcase(c, name)]
+        if not meant and "*" in name:
+            there = ", ".join(shown(c) for c in list(frame)[:20])
+            raise UsageError(f"--features {shown(name)}: no column is named so; there are {there}")
+        found += meant or [name]
+    return list(dict.fromkeys(found))
 
 
 def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ _OPTIONS = {
     "labelops check mails.csv --label intent",
     "labelops check mails.csv --label intent --text body --report wrong.html --output checked.csv",
     "labelops check scores.csv --label kind --probs p_ --fold fold",
+    "labelops check embedded.parquet --label kind --features 'x*'",
     "labelops check crowd.csv --label final --votes ann,ben,cem",
     "labelops check mails.csv --label intent --key id --votes votes.csv",
 )
@@ -46,7 +47,8 @@ _OPTIONS = {
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option(
     "--features", callback=listed, metavar="COLUMNS",
-    help="Columns with numbers not learned from these labels, commas between them.",
+    help="Columns with numbers not learned from these labels, commas between them; 'x*': all that "
+    "begin with x.",
 )  # fmt: skip
 @click.option(
     "--probs", metavar="PREFIX",
@@ -97,9 +99,9 @@ def check(
 ) -> None:
     """Say which labels of a file are wrong. Needs no label set.
 
-    FILE is CSV, JSON Lines or Parquet, one row an item. Labels are judged by the columns that are
-    named, in any combination: texts or images, numbers, a model's probabilities, votes. Where
-    none is named, the text column is guessed. Nothing is stored but the files you ask for.
+    FILE is CSV, TSV, JSON Lines or Parquet, one row an item. Labels are judged by the columns
+    that are named, in any combination: texts or images, numbers, a model's probabilities, votes.
+    Where none is named, the text column is guessed. Nothing is stored but the files you ask for.
     """
     from ..checking.result import refuse_taken
 
@@ -192,7 +194,7 @@ def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
             cut(found.name_of(place), 24), percent(row.wrong, 0), cut(row.label, 24),
             cut(row.better, 24), cut(text, 60),
         ])  # fmt: skip
-    title = f"Most probably wrong, {len(rows)} of {total:,}"
+    title = f"Labels to look at, {len(rows)} of {total:,}"
     return section(title, rows, ["", "wrong", "label", "rather", ""], right=[1])
 
 

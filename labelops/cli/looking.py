@@ -12,7 +12,7 @@ from typing import TextIO
 
 from ..errors import SourceError, UsageError, shown
 
-__all__ = ["FORMATS", "Guess", "look_at"]
+__all__ = ["CLASS_NAMES", "FORMATS", "Guess", "classes_in", "look_at"]
 
 _ROWS = 500
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
@@ -22,8 +22,13 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 _TEXT_NAMES = ("text", "message", "body", "content", "sentence", "document", "description")
 _KEY_NAMES = ("id", "key", "uuid", "item_id", "index")
-_CLASS_NAMES = ("label", "class", "category", "intent", "target", "answer", "truth")
-_CLASSES = 50
+CLASS_NAMES = ("label", "labels", "class", "category", "intent", "topic", "sentiment") + (
+    "target",
+    "answer",
+    "truth",
+    "given_label",
+)
+_CLASSES, _MOST = 50, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Guess:
     known : str
         A column that seems to hold answers already; empty where there is none.
     classes : tuple of str
-        The answers found there, sorted.
+        The answers found there, sorted; of the first rows, `classes_in` reads them all.
     columns : tuple of str
         All columns.
     delimiter, encoding : str
@@ -102,6 +107,8 @@ def look_at(
     kind = FORMATS.get(path.suffix.lower())
     if kind is None and path.suffix.lower() in SPREADSHEETS:
         raise UsageError(f"{path}: a spreadsheet; save it as CSV or Parquet")
+    if path.suffix.lower() == ".json":
+        raise UsageError(f"{path}: write one JSON object a line, into a file ending in .jsonl")
     if kind is None:
         raise UsageError(
             f"{path}: expected a folder, or a file ending in {', '.join(FORMATS)}; rename it"
@@ -253,16 +260,52 @@ def _image(cells: Mapping[str, list[str]]) -> str:
 
 
 def _text(cells: Mapping[str, list[str]]) -> str:
-    """Return the column named like a text, else the one with the longest cells."""
+    """Return the column named like a text, else the one with the longest cells of words."""
     named = [name for wanted in _TEXT_NAMES for name in cells if name.lower() == wanted]
-    longest = max(cells, key=lambda name: sum(map(len, cells[name])), default="")
+    words = [n for n, column in cells.items() if _are_words(column) and not _repeats(n, column)]
+    longest = max(words, key=lambda name: sum(map(len, cells[name])), default="")
     return named[0] if named else longest
 
 
+def _are_words(column: Sequence[str]) -> bool:
+    """Say whether cells may be texts: more letters than digits, which numbers and dates lack."""
+    characters = "".join(column)
+    return sum(map(str.isalpha, characters)) > sum(map(str.isdigit, characters))
+
+
+def _repeats(name: str, column: Sequence[str]) -> bool:
+    """Say whether a column is named like an answer, and says the same of several rows."""
+    return name.lower() in CLASS_NAMES and len(set(column)) < len(column)
+
+
 def _known(cells: Mapping[str, list[str]]) -> str:
-    """Return a column that is named like an answer and has few distinct cells."""
+    """Return a column that is named like an answer and has few distinct cells.
+
+    A file that is sorted by class may begin with a single one.
+    """
     for name, column in cells.items():
         distinct = {value for value in column if value}
-        if name.lower() in _CLASS_NAMES and 2 <= len(distinct) <= _CLASSES:
+        few = max(_CLASSES, len(column) / 2)
+        if name.lower() in CLASS_NAMES and 1 <= len(distinct) <= few:
             return name
     return ""
+
+
+def classes_in(path: Path, guess: Guess) -> tuple[str, ...]:
+    """Return all answers of the column that seems to hold them, sorted; none if they are too many.
+
+    The first rows do not have them all where a file is sorted by class.
+
+    Raises
+    ------
+    SourceError
+        If a later row cannot be read.
+    """
+    from ..adapters.source_table import read_table
+    from ..checking.columns import in_order, names_of
+
+    if not guess.known:
+        return ()
+    table = read_table(path, encoding=guess.encoding or "utf-8", delimiter=guess.delimiter or None)
+    found = {name for name in names_of(table, guess.known) if name is not None}
+    return tuple(sorted(found, key=in_order)) if 2 <= len(found) <= _MOST else ()

@@ -8,14 +8,14 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import click
 
-from ..errors import SettingsError, UsageError, counted
+from ..errors import SettingsError, UsageError, counted, shown
 from .base import Session, command, listed, writing
-from .looking import Guess, look_at
+from .looking import Guess, classes_in, look_at
 from .words import safe
 
 __all__ = ["init", "settings_text"]
@@ -58,6 +58,8 @@ def init(
     """
     target = _target(session.config)
     guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
+    _check_contents(data, guess)
+    guess = guess if classes else replace(guess, classes=classes_in(data, guess))
     name = name or _name_of(data)
     _check(name, classes, guess)
     source = _relative(data, target.parent)
@@ -76,6 +78,16 @@ def _name_of(data: Path) -> str:
     """Return a label set's name made from a file's."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", data.resolve().stem).strip("-").lower()[:64]
     return plain or "labels"
+
+
+def _check_contents(data: Path, guess: Guess) -> None:
+    """Refuse a file without a column that may be shown to people."""
+    if guess.format != "folder" and not (guess.text or guess.image):
+        there = ", ".join(shown(column) for column in guess.columns[:20])
+        raise UsageError(
+            f"{data}: no column seems to hold texts or image files; name it with --text or "
+            f"--image; there are {there}"
+        )
 
 
 def _check(name: str, classes: Sequence[str], guess: Guess) -> None:

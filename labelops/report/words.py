@@ -90,7 +90,7 @@ class Statement:
 def visible(text: str) -> str:
     r"""Show characters that hide or reorder text: controls, zero-width and direction marks.
 
-    Line feeds and tabs stay.
+    Line feeds and tabs stay; the line ends of Windows are line feeds.
 
     Examples
     --------
@@ -99,6 +99,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
+    text = text.replace("\r\n", "\n")
     return "".join(
         f"⟨U+{ord(c):04X}⟩" if c not in _KEPT and unicodedata.category(c) in _HIDDEN else c
         for c in text

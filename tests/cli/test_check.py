@@ -444,3 +444,71 @@ def test_a_report_that_cannot_be_written(
     there: Any = ("--report", str(tmp_path / "no" / "such" / "a.html"))
     assert run(tmp_path, "check", str(file), *VOTES, *there) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def _numbers(path: Path) -> Path:
+    """Write measurements of two kinds; row 8 has the label of the other one."""
+    lines = ["x1,x2,y1,label"]
+    for n in range(120):
+        kind = n % 2
+        label = ("cat", "dog")[1 - kind if n == 7 else kind]
+        lines.append(f"{kind + n / 1000},{kind * 3 - n / 900},{n * 7 % 5},{label}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_columns_of_numbers_are_no_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is guessed from them; `x*` names those that begin with x."""
+    file = str(_numbers(tmp_path / "a.csv"))
+    assert run(tmp_path, "-q", "check", file) == 2
+    assert "no column seems to hold texts or image files" in capsys.readouterr().err
+    assert run(tmp_path, "-q", "check", file, "--features", "z*") == 2
+    assert "--features 'z*': no column is named so; there are 'x1'" in capsys.readouterr().err
+    assert run(tmp_path, "-q", "check", file, "--features", "x*") == 0
+    said = capsys.readouterr().out
+    assert "x1, x2: models" in said
+    (row,) = (line for line in said.splitlines() if line.strip().startswith("row 8 "))
+    assert row.split()[2:] == [">", "99", "%", "cat", "dog"], row
+
+
+def test_a_column_named_like_labels_is_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it has one class, or one a row, that is what is said."""
+    rows = [f"hello number {n}" for n in range(40)]
+    for name, label, says in (
+        ("one", lambda n: "x", "column 'label' holds 1 class"),
+        ("all", str, "column 'label' holds 40 different labels in 40 rows; is it the column"),
+    ):
+        lines = [f"{text},{label(n)}" for n, text in enumerate(rows)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *lines]) + "\n")
+        assert run(tmp_path, "-q", "check", str(tmp_path / f"{name}.csv")) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_an_image_that_is_not_there_is_named_by_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Among many, the row is what one looks for."""
+    (tmp_path / "a.csv").write_text("file,label\nnone.png,cat\nnone.png,dog\n" * 3)
+    assert run(tmp_path, "-q", "check", str(tmp_path / "a.csv"), "--image", "file") == 2
+    assert (
+        "a.csv, row 1 (2 with the header), column 'file': no such file" in capsys.readouterr().err
+    )
+
+
+def test_a_search_that_finds_little_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No error found says nothing where most planted ones are not found; N/A is no class."""
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+    lines = [
+        f"{words[n % 10]} {words[n * 3 % 7]} {n},{('a', 'b', 'N/A')[n % 3]}" for n in range(45)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *lines]) + "\n")
+    assert run(tmp_path, "-q", "check", str(tmp_path / "a.csv")) == 0
+    said = capsys.readouterr().out
+    assert "Most of them would not have been: where classes overlap, or rows are few" in said
+    assert "'N/A' is taken for a class: empty its cells if it means that there is no label" in said

@@ -58,6 +58,8 @@ def test_init_shows_every_default(tmp_path: Path) -> None:
     [
         ("a.jsonl", '{"n": 1, "body": "hello you", "label": "x"}\n{"body": "a", "label": "y"}\n',
          {"format": "jsonl", "text": "body", "known": "label", "classes": ["x", "y"]}),
+        ("a.csv", "id,x1,x2,received,body\n" + "7,0.123456789,12.5,2026-01-02,hi you\n" * 2,
+         {"text": "body", "known": ""}),
         ("a.tsv", "file\tid\na.png\t1\nb.png\t2\n",
          {"format": "csv", "image": "file", "key": "id", "text": "", "media": "image"}),
     ],
@@ -91,6 +93,8 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["empty"], "there are no files in this folder"),
         (["a.docx"], "expected a folder, or a file ending in .csv"),
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
+        (["numbers.csv"], "no column seems to hold texts or image files; name it with --text or"),
+        (["a.json"], "a.json: write one JSON object a line, into a file ending in .jsonl"),
         (["a.csv", "--classes", "one"], "needs at least two classes"),
         (["a.csv", "--classes", ""], "class ''"),
         (["a.csv", "--classes", 'a,"b'], "is no line of CSV"),
@@ -106,6 +110,8 @@ def test_init_refuses(
     """What cannot work is said in one line, and nothing is written."""
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
     (tmp_path / "a.docx").write_bytes(b"PK")
+    (tmp_path / "a.json").write_text('[{"text": "hello"}]')
+    (tmp_path / "numbers.csv").write_text("x1,x2,label\n0.5,12.0,a\n1.5,9.0,b\n1.7,9.5,b\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "latin.csv").write_bytes("text\nGrüße\n".encode("latin-1"))
     assert _init(tmp_path, str(tmp_path / arguments[0]), *arguments[1:]) == 2
@@ -131,6 +137,18 @@ def test_init_reads_classes_as_csv(
     assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", written) == 0
     assert read_settings(tmp_path / "labelops.toml", {}).schema.classes == classes
     assert f"It has 2 classes: {' · '.join(classes)}" in capsys.readouterr().out
+
+
+def test_init_reads_the_classes_of_all_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is sorted by class has most of them behind the first rows."""
+    rows = "".join(f"the message {n} of {n // 9},{n // 9}\n" for n in range(900))
+    (tmp_path / "a.csv").write_text(f"text,category\n{rows}", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv")) == 0
+    assert "check the 100 classes, found in column 'category'" in capsys.readouterr().out
+    classes = read_settings(tmp_path / "labelops.toml", {}).schema.classes
+    assert classes == tuple(str(n) for n in range(100))
 
 
 def test_init_says_that_rows_have_no_key(

@@ -47,7 +47,7 @@ def test_it_loads_nothing() -> None:
 def test_it_says_its_facts() -> None:
     """The numbers are those given: chance, counts, expected errors."""
     page = render_check(_facts("plain"))
-    assert "wrong with 93\u00a0%" in page
+    assert "93\u00a0% likely wrong" in page
     assert "1 of 7" in page
     assert '<td class="n">4.2</td>' in page  # half to even, as Python rounds
     assert "Outliers" in page
