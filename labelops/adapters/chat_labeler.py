@@ -95,6 +95,7 @@ class ChatLabeler:
         )
         self._answers: dict[str, Answers] = {}
         self._temperatures = Temperatures()
+        self.refused: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         """Say what and where, without secrets."""
@@ -164,6 +165,8 @@ class ChatLabeler:
         """
         asking = self._asking(schema)
         said = self._questions.answered(items, asking, self._kept(asking))
+        ids = items["item_id"].tolist()
+        self.refused = {i: s.refused for i, s in zip(ids, said, strict=True) if s.refused}
         temperatures, folds = self._temperatures.of(items["group"])
         probs = [
             None if s.probs is None else apply_temperature(s.probs[None], t)[0]

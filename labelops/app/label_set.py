@@ -289,6 +289,7 @@ class App(Ends):
             read("findings", where=mine),
             read("events", where={"subject": item_id}),
             fits=read("events", where={"kind": "fit"}),
+            refused=read("events", where={"kind": "refused"}),
             known=len(items) > 0,
             revised=revised.get(item_id),
         )

@@ -95,6 +95,14 @@ def _evidence_of(found: Explanation) -> list[str]:
             right=[4],
         ),
         section(
+            "Refused by a model",
+            [
+                [_when(r, "refused_at"), short(r["labeler_version"]), safe(r["reason"])]
+                for r in found.refusals
+            ],
+            ["refused", "version", "why"],
+        ),
+        section(
             "Asked for",
             [
                 [safe(p["round"]), safe(p["purpose"]), safe(p["annotators"]), safe(p["reason"])]

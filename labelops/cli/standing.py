@@ -54,6 +54,8 @@ class Standing:
         Why the last acceptance was closed, while no other stands; else empty.
     usage : tuple of Usage
         What the labeler's answers have cost, one entry a model and prompt.
+    refused : mapping of item to reason
+        Items that the labeler's model refused; people label them without a proposal.
     candidate : mapping or None
         The candidate under audit as JSON.
     verdict : mapping
@@ -90,6 +92,7 @@ class Standing:
     acceptance: object | None
     closed: str
     usage: tuple[Usage, ...]
+    refused: Mapping[str, str]
     candidate: object | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
@@ -101,7 +104,11 @@ class Standing:
 
 
 def standing_of(
-    state: State, verdict: Verdict, releases: tuple[str, ...], queue: str = ""
+    state: State,
+    verdict: Verdict,
+    releases: tuple[str, ...],
+    queue: str = "",
+    place: str = "",
 ) -> Standing:
     """Gather where a label set stands.
 
@@ -114,6 +121,8 @@ def standing_of(
         `name@version`, oldest first.
     queue : str
         Where people label now, by kind: what another queue offers is not on offer there.
+    place : str
+        The address of that queue: nor is what another server offers.
     """
     schema, counts = state.workspace.schema, counts_of(state)
     waiting = _by_purpose(state.open_seats)
@@ -138,12 +147,13 @@ def standing_of(
         acceptance=next(iter(state.standing), None),
         closed=_closed(state),
         usage=state.usage,
+        refused=state.refused,
         candidate=state.candidate,
         verdict=verdict.to_json(),
         releases=releases,
         released_as=released_as(state),
         names=names_of(state),
-        next=_next(state, verdict, queue),
+        next=_next(state, verdict, queue, place),
         drift=drift_watch(state),
         plan=labeling_plan(state),
     )
@@ -158,12 +168,12 @@ def _closed(state: State) -> str:
     return "" if last is None or state.standing else last.closed
 
 
-def _next(state: State, verdict: Verdict, queue: str) -> str:
+def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
     if state.items.empty:
         return "there are no items yet: `labelops ingest` takes them in"
     if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops release` writes the next version"
-    if waits := _asked_for(state, queue):
+    if waits := _asked_for(state, queue, place):
         return waits
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
     if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):
@@ -183,16 +193,31 @@ def _next(state: State, verdict: Verdict, queue: str) -> str:
     return "all answers are in: `labelops run receive` decides, audits and checks"
 
 
-def _asked_for(state: State, queue: str) -> str:
+def _asked_for(state: State, queue: str, place: str) -> str:
     """Say what votes are to come, and from whom where not everybody can give them; else empty."""
     seats = state.open_seats.loc[state.open_seats["purpose"] != _GOLD]
     waiting = int(seats["open"].sum())
     if not waiting:
         return ""
-    unsent = (seats["round"] > state.sent(queue)).any()
+    unsent = (seats["round"] > state.sent(queue, place)).any()
     offered = ": `labelops send` offers them, people answer" if unsent else " and on offer"
-    whom = awaited(state)
-    return (
+    parts = [
         f"{counted(waiting, 'vote is', 'votes are')} asked for{offered}; `labelops run receive` "
-        "takes the answers in" + (f"; {whom}" if whom else "")
+        "takes the answers in",
+        _offered_elsewhere(state, seats, queue, place) if unsent else "",
+        awaited(state),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _offered_elsewhere(state: State, seats: pd.DataFrame, queue: str, place: str) -> str:
+    """Say what was offered where `[queue]` points no more, and how answers come in from there."""
+    before = state.last_place()
+    there = int(seats.loc[seats["round"] <= state.sent(*before), "open"].sum())
+    if not queue or before == (queue, place) or not there:
+        return ""
+    where = before[1] or {"local": "the embedded queue"}.get(before[0], before[0])
+    return (
+        f"{counted(there, 'of them was', 'of them were')} offered at {where}, where [queue] points "
+        "no more: answers given there come in by `labelops collect` while it points there again"
     )

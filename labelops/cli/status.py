@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted, percent
+from ..errors import counted, percent, shown
 from .base import Session, command
 from .stages import said_verdict
 from .words import columns, emphasised, safe, section, short
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .standing import Standing
 
 __all__ = ["said_drift", "said_plan", "status"]
+
+
+_REASONS = 3
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -38,6 +42,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
     ]
     if found.usage:
         rows.append(["Paid", counted(sum(u.answers for u in found.usage)), _said_usage(found)])
+    if found.refused:
+        rows.append(["Refused", counted(len(found.refused)), _said_refused(found.refused)])
     candidate = found.candidate
     about = (
         "as the labels stand; none are frozen for a release"
@@ -90,6 +96,19 @@ def _said_usage(found: Standing) -> str:
         refused = f", {safe(used.refusals)}" if used.refused else ""
         parts.append(f"answers of {safe(used.model)}: {tokens}{cost}{refused}")
     return " · ".join(parts)
+
+
+def _said_refused(refused: Mapping[str, str]) -> str:
+    """Say why a model refused items: each reason with an item of it, the most frequent first."""
+    ranked = Counter(refused.values()).most_common()
+    first = {why: item for item, why in reversed(list(refused.items()))}
+    said = [
+        f"{safe(why)} ({counted(number, 'item')}, such as {shown(first[why])})"
+        for why, number in ranked[:_REASONS]
+    ]
+    if len(ranked) > _REASONS:
+        said.append(f"{counted(len(ranked) - _REASONS, 'more reason')} (--json has all)")
+    return " · ".join(["by the model, so people label without a proposal", *said])
 
 
 def _said_flagged(flagged: tuple[str, ...]) -> str:
@@ -177,5 +196,6 @@ def status(session: Session) -> None:
 
     app = session.app
     releases = tuple(m.reference for m in app.manifests())
-    found = standing_of(load(app.workspace), app.verdict(), releases, app.settings.queue.type)
+    queue = app.settings.queue
+    found = standing_of(load(app.workspace), app.verdict(), releases, queue.type, queue.place)
     session.show(found, _said_standing(found, app.settings.workspace))

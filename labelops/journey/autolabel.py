@@ -20,7 +20,7 @@ from ..kinds.choice import codes_of, values_of
 from ..measure.codes import among
 from ..measure.samples import TrainingSet, expect_sample, training_set
 from ..ports import Labeler, LearnsFromVectors, MayNotLearn, MayRefuse, Metered, SemiSupervised
-from ..state import State, Workspace, last_body, load, say
+from ..state import State, Workspace, last_body, load, refusals_of, say
 from ..state.training import training_rows
 from ..tables import ITEMS
 from .acceptance import close_void, try_to_accept
@@ -130,6 +130,7 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
     if len(lacking):
         with _metered(state, labeler, now):
             found = labeler.propose(lacking, schema)
+            _say_refused(state, labeler, version, lacking["item_id"], now)
         trained = set(rows.ids) if _learns(labeler) else set()
         answers = check_answers(found, lacking, schema, trained=trained)
         frame = proposals_frame(answers, labeler.name, version, schema, now)
@@ -139,6 +140,21 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
         say(state, [("fit", version, number, body)], now)
     return len(lacking)
+
+
+def _say_refused(
+    state: State, labeler: Labeler, version: str, asked: pd.Series, now: datetime
+) -> None:
+    """Say which items the model refused, and why: before what it proposes, which is asked once."""
+    if not isinstance(labeler, MayRefuse):
+        return
+    before = refusals_of(state.latest("refused"), version)
+    stay = {item: why for item, why in before.items() if item not in set(asked)}
+    reasons: dict[str, list[str]] = {}
+    for item, why in sorted({**stay, **labeler.refused}.items()):
+        reasons.setdefault(why, []).append(item)
+    if reasons or before:
+        say(state, [state.next_event("refused", version, {"reasons": reasons})], now)
 
 
 def _to_read(state: State, is_new: bool) -> pd.DataFrame:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from ..errors import ConflictError, SchemaError, UsageError
 from ..kinds.choice import codes_of, values_of
-from ..ports import Features, Pausing, Queue, Sent
+from ..ports import Features, Pausing, Placed, Queue, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
 from ..route.surest import forsaken_seats
 from ..schema import Schema
-from ..state import Event, State, Workspace, decide, load, say
+from ..state import OFFERED_AT, Event, State, Workspace, decide, load, say
 from ..state.awaited import awaited
 from ..state.needs import all_needs
 from ..state.value import surest_people
@@ -146,7 +146,8 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
     if len(state.plan):
         # Last: a run that died before it offers again, which offers nothing twice.
         last = int(state.plan["round"].max())
-        say(state, [("sent", queue.name, last, {"rows": len(rows)})], now)
+        where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
+        say(state, [("sent", where, last, {"rows": len(rows)})], now)
     return sent
 
 

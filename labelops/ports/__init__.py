@@ -19,7 +19,7 @@ from .labeler import (
     Usage,
 )
 from .looking import Detected, Detector, Features, NeighbourSearch, WithWords
-from .queue import Pausing, Queue, Received, Sent
+from .queue import Pausing, Placed, Queue, Received, Sent
 from .source import RowBlock, Source
 from .storage import BatchObjects, Compacting, Objects, Tables
 
@@ -42,6 +42,7 @@ __all__ = [
     "Objects",
     "Offer",
     "Pausing",
+    "Placed",
     "Queue",
     "Received",
     "RowBlock",

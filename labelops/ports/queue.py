@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Schema
 from .storage import Objects
 
-__all__ = ["Pausing", "Queue", "Received", "Sent"]
+__all__ = ["Pausing", "Placed", "Queue", "Received", "Sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ class Queue(Protocol):
 
     def receive(self, since: str | None = None) -> Received:
         """Return answers changed since a cursor (all of them without one)."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A queue at an address of its own: what is on offer there is not on offer at another."""
+
+    @property
+    def place(self) -> str:
+        """The address, as the settings name it."""
         ...
 
 

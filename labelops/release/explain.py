@@ -40,6 +40,8 @@ class Explanation:
         Suspicions, oldest audit first; planted ones are marked.
     events : tuple of dict
         Events about the item, by time.
+    refusals : tuple of dict
+        Versions of labelers whose model refused the item, by time: labeler_version, reason, when.
     """
 
     item_id: str
@@ -50,6 +52,7 @@ class Explanation:
     looks: Facts
     findings: Facts
     events: Facts
+    refusals: Facts = ()
 
     @property
     def reviews(self) -> Facts:
@@ -71,6 +74,7 @@ def explain(
     events: pd.DataFrame | None = None,
     *,
     fits: pd.DataFrame | None = None,
+    refused: pd.DataFrame | None = None,
     known: bool = False,
     revised: pd.Timestamp | None = None,
 ) -> Explanation:
@@ -85,6 +89,8 @@ def explain(
         Those whose subject is the item are told.
     fits : EVENTS rows, optional
         Those of the kind `fit`: what the labelers learned from.
+    refused : EVENTS rows, optional
+        Those of the kind `refused`: which items a model took no part in.
     known : bool
         Whether the item is among the items: then that nothing happened to it yet is the answer.
     revised : Timestamp, optional
@@ -119,6 +125,20 @@ def explain(
         looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
         events=_events(item_id, events),
+        refusals=_refusals(item_id, refused),
+    )
+
+
+def _refusals(item_id: str, events: pd.DataFrame | None) -> Facts:
+    """Find the item among those that each version's model refused, as it was said last."""
+    if events is None:
+        return ()
+    rows = events.sort_values("revision", kind="stable").drop_duplicates("subject", keep="last")
+    return tuple(
+        {"labeler_version": row["subject"], "reason": why, "refused_at": row["at"].isoformat()}
+        for row in rows.sort_values(["at", "subject"], kind="stable").to_dict("records")
+        for why, items in json.loads(row["body"])["reasons"].items()
+        if item_id in items
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ __all__ = ["counts_of", "report_facts"]
 _BASELINE_VOTES = 3
 _SHOWN = 24
 _ODD = 8
+_NAMED = 20
 
 
 def report_facts(
@@ -254,8 +255,25 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
     rows += [
         LineageRow("labeler cost", used.subject[:12], _said_usage(used)) for used in state.usage
     ]
+    rows += [
+        LineageRow("refused by the labeler", counted(len(items), "item"), f"{why}: {_few(items)}")
+        for why, items in _by_reason(state.refused).items()
+    ]
     queues = sorted({*state.votes["queue"], *state.voices["queue"]})
     return (*rows, *(LineageRow("queue", queue) for queue in queues))
+
+
+def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group the items that a model refused by its reasons, the most frequent first."""
+    found: dict[str, list[str]] = {}
+    for item, why in refused.items():
+        found.setdefault(why, []).append(item)
+    return dict(sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0])))
+
+
+def _few(items: Sequence[str]) -> str:
+    more = len(items) - _NAMED
+    return ", ".join(items[:_NAMED]) + (f" and {counted(more)} more" if more > 0 else "")
 
 
 def _said_usage(used: Usage) -> str:

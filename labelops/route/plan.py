@@ -46,7 +46,9 @@ def in_flight(
     -------
     The plan's rows with at least one open seat and an int column `open`.
     """
-    given = votes.loc[votes["status"] == "given", SEAT]
+    given = votes.loc[votes["status"] == "given", [*SEAT, "annotator"]]
+    # Who was asked for it on two servers, one after the other, fills one seat.
+    given = given.drop_duplicates()[SEAT]
     filled = given.value_counts().rename("filled").reset_index()
     joined = plan.merge(filled, on=SEAT, how="left")
     lacking = joined["annotators"] - joined["filled"].fillna(0).astype(np.int64)

@@ -265,6 +265,11 @@ class QueueSettings:
     url: str = ""
     timeout: float = 30.0
 
+    @property
+    def place(self) -> str:
+        """The address of the server in use; empty for the embedded queue."""
+        return "" if self.type == "local" else self.url.rstrip("/")
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .events import decide, say
 from .labels import State
 from .reading import load, load_events
-from .rows import HASTE, NO_VOTES, RULES, Event, last_body, rule_vote_id
+from .rows import HASTE, NO_VOTES, OFFERED_AT, RULES, Event, last_body, refusals_of, rule_vote_id
 from .votes import EVIDENCE
 from .workspace import Policies, Workspace
 
@@ -17,6 +17,7 @@ __all__ = [
     "EVIDENCE",
     "HASTE",
     "NO_VOTES",
+    "OFFERED_AT",
     "RULES",
     "Event",
     "Policies",
@@ -26,6 +27,7 @@ __all__ = [
     "last_body",
     "load",
     "load_events",
+    "refusals_of",
     "rule_vote_id",
     "say",
 ]

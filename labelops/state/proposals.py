@@ -27,7 +27,7 @@ from ..measure.codes import among
 from ..measure.samples import RandomSample
 from ..ports import Usage
 from ..tables import probs_matrix
-from .rows import Event, last_body
+from .rows import Event, last_body, refusals_of
 from .votes import VotesView
 
 __all__ = ["ProposalsView"]
@@ -52,6 +52,14 @@ class ProposalsView(VotesView):
     def usage(self) -> tuple[Usage, ...]:
         """What labelers' answers have cost, one entry a model and prompt, by digest."""
         return tuple(Usage(**json.loads(body)) for body in self.latest("usage")["body"])
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """Why the model of the version fitted last refused an item, by id; people label those."""
+        rows = self.current_proposals
+        without = set(rows.loc[rows["value"].isna(), "item_id"])
+        found = refusals_of(self.latest("refused"), self.labeler_version or "")
+        return {item: why for item, why in found.items() if item in without}
 
     @property
     def labeler_version(self) -> str | None:

@@ -15,7 +15,17 @@ import pandas as pd
 from ..tables import VOTES, empty
 from .workspace import Workspace
 
-__all__ = ["HASTE", "NO_VOTES", "RULES", "Event", "Rows", "last_body", "rule_vote_id"]
+__all__ = [
+    "HASTE",
+    "NO_VOTES",
+    "OFFERED_AT",
+    "RULES",
+    "Event",
+    "Rows",
+    "last_body",
+    "refusals_of",
+    "rule_vote_id",
+]
 
 T = TypeVar("T")
 
@@ -27,6 +37,24 @@ RULES = "rules"
 
 HASTE = "haste"
 """Cause of a flag that answers quicker than a look gave, and nothing else."""
+
+
+def refusals_of(events: pd.DataFrame, version: str) -> dict[str, str]:
+    """Return why items were refused by a labeler's version, by id, from its newest event.
+
+    Examples
+    --------
+    >>> said = pd.DataFrame({"subject": ["v1"], "body": ['{"reasons":{"too long":["a","b"]}}']})
+    >>> refusals_of(said, "v1"), refusals_of(said, "v2")
+    ({'a': 'too long', 'b': 'too long'}, {})
+    """
+    bodies = events.loc[events["subject"] == version, "body"]
+    reasons = {} if bodies.empty else json.loads(bodies.iloc[-1])["reasons"]
+    return {item: why for why, items in reasons.items() for item in items}
+
+
+OFFERED_AT = " at "
+"""In the subject of `sent`, between a queue's name and its place, where it has one."""
 
 NO_VOTES = f"{0:016x}"
 """The `votes_digest` of an empty table."""

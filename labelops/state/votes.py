@@ -18,7 +18,7 @@ from ..measure.adjudication import AGREES, Adjudication, adjudicate
 from ..measure.codes import among
 from ..route.plan import Seat, in_flight
 from ..schema import Schema
-from .rows import Rows
+from .rows import OFFERED_AT, Rows
 
 __all__ = ["EVIDENCE", "VotesView", "majority_codes"]
 
@@ -228,19 +228,33 @@ class VotesView(Rows):
         """Plan rows that still lack votes, with how many are `open`."""
         return in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
 
-    def sent(self, queue: str = "") -> int:
+    def sent(self, queue: str = "", place: str = "") -> int:
         """Return the last round that a queue offered to people as a whole; 0 if it did none.
 
         Parameters
         ----------
         queue : str
             Its kind, as in the settings; without it, the queue that offered last.
+        place : str
+            Where it is.
         """
-        rows = self.latest("sent").sort_values("at", kind="stable")
+        rows = self._offers
         if queue:
-            kinds = rows["subject"].str.partition("/")[0]
-            rows = rows.loc[kinds == queue]
+            rows = rows.loc[(rows["kind"] == queue) & (rows["place"] == place)]
         return 0 if rows.empty else int(rows["revision"].iloc[-1])
+
+    def last_place(self) -> tuple[str, str]:
+        """Return the kind and the place of the queue that offered last; empty before any did."""
+        rows = self._offers
+        return ("", "") if rows.empty else (rows["kind"].iloc[-1], rows["place"].iloc[-1])
+
+    @cached_property
+    def _offers(self) -> pd.DataFrame:
+        """The last round that each queue offered at each place, the latest last."""
+        rows = self.latest("sent").sort_values("at", kind="stable")
+        names = [subject.partition(OFFERED_AT) for subject in rows["subject"]]
+        kinds = [name.partition("/")[0] for name, _, _ in names]
+        return rows.assign(kind=kinds, place=[place for _, _, place in names])
 
     def given(self, item_ids: npt.ArrayLike, purpose: str) -> npt.NDArray[np.int64]:
         """Return how many votes each item was given for a purpose, by anybody."""

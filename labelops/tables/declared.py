@@ -159,7 +159,7 @@ EVENTS = TableSpec(
     ("event_id",),
     (
         _text("event_id", "fixed by what happened, so that saying it twice is saying it once"),
-        _text("kind", "schema, round, sent, collected, hypothesis, candidate, verdict, name, …"),
+        _text("kind", "schema, sent, collected, refused, hypothesis, candidate, verdict, name, …"),
         _text("subject", "what it is about"),
         Column("revision", "int", low=0, meaning="order among events of one kind and subject"),
         _json("body", "object"),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from labelops.adapters.label_studio import LabelStudioQueue, answers, api, offers
 from labelops.adapters.label_studio.answers import votes_frame, votes_of
 from labelops.adapters.label_studio.config import Known, config_for, read_config, widened
-from labelops.adapters.label_studio.cursor import Place, read_cursor, write_cursor
+from labelops.adapters.label_studio.cursor import Place, Where, read_cursor, write_cursor
 from labelops.errors import (
     EndError,
     EndProtocolError,
@@ -341,21 +342,29 @@ def test_an_open_task_can_get_a_class_that_is_new() -> None:
 _PAIRS = st.frozensets(st.tuples(st.integers(1, 2**40), st.integers(1, 2**31)), max_size=50)
 
 
-@given(st.dictionaries(st.integers(1, 10**6), st.tuples(st.text(max_size=30), _PAIRS), max_size=4))
-def test_a_cursor_says_what_was_written(places: dict[int, tuple[str, answers.Seen]]) -> None:
+_WHERE = st.builds(Where, st.integers(1, 10**6), st.text(max_size=30))
+
+
+@given(st.dictionaries(_WHERE, st.builds(Place, st.text(max_size=30), _PAIRS), max_size=4))
+def test_a_cursor_says_what_was_written(places: dict[Where, Place]) -> None:
     """Reading a cursor gives the places that were written, in any order."""
-    written = {p: Place(since, seen) for p, (since, seen) in places.items()}
-    assert read_cursor(write_cursor(written)) == written
+    assert read_cursor(write_cursor(places)) == places
 
 
 def test_a_cursor_stays_small() -> None:
     """A hundred thousand answers by seven people in a mixed order take under 4 bytes each."""
     seen = frozenset((n // 2 + 5, 1 + (n * 7919) % 7) for n in range(100_000))
-    assert len(write_cursor({1: Place("2026-01-05T12:00:00Z", seen)})) < 4 * len(seen)
+    place = Place("2026-01-05T12:00:00Z", seen)
+    assert len(write_cursor({Where(1, "2026-01-04T12:00:00Z"): place})) < 4 * len(seen)
+
+
+def test_a_cursor_of_before_reads_everything_again() -> None:
+    """It did not say which server's projects it meant."""
+    assert read_cursor('{"label-studio":1,"projects":{"1":["2026-01-05T12:00:00Z","x"]}}') == {}
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "17", "[]", "{}", '{"label-studio":1,"projects":{"1":["x"]}}']
+    "cursor", ["", "17", "[]", "{}", '{"label-studio":2,"projects":[["x"]]}', '{"label-studio":3}']
 )
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     """A cursor of another queue, or half of one, is a usage error with a remedy."""
@@ -468,6 +477,7 @@ def test_nothing_is_asked_twice_by_itself(
             "maximum_annotations": 1,
             "task_number": 0,
             "total_annotations_number": 0,
+            "created_at": "2026-01-05T12:00:00.000001Z",
         }
         return httpx.Response(200, json={"results": [project], "next": None})
 
@@ -475,6 +485,57 @@ def test_nothing_is_asked_twice_by_itself(
     with pytest.raises(EndUnavailable, match="database is locked"):
         queue.send(plan_for(wishes), items_for(wishes), PETS, payloads=None)
     assert asked == [("GET", "/base/api/projects/"), ("POST", "/base/api/projects/1/import")]
+
+
+def _server(made: str, person: str, *annotations: dict[str, Any]) -> Answer:
+    """Return a server with one project, one task and one person, numbered as on any other."""
+    project = {
+        "id": 1,
+        "title": "labelops pets · audit",
+        "label_config": config_for(PETS),
+        "maximum_annotations": 1,
+        "task_number": 1,
+        "total_annotations_number": 1,
+        "created_at": made,
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body: object = {"results": [project], "next": None}
+        if request.url.path.endswith("/tasks/"):
+            skips = "cancelled_annotations" in request.url.params["query"]
+            body = {"tasks": [] if skips else [_task(*annotations)]}
+        elif request.url.path.endswith("/users/"):
+            body = [{"id": 2, "email": person}]
+        return httpx.Response(200, json=body)
+
+    return answer
+
+
+def test_another_server_is_read_from_its_beginning(
+    answering: Callable[[Answer], LabelStudioQueue],
+) -> None:
+    """Its projects, tasks and people have the numbers of others; none replaces nor deletes another.
+
+    A server that only has another address is the same, and so is the first one, later.
+    """
+    one = _server("2026-01-04T12:00:00.000001Z", "ann@example.org", _annotation())
+    two = _server("2026-01-04T12:00:00.000002Z", "ben@example.org", _annotation("dog"))
+    bare = _server("2026-01-04T12:00:00.000003Z", "ben@example.org")
+    gone = _server("2026-01-04T12:00:00.000001Z", "ann@example.org")
+    first = answering(one).receive()
+    moved = answering(one).receive(first.cursor)
+    assert moved.votes["vote_id"].tolist() == first.votes["vote_id"].tolist()
+    assert answering(bare).receive(first.cursor).votes.empty
+    second = answering(two).receive(first.cursor)
+    both = pd.concat([first.votes, second.votes])
+    assert both[["annotator", "value"]].to_numpy().tolist() == [
+        ["human:ann@example.org", '"cat"'],
+        ["human:ben@example.org", '"dog"'],
+    ]
+    assert both["vote_id"].is_unique
+    back = answering(gone).receive(second.cursor).votes
+    assert back["status"].tolist() == ["deleted"]
+    assert back["vote_id"].tolist() == first.votes["vote_id"].tolist()
 
 
 def test_the_token_travels_in_the_header_only(

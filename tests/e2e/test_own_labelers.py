@@ -92,7 +92,10 @@ def test_a_served_model_is_tried_and_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_what_a_server_refuses_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By the command, with one such item and the server's reason; as JSON, all of them."""
+    """By `autolabel`, and afterwards by all that shows the label set or the item, with the reason.
+
+    What was said of it stays when nothing is asked any more.
+    """
     _predictions(tmp_path / "said.jsonl")
     with _poisoned(tmp_path / "said.jsonl") as url:
         truth = _write(tmp_path / "set", url)
@@ -103,6 +106,18 @@ def test_what_a_server_refuses_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert f"1 item refused by the labeler's server, such as '{POISONED}': status 400, " in said
     assert "people label it" in said
+    config = ["--config", str(tmp_path / "set"), "-q"]
+    assert main([*config, "status"]) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("Refused")]
+    assert "status 400, " in line and f"(1 item, such as '{POISONED}')" in line
+    assert main([*config, "explain", POISONED]) == 0
+    assert "Refused by a model" in (told := capsys.readouterr().out) and "status 400" in told
+    assert main([*config, "explain", "mail-008"]) == 0
+    assert "Refused" not in capsys.readouterr().out
+    assert main([*config, "report", "--json"]) == 0
+    lineage = json.loads(capsys.readouterr().out)["lineage"]
+    (row,) = [row for row in lineage if row["role"] == "refused by the labeler"]
+    assert row["name"] == "1 item" and POISONED in row["detail"]
 
 
 def test_rules_alone_propose_and_people_decide(tmp_path: Path) -> None:

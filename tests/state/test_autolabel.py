@@ -103,3 +103,46 @@ def test_a_fit_without_vectors_names_none() -> None:
     (said,) = [row.detail for row in _lineage(world.state) if row.role == "labeler"]
     assert said.endswith(", learned from 16 items")
     assert _encoders(world.state) == {}
+
+
+class Picky(Served):
+    """A labeler whose model takes no part in some items."""
+
+    def __init__(self, version: str, said: str, refused: dict[str, str]) -> None:
+        super().__init__(version, said)
+        self.refused: dict[str, str] = {}
+        self._refuses = refused
+
+    def propose(self, items: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+        asked = set(items["item_id"])
+        self.refused = {i: why for i, why in self._refuses.items() if i in asked}
+        found = super().propose(items, schema)
+        without = found["item_id"].isin(list(self.refused))
+        return found.assign(
+            value=found["value"].mask(without, None),
+            confidence=found["confidence"].mask(without),
+        )
+
+
+def test_what_a_model_refused_is_known_later() -> None:
+    """By item and reason, while that version is in force, and what it refuses of newer items too.
+
+    A version that refuses nothing, or an item whose new content is answered, has none.
+    """
+    world = make_world(accept=AcceptancePolicy(rule="never"), calibration=8, seed=10, training=10)
+    _arrive(world, "a", Picky("v1", "cat", {"a03": "too long", "a01": "too long"}))
+    assert world.state.refused == {"a01": "too long", "a03": "too long"}
+    picky = Picky("v1", "cat", {"b02": "no text"})
+    _arrive(world, "b", picky)
+    assert world.state.refused == {"a01": "too long", "a03": "too long", "b02": "no text"}
+    autolabel(world.workspace, picky, now=world.tick())
+    assert len(world.state.refused) == 3 and len(events(world, "refused")) == 2
+    facts = [row for row in _lineage(world.state) if row.role == "refused by the labeler"]
+    assert [(row.name, row.detail) for row in facts] == [
+        ("2 items", "too long: a01, a03"),
+        ("1 item", "no text: b02"),
+    ]
+    _arrive(world, "c", Served("v2", "cat"))
+    assert world.state.refused == {}
+    _arrive(world, "d", picky)
+    assert len(world.state.refused) == 3

@@ -16,10 +16,18 @@ from .test_needs import IDS, plan
 from .world import World, events, make_world
 
 
-def next_of(world: World, queue: str = "") -> str:
+def next_of(world: World, queue: str = "", place: str = "") -> str:
     """Return what `labelops status` says happens next."""
-    facts = gate_facts(world.state, world.now, {})
-    return standing_of(world.state, evaluate(facts, world.workspace.policies.gate), (), queue).next
+    verdict = evaluate(gate_facts(world.state, world.now, {}), world.workspace.policies.gate)
+    return standing_of(world.state, verdict, (), queue, place).next
+
+
+class _At(LocalQueue):
+    """A queue that has an address, as a server has."""
+
+    def __init__(self, folder: Path, place: str) -> None:
+        super().__init__(folder, "label-studio/x")
+        self.place = place
 
 
 def test_nothing_waits_for_anybody_in_particular_where_others_may_look() -> None:
@@ -102,6 +110,33 @@ def test_what_another_queue_offers_is_not_on_offer(tmp_path: Path) -> None:
     send(world.workspace, LocalQueue(tmp_path / "two", "label-studio/x"), now=world.tick())
     for kind in ("local", "label-studio"):
         assert "and on offer" in next_of(world, kind)
+
+
+def test_what_another_server_offers_is_not_on_offer(tmp_path: Path) -> None:
+    """After a change of its address: said with what was offered where, until it is offered here.
+
+    Back at the first server, what is there is on offer, and what came since is not.
+    """
+    old, new = "http://old:8080", "https://new.example.org"
+    world = make_world()
+    world.items(*IDS)
+    plan(world, *IDS[:3])
+    send(world.workspace, _At(tmp_path / "old", old), now=world.tick())
+    assert "and on offer" in next_of(world, "label-studio", old)
+    assert next_of(world, "label-studio", new) == (
+        "3 votes are asked for: `labelops send` offers them, people answer; `labelops run receive` "
+        f"takes the answers in; 3 of them were offered at {old}, where [queue] points no more: "
+        "answers given there come in by `labelops collect` while it points there again"
+    )
+    assert send(world.workspace, _At(tmp_path / "new", new), now=world.tick()).offered == 3
+    for place in (old, new):
+        assert next_of(world, "label-studio", place).endswith("takes the answers in")
+        assert "and on offer" in next_of(world, "label-studio", place)
+    world.vote(IDS[0], ann="cat")
+    assert route(world.workspace, now=world.tick()).round == 2
+    send(world.workspace, _At(tmp_path / "new", new), now=world.tick())
+    for kind, place in (("label-studio", old), ("local", "")):
+        assert f"offered at {new}, where [queue] points no more" in next_of(world, kind, place)
 
 
 def test_a_seat_that_only_somebody_away_may_take() -> None:

@@ -102,7 +102,8 @@ def votes_of(
     task : dict
         With its annotations.
     queue : str
-        The queue's name, part of the vote ids.
+        The queue's name and when the project was made, parts of the vote ids: another server
+        has other people under the same numbers.
     known : sequence of Known
         The schemas of the project, oldest first.
     named : callable

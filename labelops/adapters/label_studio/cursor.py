@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,14 @@ from labelops.errors import UsageError
 
 from .answers import Seen
 
-__all__ = ["Place", "pack", "read_cursor", "unpack", "write_cursor"]
+__all__ = ["Place", "Where", "pack", "read_cursor", "unpack", "write_cursor"]
+
+
+class Where(NamedTuple):
+    """Which project: its number, and when it was made, since every server counts from 1."""
+
+    project: int
+    made: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,13 @@ def unpack(packed: str) -> Seen:
     return frozenset(zip(np.cumsum(first).tolist(), second.tolist(), strict=True))
 
 
-def write_cursor(places: Mapping[int, Place]) -> str:
+def write_cursor(places: Mapping[Where, Place]) -> str:
     """Write places, a project each, as a cursor."""
-    body = {str(p): [place.since, pack(place.seen)] for p, place in places.items()}
-    return json.dumps({"label-studio": 1, "projects": body}, sort_keys=True)
+    body = [[*where, place.since, pack(place.seen)] for where, place in sorted(places.items())]
+    return json.dumps({"label-studio": 2, "projects": body})
 
 
-def read_cursor(cursor: str | None) -> dict[int, Place]:
+def read_cursor(cursor: str | None) -> dict[Where, Place]:
     """Read a cursor; None is the beginning.
 
     Raises
@@ -82,9 +90,14 @@ def read_cursor(cursor: str | None) -> dict[int, Place]:
         return {}
     try:
         raw = json.loads(cursor)
-        if raw["label-studio"] != 1:
+        if raw["label-studio"] == 1:  # It took every server for one; all is read again.
+            return {}
+        if raw["label-studio"] != 2:
             raise ValueError(raw["label-studio"])
-        return {int(p): Place(str(at), unpack(seen)) for p, (at, seen) in raw["projects"].items()}
+        return {
+            Where(int(project), str(made)): Place(str(at), unpack(seen))
+            for project, made, at, seen in raw["projects"]
+        }
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error, binascii.Error):
         raise UsageError(
             "this cursor is not one of Label Studio's; receive without a cursor to read all"

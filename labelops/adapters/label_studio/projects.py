@@ -64,6 +64,9 @@ class Project:
         How many it holds.
     known : tuple of Known
         The schemas its configuration remembers, oldest first.
+    made : str
+        When, to the microsecond: tells it from the project of that number on another server,
+        however the server is addressed.
     """
 
     id: int
@@ -73,6 +76,7 @@ class Project:
     tasks: int
     answers: int
     known: tuple[Known, ...]
+    made: str
 
 
 class Projects:
@@ -187,6 +191,7 @@ class Projects:
             tasks=integer(record, "task_number"),
             answers=integer(record, "total_annotations_number"),
             known=read_config(text(record, "label_config"), where),
+            made=text(record, "created_at"),
         )
 
     def _make(self, kind: str, schema: Schema, overlap: int) -> Project:

@@ -17,7 +17,7 @@ from labelops.tables import PLAN, check
 
 from .answers import Seen, VoteRow, moment, votes_frame, votes_of
 from .api import Api, Json, condition, integer, text
-from .cursor import Place, read_cursor, write_cursor
+from .cursor import Place, Where, read_cursor, write_cursor
 from .offers import Row, Task, batches, known_tasks, rows_of
 from .projects import Project, Projects
 from .uploads import shown_items
@@ -82,6 +82,11 @@ class LabelStudioQueue:
         self._api = Api(url, api_key, timeout)
         self._key = key
         self._projects = Projects(self._api, label_set, namespace)
+
+    @property
+    def place(self) -> str:
+        """The server's address."""
+        return self._api.url
 
     def __repr__(self) -> str:
         """Name the queue without its token."""
@@ -220,21 +225,23 @@ class LabelStudioQueue:
         with self._api.session():
             return self._receive(before)
 
-    def _receive(self, before: Mapping[int, Place]) -> Received:
+    def _receive(self, before: Mapping[Where, Place]) -> Received:
         rejected: list[str] = []
         rows: list[VoteRow] = []
-        places: dict[int, Place] = {}
+        # Those of projects that are not here stay: they may be on another server, of before.
+        places = dict(before)
         named = self._namer()
         for project in self._projects.find():
             change = self._api.newest_change(project.id) if project.tasks else None
             if change is None:
                 continue
-            place = before.get(project.id)
+            where = Where(project.id, project.made)
+            place = before.get(where)
             seen = place.seen if place else frozenset()
             tasks = self._changed(project, place)
             found, seen = self._read(project, tasks, seen, named, rejected)
             rows += found
-            places[project.id] = Place(change, seen)
+            places[where] = Place(change, seen)
         for line in rejected:
             _log.warning("%s: %s", self.name, line)
         return Received(votes_frame(rows, self.name), write_cursor(places), tuple(rejected))
@@ -279,7 +286,7 @@ class LabelStudioQueue:
             had = frozenset(by_task.get(identity, ()))
             for user, row in votes_of(
                 task,
-                self.name,
+                f"{self.name} {project.made}",
                 project.known,
                 named,
                 had,
