@@ -95,8 +95,14 @@ def flush(folder: Path, first: int, last: int) -> None:
             if '"add"' in line[:8]:
                 _flush_if_there(folder / json.loads(line)["add"]["path"])
         _flush_if_there(entry)
-    _flush_if_there(folder)
-    _flush_if_there(log)
+    # Delta makes one by itself now and then, and reads the table from it.
+    for name in log_names(str(folder)):
+        if ".checkpoint" in name and first <= int(name[:20]) <= last:
+            _flush_if_there(log / name)
+    _flush_if_there(log / "_last_checkpoint")
+    # Where the table is new, so are the names of its folder and of the one it is in.
+    for place in (log, folder, *(folder.parents[:2] if first == 0 else ())):
+        _flush_if_there(place)
 
 
 def _flush_if_there(path: Path) -> None:

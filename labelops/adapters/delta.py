@@ -43,6 +43,9 @@ __all__ = ["DeltaTables"]
 
 _ATTEMPTS = 5
 
+MERGED_EVERY = 50
+"""Commits after which small files are merged: each costs every later reading a millisecond."""
+
 
 class DeltaTables:
     """Append-only tables under `<root>/<name>`, one Delta Lake table each.
@@ -74,6 +77,8 @@ class DeltaTables:
     def append(self, table: str, frame: pd.DataFrame, *, after: int | None = None) -> None:
         """Check and append rows, all or none; on a local disk they are flushed when this returns.
 
+        Every so many appends the small files that they left are merged, as `compact` does.
+
         Parameters
         ----------
         table : str
@@ -100,11 +105,14 @@ class DeltaTables:
         for attempt in range(attempts):
             try:
                 with self._mapped(spec, "appending to"):
-                    self._append_once(spec, rows, after)
-                return
+                    version = self._append_once(spec, rows, after)
+                break
             except ConflictError:
                 if attempt == attempts - 1:
                     raise
+        if version % MERGED_EVERY == 0:
+            with suppress(ConflictError):  # The rows are in; a later append merges the rest.
+                self.compact(table)
 
     def read(
         self,
@@ -190,16 +198,26 @@ class DeltaTables:
             delta = self._open(spec)
             if delta is None:
                 return 0
+            before = delta.version()
             metrics = delta.optimize.compact()
             delta.update_incremental()
             delta.create_checkpoint()
+            self._flush(spec, before, delta.version())  # Before anything that it replaces goes.
+            merged = delta.version()
             delta.vacuum(dry_run=False)
+            delta.update_incremental()
+            self._flush(spec, merged, delta.version())
         return int(metrics["numFilesRemoved"])
 
     def _uri(self, spec: TableSpec) -> str:
         return f"{self._root}/{spec.name}"
 
-    def _append_once(self, spec: TableSpec, rows: pd.DataFrame, after: int | None) -> None:
+    def _flush(self, spec: TableSpec, first: int, last: int) -> None:
+        if not is_bucket(self._root):
+            flush(Path(self._uri(spec)), first, last)
+
+    def _append_once(self, spec: TableSpec, rows: pd.DataFrame, after: int | None) -> int:
+        """Append in one commit; return the version that it made."""
         delta = self._open(spec) or self._create(spec)
         before = delta.version()
         if after is not None and before != after:
@@ -221,10 +239,12 @@ class DeltaTables:
         if is_bucket(self._root):
             self._keep(spec, delta)
         else:
-            flush(Path(self._uri(spec)), before + 1, delta.version())
+            # With the entry before it: who made that may have died before flushing it.
+            self._flush(spec, before, delta.version())
             log = log_entries(self._uri(spec))
             if ends_at(log, delta.version()):
                 self._opened[spec.name] = (log, delta)
+        return int(delta.version())
 
     def _create(self, spec: TableSpec) -> DeltaTable:
         """Create the table; another process doing the same at once is fine."""

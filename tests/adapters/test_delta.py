@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from labelops.adapters.delta import DeltaTables
-from labelops.errors import StorageError, TableError, UsageError
+from deltalake import DeltaTable
+
+from labelops.adapters import _disk, delta
+from labelops.adapters.delta import MERGED_EVERY, DeltaTables
+from labelops.errors import ConflictError, StorageError, TableError, UsageError
 from labelops.ports import Tables
 from labelops.testing.tables import TablesTests, proposals_for, votes_for
 
@@ -69,6 +73,75 @@ def test_compacting_many_times_settles(tmp_path: Path) -> None:
     tables = filled(tmp_path, 3)
     tables.compact("votes")
     assert tables.compact("votes") == 0
+
+
+def _files_read(root: Path) -> int:
+    """Count the files that a table is read from."""
+    return len(DeltaTable(str(root / "votes")).file_uris())
+
+
+def test_appending_merges_small_files_now_and_then(tmp_path: Path) -> None:
+    """However often is appended, a table is read from few files, and every row is in them."""
+    tables = filled(tmp_path, 3 * MERGED_EVERY)
+    assert _files_read(tmp_path) <= MERGED_EVERY
+    found = DeltaTables(str(tmp_path)).read("votes")["vote_id"]
+    assert sorted(found, key=int) == [str(i) for i in range(3 * MERGED_EVERY)]
+    tables.append("votes", votes_for(["later"]), after=tables.version("votes"))
+    assert len(tables.read("votes")) == 3 * MERGED_EVERY + 1
+
+
+def test_an_append_is_done_although_others_keep_it_from_merging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in is in: that its files could not be merged is no reason to append it again."""
+    monkeypatch.setattr(delta, "MERGED_EVERY", 2)
+    tables = filled(tmp_path, 1)
+
+    def busy(self: DeltaTables, table: str) -> int:
+        raise ConflictError("others got there first")
+
+    monkeypatch.setattr(DeltaTables, "compact", busy)
+    tables.append("votes", votes_for(["second"]))
+    assert sorted(tables.read("votes")["vote_id"]) == ["0", "second"]
+
+
+@pytest.mark.parametrize(("commits", "merged"), [(1, False), (5, True), (101, False)])
+def test_a_power_cut_takes_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int, merged: bool
+) -> None:
+    """What was not flushed may be empty afterwards: nothing that the table needs is."""
+    monkeypatch.setattr(delta, "MERGED_EVERY", 10**9)  # Delta's own checkpoint comes at 100.
+    flushed: set[int] = set()
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        flushed.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    tables = filled(tmp_path, commits)
+    if merged:
+        tables.compact("votes")
+    folders = [tmp_path, tmp_path / "votes", _log(tmp_path)]
+    assert {place.stat().st_ino for place in folders} <= flushed
+    for file in tmp_path.rglob("*"):
+        if file.is_file() and file.stat().st_ino not in flushed:
+            file.write_bytes(b"")
+    assert len(DeltaTables(str(tmp_path)).read("votes")) == commits
+
+
+def test_a_power_cut_takes_nothing_of_a_writer_that_died(tmp_path: Path) -> None:
+    """An entry that a killed process left unflushed is flushed with the next one."""
+    filled(tmp_path, 2)
+    flushed: list[str] = []
+
+    def noted(path: Path) -> None:
+        flushed.append(path.name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_disk, "flush", noted)
+        DeltaTables(str(tmp_path)).append("votes", votes_for(["next"]))
+    assert {f"{version:020d}.json" for version in (2, 3)} <= set(flushed)
 
 
 def _log(root: Path) -> Path:
