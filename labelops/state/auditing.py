@@ -70,7 +70,7 @@ class AuditView(CandidatesView):
         """Say which labels the audit corrected, and which of these still stand."""
         frozen = self.frozen.set_index("item_id")
         adjudicated = (frozen["method"] == ADJUDICATED) & (
-            frozen["revision"] > self._began(candidate)
+            frozen["revision"] > self._beginnings[candidate.order]
         )
         corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
         standing = corrected.copy()

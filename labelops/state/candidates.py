@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,9 @@ from ..tables import LABELS, newest
 from .proposals import ProposalsView
 
 __all__ = ["CandidatesView"]
+
+_HISTORY = replace(LABELS, key=("item_id", "revision"))
+"""The labels table with every revision as a row of its own."""
 
 
 class CandidatesView(ProposalsView):
@@ -106,25 +110,44 @@ class CandidatesView(ProposalsView):
         rows = self.latest("candidate")
         return rows.loc[rows["subject"] == str(candidate.number), "at"].max()
 
+    @property
+    def label_history(self) -> pd.DataFrame:
+        """Every label there ever was, the earliest first; read once for all candidates."""
+
+        def read() -> pd.DataFrame:
+            rows = newest(_HISTORY, self.workspace.tables.read(LABELS.name))
+            return rows.sort_values("revision", kind="stable", ignore_index=True)
+
+        return self.kept("label_history", (LABELS.name,), None, read)
+
     def labels_of(self, candidate: Candidate) -> pd.DataFrame:
         """Return a candidate's labels by item id, as they were before its audit corrected any.
 
         A correction has no posterior and later votes may decide a label anew: what was frozen
         stands in the label's earlier rows only.
         """
-        began = self._began(candidate)
+        began = self._beginnings[candidate.order]
 
         def read() -> pd.DataFrame:
-            rows = self.workspace.tables.read(LABELS.name)
-            since = (rows["method"] == ADJUDICATED) & (rows["revision"] > began)
-            rows = newest(LABELS, rows.loc[(rows["revision"] <= candidate.revision) & ~since])
-            return rows.loc[rows["value"].notna()].set_index("item_id")
+            rows = self._uncorrected(began)
+            rows = rows.loc[rows["revision"] <= candidate.revision]
+            rows = rows.drop_duplicates("item_id", keep="last")
+            return rows.loc[rows["value"].notna()].set_index("item_id").sort_index()
 
         return self.kept("labels_of", (LABELS.name,), (candidate.revision, began), read)
 
-    def _began(self, candidate: Candidate) -> int:
-        """Return the revision at which the audit of a candidate's order began."""
-        return min(c.revision for c in self.candidates if c.order == candidate.order)
+    def _uncorrected(self, began: int) -> pd.DataFrame:
+        """Return all labels but those that an audit corrected which began at a revision."""
+        rows = self.label_history
+        return rows.loc[~((rows["method"] == ADJUDICATED) & (rows["revision"] > began))]
+
+    @cached_property
+    def _beginnings(self) -> dict[str, int]:
+        """At which revision the audit of each order began."""
+        found: dict[str, int] = {}
+        for c in self.candidates:
+            found[c.order] = min(c.revision, found.get(c.order, c.revision))
+        return found
 
     def labels_digest(self, labels: pd.DataFrame) -> str:
         """Return the digest of labels in the present schema, by which candidates are compared."""
@@ -137,22 +160,38 @@ class CandidatesView(ProposalsView):
         old looks say nothing of labels that moved elsewhere. An item whose content was revised is
         another one, whatever its label.
         """
-        schema, began = self.workspace.schema, self._began(candidate)
-        now = self.labels.set_index("item_id")
-        seen = set[str]()
-        for c in (c for c in self.candidates if c.order == candidate.order):
-            frozen = self.labels_of(c)
-            frozen = frozen.loc[~frozen.index.isin(seen)]
-            seen.update(frozen.index)
-            present = now.reindex(frozen.index)
-            fixed = (present["method"] == ADJUDICATED) & (present["revision"] > began)
-            same = codes_of(present["value"], schema) == codes_of(frozen["value"], schema)
-            revised = self.revised.reindex(frozen.index) > self.frozen_at(c)
-            if not (same | fixed.to_numpy()).all() or revised.any():
-                return True
-        return False
+        schema, began = self.workspace.schema, self._beginnings[candidate.order]
+        frozen = self._first_frozen(candidate)
+        present = self.labels.set_index("item_id").reindex(frozen.index)
+        fixed = (present["method"] == ADJUDICATED) & (present["revision"] > began)
+        same = codes_of(present["value"], schema) == codes_of(frozen["value"], schema)
+        revised = self.revised.reindex(frozen.index) > frozen["since"]
+        return not (same | fixed.to_numpy()).all() or bool(revised.any())
+
+    def _first_frozen(self, candidate: Candidate) -> pd.DataFrame:
+        """Return the labels of a candidate's order by item, as they were first frozen, and when.
+
+        Of many candidates at once: a label set that is released every hour has thousands.
+        """
+        order = [c for c in self.candidates if c.order == candidate.order]
+        order.sort(key=lambda c: c.revision)
+        at = np.array([c.revision for c in order])
+        rows = self._uncorrected(self._beginnings[candidate.order])
+        # A label holds from its revision up to the next; who froze first in there froze it.
+        until = rows.groupby("item_id")["revision"].shift(-1, fill_value=np.iinfo(np.int64).max)
+        who = np.searchsorted(at, rows["revision"].to_numpy())
+        there = np.append(at, np.iinfo(np.int64).max)[who] < until.to_numpy()
+        held = there & rows["value"].notna().to_numpy()
+        since = pd.Series([self.frozen_at(c) for c in order]).reindex(who[held])
+        first = rows.loc[held].assign(since=since.array)
+        return first.drop_duplicates("item_id").set_index("item_id")
 
     def frozen_at(self, candidate: Candidate) -> pd.Timestamp:
         """When a candidate was frozen."""
+        return self._freezes.loc[str(candidate.number)]
+
+    @cached_property
+    def _freezes(self) -> pd.Series:
+        """When each candidate was frozen, by its number."""
         rows = self.events.loc[self.events["kind"] == "candidate"]
-        return rows.loc[rows["subject"] == str(candidate.number), "at"].min()
+        return rows.groupby("subject")["at"].min()

@@ -43,10 +43,19 @@ def audit_verdicts(state: State) -> pd.DataFrame:
         {"item_id": object, "value": object, "wrong": bool, "even": bool}
     )
     parts, last = [none], dict[str, pd.DataFrame]()
+    # Once for all: a label set that is released every hour has thousands of candidates.
+    firsts, standing, confirms = _first_looks(state), _standing_items(state), dict[str, int]()
+    for candidate in state.candidates:
+        order = candidate.order
+        confirms[order] = max(candidate.confirm, confirms.get(order, candidate.confirm))
     for candidate in state.candidates:
         labels = _with_since(state, candidate, last.get(candidate.order))
         last[candidate.order] = labels
-        if candidate.closed and len(found := _verdicts(state, candidate, labels)):
+        if not candidate.closed:
+            continue
+        labels = labels.assign(taken_back=_taken_back(state, labels, standing))
+        found = _verdicts(state, candidate, labels, firsts, confirms[candidate.order])
+        if len(found):
             parts.append(found)
     found = pd.concat(parts, ignore_index=True)
     # Candidates that go on with one order share their looks.
@@ -66,7 +75,9 @@ def _with_since(state: State, candidate: Candidate, before: pd.DataFrame | None)
     return labels.assign(since=since)
 
 
-def _verdicts(state: State, candidate: Candidate, labels: pd.DataFrame) -> pd.DataFrame:
+def _verdicts(
+    state: State, candidate: Candidate, labels: pd.DataFrame, firsts: pd.Series, confirms: int
+) -> pd.DataFrame:
     """Read the looks of one audit as its certificate does: up to the first that is open.
 
     What was looked at beyond it was not asked for by this audit, and what people found there may
@@ -75,11 +86,11 @@ def _verdicts(state: State, candidate: Candidate, labels: pd.DataFrame) -> pd.Da
     ids = state.audit_order(candidate, labels.index.to_numpy(dtype=object)).ids
     labels = labels.loc[ids]
     values = labels["value"]
-    same = [c.confirm for c in state.candidates if c.order == candidate.order]
-    looks = state.looks(ids, values, state.outside_audits, max(same))
-    first = _first_looks(state).reindex(ids)
+    looks = state.looks(ids, values, state.outside_audits, confirms)
+    first = firsts.reindex(ids)
     early = (first <= labels["since"]).to_numpy(dtype=bool)
-    kept = ~early & _as_it_was(state, candidate, labels) & ~_taken_back(state, labels)
+    there = ~labels["taken_back"].to_numpy(dtype=bool)
+    kept = ~early & _as_it_was(state, candidate, labels) & there
     asked = ~first.isna().to_numpy() | among(ids, _left_to_nobody(state))
     # As in the audit itself: to leave out a doubtful look would leave out errors.
     doubtful = _unsettled(looks, state.workspace.policies.route.max_votes)
@@ -113,7 +124,13 @@ def _left_to_nobody(state: State) -> npt.NDArray[np.object_]:
     return found
 
 
-def _taken_back(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _standing_items(state: State) -> pd.Series:
+    """Items that acceptances which stand accept now."""
+    accepted = [state.accepted_by(h)["item_id"] for h in state.standing]
+    return pd.concat([*accepted, pd.Series(dtype=object)])
+
+
+def _taken_back(state: State, labels: pd.DataFrame, standing: pd.Series) -> npt.NDArray[np.bool_]:
     """Say which labels were a model's under an acceptance that was closed since.
 
     People are asked about all of these but those that the audit corrected: their votes would take
@@ -121,10 +138,10 @@ def _taken_back(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
     what the other one is not sure of.
     """
     rows = labels.loc[labels["method"] == "accepted"]
-    under = rows["evidence"].map(lambda text: int(json.loads(text)["hypothesis"]))
+    said = {text: int(json.loads(text)["hypothesis"]) for text in rows["evidence"].unique()}
+    under = rows["evidence"].map(said)
     voided = [h.number for h in state.hypotheses if h.closed and h.cause != REPLACED]
-    standing = [state.accepted_by(h)["item_id"] for h in state.standing]
-    stands = rows.index.isin(pd.concat([*standing, pd.Series(dtype=object)]))
+    stands = rows.index.isin(standing)
     own = under.isin([h.number for h in state.standing]) | (under > max(voided, default=0))
     gone = rows.index[~(stands & own.to_numpy(dtype=bool))]
     found: npt.NDArray[np.bool_] = labels.index.isin(gone)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from deltalake import DeltaTable
 
 from labelops.adapters import _disk, delta

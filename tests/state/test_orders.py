@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import pandas as pd
 import pytest
 
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_of, labels_digest
@@ -12,6 +13,7 @@ from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, gate
 from labelops.measure.finite import tolerated_errors
 from labelops.schema import Schema
+from labelops.state.verdicts import audit_verdicts
 
 from .test_audit import close, freeze
 from .world import World, make_world
@@ -107,6 +109,27 @@ def test_what_joined_the_order_later_moves_as_well(world: World) -> None:
     assert not world.state.moved(second)
     world.label({"new": "dog"})
     assert world.state.moved(second)
+
+
+def test_a_year_of_releases_is_read_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many candidates there were, what they froze is found by one reading of the labels."""
+    for number in range(1, 13):
+        close(world, candidate(world), f"released pets@1.{number}.0")
+        world.items(f"new{number}")
+        world.label({f"new{number}": "cow"})
+        freeze(world, number + 1)
+    state, last = world.state, candidate(world)
+    read, asked = world.workspace.tables.read, []
+
+    def noted(table: str, **how: object) -> pd.DataFrame:
+        asked.append(table)
+        return read(table, **how)
+
+    monkeypatch.setattr(world.workspace.tables, "read", noted)
+    assert not state.moved(last)
+    assert len(audit_verdicts(state)) == 0
+    assert [len(state.labels_of(c)) for c in state.candidates] == list(range(40, 53))
+    assert asked.count("labels") == 1
 
 
 @pytest.mark.parametrize("moved", [False, True])
