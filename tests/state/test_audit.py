@@ -10,11 +10,13 @@ import pytest
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
-from labelops.journey import consolidate
+from labelops.journey import consolidate, route
 from labelops.measure.adjudication import AGREES, WRONG
+from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
 from labelops.state.people import annotator_table
 
+from .test_needs import plan
 from .world import World, make_world
 
 GATE = GatePolicy(error=0.2)
@@ -367,10 +369,41 @@ def test_the_last_two_may_disagree(world: World, ties: bool, errors: int) -> Non
     assert audit is not None
     assert (audit.certificate.errors, audit.tied) == (errors, 0 if errors else 3)
     assert ("at 3 of them people disagree" in _message(world)) == ties
-    world.vote(IDS[0], eve="cat")  # Somebody new is there: who disagreed is settled by them.
-    audit = world.state.audit
-    assert audit is not None
-    assert audit.tied == 0 and audit.pending.sum() == 3 - (IDS[0] in audit.planned.ids[:3])
+
+
+@pytest.mark.parametrize(("says", "errors"), [("cat", 0), ("dog", 3), ("cow", 3)])
+def test_somebody_who_joins_settles_ties(world: World, says: str, errors: int) -> None:
+    """What stood waits for them, and for nobody else; what they say counts as any other's vote."""
+    for item in IDS:
+        world.vote(item, ann="cat", ben="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world, ties=True)
+    before = world.state.audit
+    assert before is not None
+    order = before.planned.ids
+    plan(world, *order, purpose="audit", annotators=2)
+    for n, item in enumerate(order):
+        world.vote(item, "audit", **({"cid": "dog", "dan": "cat"} if n < 3 else {"cid": "cat"}))
+    tied = world.state.audit
+    assert tied is not None
+    assert (tied.certificate.status, tied.tied) == ("pass", 3)
+    world.items("new")
+    world.vote("new", eve="cat")
+    world.flush()
+    waits = world.state.audit
+    assert waits is not None
+    assert (waits.certificate.status, waits.tied) == ("inconclusive", 0)
+    assert set(order[waits.pending]) == set(order[:3])
+    asked = route(world.workspace, now=world.tick()).by_purpose["audit"]
+    assert asked == 3 and awaited(world.state) == "3 votes wait for human:eve"
+    for item in order[:3]:
+        world.vote(item, "audit", round_=2, eve=says)
+    settled = world.state.audit
+    assert settled is not None
+    found = settled.certificate
+    assert (found.errors, found.corrected, settled.tied) == (errors, 0, 0)
+    assert (found.status == "pass") == (not errors)
+    assert awaited(world.state) == ""
 
 
 def test_flagging_a_person_takes_their_looks_back(world: World) -> None:
