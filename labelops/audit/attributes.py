@@ -66,16 +66,26 @@ def _bin_numbers(numbers: FloatArray) -> Binned:
     different = np.unique(known)
     if len(different) <= _BINS:
         codes = np.searchsorted(different, numbers).astype(np.int64)
-        names = [f"{value:g}" for value in different]
+        names = _told_apart(different)
     else:
         edges = np.unique(np.quantile(known, np.arange(1, _BINS) / _BINS, method="inverted_cdf"))
         edges = edges[edges > different[0]]
         codes = np.searchsorted(edges, numbers, side="right").astype(np.int64)
-        ends = [f"{different[0]:g}", *(f"{e:g}" for e in edges), f"{different[-1]:g}"]
+        ends = _told_apart(np.concatenate([different[:1], edges, different[-1:]]))
         names = [f"[{low}, {high})" for low, high in pairwise(ends)]
         names[-1] = names[-1][:-1] + "]"
     codes[np.isnan(numbers)] = -1
     return _with_missing(codes, names, numbers)
+
+
+def _told_apart(values: FloatArray) -> list[str]:
+    """Write numbers with six digits, or as many more as tell different ones apart."""
+    wanted = len(np.unique(values))
+    for digits in range(6, 18):
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) >= wanted:
+            break
+    return texts
 
 
 def _with_missing(codes: IntArray, names: list[str], numbers: FloatArray | None) -> Binned:

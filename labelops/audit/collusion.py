@@ -20,7 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.special import bdtrc
 
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.intervals import check_share
 
 __all__ = ["Collusion", "find_collusion"]
@@ -139,7 +139,10 @@ def _checked(
     """Return checked votes with a class, sorted by item, items and annotators from 0."""
     if n_classes < 2:
         raise UsageError(f"{n_classes} classes; expected two or more")
-    place, who = (np.asarray(a, dtype=np.int64) for a in (items, annotators))
+    place, who = (
+        check_codes(ids, code_count(ids), missing=False, name=f"votes' {what}")
+        for ids, what in ((items, "items"), (annotators, "annotators"))
+    )
     code = check_codes(codes if np.size(codes) else np.zeros(0, np.int64), n_classes)
     if not place.shape == who.shape == code.shape:
         raise UsageError("votes: items, annotators and codes differ in length")

@@ -131,7 +131,7 @@ def find_drift(
     when = np.asarray(runs)
     if when.ndim != 1 or (when.size and (when.dtype.kind not in "iu" or when[0] < 0)):
         raise UsageError("runs: expected one whole number of 0 or more an item")
-    if (np.diff(when) < 0).any():
+    if (when[1:] < when[:-1]).any():  # Not by differences: those of unsigned numbers wrap.
         raise UsageError("runs: a later item has an earlier run; sort items by arrival")
     if not statistics:
         raise UsageError("drift: there is no statistic to watch")

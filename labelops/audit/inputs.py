@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from labelops.errors import UsageError
-from labelops.measure.codes import IntArray, check_codes, code_count
+from labelops.measure.codes import FloatArray, IntArray, check_codes, code_count
 
 __all__ = [
     "Votes",
     "check_embeddings",
     "check_features",
     "check_groups",
+    "check_verdicts",
     "check_votes",
     "group_codes",
     "labels_and_classes",
@@ -125,6 +126,39 @@ def group_codes(groups: ArrayLike, rows: int) -> IntArray:
 def check_groups(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntArray | None:
     """Return the number of each row's group as `group_codes` does; None where none is given."""
     return None if groups is None else group_codes(np.asarray(groups), rows)
+
+
+def check_verdicts(name: str, given: ArrayLike) -> FloatArray:
+    """Return 0 and 1, and NaN where nobody judged, as a flat array of floats.
+
+    Parameters
+    ----------
+    name : str
+        What errors call them.
+    given : (N,) array-like of bool, or of 0 and 1
+        NaN, None and NA are missing, in columns of any type.
+
+    Raises
+    ------
+    UsageError
+        The array is not flat, or holds anything else.
+
+    Examples
+    --------
+    >>> check_verdicts("right", [True, None, 0]).tolist()
+    [1.0, nan, 0.0]
+    """
+    column = given.array if isinstance(given, pd.Series) else given
+    if not isinstance(column, pd.api.extensions.ExtensionArray):
+        column = np.asarray(column)
+    try:
+        values = pd.Series(column).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name}: expected one of 0, 1 or missing in each row") from error
+    bad = np.flatnonzero(~(np.isnan(values) | (values == 0) | (values == 1)))
+    if bad.size:
+        raise UsageError(f"{name}: row {bad[0]} is {values[bad[0]]:g}, expected 0, 1 or missing")
+    return np.asarray(values, dtype=np.float64)
 
 
 def check_votes(

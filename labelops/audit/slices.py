@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.attributes import bin_attribute, corrected
-from labelops.errors import UsageError
+from labelops.audit.inputs import check_verdicts
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.intervals import check_share
 
@@ -93,8 +92,8 @@ def underperforming_slices(
 
     check_share("least", least)
     check_share("risk", risk, inside=True)
-    outcome = _outcomes(wrong)
-    judged = outcome >= 0
+    outcome = check_verdicts("wrong", wrong)
+    judged = ~np.isnan(outcome)
     total, bad = int(judged.sum()), int((outcome == 1).sum())
     names: list[str] = []
     values: list[str] = []
@@ -121,15 +120,3 @@ def underperforming_slices(
         np.array(values, dtype=object)[order],
         *(part[order] for part in (n, x, rates, rest, p_values, q_values, flagged)),
     )
-
-
-def _outcomes(wrong: ArrayLike) -> IntArray:
-    """Return 0, 1, or -1 where nobody judged."""
-    try:
-        values = np.asarray(pd.Series(np.asarray(wrong)).astype("float64"))
-    except (TypeError, ValueError) as error:
-        raise UsageError("wrong: expected one of 0, 1 or missing for each item") from error
-    bad = np.flatnonzero(~(np.isnan(values) | (values == 0) | (values == 1)))
-    if bad.size:
-        raise UsageError(f"wrong: row {bad[0]} is {values[bad[0]]}, expected 0, 1 or missing")
-    return np.where(np.isnan(values), -1, values).astype(np.int64)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from labelops.audit.inputs import check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
@@ -75,7 +76,7 @@ def judge_speed(
     annotators : (V,) array-like of int
         Who voted, from 0.
     seconds : (V,) array-like of float
-        How long it took; NaN where nobody knows.
+        How long it took, 0 or more; NaN, or infinite, where nobody knows.
     right : (V,) array-like of float
         1 where the vote is right, 0 where it is wrong, NaN where nothing judges it.
     n_annotators : int, optional
@@ -105,9 +106,13 @@ def judge_speed(
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
-    time, truth = (np.asarray(a, dtype=np.float64) for a in (seconds, right))
+    time, truth = np.asarray(seconds, dtype=np.float64), check_verdicts("right", right)
     if not who.shape == time.shape == truth.shape:
         raise UsageError(f"votes: {who.size} annotators, {time.size} seconds, {truth.size} right")
+    if (time < 0).any():
+        row = int(np.flatnonzero(time < 0)[0])
+        raise UsageError(f"seconds: row {row} is {time[row]:g}, expected 0 or more, or NaN")
+    time = np.where(np.isinf(time), np.nan, time)
     if not quick >= 0:
         raise UsageError(f"quick is {quick}, expected 0 seconds or more")
     known = ~np.isnan(time)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.audit.drift import find_drift
+from labelops.audit.inputs import check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
@@ -90,7 +91,7 @@ def judge_steadiness(
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
-    truth = np.asarray(right, dtype=np.float64)
+    truth = check_verdicts("right", right)
     if who.shape != truth.shape:
         raise UsageError(f"votes: {who.size} annotators, {truth.size} right")
     own = [truth[(who == a) & ~np.isnan(truth)] for a in range(A)]

@@ -46,7 +46,8 @@ def vote_folds(items: IntArray, annotators: IntArray, codes: IntArray) -> IntArr
     Parameters
     ----------
     items, annotators, codes : (V,) int
-        The votes, at most one an item and annotator.
+        The votes. Several of one person on an item go together: one left behind would foretell
+        the others.
 
     References
     ----------
@@ -62,11 +63,13 @@ def vote_folds(items: IntArray, annotators: IntArray, codes: IntArray) -> IntArr
     drawn = np.random.default_rng(0).permutation(item.size)
     begins = np.empty(item.size, dtype=np.int64)
     begins[np.lexsort((drawn, item))] = np.arange(item.size)
-    order = np.lexsort((annotators, person[annotators], items))
-    many = np.bincount(items, minlength=item.size)
-    nth = np.empty(items.size, dtype=np.int64)
-    nth[order] = np.arange(items.size) - np.repeat(np.cumsum(many) - many, many)
-    return np.asarray((begins[items] + nth) % FOLDS, dtype=np.int64)
+    pairs, pair = np.unique(items * max(person.size, 1) + annotators, return_inverse=True)
+    of, who = np.divmod(pairs, max(person.size, 1))
+    order = np.lexsort((who, person[who], of))
+    many = np.bincount(of, minlength=item.size)
+    nth = np.empty(pairs.size, dtype=np.int64)
+    nth[order] = np.arange(pairs.size) - np.repeat(np.cumsum(many) - many, many)
+    return np.asarray((begins[of] + nth) % FOLDS, dtype=np.int64)[pair]
 
 
 def _known_by_votes(items: IntArray, annotators: IntArray, codes: IntArray) -> tuple[_Keys, _Keys]:

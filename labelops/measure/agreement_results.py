@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_share, clopper_pearson
+from labelops.measure.intervals import check_share, check_whole, clopper_pearson
 
 from .coefficients import Formulas, Level, Measure
 from .draws import check_rng
@@ -216,6 +216,7 @@ def _estimate(
 ) -> list[Coefficient]:
     """Values of the sample and percentile intervals of resampled items, of several measures."""
     tail = (1 - check_share("confidence", confidence, inside=True)) / 2
+    check_whole("resamples", resamples, 0)
     items = formulas.partial.items
     if not (items * formulas.paired).any():
         return [Coefficient(None, None, None, _UNPAIRED) for _ in measures]

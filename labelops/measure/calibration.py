@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, check_codes, check_probs
+from labelops.measure.intervals import check_whole
 from labelops.measure.logs import log_sum_exp
 
 __all__ = [
@@ -137,7 +138,7 @@ def reliability_table(
     Raises
     ------
     UsageError
-        The arrays differ in length, or the probabilities are malformed.
+        The arrays differ in length, the probabilities are malformed, or there is no bin.
 
     Examples
     --------
@@ -145,6 +146,7 @@ def reliability_table(
     >>> table[0].items, round(table[0].confidence, 3), table[0].accuracy
     (2, 0.875, 0.5)
     """
+    check_whole("bins", bins)
     array = check_probs(probs, np.shape(probs)[-1] if np.ndim(probs) else 0)
     labels = check_codes(codes, array.shape[1])
     if labels.size != array.shape[0]:

@@ -44,7 +44,7 @@ def error_ratios(wrong: ArrayLike, bound: float, worse: ArrayLike) -> FloatArray
         Looks in their order.
     bound : float in (0, 1)
     worse : (m,) array-like of float
-        Alternatives, each from the bound to 1.
+        Alternatives, each from the bound up, below 1: at 1 a clean look would end all of it.
 
     Returns
     -------
@@ -62,10 +62,9 @@ def error_ratios(wrong: ArrayLike, bound: float, worse: ArrayLike) -> FloatArray
     """
     check_share("bound", bound, inside=True)
     shares = np.asarray(worse, dtype=np.float64)[:, None]
-    if ((shares < bound) | (shares > 1)).any():
-        raise UsageError(f"worse: expected shares from the bound, {bound}, to 1")
-    with np.errstate(divide="ignore"):
-        hit, miss = np.log(shares / bound), np.log((1 - shares) / (1 - bound))
+    if not ((shares >= bound) & (shares < 1)).all():
+        raise UsageError(f"worse: expected shares from the bound, {bound}, up, below 1")
+    hit, miss = np.log(shares / bound), np.log((1 - shares) / (1 - bound))
     return np.asarray(np.where(_outcomes(wrong), hit, miss), dtype=np.float64)
 
 
@@ -97,7 +96,8 @@ def change_evidence(ratios: FloatArray, entering: ArrayLike) -> FloatArray:
     [-2.2, 0.8, 5.4]
     """
     weights = np.asarray(entering, dtype=np.float64)
-    if weights.shape != ratios.shape[1:] or (weights < 0).any() or weights.sum() > 1 + 1e-9:
+    fits = weights.shape == ratios.shape[1:] and (weights >= 0).all()
+    if not fits or not weights.sum() <= 1 + 1e-9:
         raise UsageError("entering: expected a weight of 0 or more for each look, at most 1 in all")
     with np.errstate(divide="ignore", invalid="ignore"):
         log_weights, kept = np.log(weights), np.log(np.maximum(1 - weights.cumsum(), 0.0))

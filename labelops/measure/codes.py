@@ -153,15 +153,13 @@ def check_codes(
     if array.ndim != 1:
         raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
     _check_integers(array, name)
-    checked = array.astype(np.int64)
     lowest = -1 if missing else 0
-    bad = np.flatnonzero((checked < lowest) | (checked >= n_classes))
+    # As given: in 64 bits with a sign the largest unsigned number is -1.
+    bad = np.flatnonzero((array < lowest) | (array >= n_classes))
     if bad.size:
         row = int(bad[0])
-        raise UsageError(
-            f"{name}: row {row} is {checked[row]}, expected {lowest} to {n_classes - 1}"
-        )
-    return checked
+        raise UsageError(f"{name}: row {row} is {array[row]}, expected {lowest} to {n_classes - 1}")
+    return array.astype(np.int64)
 
 
 def _check_integers(array: NDArray[Any], name: str) -> None:

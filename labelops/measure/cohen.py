@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_share, check_whole
 
 from .agreement import Coefficient
 from .coefficients import one_minus
@@ -91,6 +91,7 @@ def cohen_kappa(
     """
     check_rng(rng)
     tail = (1 - check_share("confidence", confidence, inside=True)) / 2
+    check_whole("resamples", resamples, 0)
     votes, names = _packed(items, annotators, codes, n_classes)
     pairs = _Pairs(votes)
     if not pairs.item.size:

@@ -41,7 +41,7 @@ from labelops.measure.finite import (
     log_count_ratio,
     tolerated_errors,
 )
-from labelops.measure.intervals import check_counts
+from labelops.measure.intervals import check_counts, check_whole
 
 __all__ = ["log_e_value", "log_e_value_above"]
 
@@ -177,7 +177,9 @@ def _finite(
     k: FloatArray, n: FloatArray, bound: float, size: int, corrected: int, *, above: bool
 ) -> FloatArray:
     """Log e-value for draws without replacement from a set of `size` items."""
-    if size < 1 or (n > size).any():
+    check_whole("size", size)
+    check_whole("corrected", corrected, 0)
+    if (n > size).any():
         raise UsageError(f"{n.max(initial=0):g} looks at a set of {size} items without replacement")
     tolerated = min(size, tolerated_errors(bound, size) + corrected)
     surely_above, surely_below = k > tolerated, n - k >= size - tolerated

@@ -108,9 +108,13 @@ def check_counts(errors: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArra
     >>> [array.tolist() for array in check_counts([0, 1], 10)]
     [[0.0, 1.0], [10.0, 10.0]]
     """
-    k, size = np.broadcast_arrays(
-        np.asarray(errors, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    )
+    try:
+        k, size = np.broadcast_arrays(
+            np.asarray(errors, dtype=np.float64), np.asarray(n, dtype=np.float64)
+        )
+    except (TypeError, ValueError):
+        found = f"{shown(errors)} among {shown(n)} looks"
+        raise UsageError(f"errors: expected whole numbers of one shape, found {found}") from None
     bad = ~((k >= 0) & (k <= size) & (k == np.floor(k)) & (size == np.floor(size)))
     bad |= ~np.isfinite(size)
     if bad.any():

@@ -159,8 +159,10 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
         if high - low < 4 * array.size + 1024:
             if not low and array.dtype.kind == "i":
                 return array, high + 1
-            shifted = array - array.dtype.type(low)
-            return shifted.astype(width_of(high - low)), high - low + 1
+            width = width_of(high - low)
+            # Narrow integers do not hold their own range; wide ones do, as they lie close.
+            wide = array if array.itemsize >= width.itemsize else array.astype(width)
+            return (wide - wide.dtype.type(low)).astype(width), high - low + 1
     codes, ids = pd.factorize(array)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])

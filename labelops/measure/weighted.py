@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.eprocess import check_outcomes
 from labelops.measure.intervals import check_share
 
@@ -77,8 +77,11 @@ def audit_chances(suspicion: ArrayLike, floor: float = 0.7) -> FloatArray:
     if not weights.size:
         return weights
     even = np.full(weights.size, 1 / weights.size)
-    total = weights.sum()
-    return even if total == 0 else floor * even + (1 - floor) * weights / total
+    largest = weights.max()
+    if largest == 0:
+        return even
+    weights = weights / largest  # So that no sum overflows, and none is lost.
+    return np.asarray(floor * even + (1 - floor) * weights / weights.sum())
 
 
 def weighted_order(uniforms: ArrayLike, chances: ArrayLike) -> IntArray:
@@ -249,11 +252,11 @@ class _Draws:
 def _weighed(outcomes: ArrayLike, drawn: ArrayLike, chances: ArrayLike) -> _Draws:
     wrong = check_outcomes(outcomes)
     odds = np.asarray(chances, dtype=np.float64)
-    places = np.asarray(drawn, dtype=np.int64)
+    if not (np.isfinite(odds) & (odds > 0)).all():
+        raise UsageError("chances: expected a finite number above 0 for each item")
+    places = check_codes(drawn, odds.size, missing=False, name="drawn")
     if places.shape != wrong.shape or len(np.unique(places)) != places.size:
         raise UsageError("drawn: expected one item a look, none twice")
-    if places.size and (places.min() < 0 or places.max() >= odds.size):
-        raise UsageError(f"drawn: expected places 0 to {odds.size - 1}")
     if not wrong.size:
         none = np.zeros(0)
         return _Draws(odds.size, none, none, none, none, none)

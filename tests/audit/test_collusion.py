@@ -131,6 +131,12 @@ def test_wrong_input() -> None:
         find_collusion([0], [1], [3], 3)
 
 
+def test_ids_are_whole_numbers() -> None:
+    """Cut off to whole numbers, two items would be one."""
+    with pytest.raises(UsageError, match="integers"):
+        find_collusion([0.2, 0.7], [0, 1], [0, 1], 3)  # type: ignore[list-item]
+
+
 @pytest.mark.slow
 def test_six_copiers_on_a_real_crowd(shared_data: Path) -> None:
     """On dog photographs six copiers break Dawid–Skene; without the accused it recovers.

@@ -157,7 +157,35 @@ def test_malformed_input_is_refused() -> None:
         underperforming_slices([0, 0.5], {"a": ["x", "y"]})
     with pytest.raises(UsageError, match="wrong"):
         underperforming_slices(["yes", "no"], {"a": ["x", "y"]})
+    with pytest.raises(UsageError, match="wrong"):
+        underperforming_slices([[0, 1]], {})
     with pytest.raises(UsageError, match="least"):
         spurious_attributes([0, 1], {}, least=0.5, rng=rng)
     with pytest.raises(UsageError, match="values for 2"):
         spurious_attributes([0, 1], {"a": pd.Series(["x"])}, rng=rng)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pd.array([True, None, False], dtype="boolean"),
+        pd.Series([1, None, 0], dtype="Int64"),
+        np.array([True, pd.NA, False], dtype=object),
+        [1, None, 0],
+        np.array([1.0, np.nan, 0.0], dtype=np.float16),
+    ],
+)
+def test_verdicts_of_any_type(wrong: object) -> None:
+    """What nobody judged may be missing in any way that a column has."""
+    found = underperforming_slices(wrong, {"a": ["x", "y", "z"]})  # type: ignore[arg-type]
+    rows = dict(zip(found.values, zip(found.sizes, found.errors, strict=True), strict=True))
+    assert rows == {"x": (1, 1), "y": (0, 0), "z": (1, 0)}
+
+
+def test_days_written_as_numbers_keep_their_names() -> None:
+    """Six digits would call two days by one name."""
+    found = underperforming_slices([1, 0, 0], {"day": [20261127, 20261128, 20261128]})
+    assert sorted(found.values) == ["20261127", "20261128"]
+    many = underperforming_slices(np.zeros(40), {"day": 20261100 + np.arange(40)})
+    assert len(set(many.values)) == 10
+    assert "[20261103, 20261107)" in many.values

@@ -112,6 +112,10 @@ def test_little_to_go_by() -> None:
 def test_malformed_input_is_refused() -> None:
     with pytest.raises(UsageError, match="seconds"):
         judge_speed([0, 1], [1.0], [1, 1])
+    with pytest.raises(UsageError, match="seconds: row 1 is -1"):
+        judge_speed([0, 1], [1.0, -1.0], [1, 1])
+    with pytest.raises(UsageError, match=r"right: row 0 is 0\.5"):
+        judge_speed([0, 1], [1.0, 1.0], [0.5, 1])
     with pytest.raises(UsageError, match="quick"):
         judge_speed([0], [1.0], [1], quick=np.nan)
 
@@ -145,3 +149,10 @@ def test_a_year_of_looks_at_steady_people() -> None:
         right = rng.random(who.size) < np.where((who == 0) & (seconds < 4), 0.6, 0.95)
         found += judge_speed(who, seconds, right, look_risk=shares[-1]).hasty[0]
     assert found >= 18
+
+
+def test_times_without_end_are_not_known() -> None:
+    """Two whose clocks ran on would make everybody else quick."""
+    who, seconds = np.repeat([0, 1, 2], 30), np.repeat([5.0, np.inf, np.inf], 30)
+    found = judge_speed(who, seconds, np.full(90, np.nan))
+    assert not found.rushed.any() and found.timed.tolist() == [30, 0, 0]

@@ -79,6 +79,8 @@ def test_a_flag_takes_as_many_times_the_evidence_as_there_are_people() -> None:
 def test_malformed_input_is_refused() -> None:
     with pytest.raises(UsageError, match="right"):
         judge_steadiness([0, 1], [1], rng=np.random.default_rng(0))
+    with pytest.raises(UsageError, match="right: row 1 is 2"):
+        judge_steadiness([0, 1], [1, 2], rng=np.random.default_rng(0))
 
 
 @pytest.mark.slow

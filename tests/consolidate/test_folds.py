@@ -67,6 +67,18 @@ def test_seats_taken_by_turns(votes: int) -> None:
     assert lost.max() < 0.3
 
 
+@given(st.integers(0, 10_000), st.integers(2, 6))
+def test_one_persons_votes_on_an_item_go_together(seed: int, K: int) -> None:
+    """One of two left behind would foretell the other; and what classes are called is no matter."""
+    rng = np.random.default_rng(seed)
+    items, who, codes = rng.integers(0, 30, 120), rng.integers(0, 4, 120), rng.integers(0, K, 120)
+    fold = vote_folds(items, who, codes)
+    pair = items * 4 + who
+    assert len(np.unique(pair * FOLDS + fold)) == len(np.unique(pair))
+    other = vote_folds(items, who, rng.permutation(K)[codes])
+    np.testing.assert_array_equal(np.bincount(fold), np.bincount(other))
+
+
 def test_votes_of_nobody() -> None:
     """No vote is in no fold."""
     none = np.empty(0, dtype=np.int64)

@@ -321,6 +321,7 @@ def test_interval_is_by_item() -> None:
         ({"codes": [0, 2]}, "row 1 is 2"),
         ({"codes": [0.5, np.nan]}, "expected integers"),
         ({"annotators": ["a", None]}, "row 1 is None"),
+        ({"resamples": -1}, "resamples is -1"),
     ],
 )
 def test_wrong_use(change: dict[str, object], message: str) -> None:

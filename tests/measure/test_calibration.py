@@ -88,3 +88,9 @@ def test_temperature_must_be_positive() -> None:
     """A temperature of 0 is refused."""
     with pytest.raises(UsageError, match="above 0"):
         apply_temperature([[0.5, 0.5]], 0.0)
+
+
+@pytest.mark.parametrize("bins", [0, -1, 2.5])
+def test_there_are_whole_bins(bins: int) -> None:
+    with pytest.raises(UsageError, match="bins"):
+        expected_calibration_error([[0.5, 0.5]], [0], bins)

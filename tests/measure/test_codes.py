@@ -129,3 +129,9 @@ def test_votes_that_are_none(votes: tuple[Any, Any, Any], says: str) -> None:
 def test_a_vote_without_a_class_stays() -> None:
     """A missing class is no vote, which the statistics know as -1."""
     assert vote_arrays(["a"], ["x"], [None], ["cat", "dog"]).codes.tolist() == [-1]
+
+
+def test_the_largest_unsigned_code_is_not_missing() -> None:
+    """In 64 bits with a sign it would be -1, which means no vote."""
+    with pytest.raises(UsageError, match="row 1 is 18446744073709551615"):
+        check_codes(np.array([0, 2**64 - 1], dtype=np.uint64), 3)

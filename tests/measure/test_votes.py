@@ -155,3 +155,13 @@ def test_compact_refuses(ids: list[object], message: str) -> None:
     """A missing id is refused with its row."""
     with pytest.raises(UsageError, match=message):
         compact(np.array(ids, dtype=object) if message == "row 1" else ids)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_ids_over_all_of_a_width(bits: int) -> None:
+    """A signed integer does not hold the distance between its least and its largest."""
+    least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    ids = np.arange(least, most + 1).astype(f"int{bits}")
+    codes, many = compact(ids)
+    assert codes.tolist() == list(range(2**bits))
+    assert many == 2**bits

@@ -124,6 +124,9 @@ def test_good_suspicions_save_audits_near_the_bound() -> None:
         ([0, 1], [0, 0], [0.5, 0.5], 0.1),
         ([0], [2], [0.5, 0.5], 0.1),
         ([0], [0], [0.5, 0.5], 0.0),
+        ([0], [0.7], [0.5, 0.5], 0.1),
+        ([0], [0], [0.5, 0.0], 0.1),
+        ([0], [0], [0.5, np.nan], 0.1),
     ],
 )
 def test_impossible_audits(
@@ -141,3 +144,11 @@ def test_impossible_suspicions(suspicion: list[float]) -> None:
 
 def test_no_look_no_evidence() -> None:
     assert log_e_values_weighted(np.zeros(0, bool), np.zeros(0, int), [1.0], 0.1).shape == (0,)
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e308])
+def test_suspicions_of_any_size(scale: float) -> None:
+    """Only how they compare counts; their sum may be no float, or hardly be one."""
+    found = audit_chances(np.array([1.0, 0.0, 1.0]) * scale)
+    assert found == pytest.approx(audit_chances([1.0, 0.0, 1.0]))
+    assert found.sum() == pytest.approx(1.0)
