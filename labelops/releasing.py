@@ -24,8 +24,10 @@ from .release import (
     Manifest,
     Reference,
     Release,
+    Version,
     build_release,
     check_alias,
+    intact,
     manifest_name,
     parse_reference,
     publish,
@@ -99,7 +101,19 @@ def resolve(objects: Objects, reference: Reference, names: Mapping[str, str]) ->
             f"there are: {known}" if versions else f"nothing named {reference.name} is released"
         )
         raise NotFoundError(f"there is no release {reference}; {others}")
-    return Manifest.from_bytes(objects.get(manifest_name(reference.name, wanted)))
+    return _manifest_of(objects, reference.name, wanted)
+
+
+def _manifest_of(objects: Objects, name: str, version: Version) -> Manifest:
+    """Read the manifest of a version; one that was put in its place is refused."""
+    place = manifest_name(name, version)
+    found = Manifest.from_bytes(objects.get(place))
+    if found.object_name != place:
+        raise IntegrityError(
+            f"{place}: the manifest says it is {found.reference}: it was moved from there; "
+            "restore it from a backup"
+        )
+    return found
 
 
 def read_release(objects: Objects, manifest: Manifest, decode: Decode) -> Release:
@@ -108,13 +122,16 @@ def read_release(objects: Objects, manifest: Manifest, decode: Decode) -> Releas
     Raises
     ------
     IntegrityError
-        Naming the object, if it is not what was released.
+        Naming the object, if a byte of it is not what was released.
     """
 
     def part(role: str) -> pd.DataFrame:
         name = manifest.part_name(role)
+        content = objects.get(name)
         try:
-            return decode(objects.get(name))
+            if not intact(manifest.part(role), content):
+                raise IntegrityError("these bytes are not those released")
+            return decode(content)
         except IntegrityError as error:
             raise IntegrityError(
                 f"{name}: {error}; `labelops verify {manifest.reference}` looks at all of it"
@@ -128,8 +145,8 @@ def _newest(workspace: Workspace, decode: Decode) -> Release | None:
     versions = released_versions(name, workspace.objects.list(f"releases/{name}/"))
     if not versions:
         return None
-    content = workspace.objects.get(manifest_name(name, versions[-1]))
-    return read_release(workspace.objects, Manifest.from_bytes(content), decode)
+    manifest = _manifest_of(workspace.objects, name, versions[-1])
+    return read_release(workspace.objects, manifest, decode)
 
 
 def names_of(state: State) -> dict[str, str]:

@@ -16,7 +16,8 @@ from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
 from ..deprecating import Deprecation, deprecate, deprecated_in
-from ..errors import DeprecatedRelease
+from ..digest import digest_bytes
+from ..errors import DeprecatedRelease, IntegrityError, shown
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
 from ..ingest import Ingested
@@ -34,6 +35,7 @@ from ..release import (
     release_folder,
     released_versions,
     verify,
+    verify_files,
 )
 from ..releasing import Released
 from ..report.facts import facts_json
@@ -211,14 +213,6 @@ class App(Ends):
             said = f"{found.manifest.reference} should not be used any more: {why}"
             warnings.warn(said, DeprecatedRelease, stacklevel=2)
         images = found.manifest.schema.media == "image"
-        contents = (
-            {
-                item_id: self.read_payload(uri)
-                for item_id, uri in zip(found.items["item_id"], found.items["payload"], strict=True)
-            }
-            if images
-            else None
-        )
         split = self.settings.split
         return training_frame(
             found.labels,
@@ -227,10 +221,23 @@ class App(Ends):
             shares={"train": split.train, "validation": split.validation, "test": split.test},
             key=self.workspace.key,
             weights=weights,
-            contents=contents,
+            contents=self._files(found) if images else None,
             release=found.manifest.reference,
             manifest_digest=found.manifest.digest,
         )
+
+    def _files(self, release: Release) -> dict[str, bytes]:
+        """Return what each item of a release shows, as it was labeled."""
+        columns = ("item_id", "payload", "payload_digest")
+        found = {}
+        for item_id, uri, digest in zip(*(release.items[c] for c in columns), strict=True):
+            found[item_id] = self.read_payload(uri)
+            if digest_bytes(found[item_id]) != digest:
+                raise IntegrityError(
+                    f"{uri}: this is not the file that was labeled as item {shown(item_id)}; "
+                    "restore it from a backup"
+                )
+        return found
 
     def check_export(
         self, target: str | Path, reference: str | None = None, *, overwrite: bool = False
@@ -259,15 +266,19 @@ class App(Ends):
         return write_export(files, target, overwrite=overwrite)
 
     def verify(self, reference: str | None = None) -> list[Problem]:
-        """Compare every byte of a release with what was released."""
+        """Compare every byte of a release, and of what its items show, with what was released."""
         manifest = self.manifest(reference)
         expected = releasing.noted_digests(load_events(self.workspace))
-        return verify(
+        found = verify(
             self.objects.get(manifest.object_name),
             self.objects.get,
             self.objects.list(release_folder(manifest.name, manifest.version)),
             expected=expected.get(manifest.reference),
         )
+        if manifest.schema.media == "image" and not any(p.harmful for p in found):
+            items = releasing.read_release(self.objects, manifest, decode_parquet).items
+            found += verify_files(items, self.objects.get)
+        return found
 
     def diff(self, before: str, after: str) -> Diff:
         """Say what changed between two releases."""

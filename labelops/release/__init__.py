@@ -18,7 +18,7 @@ from .manifest import (
     released_versions,
 )
 from .publish import publish
-from .verify import Problem, verify
+from .verify import Problem, intact, verify, verify_files
 from .version import Reference, Version, check_alias, next_version, parse_reference
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "check_alias",
     "diff",
     "explain",
+    "intact",
     "manifest_name",
     "next_version",
     "parse_reference",
@@ -44,4 +45,5 @@ __all__ = [
     "release_folder",
     "released_versions",
     "verify",
+    "verify_files",
 ]

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from ..digest import digest_bytes
 from ..errors import IntegrityError, NotFoundError
 from .manifest import Manifest, Parent, Part, manifest_name, release_folder
 from .version import Version
 
-__all__ = ["Problem", "verify"]
+__all__ = ["Problem", "intact", "verify", "verify_files"]
 
 _PART_FILE = re.compile(r"[a-z_]+-([0-9a-f]{16})\.[a-z]+", re.ASCII)
 
@@ -80,6 +82,46 @@ def verify(
     return found
 
 
+def intact(part: Part, content: bytes) -> bool:
+    """Say whether these are the bytes that a part was released with."""
+    return len(content) == part.bytes and digest_bytes(content) == part.sha256
+
+
+def verify_files(items: pd.DataFrame, get: Callable[[str], bytes]) -> list[Problem]:
+    """Compare the files that a release's items show with those that were labeled.
+
+    Parameters
+    ----------
+    items : ITEMS rows
+        Of the release; texts are in these rows and have no files.
+    get : callable
+        As of `labelops.ports.Objects`.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"payload": ["object:a.png", "object: I said"],
+    ...     "payload_digest": ["0f" * 32, "1e" * 32], "media_type": ["image/png", "text/plain"]})
+    >>> [(p.kind, p.file) for p in verify_files(items, lambda name: b"another picture")]
+    [('changed', 'a.png')]
+    """
+    files = [not media.startswith("text/") for media in items["media_type"]]
+    shown = items.loc[files, ["payload", "payload_digest"]].drop_duplicates()
+    found = []
+    for uri, wanted in shown.sort_values("payload").itertuples(index=False):
+        scheme, _, name = uri.partition(":")
+        if scheme != "object":
+            continue  # Elsewhere than in the workspace: nobody keeps it as it was.
+        try:
+            good = digest_bytes(get(name)) == wanted
+        except NotFoundError:
+            found.append(Problem("missing", name, "the file is gone; restore it from a backup"))
+            continue
+        if not good:
+            said = "the file is not the one that was labeled; restore it from a backup"
+            found.append(Problem("changed", name, said))
+    return found
+
+
 def _manifest_problems(
     manifest: Manifest, listed: Sequence[str], expected: str | None
 ) -> Iterator[Problem]:
@@ -105,7 +147,7 @@ def _part_problems(name: str, part: Part, get: Callable[[str], bytes]) -> Iterat
     except NotFoundError:
         yield Problem("missing", name, "the part is gone; restore it from a backup")
         return
-    if len(content) != part.bytes or digest_bytes(content) != part.sha256:
+    if not intact(part, content):
         yield Problem(
             "changed",
             name,

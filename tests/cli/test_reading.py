@@ -137,7 +137,7 @@ def test_a_damaged_release_is_named(released: Path, capsys: pytest.CaptureFixtur
     labels.write_bytes(b"not Parquet")
     assert run(released, "export", str(released.parent / "out")) == 1
     said = capsys.readouterr().err
-    assert f"releases/mails/1.0.0/{labels.name}: these bytes are no Parquet file" in said
+    assert f"releases/mails/1.0.0/{labels.name}: these bytes are not those released" in said
     assert "`labelops verify mails@1.0.0`" in said
 
 
