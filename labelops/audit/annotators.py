@@ -62,6 +62,7 @@ class _Judged:
     names: list[str]
     reference: IntArray
     right: BoolArray
+    sure: FloatArray
 
 
 def judge_annotators(
@@ -125,7 +126,11 @@ def judge_annotators(
     known = judged.reference >= 0
     n = np.bincount(judged.annotators[known], minlength=A)
     right = np.bincount(judged.annotators[judged.right & known], minlength=A)
-    log_e = np.asarray(log_e_value_above(n - right, n, 1 - floor), dtype=np.float64)
+    sure = np.bincount(judged.annotators[known], weights=judged.sure[known], minlength=A)
+    # Who is right where the reference is wrong differs from it: so often is allowed beside the
+    # floor. On average over the votes: their likelihoods' product is largest where all are alike.
+    agrees = floor * np.divide(sure, n, out=np.ones(A), where=n > 0)
+    log_e = np.asarray(log_e_value_above(n - right, n, 1 - agrees), dtype=np.float64)
     frame = _describe(given, judged.names, n, right, confidence)
     frame["log_e"] = log_e
     frame["flagged"] = _flag(judged.names, log_e, risk)
@@ -176,26 +181,30 @@ def _judge(latest: pd.DataFrame, schema: Schema, gold: Mapping[str, str]) -> _Ju
     items, item_ids = pd.factorize(latest["item_id"].to_numpy(dtype=object), sort=True)
     codes = codes_of(latest["value"], schema)
     known = codes_of([gold.get(str(i)) for i in item_ids], schema)[items] if len(items) else codes
-    reference = _reference(items, annotators, codes, len(names), len(schema.classes), known)
-    return _Judged(annotators, [str(n) for n in names], reference, reference == codes)
+    reference, sure = _reference(items, annotators, codes, len(names), len(schema.classes), known)
+    return _Judged(annotators, [str(n) for n in names], reference, reference == codes, sure)
 
 
 def _reference(
     items: IntArray, annotators: IntArray, codes: IntArray, A: int, K: int, gold: IntArray
-) -> IntArray:
-    """Return gold or what the others are sure of for each vote, (V,); -1 where neither is."""
+) -> tuple[IntArray, FloatArray]:
+    """Return gold or what the others are sure of for each vote, (V,), and how sure.
+
+    -1 where neither is.
+    """
     accuracy = _accuracies(items, annotators, codes, A, K, gold)
     weight = _weights(accuracy, K)[annotators]
     belief = _belief(items, codes, weight, K)
-    answer = gold.copy()
+    answer, how_sure = gold.copy(), np.ones(len(gold))
     for start in range(0, len(items), _CHUNK):
         part = slice(start, start + _CHUNK)
         logits = belief[items[part]]
         logits[np.arange(len(logits)), codes[part]] -= weight[part]
-        sure = _shares(logits).max(axis=1) >= _SURE
-        others = np.where(sure, logits.argmax(axis=1), -1)
+        share = _shares(logits).max(axis=1)
+        others = np.where(share >= _SURE, logits.argmax(axis=1), -1)
         answer[part] = np.where(gold[part] >= 0, gold[part], others)
-    return answer
+        how_sure[part] = np.where(gold[part] >= 0, 1.0, share)
+    return answer, how_sure
 
 
 def _accuracies(

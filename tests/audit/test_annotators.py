@@ -13,6 +13,7 @@ from scipy.stats import binom, hypergeom
 from labelops.audit.annotators import _compared, anchoring, find_swayed, judge_annotators
 from labelops.errors import UsageError
 from labelops.measure.eprocess import log_e_value_above
+from labelops.schema import Schema
 from labelops.tables import PLAN, PROPOSALS, frame_of
 
 
@@ -123,6 +124,21 @@ def test_good_annotators_are_left_alone(votes_of: Any, ten: Any) -> None:
         triples, _ = _crowd(rng, [0.95] * 6 + [0.1], 150, 2)
         flagged = judge_annotators(votes_of(triples), ten)
         assert flagged.loc[flagged["flagged"], "annotator"].tolist() == ["human:a6"]
+
+
+def test_references_that_are_wrong_accuse_nobody(votes_of: Any) -> None:
+    """All just at the floor, three votes an item: one reference in twenty is wrong.
+
+    To be right where it is not is no error, and many votes would show it as one.
+    """
+    two, evidence = Schema("two", ("0", "1")), []
+    for seed in range(2):
+        triples, _ = _crowd(np.random.default_rng(seed), [0.8] * 12, 8000, 3, K=2)
+        frame = judge_annotators(votes_of(triples), two, floor=0.8)
+        assert frame["judged"].min() > 900 and frame["accuracy"].mean() < 0.79
+        evidence += frame["log_e"].tolist()
+    # With no allowance for it ten of these 24 are at twenty.
+    assert np.mean(np.array(evidence) >= np.log(20)) <= 0.05
 
 
 def test_reason_names_numbers(votes_of: Any, ten: Any) -> None:

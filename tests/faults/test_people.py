@@ -54,8 +54,9 @@ def own_votes_judge(_: Any) -> Any:
     def faulty(items: Any, who: Any, codes: Any, A: int, K: int, gold: Any) -> Any:
         weight = annotators._weights(annotators._accuracies(items, who, codes, A, K, gold), K)
         belief = annotators._belief(items, codes, weight[who], K)[items]
-        sure = annotators._shares(belief).max(axis=1) >= annotators._SURE
-        return np.where(gold >= 0, gold, np.where(sure, belief.argmax(axis=1), -1))
+        share = annotators._shares(belief).max(axis=1)
+        answer = np.where(share >= annotators._SURE, belief.argmax(axis=1), -1)
+        return np.where(gold >= 0, gold, answer), np.where(gold >= 0, 1.0, share)
 
     return faulty
 
