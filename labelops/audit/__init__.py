@@ -15,13 +15,8 @@ from __future__ import annotations
 
 from .activation import ActivationClusters, activation_clusters
 from .ambiguity import Ambiguity, ambiguous_items
-from .annotators import (
-    Anchoring,
-    anchoring,
-    find_swayed,
-    judge_annotators,
-    judged_votes,
-)
+from .anchoring import Anchoring, anchoring, find_swayed
+from .annotators import judge_annotators, judged_votes
 from .collusion import Collusion, find_collusion
 from .confident import (
     LabelIssues,

@@ -22,11 +22,9 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} 
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 _TEXT_NAMES = ("text", "message", "body", "content", "sentence", "document", "description")
 _KEY_NAMES = ("id", "key", "uuid", "item_id", "index")
-CLASS_NAMES = ("label", "labels", "class", "category", "intent", "topic", "sentiment") + (
-    "target",
-    "answer",
-    "truth",
-    "given_label",
+CLASS_NAMES = (
+    *("label", "labels", "class", "category", "intent", "topic", "sentiment"),
+    *("target", "answer", "truth", "given_label"),
 )
 _CLASSES, _MOST = 50, 1_000
 

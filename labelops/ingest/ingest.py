@@ -10,11 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from labelops.errors import ChangedPayloadError, SourceError, UsageError, counted, shown
+from labelops.errors import SourceError, UsageError
 from labelops.tables import ITEMS, check, empty
 
 from .duplicates import components, name_groups, near_edges, same_edges
 from .identity import content_id, key_problems
+from .known import (
+    changed_rows,
+    differs,
+    match,
+    none_for_missing,
+    refuse_changed,
+    refuse_other_source,
+)
 from .payload import normalised, problem_of, text_digest
 from .raw import MAX_CELL, RAW_COLUMNS, Problems
 from .rights import Rights
@@ -113,11 +121,11 @@ def ingest_rows(
     rows = _item_rows(raw, source, rights, key)
     again = int(rows["item_id"].duplicated().sum())
     rows = _one_row_an_item(rows)
-    known = _match(rows["item_id"], existing)
-    _refuse_other_source(rows, existing, known)
-    changed = _changed(rows, existing, known)
+    known = match(rows["item_id"], existing)
+    refuse_other_source(rows, existing, known)
+    changed = changed_rows(rows, existing, known)
     if not revise:
-        _refuse_changed(rows, existing, known, changed)
+        refuse_changed(rows, existing, known, changed)
     rows = _with_sketches(rows, existing, known, changed)
     return _assemble(rows, existing, known, changed, now, again)
 
@@ -153,7 +161,7 @@ def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd
     texts = raw["payload"].to_numpy(dtype=object)
     digests = raw["digest"].to_numpy(dtype=object).copy()
     digests[~is_file] = [text_digest(text) for text in texts[~is_file]]
-    groups = _none_for_missing(raw["owner_group"])
+    groups = none_for_missing(raw["owner_group"])
     ids = raw["key"].to_numpy(dtype=object).copy()
     for row in np.flatnonzero(raw["key"].isna().to_numpy()):
         ids[row] = content_id(key, source, groups[row], digests[row])
@@ -163,7 +171,7 @@ def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd
             "payload": np.where(is_file, raw["uri"].to_numpy(dtype=object), texts),
             "media_type": raw["media_type"].to_numpy(dtype=object),
             "payload_digest": digests,
-            "sketch": _none_for_missing(raw["sketch"]),
+            "sketch": none_for_missing(raw["sketch"]),
             "source": source,
             "owner_group": groups,
             "attributes": raw["attributes"].to_numpy(dtype=object),
@@ -175,11 +183,6 @@ def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd
     ).assign(**rights.columns())
 
 
-def _none_for_missing(cells: pd.Series) -> npt.NDArray[np.object_]:
-    plain = cells.astype(object).where(cells.notna(), None)
-    return np.asarray(plain.to_numpy(dtype=object), dtype=object)
-
-
 def _one_row_an_item(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep one of the rows with the same id (only rows without a key can repeat)."""
     if not rows["item_id"].duplicated().any():
@@ -187,97 +190,6 @@ def _one_row_an_item(rows: pd.DataFrame) -> pd.DataFrame:
     # By content, not by arrival: the order of the rows must not matter.
     kept = rows.sort_values("attributes", kind="stable").drop_duplicates("item_id")
     return kept.sort_index().reset_index(drop=True)
-
-
-def _match(ids: pd.Series, existing: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return each id's row in `existing`, -1 where it is new."""
-    index = pd.Index(existing["item_id"], dtype=object)
-    if not index.is_unique:
-        raise UsageError("`existing` has an item twice; collapse it with `tables.newest` first")
-    return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
-
-
-def _refuse_other_source(
-    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
-) -> None:
-    there = np.flatnonzero(known >= 0)
-    sources = existing["source"].to_numpy(dtype=object)[known[there]]
-    problems = Problems()
-    for place in np.flatnonzero(sources != rows["source"].to_numpy(dtype=object)[there]):
-        row = rows.iloc[there[place]]
-        problems.add(
-            SourceError(
-                f"the key {shown(row['item_id'])} already belongs to an item of source "
-                f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
-                file=row["file"],
-                row=int(row["row"]),
-            )
-        )
-    problems.raise_first()
-
-
-def _changed(
-    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    return _differs(rows, existing, known, "payload_digest")
-
-
-def _differs(
-    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64], column: str
-) -> npt.NDArray[np.bool_]:
-    """Say which known items have another cell in a column now."""
-    result = np.zeros(len(rows), dtype=bool)
-    there = known >= 0
-    if column == "expires":
-        after = pd.to_datetime(rows[column], utc=True).astype("datetime64[us, UTC]")[there]
-        before = existing[column].iloc[known[there]]
-        result[there] = ~_same_times(before, after)
-    else:
-        before = _none_for_missing(existing[column])[known[there]]
-        result[there] = before != _none_for_missing(rows[column])[there]
-    return result
-
-
-def _same_times(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
-    a, b = before.to_numpy("datetime64[us]"), after.to_numpy("datetime64[us]")
-    return np.asarray((a == b) | (np.isnat(a) & np.isnat(b)))
-
-
-def _refuse_changed(
-    rows: pd.DataFrame,
-    existing: pd.DataFrame,
-    known: npt.NDArray[np.int64],
-    changed: npt.NDArray[np.bool_],
-) -> None:
-    places = np.flatnonzero(changed)
-    if not places.size:
-        return
-    first = places[np.argmin(rows["row"].to_numpy()[places])]
-    row, before = rows.iloc[first], existing["payload"].iloc[known[first]]
-    was, now = _where_they_differ(str(before), str(row["payload"]))
-    more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
-    raise ChangedPayloadError(
-        f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
-        f"payload {was}, now it has {now}; ingest with --revise if that is meant{more}"
-    )
-
-
-_BEGINNING = 60
-
-
-def _where_they_differ(before: str, after: str) -> tuple[str, str]:
-    """Quote the beginning of two texts, or what stands around the first difference.
-
-    Examples
-    --------
-    >>> _where_they_differ("What is my balance?", "What is your balance?")
-    ("'What is my balance?'", "'What is your balance?'")
-    """
-    pairs = zip(before, after, strict=False)
-    same = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
-    start = 0 if same < _BEGINNING // 2 else same - _BEGINNING // 3
-    mark = "…" if start else ""
-    return shown(mark + before[start:], _BEGINNING), shown(mark + after[start:], _BEGINNING)
 
 
 def _with_sketches(
@@ -288,7 +200,7 @@ def _with_sketches(
 ) -> pd.DataFrame:
     sketches = rows["sketch"].to_numpy(dtype=object).copy()
     stored = (known >= 0) & ~changed
-    sketches[stored] = _none_for_missing(existing["sketch"])[known[stored]]
+    sketches[stored] = none_for_missing(existing["sketch"])[known[stored]]
     wanted = np.flatnonzero(~rows["is_file"].to_numpy() & ~stored)
     texts = rows["payload"].to_numpy(dtype=object)[wanted]
     codes, distinct = pd.factorize(np.array([*map(normalised, texts)], dtype=object))
@@ -308,9 +220,9 @@ def _assemble(
     fresh = known < 0
     updated = np.zeros(len(rows), dtype=bool)
     for column in _SAID:
-        differs = _differs(rows, existing, known, column)
+        other = differs(rows, existing, known, column)
         # Without a key the attributes say which of several equal rows was kept: no news.
-        updated |= differs & (rows["keyed"].to_numpy() | (column != "attributes"))
+        updated |= other & (rows["keyed"].to_numpy() | (column != "attributes"))
     updated &= ~changed
     touched = fresh | changed | updated
     groups, labels = _groups(rows, existing, known, touched)
@@ -346,9 +258,9 @@ def _groups(
 
     def both(column: str) -> npt.NDArray[np.object_]:
         cells = np.concatenate(
-            [_none_for_missing(existing[column]), _none_for_missing(rows.loc[fresh, column])]
+            [none_for_missing(existing[column]), none_for_missing(rows.loc[fresh, column])]
         )
-        cells[place] = _none_for_missing(rows[column])
+        cells[place] = none_for_missing(rows[column])
         return cells
 
     ids, owners = both("item_id"), both("owner_group")

@@ -17,8 +17,9 @@ from ..autolabel.policy import FIXED
 from ..autolabel.proposals import check_answers, proposals_frame
 from ..digest import canonical_json, digest
 from ..kinds.choice import codes_of, values_of
+from ..measure.chosen import TrainingSet, training_set
 from ..measure.codes import among
-from ..measure.samples import TrainingSet, expect_sample, training_set
+from ..measure.samples import expect_sample
 from ..ports import Labeler, LearnsFromVectors, MayNotLearn, MayRefuse, Metered, SemiSupervised
 from ..state import State, Workspace, last_body, load, refusals_of, say
 from ..state.training import training_rows

@@ -11,7 +11,7 @@ only. A mix-up does not type-check, and is a `UsageError` where nobody checks ty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import InitVar, dataclass
 from typing import Any, TypeVar
 
@@ -20,37 +20,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..digest import uniforms
-from ..errors import UsageError, shown
+from ..errors import UsageError
+from ._sealed import SEAL, check_seal, fixed
 from .weighted import weighted_order
 
 __all__ = [
-    "ActiveSelection",
     "RandomSample",
-    "TrainingSet",
     "WeightedSample",
-    "choose_active",
     "draw_growing",
     "draw_sample",
     "draw_weighted",
     "expect_drawn",
     "expect_sample",
-    "training_set",
 ]
 
-_SEAL = object()
 T = TypeVar("T")
-
-
-def _check_seal(seal: object, kind: str, maker: str) -> None:
-    if seal is not _SEAL:
-        raise UsageError(f"a {kind} is made by {maker} only; it cannot be put together by hand")
-
-
-def _fixed(values: npt.NDArray[np.generic], owner: object, name: str) -> None:
-    """Keep a copy that nobody can write to."""
-    kept = values.copy()
-    kept.flags.writeable = False
-    object.__setattr__(owner, name, kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +56,8 @@ class RandomSample:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        _check_seal(seal, "RandomSample", "draw_sample")
-        _fixed(self.ids, self, "ids")
+        check_seal(seal, "RandomSample", "draw_sample")
+        fixed(self.ids, self, "ids")
 
     def __len__(self) -> int:
         """Count the items."""
@@ -81,12 +65,12 @@ class RandomSample:
 
     def first(self, size: int) -> RandomSample:
         """Return the sample that is drawn if only `size` items are wanted."""
-        return RandomSample(self.ids[: max(size, 0)], self.total, self.stream, _SEAL)
+        return RandomSample(self.ids[: max(size, 0)], self.total, self.stream, SEAL)
 
     def part(self, inside: npt.ArrayLike) -> RandomSample:
         """Return the sample of a part of the items, which no look had a say in: (n,) bool."""
         kept = self.ids[np.asarray(inside, dtype=bool)]
-        return RandomSample(kept, self.total, self.stream, _SEAL)
+        return RandomSample(kept, self.total, self.stream, SEAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,9 +97,9 @@ class WeightedSample:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        _check_seal(seal, "WeightedSample", "draw_weighted")
-        _fixed(self.ids, self, "ids")
-        _fixed(self.chances, self, "chances")
+        check_seal(seal, "WeightedSample", "draw_weighted")
+        fixed(self.ids, self, "ids")
+        fixed(self.chances, self, "chances")
 
     def __len__(self) -> int:
         """Count the items."""
@@ -123,55 +107,7 @@ class WeightedSample:
 
     def first(self, size: int) -> WeightedSample:
         """Return the sample that is drawn if only `size` items are wanted."""
-        return WeightedSample(
-            self.ids[: max(size, 0)], self.chances, self.total, self.stream, _SEAL
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ActiveSelection:
-    """Items chosen for what is known of them; made by `choose_active`.
-
-    Parameters
-    ----------
-    ids : (n,) item ids, the most valuable first
-    """
-
-    ids: npt.NDArray[np.object_]
-    seal: InitVar[object]
-
-    def __post_init__(self, seal: object) -> None:
-        _check_seal(seal, "ActiveSelection", "choose_active")
-        _fixed(self.ids, self, "ids")
-
-    def __len__(self) -> int:
-        """Count the items."""
-        return len(self.ids)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainingSet:
-    """Items a labeler learns from; made by `training_set`.
-
-    Parameters
-    ----------
-    ids : (n,) item ids
-    codes : (n,) int array
-        Their classes.
-    """
-
-    ids: npt.NDArray[np.object_]
-    codes: npt.NDArray[np.int64]
-    seal: InitVar[object]
-
-    def __post_init__(self, seal: object) -> None:
-        _check_seal(seal, "TrainingSet", "training_set")
-        _fixed(self.ids, self, "ids")
-        _fixed(self.codes, self, "codes")
-
-    def __len__(self) -> int:
-        """Count the items."""
-        return len(self.ids)
+        return WeightedSample(self.ids[: max(size, 0)], self.chances, self.total, self.stream, SEAL)
 
 
 def draw_sample(
@@ -201,7 +137,7 @@ def draw_sample(
     draws = uniforms(key, stream, (str(i) for i in ids))
     order = _in_order(draws, ids)
     chosen = ids[order[: None if size is None else max(size, 0)]]
-    return RandomSample(chosen, len(ids), stream, _SEAL)
+    return RandomSample(chosen, len(ids), stream, SEAL)
 
 
 def _in_order(
@@ -265,7 +201,7 @@ def draw_growing(
         drawn = np.concatenate([drawn, _ever_drawn(late, when[order][late], size)])
     before = np.asarray(read, dtype=object)
     chosen = pd.unique(np.concatenate([before, ids[order[drawn]]]))
-    return RandomSample(chosen, len(ids), stream, _SEAL)
+    return RandomSample(chosen, len(ids), stream, SEAL)
 
 
 def _ever_drawn(
@@ -327,85 +263,7 @@ def draw_weighted(
     ids, odds = ids[by_id], odds[by_id]
     draws = np.maximum(uniforms(key, stream, (str(i) for i in ids)), 1e-18)
     order = weighted_order(draws, odds)
-    return WeightedSample(ids[order], odds[order], len(ids), stream, _SEAL)
-
-
-def choose_active(
-    item_ids: npt.ArrayLike,
-    value: npt.ArrayLike,
-    size: int,
-    *,
-    apart_from: Iterable[RandomSample],
-) -> ActiveSelection:
-    """Choose the `size` items of the largest value, by id where it is equal.
-
-    Parameters
-    ----------
-    item_ids : (N,) item ids
-    value : (N,) float array
-    size : int
-    apart_from : random samples
-        None of their items may be among `item_ids`.
-
-    Raises
-    ------
-    UsageError
-        If an item is one of a random sample, or a value is not a number.
-
-    Examples
-    --------
-    >>> choose_active(["a", "b", "c"], [0.1, 0.9, 0.5], 2, apart_from=[]).ids.tolist()
-    ['b', 'c']
-    """
-    ids, worth = np.asarray(item_ids, dtype=object), np.asarray(value, dtype=np.float64)
-    if ids.shape != worth.shape or np.isnan(worth).any():
-        raise UsageError(f"choose_active: {len(ids)} items need as many values, none of them NaN")
-    _refuse_sampled(ids, apart_from, "chosen")
-    order = np.lexsort((ids.astype(str), -worth))
-    return ActiveSelection(ids[order[: max(size, 0)]], _SEAL)
-
-
-def training_set(
-    item_ids: npt.ArrayLike, codes: npt.ArrayLike, *, apart_from: Iterable[RandomSample]
-) -> TrainingSet:
-    """Gather what a labeler learns from; none of it may be in a random sample.
-
-    Parameters
-    ----------
-    item_ids : (N,) item ids
-    codes : (N,) int array
-    apart_from : random samples
-
-    Raises
-    ------
-    UsageError
-        If an item is one of a random sample, or the arrays differ in length.
-
-    Examples
-    --------
-    >>> sample = draw_sample(b"k", "audit/1", ["a", "b", "c"], 1)
-    >>> training_set(["a", "b"], [0, 1], apart_from=[sample])
-    Traceback (most recent call last):
-    labelops.errors.UsageError: item 'a' of the random sample 'audit/1' cannot be learned from
-    """
-    ids, classes = np.asarray(item_ids, dtype=object), np.asarray(codes, dtype=np.int64)
-    if ids.shape != classes.shape:
-        raise UsageError(f"training_set: {len(ids)} items, {len(classes)} codes")
-    _refuse_sampled(ids, apart_from, "learned from")
-    return TrainingSet(ids, classes, _SEAL)
-
-
-def _refuse_sampled(
-    ids: npt.NDArray[np.object_], apart_from: Iterable[RandomSample], what: str
-) -> None:
-    known = set(ids)
-    for sample in apart_from:
-        both = known.intersection(expect_sample(sample, RandomSample).ids)
-        if both:
-            raise UsageError(
-                f"item {shown(min(map(str, both)))} of the random sample {shown(sample.stream)} "
-                f"cannot be {what}"
-            )
+    return WeightedSample(ids[order], odds[order], len(ids), stream, SEAL)
 
 
 def expect_drawn(found: object) -> RandomSample | WeightedSample:

@@ -9,8 +9,8 @@ import pandas as pd
 from ..errors import counted
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import NO_VOTE, PENDING
+from ..measure.chosen import choose_active
 from ..measure.codes import among
-from ..measure.samples import choose_active
 from ..ports import Features
 from ..route.needs import (
     adjudication_needs,

@@ -14,12 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..audit.annotators import (
-    Anchoring,
-    find_swayed,
-    judge_annotators,
-    judged_votes,
-)
+from ..audit.anchoring import Anchoring, find_swayed
+from ..audit.annotators import judge_annotators, judged_votes
 from ..audit.collusion import find_collusion
 from ..audit.directed import directed_confusions
 from ..audit.speed import Speed, judge_speed

@@ -12,8 +12,8 @@ from scipy import sparse
 from ..autolabel.policy import AUDITED, NEVER
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
+from ..measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set
 from ..measure.codes import among
-from ..measure.samples import ActiveSelection, TrainingSet, choose_active, training_set
 from ..ports import Features
 from ..route.active import CANDIDATES, diverse_choice, until_learned_anew
 from ..route.policy import DIVERSE

@@ -342,7 +342,7 @@ def test_an_empty_prediction_abstains(empty: object) -> None:
 def test_a_token_is_sent_and_never_shown() -> None:
     """It travels in the header, and neither `repr` nor a refusal of two credentials shows it."""
     labeler = HttpLabeler("http://localhost:1", token="s3cret")
-    assert labeler._client.headers["Authorization"] == "Bearer s3cret"
+    assert labeler._backend.client.headers["Authorization"] == "Bearer s3cret"
     assert "s3cret" not in repr(labeler)
     with pytest.raises(SettingsError, match="one of them"):
         HttpLabeler("http://localhost:1", token="s3cret", auth=("me", "pw"))
@@ -364,8 +364,8 @@ def test_a_server_that_repeats_the_secret_is_quoted_without_it(
         said = f"s3cret and {request.headers['Authorization']}"
         return httpx.Response(200, text=answer.format(said))
 
-    headers = labeler._client.headers
-    labeler._client = httpx.Client(
+    headers = labeler._backend.client.headers
+    labeler._backend.client = httpx.Client(
         transport=httpx.MockTransport(repeated), headers=headers, auth=auth
     )
     with pytest.raises(EndProtocolError) as caught:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, hypergeom
 
-from labelops.audit.annotators import _compared, anchoring, find_swayed, judge_annotators
+from labelops.audit.anchoring import _compared, anchoring, find_swayed
+from labelops.audit.annotators import judge_annotators
 from labelops.errors import UsageError
 from labelops.measure.eprocess import log_e_value_above
 from labelops.schema import Schema

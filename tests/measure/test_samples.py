@@ -20,15 +20,8 @@ from labelops.errors import UsageError
 from labelops.gate.candidate import audit_state
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import Adjudication
-from labelops.measure.samples import (
-    ActiveSelection,
-    RandomSample,
-    TrainingSet,
-    choose_active,
-    draw_growing,
-    draw_sample,
-    training_set,
-)
+from labelops.measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set
+from labelops.measure.samples import RandomSample, draw_growing, draw_sample
 from labelops.route import overlap_needs, sample_needs
 
 IDS = [f"i{i}" for i in range(40)]
@@ -187,7 +180,8 @@ def test_the_most_valuable_come_first() -> None:
 
 
 MIXED = """
-from labelops.measure.samples import choose_active, draw_sample, training_set
+from labelops.measure.chosen import choose_active, training_set
+from labelops.measure.samples import draw_sample
 from labelops.route import sample_needs
 sample = draw_sample(b"k", "audit", ["a", "b"], 1)
 chosen = choose_active(["a"], [1.0], 1, apart_from=[{apart}])
@@ -208,4 +202,4 @@ def test_a_mix_up_does_not_type_check(tmp_path: Path) -> None:
         [*command, str(good), str(bad)], cwd=root, capture_output=True, text=True, check=False
     )
     assert "good.py" not in done.stdout, done.stdout + done.stderr
-    assert 'bad.py:6: error: Argument 1 to "sample_needs" has incompatible type' in done.stdout
+    assert 'bad.py:7: error: Argument 1 to "sample_needs" has incompatible type' in done.stdout

@@ -1,0 +1,119 @@
+"""Rows beside the items that are there: which are known, which say something else now."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from labelops.errors import ChangedPayloadError, SourceError, UsageError, counted, shown
+
+from .raw import Problems
+
+__all__ = [
+    "changed_rows",
+    "differs",
+    "match",
+    "none_for_missing",
+    "refuse_changed",
+    "refuse_other_source",
+]
+
+_BEGINNING = 60
+
+
+def none_for_missing(cells: pd.Series) -> npt.NDArray[np.object_]:
+    """Return cells as objects, None where one is missing, however it is said."""
+    plain = cells.astype(object).where(cells.notna(), None)
+    return np.asarray(plain.to_numpy(dtype=object), dtype=object)
+
+
+def match(ids: pd.Series, existing: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return each id's row in `existing`, -1 where it is new."""
+    index = pd.Index(existing["item_id"], dtype=object)
+    if not index.is_unique:
+        raise UsageError("`existing` has an item twice; collapse it with `tables.newest` first")
+    return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
+
+
+def refuse_other_source(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
+) -> None:
+    """Refuse rows whose key is that of another source's item."""
+    there = np.flatnonzero(known >= 0)
+    sources = existing["source"].to_numpy(dtype=object)[known[there]]
+    problems = Problems()
+    for place in np.flatnonzero(sources != rows["source"].to_numpy(dtype=object)[there]):
+        row = rows.iloc[there[place]]
+        problems.add(
+            SourceError(
+                f"the key {shown(row['item_id'])} already belongs to an item of source "
+                f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
+                file=row["file"],
+                row=int(row["row"]),
+            )
+        )
+    problems.raise_first()
+
+
+def changed_rows(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Say which known items have another payload now."""
+    return differs(rows, existing, known, "payload_digest")
+
+
+def differs(
+    rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64], column: str
+) -> npt.NDArray[np.bool_]:
+    """Say which known items have another cell in a column now."""
+    result = np.zeros(len(rows), dtype=bool)
+    there = known >= 0
+    if column == "expires":
+        after = pd.to_datetime(rows[column], utc=True).astype("datetime64[us, UTC]")[there]
+        before = existing[column].iloc[known[there]]
+        result[there] = ~_same_times(before, after)
+    else:
+        before = none_for_missing(existing[column])[known[there]]
+        result[there] = before != none_for_missing(rows[column])[there]
+    return result
+
+
+def _same_times(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
+    a, b = before.to_numpy("datetime64[us]"), after.to_numpy("datetime64[us]")
+    return np.asarray((a == b) | (np.isnat(a) & np.isnat(b)))
+
+
+def refuse_changed(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.bool_],
+) -> None:
+    """Refuse rows that say something else under a known key: the first, and how many more."""
+    places = np.flatnonzero(changed)
+    if not places.size:
+        return
+    first = places[np.argmin(rows["row"].to_numpy()[places])]
+    row, before = rows.iloc[first], existing["payload"].iloc[known[first]]
+    was, now = _where_they_differ(str(before), str(row["payload"]))
+    more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
+    raise ChangedPayloadError(
+        f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
+        f"payload {was}, now it has {now}; ingest with --revise if that is meant{more}"
+    )
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Quote the beginning of two texts, or what stands around the first difference.
+
+    Examples
+    --------
+    >>> _where_they_differ("What is my balance?", "What is your balance?")
+    ("'What is my balance?'", "'What is your balance?'")
+    """
+    pairs = zip(before, after, strict=False)
+    same = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
+    start = 0 if same < _BEGINNING // 2 else same - _BEGINNING // 3
+    mark = "…" if start else ""
+    return shown(mark + before[start:], _BEGINNING), shown(mark + after[start:], _BEGINNING)
