@@ -9,7 +9,7 @@ from datetime import datetime
 from .digest import canonical_json
 from .errors import UsageError
 from .release import parse_reference
-from .releasing import names_of, resolve
+from .released import names_of, resolve
 from .state import Event, State, Workspace, decide, load_events
 
 __all__ = ["Deprecation", "deprecate", "deprecated_in"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import journey, releasing
+from .. import journey, released, releasing
 from ..adapters.export_files import refuse_occupied, write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
@@ -151,10 +151,10 @@ class App(Ends):
         GateNotPassed
             If the gate does not pass now.
         """
-        if releasing.released_as(load(self.workspace)) is None:
+        if released.released_as(load(self.workspace)) is None:
             verdict = self.gate().verdict
             # Somebody else may have released them meanwhile.
-            if releasing.released_as(load(self.workspace)) is None:
+            if released.released_as(load(self.workspace)) is None:
                 verdict.raise_if_failed()
         return releasing.release(
             self.workspace,
@@ -179,12 +179,12 @@ class App(Ends):
     @property
     def names(self) -> dict[str, str]:
         """Names that move → release."""
-        return releasing.names_of(load_events(self.workspace))
+        return released.names_of(load_events(self.workspace))
 
     def manifest(self, reference: str | None = None) -> Manifest:
         """Return the manifest of a release; the latest of this label set by default."""
         wanted = parse_reference(reference or f"{self.settings.schema.name}@latest")
-        return releasing.resolve(self.objects, wanted, self.names)
+        return released.resolve(self.objects, wanted, self.names)
 
     def manifests(self) -> list[Manifest]:
         """Return the manifests of all releases, oldest first."""
@@ -194,7 +194,7 @@ class App(Ends):
 
     def read(self, reference: str | None = None) -> Release:
         """Read a release's labels and items back."""
-        return releasing.read_release(self.objects, self.manifest(reference), decode_parquet)
+        return released.read_release(self.objects, self.manifest(reference), decode_parquet)
 
     @property
     def deprecated(self) -> dict[str, str]:
@@ -268,7 +268,7 @@ class App(Ends):
     def verify(self, reference: str | None = None) -> list[Problem]:
         """Compare every byte of a release, and of what its items show, with what was released."""
         manifest = self.manifest(reference)
-        expected = releasing.noted_digests(load_events(self.workspace))
+        expected = released.noted_digests(load_events(self.workspace))
         found = verify(
             self.objects.get(manifest.object_name),
             self.objects.get,
@@ -276,7 +276,7 @@ class App(Ends):
             expected=expected.get(manifest.reference),
         )
         if manifest.schema.media == "image" and not any(p.harmful for p in found):
-            items = releasing.read_release(self.objects, manifest, decode_parquet).items
+            items = released.read_release(self.objects, manifest, decode_parquet).items
             found += verify_files(items, self.objects.get)
         return found
 
@@ -307,7 +307,7 @@ class App(Ends):
 
     def name(self, alias: str, reference: str) -> str:
         """Let a name such as `prod` mean a release."""
-        return releasing.name_release(self.workspace, alias, reference, now=self.clock())
+        return released.name_release(self.workspace, alias, reference, now=self.clock())
 
     def verdict(self) -> Verdict:
         """Return what the gate would say of the labels as they stand; freezes nothing."""

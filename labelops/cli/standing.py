@@ -10,7 +10,7 @@ import pandas as pd
 from ..errors import counted
 from ..gate.verdict import PASS, Verdict
 from ..ports import Usage
-from ..releasing import names_of, released_as
+from ..released import names_of, released_as
 from ..report.of_state import counts_of
 from ..state import State
 from ..state.awaited import awaited

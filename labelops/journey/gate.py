@@ -28,7 +28,7 @@ from ..gate.firsts import WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
-from ..releasing import released_as
+from ..released import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
 from ..state.auditors import audits_firsts, next_stream, outgrown, slips

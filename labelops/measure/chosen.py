@@ -117,6 +117,7 @@ def training_set(
 
     Examples
     --------
+    >>> from labelops.measure.samples import draw_sample
     >>> sample = draw_sample(b"k", "audit/1", ["a", "b", "c"], 1)
     >>> training_set(["a", "b"], [0, 1], apart_from=[sample])
     Traceback (most recent call last):

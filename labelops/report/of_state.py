@@ -15,7 +15,7 @@ from ..errors import counted
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
 from ..ports import Usage
-from ..releasing import released_as
+from ..released import released_as
 from ..state import EVIDENCE, State
 from ..state.drift import drift_watch
 from ..state.people import annotator_table, remarks

@@ -53,6 +53,7 @@ class SimulatedAnnotator:
 
     Examples
     --------
+    >>> from labelops.testing.annotators import skilled
     >>> ann = skilled("human:ann", Schema("pets", ("cat", "dog")), accuracy=0.9)
     >>> round(ann.accuracy, 3), ann.answer(Offer("x", "label", 1), '"cat"').value
     (0.9, '"cat"')

@@ -19,7 +19,7 @@ from labelops.digest import canonical_json
 from labelops.errors import DeprecatedRelease
 from labelops.release import Manifest
 from labelops.release.version import Version
-from labelops.releasing import name_release
+from labelops.released import name_release
 from labelops.state import decide, load_events
 
 from .world import (

@@ -15,7 +15,8 @@ from labelops.cli.words import json_text
 from labelops.gate.candidate import Candidate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate
-from labelops.releasing import _reopened, released_as
+from labelops.released import released_as
+from labelops.releasing import _reopened
 from labelops.report.of_state import report_facts
 
 from .test_watch import _accepting, _arrive, _closed, _settle

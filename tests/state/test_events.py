@@ -13,7 +13,7 @@ import pytest
 from labelops.errors import ConflictError
 from labelops.journey import audit, consolidate, gate, route
 from labelops.measure.eprocess import hypothesis_risk
-from labelops.releasing import _say_name
+from labelops.released import say_name
 from labelops.state import decide, load, load_events, say
 from labelops.state.drift import drift_watch
 from labelops.testing.memory import MemoryTables
@@ -213,7 +213,7 @@ def test_a_name_asked_for_twice_at_once_is_given_twice() -> None:
         digest: str = "d"
 
     world = make_world()
-    move = lambda w, to: _say_name(w.workspace, "prod", Made(to), w.tick())  # noqa: E731
+    move = lambda w, to: say_name(w.workspace, "prod", Made(to), w.tick())  # noqa: E731
     late = beside(world, "events", lambda w: move(w, "pets@1.0.0"))
     move(late, "pets@2.0.0")
     rows = events(world, "name").sort_values("revision")
