@@ -49,8 +49,9 @@ def judge_annotators(
     The others' votes are weighed by how often each is right (one-coin Dawid–Skene), and an item
     judges somebody only where, without their own vote, one class has a probability of at least
     0.9. So a random clicker neither counts as a reference nor drags down those who share items
-    with them. Give a labeler's held-out proposals as votes (``model:…``) and they count as one
-    more voice.
+    with them. The others are wrong now and then, and who is right there differs from them: to do
+    so as often as they are unsure is no evidence against anybody. Give a labeler's held-out
+    proposals as votes (``model:…``) and they count as one more voice.
 
     Parameters
     ----------
