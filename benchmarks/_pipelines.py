@@ -190,11 +190,13 @@ def _audited(
 ) -> tuple[AuditState, Codes]:
     """Look in the order, correct what is found wrong, until there is a verdict."""
     places, labels = places_of(order), frozen.copy()
-    confirms = work.confirms(frozen, policy)
+    confirms, missed = work.confirms(frozen, policy)
     fixed: Bools = np.zeros(len(places), dtype=bool)
     while True:
         looks = work.looks(places, frozen[places], "audit", confirms)
-        state = audit_state(order, fixed, looks, policy, attempt=attempt, confirms=confirms)
+        state = audit_state(
+            order, fixed, looks, policy, attempt=attempt, confirms=confirms, missed=missed
+        )
         found = np.flatnonzero(state.correction >= 0)
         if found.size:
             labels[places[found]] = state.correction[found]

@@ -19,7 +19,13 @@ from benchmarks._label_sets import Codes, Crowd, LabelSet, label_set
 from labelops.audit.annotators import judge_annotators
 from labelops.autolabel.policy import AUDITED
 from labelops.consolidate.with_model import consolidate_with_model
-from labelops.gate.confirm import chance_agreement, choose_confirm
+from labelops.gate.confirm import (
+    chance_agreement,
+    choose_confirm,
+    missed_share,
+    upper_chance,
+    vote_errors,
+)
 from labelops.gate.policy import GatePolicy
 from labelops.kinds.choice import values_of
 from labelops.measure.adjudication import Adjudication, adjudicate
@@ -282,12 +288,15 @@ class Work:
         assert self.probs is not None
         return self.probs.argmax(axis=1)
 
-    def confirms(self, labels: Codes, policy: GatePolicy) -> int:
-        """Say how many blind votes confirm a label, as the gate does."""
+    def confirms(self, labels: Codes, policy: GatePolicy) -> tuple[int, float]:
+        """Say how many blind votes confirm a label, as the gate does, and how often a wrong one."""
         rows = self.votes(*EVIDENCE)
         nobody = np.zeros(len(rows), dtype=np.int64)
         counts = annotator_confusion(rows[:, 0], nobody, rows[:, 2], self.posterior, 1)[0]
-        return choose_confirm(chance_agreement(self.posterior, labels, counts), policy)
+        chance = chance_agreement(self.posterior, labels, counts)
+        confirms = choose_confirm(chance, policy)
+        likely, errors = upper_chance(chance, counts, policy), vote_errors(counts)
+        return confirms, missed_share(likely, errors, confirms, max_votes=self.rules.max_votes)
 
     def looks(self, places: Codes, values: Codes, purpose: str, confirms: int = 1) -> Adjudication:
         """Judge values by the blind votes for a purpose."""

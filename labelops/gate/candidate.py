@@ -120,6 +120,8 @@ class Candidate:
     firsts : bool
         Whether the first vote on an item is what its audit judges, by all later ones (see
         `labelops.gate.firsts`).
+    missed : float
+        Chance that its audit's looks confirm a wrong label (see `labelops.gate.confirm`).
     """
 
     number: int
@@ -135,6 +137,7 @@ class Candidate:
     confirm: int = 1
     ties: bool = False
     firsts: bool = False
+    missed: float = 0.0
 
     @property
     def refuted(self) -> bool:
@@ -335,6 +338,7 @@ def audit_state(
     unaided: npt.ArrayLike = False,
     left: npt.ArrayLike = False,
     confirms: int = 1,
+    missed: float = 0.0,
 ) -> AuditState:
     """Read the looks in audit order and say how many more are needed.
 
@@ -361,6 +365,8 @@ def audit_state(
         found of it; in a WeightedSample as one that stays.
     confirms : int
         By how many votes a label must lead to be confirmed, as in `looks`.
+    missed : float
+        Chance that looks confirm a wrong label.
     """
     ids = expect_drawn(order).ids
     gone = np.broadcast_to(np.asarray(left, dtype=bool), ids.shape)
@@ -380,7 +386,9 @@ def audit_state(
     if isinstance(order, WeightedSample):
         # Its chances go with the order, so what left counts as errors that stay.
         corrected = int(mended[:settled].sum())
-        certificate = certify_weighted(wrong[:settled], order.chances, bound, risk, corrected)
+        certificate = certify_weighted(
+            wrong[:settled], order.chances, bound, risk, corrected, missed
+        )
     else:
         # Errors that are gone come first: one more that is corrected is heard at each earlier look,
         # and would there stand for another, which nobody has corrected.
@@ -388,7 +396,7 @@ def audit_state(
             [gone[:settled][gone[:settled]], wrong[:settled][~gone[:settled]]]
         )
         corrected = int((gone | mended)[:settled].sum())
-        certificate = certify(outcomes, bound, risk, len(ids), corrected)
+        certificate = certify(outcomes, bound, risk, len(ids), corrected, missed)
     if gone.any():
         certificate = of_those_there(certificate, policy.error, there)
     size = _planned(certificate, wrong, settled, len(ids))

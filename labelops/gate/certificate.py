@@ -18,6 +18,7 @@ from labelops.measure.eprocess import (
     log_wanted,
     running_maximum,
 )
+from labelops.measure.finite import seen_bound
 from labelops.measure.intervals import Interval, check_share, check_whole, clopper_pearson
 from labelops.measure.sequences import certified_bound, confidence_sequence
 from labelops.measure.staircase import clean_looks_to_certify, is_certified
@@ -33,6 +34,7 @@ def certify(
     risk: float,
     population: int | None = None,
     corrected: int = 0,
+    missed: float = 0.0,
 ) -> Certificate:
     """Judge an audit as it stands; it may be judged again after every further look.
 
@@ -58,6 +60,8 @@ def certify(
     corrected : int
         How many of the errors found are corrected in the labels to be judged, of a known
         `population`.
+    missed : float
+        Chance that a look does not find a wrong label wrong, in [0, 1).
 
     Returns
     -------
@@ -83,6 +87,11 @@ def certify(
     >>> looks = [True] + [False] * 199
     >>> [certify(looks, 0.02, 0.05, population=1797, corrected=c).needed for c in (0, 1)]
     [193, 57]
+
+    So does one where looks find each wrong label, or miss one in twenty.
+
+    >>> [certify([], 0.02, 0.05, population=1797, missed=m).needed for m in (0.0, 0.05)]
+    [162, 171]
     """
     check_share("bound", bound)
     check_share("risk", risk, inside=True)
@@ -91,7 +100,7 @@ def certify(
         check_whole("population", population, 0)
     if population is not None and wrong.size > population:
         raise UsageError(f"{wrong.size} audited labels in a population of {population}")
-    return conclude(_EvenEvidence(wrong, population, corrected), bound, risk)
+    return conclude(_EvenEvidence(wrong, population, corrected, missed), bound, risk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ class _EvenEvidence:
     wrong: BoolArray
     population: int | None
     corrected: int
+    missed: float
     audit: Literal["uniform"] = "uniform"
 
     @property
@@ -108,19 +118,22 @@ class _EvenEvidence:
         return int(self.wrong.sum()), int(self.wrong.size)
 
     def below(self, bound: float) -> float:
-        best = running_maximum(self.wrong, bound, self.population, self.corrected)
+        seen = seen_bound(bound, self.missed, self.population, self.corrected)
+        best = running_maximum(self.wrong, seen, self.population, self.corrected)
         return float(best[-1]) if best.size else 0.0
 
     def certifies(self, bound: float, risk: float) -> bool:
         if self.population is None:
             return self.below(bound) >= log_wanted(risk)
-        return is_certified(self.wrong, bound, risk, self.population, self.corrected)
+        size, corrected = self.population, self.corrected
+        return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
 
     def above(self, bound: float, risk: float) -> bool:
         return exceeded_at(self.wrong, bound, risk, self.population, self.corrected) is not None
 
     def clean_needed(self, bound: float, risk: float) -> int | None:
-        return clean_looks_to_certify(*self._counts, bound, risk, self.population, self.corrected)
+        size, corrected = self.population, self.corrected
+        return clean_looks_to_certify(*self._counts, bound, risk, size, corrected, self.missed)
 
     def certified(self, risk: float, *, last_only: bool) -> float:
         # Between two errors the evidence only grows, so the looks just before an error and the

@@ -1,10 +1,17 @@
-"""How many blind votes confirm a label: one, unless people often make the mistake it holds."""
+"""How many blind votes confirm a label: one, unless people often make the mistake it holds.
+
+A wrong label that its auditors confirm is not found. How often that is follows from the chance that
+somebody names its class (`missed_share`), and the audit is held against steps that allow for it
+(see `labelops.measure.staircase`). The chance is an estimate. Where it is small, it may be wrong by
+much before it matters; where it is not, a label must lead by two.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..measure.adjudication import OVERTURNS
 from ..measure.codes import FloatArray
 from ..measure.confusion import confusion_rates
 from .policy import GatePolicy
@@ -14,18 +21,22 @@ __all__ = [
     "choose_confirm",
     "may_audit_firsts",
     "may_tie",
+    "missed_share",
     "same_mistake",
+    "upper_chance",
     "vote_errors",
 ]
 
 _OFTEN = 0.05
-"""Chance agreement from which one vote is not enough: so many wrong labels slip through that sets
-just above the bound would be certified more often than the first attempt's risk allows."""
+"""Chance agreement from which one vote is not enough. What one vote misses is allowed for, by the
+estimated chance: were the true one twice as large, few more sets would be certified wrongly."""
 _TWICE = 0.05
 """Most that two chances to name a wrong label's class may come to where ties stand: what slips
 through then is no more than the part of the risk that is kept for later attempts bears."""
 _PART = 0.1
 """Part of the bound that two people's common slips may come to, where two decide alone."""
+_MOST = 0.99
+"""Looks that miss all wrong labels say nothing, and no bound can be scaled by them."""
 _PRIOR = 4.0
 """Votes for each class that say no more than how often people err at all."""
 
@@ -99,6 +110,77 @@ def choose_confirm(chance: float, policy: GatePolicy) -> int:
     if policy.confirm:
         return policy.confirm
     return 2 if chance > _OFTEN else 1
+
+
+def upper_chance(chance: float, confusion: ArrayLike, policy: GatePolicy) -> float:
+    """Give a chance that was estimated from people's mistakes, one standard error higher.
+
+    Where the policy says how many votes confirm, it goes before the estimate, which then is no
+    higher than where one vote confirms by itself.
+
+    Parameters
+    ----------
+    chance : float
+        From `chance_agreement` or `same_mistake`.
+    confusion : (K, K) float array
+        Counts of people's blind votes: true class (row), given class (column).
+    policy : GatePolicy
+
+    Examples
+    --------
+    >>> people = [[92.0, 8.0], [7.0, 93.0]]
+    >>> upper_chance(0.08, people, GatePolicy()), upper_chance(0.08, people, GatePolicy(confirm=1))
+    (0.1, 0.05)
+    """
+    counts: FloatArray = np.asarray(confusion, dtype=np.float64)
+    # One mistake beside those that were made: there may be none.
+    mistakes = float(counts.sum() - np.trace(counts)) + 1.0
+    return float(min(chance * (1 + mistakes**-0.5), _OFTEN if policy.confirm else 1.0))
+
+
+def missed_share(
+    chance: float, errors: float, confirms: int, *, ties: bool = False, max_votes: int = 7
+) -> float:
+    """Give the chance that an audit confirms a wrong label, which is looked at until it is settled.
+
+    Parameters
+    ----------
+    chance : float
+        That a blind vote names its class.
+    errors : float
+        That a blind vote is wrong: those which name a third class settle nothing.
+    confirms : int
+        By how many votes a label must lead.
+    ties : bool
+        Whether it stands where two people are left and only one of them names it.
+    max_votes : int
+        With that many votes, still unsettled, it counts as wrong.
+
+    Returns
+    -------
+    float
+        Less than 1.
+
+    Examples
+    --------
+    >>> [round(missed_share(0.05, 0.05, votes), 4) for votes in (1, 2, 3)]
+    [0.0526, 0.0028, 0.0001]
+    >>> round(missed_share(0.05, 0.15, 1), 4), round(missed_share(0.02, 0.02, 1, ties=True), 4)
+    (0.0588, 0.0396)
+    """
+    missed, leads = 0.0, {0: 1.0}
+    right = min(1 - errors, 1 - chance)
+    steps = ((1, chance), (0, 1 - chance - right), (-1, right))
+    for _ in range(max_votes):
+        ahead: dict[int, float] = {}
+        for lead, share in leads.items():
+            for step, part in steps:
+                ahead[lead + step] = ahead.get(lead + step, 0.0) + share * part
+        missed += ahead.pop(confirms, 0.0)
+        ahead.pop(-OVERTURNS, None)
+        leads = ahead
+    found = max(missed, 1 - (1 - chance) ** 2) if ties else missed
+    return min(found, _MOST)
 
 
 def vote_errors(confusion: ArrayLike) -> float:

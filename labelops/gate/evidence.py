@@ -11,8 +11,8 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.finite import tolerated_errors
-from labelops.measure.intervals import Interval
+from labelops.measure.finite import seen_bound, tolerated_errors
+from labelops.measure.intervals import Interval, check_share
 
 __all__ = [
     "Certificate",
@@ -70,6 +70,9 @@ class Certificate:
     corrected : int
         Of the errors, those that were corrected: the labels hold them no more. Items that left the
         set since it was frozen are counted here, and among the errors, whatever was found of them.
+    missed : float
+        Chance that is allowed for a wrong label to be found right. The shares certified, and the
+        high ends of the intervals, are those of all wrong labels, found or not.
     """
 
     status: _Status
@@ -87,6 +90,7 @@ class Certificate:
     estimate: float = 0.0
     audit: Literal["uniform", "weighted"] = "uniform"
     corrected: int = 0
+    missed: float = 0.0
 
 
 class Evidence(Protocol):
@@ -107,6 +111,10 @@ class Evidence(Protocol):
     @property
     def corrected(self) -> int:
         """Errors found that are corrected."""
+
+    @property
+    def missed(self) -> float:
+        """Chance that a look does not find a wrong label wrong."""
 
     def below(self, bound: float) -> float:
         """Log evidence, at its largest over all looks, that at most `bound` are wrong."""
@@ -139,8 +147,12 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     Raises
     ------
     UsageError
-        More errors are corrected than were found, or of a population of unknown size.
+        More errors are corrected than were found, or of a population of unknown size; or all
+        errors are missed.
     """
+    check_share("missed", evidence.missed)
+    if evidence.missed == 1:
+        raise UsageError("missed is 1: looks that find no error certify nothing")
     wrong, size, corrected = evidence.wrong, evidence.population, evidence.corrected
     errors, n = int(wrong.sum()), int(wrong.size)
     if not 0 <= corrected <= errors:
@@ -156,7 +168,8 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     # Errors found and not corrected are there for certain.
     least = (errors - corrected) / size if size else 0.0
     one = evidence.interval(risk)
-    certified = max(evidence.certified(risk, last_only=status == "fail") - gone, least)
+    found = evidence.certified(risk, last_only=status == "fail") / (1 - evidence.missed)
+    certified = min(max(found - gone, least), 1.0)
     if status == "pass":
         certified = min(certified, bound)
     elif size:
@@ -172,12 +185,13 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         population=size,
         e_value=math.exp(min(best, math.log(np.finfo(np.float64).max))),
         needed=needed,
-        interval=None if one is None else _less(one, gone, least),
+        interval=None if one is None else _less(one, gone, least, evidence.missed),
         reason=_reason(status, errors, corrected, n, bound, risk, needed),
-        anytime=_less(evidence.anytime(risk), gone, least),
+        anytime=_less(evidence.anytime(risk), gone, least, evidence.missed),
         estimate=max(evidence.estimate() - gone, least),
         audit=evidence.audit,
         corrected=corrected,
+        missed=evidence.missed,
     )
 
 
@@ -230,19 +244,22 @@ def _status(evidence: Evidence, bound: float, risk: float) -> _Status:
         return "pass"  # Nothing is worse; the evidence is against "at least the bound".
     if size is not None:
         tolerated = tolerated_errors(bound, size)
-        left = int(evidence.wrong.sum()) - evidence.corrected
-        if left > tolerated:
+        left, open_ = int(evidence.wrong.sum()) - evidence.corrected, size - evidence.wrong.size
+        seen = tolerated_errors(seen_bound(bound, evidence.missed, size, evidence.corrected), size)
+        # With all looked at there is no more to come: what is left and what was missed count.
+        if left > (tolerated if open_ else seen):
             return "fail"
-        if left + size - evidence.wrong.size <= tolerated:
+        if left + open_ <= seen:
             return "pass"
     if evidence.above(bound, risk):
         return "fail"
     return "pass" if evidence.certifies(bound, risk) else "inconclusive"
 
 
-def _less(whole: Interval, gone: float, least: float) -> Interval:
-    """Take the corrected share off both ends."""
-    return Interval(max(whole.low - gone, least), max(whole.high - gone, least))
+def _less(whole: Interval, gone: float, least: float, missed: float) -> Interval:
+    """Take the corrected share off both ends, and add what looks miss to the high one."""
+    high = min(whole.high / (1 - missed), 1.0)
+    return Interval(max(whole.low - gone, least), max(high - gone, least))
 
 
 def _reason(

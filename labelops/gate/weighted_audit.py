@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import check_outcomes, log_wanted
-from labelops.measure.finite import tolerated_errors
+from labelops.measure.finite import seen_bound, tolerated_errors
 from labelops.measure.intervals import Interval, check_share
 from labelops.measure.weighted import (
     log_e_values_count,
@@ -33,7 +33,12 @@ _FIRST_TRY = 256
 
 
 def certify_weighted(
-    outcomes: ArrayLike, chances: ArrayLike, bound: float, risk: float, corrected: int = 0
+    outcomes: ArrayLike,
+    chances: ArrayLike,
+    bound: float,
+    risk: float,
+    corrected: int = 0,
+    missed: float = 0.0,
 ) -> Certificate:
     """Judge a weighted audit as it stands; it may be judged again after every further look.
 
@@ -57,6 +62,8 @@ def certify_weighted(
         Tolerated probability of a mistaken verdict, in (0, 1).
     corrected : int
         How many of the errors found are corrected in the labels to be judged.
+    missed : float
+        Chance that a look does not find a wrong label wrong, in [0, 1).
 
     Raises
     ------
@@ -84,7 +91,7 @@ def certify_weighted(
     wrong, odds = check_outcomes(outcomes), _check_chances(chances)
     if wrong.size > odds.size:
         raise UsageError(f"{wrong.size} audited labels in a set of {odds.size}")
-    return conclude(_WeightedEvidence(wrong, odds, corrected), bound, risk)
+    return conclude(_WeightedEvidence(wrong, odds, corrected, missed), bound, risk)
 
 
 def _check_chances(chances: ArrayLike) -> FloatArray:
@@ -102,6 +109,7 @@ class _WeightedEvidence:
     wrong: BoolArray
     chances: FloatArray
     corrected: int
+    missed: float
     audit: Literal["weighted"] = "weighted"
 
     @property
@@ -112,8 +120,12 @@ class _WeightedEvidence:
         """Most errors in all for at most `bound` to be left."""
         return tolerated_errors(bound, self.population) + self.corrected
 
+    def _seen(self, bound: float) -> int:
+        """Most errors that looks find in all for at most `bound` to be left, found or not."""
+        return self._moved(seen_bound(bound, self.missed, self.population, self.corrected))
+
     def below(self, bound: float) -> float:
-        return float(_below(self.wrong, self.chances, self._moved(bound)).max(initial=0.0))
+        return float(_below(self.wrong, self.chances, self._seen(bound)).max(initial=0.0))
 
     def certifies(self, bound: float, risk: float) -> bool:
         return self.below(bound) >= log_wanted(risk)
@@ -123,7 +135,7 @@ class _WeightedEvidence:
         return bool(values.max(initial=0.0) >= log_wanted(risk))
 
     def clean_needed(self, bound: float, risk: float) -> int:
-        count, n, size, more = self._moved(bound), self.wrong.size, self.population, _FIRST_TRY
+        count, n, size, more = self._seen(bound), self.wrong.size, self.population, _FIRST_TRY
         while True:
             upto = min(n + more, size)
             clean = np.concatenate([self.wrong, np.zeros(upto - n, dtype=bool)])

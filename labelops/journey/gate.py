@@ -23,7 +23,14 @@ from ..gate.candidate import (
     tried_doubt,
 )
 from ..gate.checks import Facts, evaluate
-from ..gate.confirm import choose_confirm, may_tie, vote_errors
+from ..gate.confirm import (
+    choose_confirm,
+    may_tie,
+    missed_share,
+    same_mistake,
+    upper_chance,
+    vote_errors,
+)
 from ..gate.firsts import WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
@@ -150,6 +157,9 @@ def _ready(state: State) -> Candidate | None:
     firsts = audits_firsts(state, stream if carried else 0, confusion)
     if firsts and not carried:
         audit, why = UNIFORM, WHY_FIRSTS
+    confirm = choose_confirm(chance, policy)
+    errors = vote_errors(confusion)
+    ties = may_tie(chance, errors, policy)
     return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
@@ -159,10 +169,23 @@ def _ready(state: State) -> Candidate | None:
         audit=audit,
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
-        confirm=choose_confirm(chance, policy),
-        ties=may_tie(chance, vote_errors(confusion), policy),
+        confirm=confirm,
+        ties=ties,
         firsts=firsts,
+        missed=missed_share(
+            upper_chance(same_mistake(confusion) if firsts else chance, confusion, policy),
+            errors,
+            confirm,
+            ties=ties and (firsts or _two_left(state, labels)),
+            max_votes=state.workspace.policies.route.max_votes,
+        ),
     )
+
+
+def _two_left(state: State, labels: pd.DataFrame) -> bool:
+    """Say whether some label has no more than two people left to look at it."""
+    looked = state.lookers.reindex(labels["item_id"], fill_value=0)
+    return bool((looked >= len(state.team) - 2).any())
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AGREES", "NO_VOTE", "PENDING", "WRONG", "Adjudication", "adjudicate"]
+__all__ = ["AGREES", "NO_VOTE", "OVERTURNS", "PENDING", "WRONG", "Adjudication", "adjudicate"]
 
 NO_VOTE, PENDING, AGREES, WRONG = 0, 1, 2, 3
 
-_OVERTURNS = 3
+OVERTURNS = 3
 """By how many votes another class must lead for the value to be wrong."""
 
 _CORRECTS = 2
@@ -129,7 +129,7 @@ def adjudicate(
     alone = np.broadcast_to(np.asarray(stuck, dtype=bool), total.shape)
     agrees = agree - rival >= np.where(alone, 1, confirms)
     agrees |= alone & np.asarray(ties_stand, dtype=bool) & (agree > 0) & (2 * agree >= total)
-    wrong = rival >= agree + _OVERTURNS
+    wrong = rival >= agree + OVERTURNS
     ended = (total >= max_votes) | alone
     wrong |= ended & ~agrees
     status = np.select([agrees, wrong, total == 0], [AGREES, WRONG, NO_VOTE], default=PENDING)
@@ -139,7 +139,7 @@ def adjudicate(
     clear = agrees | (wrong & (rival >= agree + _CORRECTS) & single)
     # A vote moves the lead by one at most: so many are needed, whatever they say.
     lead = agree - rival
-    fewest = np.where(codes >= 0, np.minimum(confirms - lead, _OVERTURNS + lead), _OVERTURNS + lead)
+    fewest = np.where(codes >= 0, np.minimum(confirms - lead, OVERTURNS + lead), OVERTURNS + lead)
     fewest = np.minimum(np.where(total == 0, confirms, fewest), max_votes - total)
     needed = np.where(agrees | wrong, 0, np.maximum(fewest, 1))
     consensus = np.where(clear, leader, -1)

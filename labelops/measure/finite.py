@@ -18,6 +18,7 @@ __all__ = [
     "fixed_audit_size",
     "hypergeometric_cdf",
     "log_count_ratio",
+    "seen_bound",
     "tolerated_errors",
 ]
 
@@ -40,6 +41,34 @@ def tolerated_errors(bound: float, size: int) -> int:
     29
     """
     return math.floor(bound * size + 1e-9 * max(1.0, bound * size))
+
+
+def seen_bound(bound: float, missed: float, size: int | None = None, corrected: int = 0) -> float:
+    """Give the bound for the errors that looks find, for at most `bound` to be wrong in all.
+
+    Of all that were wrong looks miss a share, of those that are corrected as well.
+
+    Parameters
+    ----------
+    bound : float
+        Tolerated share of wrong items.
+    missed : float in [0, 1)
+        Chance that a look does not find a wrong item wrong.
+    size : int, optional
+        Items in the set, of which so many were found wrong and `corrected`.
+
+    Returns
+    -------
+    float
+        0 at least: nothing else could be certified of a set that people looked at all over.
+
+    Examples
+    --------
+    >>> seen_bound(0.02, 0.05), round(seen_bound(0.02, 0.05, 1000, corrected=20), 6)
+    (0.019, 0.018)
+    """
+    mended = corrected / size if size else 0.0
+    return max((1 - missed) * bound - missed * mended, 0.0)
 
 
 def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:

@@ -130,22 +130,31 @@ class Audited:
 
 
 @cache
-def steps(size: int, bound: float, risk: float, corrected: int) -> IntArray:
-    found = step_looks(bound, risk, size, corrected)
+def steps(size: int, bound: float, risk: float, corrected: int, missed: float = 0.0) -> IntArray:
+    found = step_looks(bound, risk, size, corrected, missed)
     # Beyond the last step nothing certifies.
     return np.append(found, np.full(size, size + 1))
 
 
-def first_pass(wrong: BoolArray, mended: BoolArray, risk: float) -> int:
+def first_pass(
+    wrong: BoolArray,
+    mended: BoolArray,
+    risk: float,
+    *,
+    bound: float = BOUND,
+    missed: float = 0.0,
+) -> int:
     """Give the look at which the audit certifies the bound; one more than there are for none."""
     size = wrong.size
     errors, looks = np.cumsum(wrong), np.arange(1, size + 1)
     corrected = np.cumsum(mended)
     left = errors - corrected + size - looks
-    certain = np.flatnonzero(left <= tolerated_errors(BOUND, size))
+    # Of what was corrected some was missed as well; of a set looked at all over none is left.
+    allowed = tolerated_errors(bound, size) - missed * (tolerated_errors(bound, size) + corrected)
+    certain = np.flatnonzero(left <= np.maximum(np.floor(allowed + 1e-9), 0))
     best = int(certain[0]) if certain.size else size
     for c in range(int(corrected[min(best, size - 1)]) + 1):
-        met = np.flatnonzero(looks >= steps(size, BOUND, risk, c)[errors])
+        met = np.flatnonzero(looks >= steps(size, bound, risk, c, missed)[errors])
         since = np.flatnonzero(corrected == c)
         # What is corrected by now is heard at each earlier look.
         if met.size and since.size and max(met[0], since[0]) <= since[-1]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from labelops.measure.codes import IntArray
 from labelops.measure.eprocess import clean_looks_needed
@@ -21,9 +22,11 @@ from labelops.measure.staircase import (
 SETS = [(613, 0.02, 0.04), (1797, 0.02, 0.04), (613, 0.05, 0.04), (400, 0.05, 0.05)]
 
 
-def _wrongly(size: int, bound: float, risk: float, errors: int, corrected: int) -> float:
+def _wrongly(
+    size: int, bound: float, risk: float, errors: int, corrected: int, missed: float = 0.0
+) -> float:
     """Chance, look by look, to pass with so many corrected by the end while too many are left."""
-    steps = step_looks(bound, risk, size, corrected)
+    steps = step_looks(bound, risk, size, corrected, missed)
     alive, passed = np.zeros(errors + 1), 0.0
     alive[0] = 1.0
     for n in range(1, size - tolerated_errors(bound, size)):
@@ -53,6 +56,34 @@ def test_size_and_power(size: int, bound: float, risk: float) -> None:
     assert max(chances) >= 0.9 * risk
     worse = [_wrongly(size, bound, risk, tolerated + 6, c) for c in range(6)]
     assert worse == sorted(worse) and worse[-1] <= risk
+
+
+def _missing(size: int, bound: float, missed: float, allowed: float) -> list[float]:
+    """Chance to pass wrongly where looks miss so many, by errors that were there at first.
+
+    How many of them looks would find is binomial; what is found is corrected.
+    """
+    tolerated, risk = tolerated_errors(bound, size), 0.04
+    chances = []
+    for c in (0, 1, 2, 3, 5, 8):
+        errors = tolerated + 1 + c
+        there = np.arange(errors + 1)
+        share = binom.pmf(there, errors, 1 - missed)
+        # Steps for as many as may be corrected while too many are left, found or not.
+        each = [_wrongly(size, bound, risk, int(m), c, allowed) for m in there]
+        chances.append(float(share @ each))
+    return chances
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("size", "bound", "missed"), [(300, 0.01, 0.05), (300, 0.02, 0.1), (400, 0.02, 0.05)]
+)
+def test_what_looks_miss_is_allowed_for(size: int, bound: float, missed: float) -> None:
+    """Exactly: within the risk, with little of it unused; who takes looks for sure is over it."""
+    chances = _missing(size, bound, missed, missed)
+    assert 0.85 * 0.04 <= max(chances) <= 0.04 * (1 + 1e-9)
+    assert max(_missing(size, bound, missed, 0.0)) > 1.15 * 0.04
 
 
 @pytest.mark.slow
