@@ -288,7 +288,7 @@ def sure(risk: float) -> str:
     ('96 % confidence', '99.968 % confidence', 'risk 1e-07')
     """
     said = percent(1 - risk, 4)
-    return f"risk {risk:.2g}" if said == "100 %" else f"{said} confidence"
+    return f"risk {risk:.2g}" if said[0] == ">" or said == "100 %" else f"{said} confidence"
 
 
 def clean_audits_certify(needed: int) -> str:
