@@ -17,7 +17,15 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Generic, ParamSpec, TypeVar
 
-__all__ = ["Kernel", "can_compile", "compile_always", "in_threads", "kernel", "numpy_only"]
+__all__ = [
+    "Kernel",
+    "can_compile",
+    "compile_always",
+    "in_threads",
+    "in_turn",
+    "kernel",
+    "numpy_only",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,6 +133,17 @@ def kernel(*, fastmath: bool | frozenset[str] = False) -> Callable[[Callable[P, 
     return decorate
 
 
+def in_turn(job: Callable[[int, int], T], rows: int, *, block: int) -> list[T]:
+    """Do what `in_threads` does in this thread alone, for jobs that would wait for each other.
+
+    Examples
+    --------
+    >>> in_turn(lambda first, last: last - first, 5, block=2)
+    [2, 2, 1]
+    """
+    return [job(first, min(first + block, rows)) for first in range(0, rows, block)]
+
+
 def in_threads(job: Callable[[int, int], T], rows: int, *, block: int) -> list[T]:
     """Call `job(first, last)` for blocks of rows on all cores; results in the blocks' order.
 
@@ -144,6 +163,6 @@ def in_threads(job: Callable[[int, int], T], rows: int, *, block: int) -> list[T
     ends = [min(first + block, rows) for first in starts]
     cores = min(len(starts), os.cpu_count() or 1)
     if cores <= 1:
-        return [job(*ends_of) for ends_of in zip(starts, ends, strict=True)]
+        return in_turn(job, rows, block=block)
     with ThreadPoolExecutor(cores) as pool:
         return list(pool.map(job, starts, ends))

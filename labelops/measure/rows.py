@@ -42,11 +42,21 @@ def first_largest(table: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
     if table.shape[1] >= NARROW:
         at = table.argmax(axis=1)
         return at, table[np.arange(len(table)), at]
-    return first_largest_down(np.ascontiguousarray(table.T))
+    at, most = first_largest_down(np.ascontiguousarray(table.T))
+    return at.astype(np.int64), most
 
 
-def first_largest_down(columns: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
+def first_largest_down(
+    columns: NDArray[Any], marks: NDArray[np.int8] | None = None
+) -> tuple[NDArray[np.int8], NDArray[Any]]:
     """Do what `first_largest` does for a narrow table that lies column by column.
+
+    Parameters
+    ----------
+    columns : (K, n) array
+        K is at most 127.
+    marks : (K, n) int8, optional
+        Room to work in.
 
     Examples
     --------
@@ -54,16 +64,12 @@ def first_largest_down(columns: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
     >>> at.tolist(), most.tolist()
     ([1, 0], [3, 2])
     """
-    most = columns[0].copy()
-    at, better = np.zeros(len(most), dtype=np.int8), np.empty(len(most), dtype=np.bool_)
-    step = better.view(np.int8)
-    for k in range(1, len(columns)):
-        np.greater(columns[k], most, out=better)
-        # Bytes multiplied and compared, many at once, where a masked copy goes one by one.
-        np.multiply(step, np.int8(k), out=step)
-        np.maximum(at, step, out=at)
-        np.maximum(most, columns[k], out=most)
-    return at.astype(np.int64), most
+    most = np.maximum.reduce(columns, axis=0)
+    # The first of several has the largest mark. Bytes multiplied and compared, many at once.
+    held = None if marks is None else marks.view(np.bool_)
+    marks = np.equal(columns, most, out=held).view(np.int8)
+    marks *= np.arange(len(columns), 0, -1, dtype=np.int8)[:, None]
+    return np.int8(len(columns)) - np.maximum.reduce(marks, axis=0), most
 
 
 def row_totals(table: FloatArray) -> FloatArray:

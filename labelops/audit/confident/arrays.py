@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelops.audit.confident.blocks import working
+from labelops.measure.room import rooms
 from labelops.measure.rows import NARROW, first_largest, first_largest_down
 
-__all__ = ["add_up", "compare", "gather", "survey", "tied", "top_margins", "tops"]
+__all__ = ["add_up", "compare", "gather", "survey", "tied", "tile_rows", "top_margins", "tops"]
 
 _TILE = 1 << 20  # Margins held at once.
-_CACHED = 1 << 18  # Numbers that a core's cache holds beside what is made of them.
+_CACHED = 1 << 17  # Numbers that a core's cache holds beside what is made of them.
 
 
 def gather(
@@ -46,27 +47,43 @@ def add_up(
 ) -> bool:
     """Add each label's own probability, exactly, to its class's sum; say if all may be ones."""
     K = len(count)
-    known = codes >= 0
-    every = bool(known.all())
-    labels, mine = (codes, own) if every else (codes[known], own[known])
-    fit = (mine >= 0) & (mine <= 1.5)
-    if not fit.all():
+    labels = codes.astype(np.intp)
+    if len(codes) and codes.min() < 0:
+        known = codes >= 0
+        labels, own = labels[known], own[known]
+    if not len(labels):
+        return True
+    if not (own.min() >= 0 and own.max() <= 1.5):  # NaN is neither.
         return False
-    scaled = mine.astype(np.float64)
+    count += np.bincount(labels, minlength=K)
+    scaled = own.astype(np.float64)
     scaled *= 2.0**30
-    whole = np.floor(scaled)
-    scaled -= whole
-    scaled *= 2.0**30
+    if own.dtype.itemsize == 4:
+        # The others, of 24 binary digits, are whole numbers now.
+        some = np.flatnonzero(own < 2.0**-7)
+        part, whole = scaled[some], scaled
+        whole[some] = np.floor(part)
+        part -= whole[some]
+        few = labels[some]
+    else:
+        whole, few = np.floor(scaled), labels
+        part = np.subtract(scaled, whole, out=scaled)
+    part *= 2.0**30
     # Whole numbers below 2⁵³, so these sums of floats are exact too: a call has < 2²² rows.
     high += np.bincount(labels, weights=whole, minlength=K).astype(np.int64)
-    low += np.bincount(labels, weights=np.rint(scaled, out=scaled), minlength=K).astype(np.int64)
-    count += np.bincount(labels, minlength=K)
+    low += np.bincount(few, weights=np.rint(part, out=part), minlength=K).astype(np.int64)
     return True
 
 
 def tops(
-    probs: NDArray[Any], codes: NDArray[np.int32], most: Any, slack: float
-) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    probs: NDArray[Any],
+    codes: NDArray[np.int32],
+    most: Any,
+    slack: float,
+    at: NDArray[np.int32],
+    best: NDArray[Any],
+    own: NDArray[Any],
+) -> NDArray[np.intp]:
     """Take of each row all that needs no threshold, while it is in the cache.
 
     Parameters
@@ -78,49 +95,72 @@ def tops(
         The bits of 1.5.
     slack : float
         How far from 1 a sum may be.
+    at, best, own : (n,) arrays
+        Filled: the first largest class, its probability, and the label's, 0 where there is none.
 
     Returns
     -------
-    at, best, own : (n,) arrays
-        The first largest class, its probability, and the label's, 0 where there is none.
-    doubt : (n,) bool
-        Rows to be looked at again.
+    (D,) int
+        Rows to be looked at again, ascending.
     """
     n, K = probs.shape
     plain = probs.view(np.uint32 if probs.dtype.itemsize == 4 else np.uint64)
-    at, top = np.empty(n, np.intp), np.empty(n, plain.dtype)
-    own, total = np.empty(n, probs.dtype), np.empty(n, probs.dtype)
+    top, total = best.view(plain.dtype), np.empty(n, probs.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
-        for some in _tiles(n, K):
-            _top(probs[some], plain[some], codes[some], at[some], top[some], own[some], total[some])
+        if K < NARROW:
+            _top_narrow(probs, plain, codes, at, top, own, total)
+        else:
+            _top_wide(probs, plain, codes, at, top, own, total)
+        total -= 1
+        np.abs(total, out=total)
+        doubt: NDArray[np.intp] = np.zeros(0, np.intp)
         # A sign makes the largest of all unsigned integers, so this finds one anywhere in a row.
-        doubt = (top > plain.dtype.type(most)) | ~(np.abs(total - 1) <= slack)
-    if len(codes) and codes.min() < 0:
+        if n and not (top.max() <= most and total.max() <= slack):
+            doubt = np.flatnonzero((top > plain.dtype.type(most)) | ~(total <= slack))
+    if n and codes.min() < 0:
         own[codes < 0] = 0
-    return at.astype(np.int32), top.view(probs.dtype), own, doubt
+    return doubt
 
 
-def _top(
+def _top_narrow(
     probs: NDArray[Any],
     plain: NDArray[Any],
     codes: NDArray[np.int32],
-    at: NDArray[np.intp],
+    at: NDArray[np.int32],
     top: NDArray[Any],
     own: NDArray[Any],
     total: NDArray[Any],
 ) -> None:
-    n, K = plain.shape
-    if K < NARROW:
-        columns = np.ascontiguousarray(plain.T)
-        at[:], top[:] = first_largest_down(columns)
-        np.add.reduce(columns.view(probs.dtype), axis=0, out=total)
-    else:
-        _lent(plain).argmax(axis=1, out=at)
-        # Several times faster than `sum`, whose care with rounding is of no use here.
-        np.einsum("ij->i", probs, out=total)
-    begin = np.arange(0, n * K, K)
-    if K >= NARROW:
-        np.take(plain.reshape(-1), begin + at, out=top, mode="clip")
+    """Turn a tile at a time round, while it is in the cache: a column is long, a row is not."""
+    K, step = plain.shape[1], min(len(plain), tile_rows(plain.shape[1]))
+    room, marks = rooms(step * K, plain.dtype, np.int8)
+    begin = np.arange(0, step * K, K)
+    for some in _tiles(*plain.shape):
+        n = some.stop - some.start
+        columns = room[: n * K].reshape(K, n)
+        np.take(probs[some].reshape(-1), begin[:n] + codes[some], out=own[some], mode="clip")
+        columns[:] = plain[some].T
+        at[some], top[some] = first_largest_down(columns, marks[: n * K].reshape(K, n))
+        np.add.reduce(columns.view(probs.dtype), axis=0, out=total[some])
+
+
+def _top_wide(
+    probs: NDArray[Any],
+    plain: NDArray[Any],
+    codes: NDArray[np.int32],
+    at: NDArray[np.int32],
+    top: NDArray[Any],
+    own: NDArray[Any],
+    total: NDArray[Any],
+) -> None:
+    """Take all rows at once: the fewer and longer the calls, the less do threads wait."""
+    found = _lent(plain).argmax(axis=1)
+    at[:] = found
+    # Several times faster than `sum`, whose care with rounding is of no use here.
+    np.einsum("ij->i", probs, out=total)
+    begin = np.arange(0, plain.size, plain.shape[1])
+    found += begin
+    np.take(plain.reshape(-1), found, out=top, mode="clip")
     begin += codes
     np.take(probs.reshape(-1), begin, out=own, mode="clip")
 
@@ -151,28 +191,44 @@ def survey(
     """Say of each row its best other class and the class it confidently belongs to.
 
     Without `runners_up`, of a row whose label is ahead it is said that no other class is: the
-    compiled loop has its best other class for nothing, here it costs another pass.
+    compiled loop has its best other class for nothing, here it costs another pass. `other` may be
+    `best` itself then.
     """
     bits = best.view(limits.dtype)
-    other[:] = best
-    rival[:] = at
-    ahead = np.flatnonzero(at == codes)
-    rival[ahead] = -1
-    if runners_up and ahead.size:
-        other[ahead], rival[ahead] = _behind(table, ahead, codes, limits.dtype)
-    labeled = codes >= 0
-    sure = bits >= limits[at]
-    sure &= labeled
-    guess[:] = -1
-    np.copyto(guess, at, where=sure)
-    left = np.flatnonzero(labeled & ~sure & (bits >= limits.min()))
+    ahead = at == codes
+    # Minus one has all bits set. A masked copy goes number by number, this goes many at once.
+    np.bitwise_or(at, -ahead.view(np.int8), out=rival)
+    if runners_up:
+        other[:] = best
+        rows = np.flatnonzero(ahead)
+        other[rows], rival[rows] = _behind(table, rows, codes, limits.dtype)
+    sure = bits >= limits.take(at, mode="clip")
+    missing = codes < 0 if len(codes) and codes.min() < 0 else None
+    if missing is not None:
+        sure &= ~missing
+    np.bitwise_or(at, sure.view(np.int8) - np.int8(1), out=guess)
+    unsure = np.greater(bits >= limits.min(), sure)
+    if missing is not None:
+        unsure &= ~missing
+    left = np.flatnonzero(unsure)
     if left.size:
         guess[left] = _confident(table, left, limits, at, whole_row)
 
 
+def tile_rows(classes: int) -> int:
+    """Say how many rows a core's cache holds.
+
+    Examples
+    --------
+    >>> tile_rows(64) == 2 * tile_rows(128)
+    True
+    """
+    return max(1, _CACHED // classes)
+
+
 def _tiles(rows: int, classes: int) -> Iterator[slice]:
     """Cut rows into pieces that stay in a core's cache while they are read several times."""
-    step = max(1, _CACHED // classes)
+    step = tile_rows(classes)
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 
@@ -196,7 +252,7 @@ def _behind(
     """Give the best class other than the label, which is a first largest one, and if it ties."""
     n, K = len(rows), table.shape[1]
     best, tied = np.empty(n, integer), np.empty(n, np.int32)
-    room = np.empty((min(n, max(1, _CACHED // K)), K), integer)
+    room = np.empty((min(n, tile_rows(K)), K), integer)
     for some in _tiles(n, K):
         picked = rows[some]
         held = _held(table, picked, room)
@@ -219,7 +275,7 @@ def _confident(
     """Give some rows' largest class at or above its limit, else -1."""
     n, K = len(rows), table.shape[1]
     found = np.full(n, -1, dtype=np.int32)
-    size = min(n, max(1, _CACHED // K))
+    size = min(n, tile_rows(K))
     room, reaches = np.empty((size, K), limits.dtype), np.empty((size, K), np.bool_)
     for some in _tiles(n, K):
         picked = rows[some]
@@ -258,8 +314,12 @@ def compare(
     away: NDArray[np.bool_],
 ) -> None:
     """Say of each row whether another class leads by more than the edge, or is confidently it."""
-    np.greater(other.astype(np.float64) - own, edge, out=differs)
-    differs &= codes >= 0
+    # Two floats at most twice each other have an exact difference, and so has any near the edge.
+    near = len(other) and other.min() >= 4 * edge
+    lead = other - own if near else other.astype(np.float64) - own
+    np.greater(lead, np.float64(edge), out=differs)
+    if len(codes) and codes.min() < 0:
+        differs &= codes >= 0
     np.not_equal(guess, codes, out=away)
     away &= guess >= 0
 

@@ -126,13 +126,16 @@ def _of_all(
     """List the labels of lowest score."""
     if not asked.lowest:
         return _nothing()
-    rows = np.flatnonzero(codes >= 0)
-    value = facts.own[rows]
+    value = facts.own
     if asked.options.filter_by == "low_normalized_margin":
-        value = value.astype(np.float64) - facts.other[rows]
+        value = value.astype(np.float64) - facts.other
+    rows = None
+    if len(codes) and codes.min() < 0:
+        rows = np.flatnonzero(codes >= 0)
+        value = value[rows]
     at = smallest(value, asked.lowest)
     group = np.full(len(at), len(asked.quota) + asked.classes, dtype=np.int64)
-    return group, rows[at], value[at].astype(np.float64)
+    return group, at if rows is None else rows[at], value[at].astype(np.float64)
 
 
 def _nothing() -> tuple[IntArray, IntArray, FloatArray]:

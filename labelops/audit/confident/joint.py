@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labelops.audit.confident.kernels import count_cells
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.jit import can_compile, in_threads
+from labelops.measure.jit import can_compile, in_threads, in_turn
 
 __all__ = ["Cells", "Quotas", "add_cells", "calibrated", "confident_cells", "dense", "quotas"]
 
@@ -62,15 +62,24 @@ def confident_cells(codes: NDArray[np.int32], guess: NDArray[np.int32], classes:
         found, count = np.unique(at[at < size], return_counts=True)
         return Cells(found.astype(np.int64), count.astype(np.int64))
 
+    compiled = can_compile(len(codes))
+
     def counted(first: int, last: int) -> IntArray:
         some = codes[first:last], guess[first:last]
-        if can_compile(len(codes)):
+        if compiled:
             table = np.zeros((classes, classes), dtype=np.int64)
             count_cells(*some, table)
             return table.ravel()
-        return np.bincount(_cells(*some, classes), minlength=size + 1)[:size]
+        wide = classes + 1
+        at = some[0].astype(np.int64)
+        at *= wide
+        at += some[1]
+        at += wide + 1  # What is neither has a row and a column, 0.
+        table = np.bincount(at, minlength=wide * wide).reshape(wide, wide)
+        return table[1:, 1:].ravel()
 
-    parts = in_threads(counted, len(codes), block=max(1 << 17, size))
+    run, least = (in_threads, 1 << 17) if compiled else (in_turn, 1 << 15)
+    parts = run(counted, len(codes), block=max(least, size))
     table = sum(parts, start=np.zeros(size, dtype=np.int64))
     found = np.flatnonzero(table)
     return Cells(found.astype(np.int64), table[found].astype(np.int64))

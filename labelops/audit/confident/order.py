@@ -7,21 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import FloatArray, IntArray
 
 __all__ = ["by_class", "ranked", "smallest", "smallest_each"]
 
+_SOME = 1 << 13  # Values looked at for a first guess.
 
-def ranked(mask: BoolArray, scores: FloatArray) -> IntArray:
-    """List the rows of a mask, the lowest score first, the earlier row at a tie.
+
+def ranked(rows: IntArray, scores: FloatArray) -> IntArray:
+    """Sort rows, which are ascending, the lowest score first, the earlier row at a tie.
 
     Examples
     --------
-    >>> ranked(np.array([True, False, True, True]), np.array([0.5, 0.1, 0.2, 0.2])).tolist()
+    >>> ranked(np.array([0, 2, 3]), np.array([0.5, 0.1, 0.2, 0.2])).tolist()
     [2, 3, 0]
     """
-    rows = np.flatnonzero(mask)
     values = scores[rows]
+    narrow = values.astype(np.float32) + np.float32(0)  # No -0.0, whose bits are those of a number.
+    if len(rows) and len(scores) <= 1 << 32 and narrow.min() >= 0 and (narrow == values).all():
+        # Such floats are ordered as their bits are: with the row behind them, one plain sort.
+        keys = narrow.view(np.uint32).astype(np.int64) << 32 | rows
+        keys.sort()
+        return np.asarray(keys & 0xFFFFFFFF)
     order = np.argsort(values)  # The fast, unstable sort; ties are put right below.
     found, sorted_ = rows[order], values[order]
     same = sorted_[1:] == sorted_[:-1]
@@ -46,12 +53,25 @@ def smallest(values: NDArray[Any], n: int) -> NDArray[np.intp]:
         return np.arange(len(values))
     if n <= 0:
         return np.zeros(0, dtype=np.intp)
+    near = np.flatnonzero(values <= _bound(values, n))
+    if len(near) < n:
+        near = np.arange(len(values))
+    values = values[near]
     cut = np.partition(values, n - 1)[n - 1]
     found = np.flatnonzero(values <= cut)
-    if len(found) == n:
-        return found
-    below = np.flatnonzero(values < cut)
-    return np.sort(np.concatenate([below, np.flatnonzero(values == cut)[: n - len(below)]]))
+    if len(found) > n:
+        below = np.flatnonzero(values < cut)
+        tied = np.flatnonzero(values == cut)[: n - len(below)]
+        found = np.sort(np.concatenate([below, tied]))
+    return near[found]
+
+
+def _bound(values: NDArray[Any], n: int) -> Any:
+    """Guess from some values what the n smallest ones do not exceed, so that few are moved."""
+    step = max(1, len(values) // _SOME)
+    some = values[::step]
+    at = n // step + 4 * int((n // step) ** 0.5) + 4  # Four standard deviations above.
+    return np.partition(some, at)[at] if at < len(some) else values[:0].dtype.type(np.inf)
 
 
 def smallest_each(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,10 +13,14 @@ from labelops.audit.confident import arrays, kernels
 from labelops.audit.confident.blocks import check_rows, slack, working
 from labelops.audit.confident.sums import EDGE, limits_of
 from labelops.measure.codes import BoolArray, IntArray
-from labelops.measure.jit import can_compile, in_threads
+from labelops.measure.jit import can_compile, in_threads, in_turn
+from labelops.measure.room import rooms
+from labelops.measure.rows import NARROW
 
 __all__ = ["Facts", "Gathered", "gathered", "surveyed"]
 
+_WIDE = 1 << 22  # Numbers of a wide table that a call of numpy's functions gets.
+_TILES = 3
 _NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -87,17 +92,19 @@ def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) 
     """
     N, K = table.shape
     dtype = working(table[:0]).dtype
-    own, compiled = np.zeros(N, dtype), can_compile(table.size)
-    at = None if compiled else np.empty(N, np.int32)
-    best = None if compiled else np.empty(N, dtype)
-    allowed = slack(table.dtype, K)
+    compiled = can_compile(table.size)
+    at = best = None
+    if compiled:
+        own = np.zeros(N, dtype)
+    else:
+        own, best, at = rooms(N, dtype, dtype, np.int32)
 
     def job(first: int, last: int) -> tuple[bool, tuple[IntArray, ...]]:
         sums = tuple(np.zeros(K, dtype=np.int64) for _ in range(3))
         block, labels, part = table[first:last], codes[first:last], own[first:last]
         if at is not None and best is not None:
-            found = _tops(working(block), labels, first_row + first, allowed, block)
-            at[first:last], best[first:last], part[:] = found
+            tops = at[first:last], best[first:last], part
+            _tops(working(block), labels, first_row + first, block.view(np.ndarray), *tops)
             return arrays.add_up(part, labels, *sums), sums
         if block.flags.c_contiguous and block.dtype == dtype:
             return kernels.gather(working(block), labels, part, *sums), sums
@@ -105,8 +112,8 @@ def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) 
         return arrays.gather(block, labels, part, *sums), sums
 
     # The compiled loop reads one number a row here.
-    block = min(1 << 18, (1 << 24) // K) if compiled else _block(K)
-    parts = in_threads(job, N, block=max(1, block))
+    run, block = (in_threads, min(1 << 18, (1 << 24) // K)) if compiled else _numpy_way(N, K)
+    parts = run(job, N, block=max(1, block))
     if not all(fit for fit, _ in parts):
         _refuse(table, first_row)
     zeros = np.zeros(K, dtype=np.int64)
@@ -114,27 +121,37 @@ def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) 
     return Gathered(own, high, low, count, at, best)
 
 
-def _block(classes: int) -> int:
-    """Say how many rows numpy's functions get: a call costs the same for few as for many."""
-    return min(1 << 21, classes << 14) // classes
+def _numpy_way(rows: int, classes: int) -> tuple[Callable[..., list[Any]], int]:
+    """Say how to call a job that is made of numpy's functions, and for how many rows at once.
+
+    What takes long over a table of many classes lets other threads run meanwhile; what there is to
+    do with few is short and does not, and threads that wait for each other are slower than one.
+    """
+    if classes < NARROW:
+        return in_turn, _TILES * arrays.tile_rows(classes)
+    pairs = -(-rows * classes // (2 * _WIDE))  # As many blocks for one core of two as the other.
+    return in_threads, max(1, -(-rows // (2 * pairs)))
 
 
 def _tops(
     rows: NDArray[Any],
     codes: NDArray[np.int32],
     first_row: int,
-    allowed: float,
     given: NDArray[Any],
-) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
+    at: NDArray[np.int32],
+    best: NDArray[Any],
+    own: NDArray[Any],
+) -> None:
     """Take a block's first largest classes and own probabilities; check what is in doubt."""
     most = rows.dtype.type(1.5).view(f"u{rows.dtype.itemsize}")
-    at, best, own, doubt = arrays.tops(rows, codes, most, allowed / 2)
-    again = np.flatnonzero(doubt)
-    if again.size:
-        check_rows(given[again], first_row + again, allowed)
-        whole = np.abs(rows[again])  # Of a valid row this changes -0.0 to 0.0 only.
-        at[again], best[again], _, _ = arrays.tops(whole, codes[again], most, np.inf)
-    return at, best, own
+    allowed = slack(given.dtype, rows.shape[1])
+    doubt = arrays.tops(rows, codes, most, allowed / 2, at, best, own)
+    if doubt.size:
+        check_rows(given[doubt], first_row + doubt, allowed)
+        whole = np.abs(rows[doubt])  # Of a valid row this changes -0.0 to 0.0 only.
+        some = at[doubt], best[doubt], own[doubt]
+        arrays.tops(whole, codes[doubt], most, np.inf, *some)
+        at[doubt], best[doubt] = some[:2]
 
 
 def _refuse(table: NDArray[Any], first_row: int) -> None:
@@ -181,17 +198,13 @@ def surveyed(
     """
     N = len(table)
     least = limits_of(limits, seen.own.dtype)
-    made = Facts(
-        seen.own,
-        np.zeros(N, seen.own.dtype),
-        np.full(N, -1, dtype=np.int32),
-        np.full(N, -1, dtype=np.int32),
-        np.empty(N, dtype=np.bool_),
-        np.empty(N, dtype=np.bool_),
-    )
+    rest = np.int32, np.int32, np.bool_, np.bool_
     if seen.at is None or seen.best is None:
+        made = Facts(seen.own, *rooms(N, seen.own.dtype, *rest))
         _read_compiled(table, codes, least, made, whole_row, first_row)
     else:
+        other = np.empty_like(seen.best) if runners_up else seen.best
+        made = Facts(seen.own, other, *rooms(N, *rest))
         _read_again(table, codes, seen.at, seen.best, least, made, whole_row, runners_up)
     return made
 
@@ -217,7 +230,8 @@ def _read_again(
         )  # fmt: skip
         arrays.compare(labels, part.own, part.other, part.guess, EDGE, part.differs, part.away)
 
-    in_threads(job, len(table), block=max(1, _block(table.shape[1])))
+    run, block = _numpy_way(*table.shape)
+    run(job, len(table), block=block)
 
 
 def _read_compiled(

@@ -157,9 +157,10 @@ def _after_joint(asked: Round, partial: Partial) -> Round:
 
 def _result(asked: Round, partial: Partial) -> LabelIssues:
     mask = _mask(asked, partial)
-    found = ranked(mask, partial.scores)
+    rows = np.flatnonzero(mask)
+    found = ranked(rows, partial.scores)
     suggestions = np.full(partial.rows, -1, dtype=np.int64)
-    suggestions[found] = partial.fits[found]
+    suggestions[rows] = partial.fits[rows]
     return LabelIssues(
         mask,
         found,
@@ -175,17 +176,20 @@ def _result(asked: Round, partial: Partial) -> LabelIssues:
 def _mask(asked: Round, partial: Partial) -> BoolArray:
     chosen = asked.options.filter_by
     if chosen == "predicted_neq_given":
-        return partial.differs
+        return partial.differs.copy()  # Facts share their memory, a result holds its own only.
     if chosen == "confident_learning":
         return partial.elsewhere & partial.differs
     kept = smallest_each(partial.group, partial.value, partial.row, asked.group_quotas)
     group, row = partial.group[kept], partial.row[kept] - partial.first_row
-    pairs = len(asked.quota)
-    by_pair, by_rest = (np.zeros(partial.rows, dtype=np.bool_) for _ in range(2))
-    by_pair[row[group < pairs]] = True
-    by_rest[row[group >= pairs]] = True
     if chosen == "both":
-        return by_pair & by_rest & partial.differs
-    if asked.options.prunes:
-        return (by_pair | by_rest) & partial.differs
-    return by_rest
+        by_pair = group < len(asked.quota)
+        found = _flags(row[by_pair], partial.rows) & _flags(row[~by_pair], partial.rows)
+    else:
+        found = _flags(row, partial.rows)
+    return found & partial.differs if asked.options.prunes else found
+
+
+def _flags(row: IntArray, rows: int) -> BoolArray:
+    flags = np.zeros(rows, dtype=np.bool_)
+    flags[row] = True
+    return flags

@@ -19,6 +19,7 @@ from labelops.audit.confident.sums import EDGE
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.jit import in_threads
+from labelops.measure.room import rooms
 
 __all__ = ["Shard"]
 
@@ -117,7 +118,10 @@ class Shard:
         self, table: NDArray[Any], codes: NDArray[np.int32], facts: Facts, asked: Round
     ) -> Partial:
         group, row, value = candidates(table, codes, facts, asked)
-        fits = np.where(facts.away, facts.guess, facts.rival)
+        (fits,) = rooms(len(codes), np.int32)
+        fits[:] = facts.rival
+        other = np.flatnonzero(facts.away & (facts.guess != facts.rival))
+        fits[other] = facts.guess[other]
         if asked.lowest:
             # Only here a label may be reported that no class is ahead of, at most at its side.
             level = row[fits[row] < 0]
@@ -149,7 +153,8 @@ class Shard:
             own = (own - facts.other + 1) / 2
         elif method == "confidence_weighted_entropy":
             own = _by_blocks(table, codes, entropy_quality)
-        own[codes < 0] = np.nan
+        if len(codes) and codes.min() < 0:
+            own[codes < 0] = np.nan
         return own
 
 
