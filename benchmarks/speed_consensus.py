@@ -3,10 +3,11 @@
 `python -m benchmarks.speed_consensus` prints Markdown tables: seconds by the wall (median, least)
 and the least of all cores; how many times faster than the peer by each of the three; memory beyond
 the input, how far the results differ, and the exponent of growth with size. `--quick` takes
-smaller sizes, `--items` those one asks for; `--huge` adds 100,000,000 votes. Every case runs in a
-process of its own, whose votes are read from disk; the peer's and ours run in turn, round after
-round, so that other work on the machine falls on all alike. Before it is timed a case is run on few
-items, which loads the machine code (see "cold start" for what that costs), and once on all.
+smaller sizes, `--items` those one asks for; `--huge` adds 10,000,000 and 100,000,000 votes. Every
+case runs in a process of its own, whose votes are read from disk; the peer's and ours run in turn,
+round after round, so that other work on the machine falls on all alike. Before it is timed a case
+is run on few items, which loads the machine code (see "cold start" for what that costs), and once
+on all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks._many_votes import ANNOTATORS, CLASSES, PER_ITEM
 from benchmarks._measure import _load as system_load
 from benchmarks._measure import _machine as machine
 from labelops.consolidate.crowdlab import crowdlab
@@ -39,7 +41,7 @@ from labelops.measure.agreement import krippendorff_alpha, measure_agreement
 from labelops.measure.jit import compile_always, numpy_only
 from labelops.measure.votes import compact
 
-ANNOTATORS, CLASSES, PER_ITEM, STEPS = 200, 5, 5, 10
+STEPS = 10
 _SIZES = (10_000, 100_000, 1_000_000)
 Case = Callable[[Path], Callable[[], Any]]
 
@@ -234,6 +236,12 @@ TABLES = (
       "four coefficients, 1000 resamples": "agreement_ours"}, 100_000),
 )  # fmt: skip
 
+MANY_VOTES = {
+    "majority": "Majority",
+    "dawid_skene": "Dawid–Skene, five EM steps",
+    "default": "`consolidate`, the default",
+}
+
 
 _ENOUGH = 0.3
 """Seconds of a round in which a case is run again, up to thirty times."""
@@ -268,7 +276,8 @@ def _measured(
         for name, way in cases:
             print(f"… {name}, {way}, {place.name} items", file=sys.stderr, flush=True)
             out = place / f"{name}-{way}.npy"
-            runs[f"{name}-{way}"].append(_run(["--child", name, way, str(place), str(out)]))
+            arguments = ["--child", name, way, str(place), str(out)]
+            runs[f"{name}-{way}"].append(_run("benchmarks.speed_consensus", arguments))
     return {case: _cost(found) for case, found in runs.items()}
 
 
@@ -282,9 +291,9 @@ def _cost(runs: list[Any]) -> dict[str, float]:
     }
 
 
-def _run(arguments: list[str]) -> dict[str, Any]:
+def _run(module: str, arguments: list[str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed_consensus", *arguments],
+        [sys.executable, "-m", module, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -384,34 +393,20 @@ print(imported - started, time.perf_counter() - imported)
 """
 
 
-def _huge_child(items: int) -> None:
-    """Make the codes in blocks, run five EM steps, and say the process's largest memory."""
-    rng = np.random.default_rng(0)
-    item = np.repeat(np.arange(items, dtype=np.int32), PER_ITEM)
-    who, code = np.empty(item.size, dtype=np.int16), np.empty(item.size, dtype=np.int8)
-    accuracy = rng.beta(6, 3, ANNOTATORS)
-    for first in range(0, item.size, 1 << 20):
-        block = slice(first, first + (1 << 20))
-        here = item[block]
-        who[block] = rng.integers(0, ANNOTATORS, here.size)
-        right = rng.random(here.size) < accuracy[who[block]]
-        code[block] = np.where(right, here % CLASSES, rng.integers(0, CLASSES, here.size))
-    size = {"n_items": items, "n_annotators": ANNOTATORS, "n_classes": CLASSES}
-    started, used = time.perf_counter(), time.process_time()
-    found = dawid_skene(item, who, code, **size, max_iterations=5)
-    wall, cpu = time.perf_counter() - started, time.process_time() - used
-    right_share = float((found.posterior.argmax(axis=1) == np.arange(items) % CLASSES).mean())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "right": right_share}))
-
-
-def _huge(items: int) -> str:
-    cost = _run(["--huge-child", str(items)])
-    return (
-        f"{items * PER_ITEM:,} votes on {items:,} items, Dawid–Skene, five EM steps: "
-        f"{cost['wall']:.0f} s ({cost['cpu']:.0f} s of all cores), {cost['peak']:.2f} GB at most "
-        f"in the whole process, input included; {cost['right']:.3f} of the labels right."
-    )
+def _huge(items: Sequence[int]) -> str:
+    """Run consensuses of many votes, each in a process of its own."""
+    lines = [
+        "| | votes | wall s | CPU s | peak GB of its process, votes included | right |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, shown in MANY_VOTES.items():
+        for n_items in items:
+            cost = _run("benchmarks._many_votes", [name, str(n_items)])
+            lines.append(
+                f"| {shown} | {n_items * PER_ITEM:,} | {cost['wall']:.1f} | {cost['cpu']:.1f} | "
+                f"{cost['peak']:.2f} | {cost['right']:.3f} |"
+            )
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -419,16 +414,15 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.speed_consensus")
     options.add_argument("--quick", action="store_true", help="smaller sizes")
     options.add_argument("--items", type=int, nargs="+", help="sizes")
-    options.add_argument("--huge", action="store_true", help="also 100,000,000 votes")
+    options.add_argument(
+        "--huge", action="store_true", help="also 10,000,000 and 100,000,000 votes"
+    )
     options.add_argument("--repeat", type=int, default=3, help="rounds")
     options.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    options.add_argument("--huge-child", type=int, help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.child:
         name, way, place, out = asked.child
         _child(name, way, Path(place), Path(out))
-    elif asked.huge_child:
-        _huge_child(asked.huge_child)
     else:
         sizes = asked.items or ((3_000, 10_000, 30_000) if asked.quick else _SIZES)
         _report(sizes, asked.huge, asked.repeat)
@@ -449,7 +443,7 @@ def _report(sizes: Sequence[int], huge: bool, repeat: int) -> None:
             )
     print(f"## Cold start\n\n{_cold_start()}\n")
     if huge:
-        print(f"## Many votes\n\n{_huge(20_000_000)}\n")
+        print(f"## Many votes\n\n{_huge((2_000_000, 20_000_000))}\n")
     print(f"Load {system_load()} at the end.")
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Maximise",
     "Skills",
     "Start",
+    "believed",
     "check_shards",
     "fit_votes",
     "given_true",
@@ -154,6 +155,13 @@ def started(votes: Votes, start: Start, shards: int) -> FloatArray:
     if isinstance(start, DawidSkene):
         skills = _earlier(start, votes)
         held.update(skills.log_confusion, skills.log_prior)
+    return held.posterior
+
+
+def believed(votes: Votes, skills: Skills) -> FloatArray:
+    """Return what annotators of these skills say of the items, (N, K)."""
+    held = Shard(votes, np.zeros((votes.n_items, votes.n_classes)))
+    held.update(skills.log_confusion, skills.log_prior)
     return held.posterior
 
 

@@ -23,12 +23,12 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.confusion import annotator_confusion
 from labelops.measure.votes import Votes
 
+from ._em import Shard
 from .shrunk import expected_confusion
 
-__all__ = ["Accuracies", "crowd_confusions", "measure_accuracies"]
+__all__ = ["Accuracies", "crowd_confusions", "expected_counts", "measure_accuracies"]
 
 _CROWD_VOTES = 10.0
 _ESTIMATE_VOTES = 4.0
@@ -142,6 +142,21 @@ def measure_accuracies(
     return Accuracies(*found)
 
 
+def expected_counts(votes: Votes, posterior: FloatArray) -> FloatArray:
+    """Count each annotator's votes by true class, as far as believed, and class given, (A, K, K).
+
+    Examples
+    --------
+    >>> from labelops.measure.votes import pack_votes
+    >>> votes = pack_votes([0, 1], [0, 0], [0, 0], n_items=2, n_annotators=1, n_classes=2)
+    >>> expected_counts(votes, np.array([[1.0, 0.0], [0.5, 0.5]])).tolist()
+    [[[1.5, 0.0], [0.5, 0.0]]]
+    """
+    size = votes.n_classes
+    found = Shard(votes, np.ascontiguousarray(posterior, dtype=np.float64)).count().cells
+    return np.ascontiguousarray(found.reshape(-1, size, size).transpose(0, 2, 1))
+
+
 def crowd_confusions(counts: FloatArray) -> FloatArray:
     """Turn (A, K, K) counts by true and given class into shares, shrunk to what is expected.
 
@@ -169,10 +184,7 @@ class _Held:
         unknown: IntArray = np.full(votes.n_items, -1)
         self.truth = unknown if truth is None else truth
         self.weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
-        self.counts = annotator_confusion(
-            votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators,
-            votes.weights,
-        )  # fmt: skip
+        self.counts = expected_counts(votes, posterior)
         self.given = self.counts.sum(axis=(1, 2))
         shares = self.counts.sum(axis=(0, 2)) + 1
         self.base = np.log(shares / shares.sum())

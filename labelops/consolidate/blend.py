@@ -33,6 +33,7 @@ from .refine import refine
 
 __all__ = ["Blend", "blend"]
 
+_BLOCK = 1 << 16
 _ANEW = 0.05
 """Share of votes, other than they were, from which on methods are weighed anew."""
 
@@ -84,7 +85,7 @@ class Blend:
 
     def without_items(self) -> Blend:
         """Keep what a later blend needs of this one."""
-        none = self.posterior[:0]
+        none = self.posterior[:0].copy()  # A view would hold all of it.
         return replace(self, posterior=none, pooled=none)
 
 
@@ -134,14 +135,17 @@ def blend(
     earlier = start if isinstance(start, Blend) else None
     begins: Mapping[str, Start] = {} if earlier is None else earlier.fits
     begin = first_belief(votes) if start is None or isinstance(start, Blend) else start
-    fits = [
-        fit(votes, start=begins.get(name, begin), max_iterations=100)
-        for name, fit in members.items()
-    ]
     worth = _worth(votes, members, earlier, least)
     pooled: FloatArray = np.zeros((votes.n_items, votes.n_classes))
-    for weight, temperature, found in zip(worth.weights, worth.temperatures, fits, strict=True):
-        pooled += weight * soften(found.posterior, temperature)
+    fits: dict[str, DawidSkene] = {}
+    for (name, fit), weight, temperature in zip(
+        members.items(), worth.weights, worth.temperatures, strict=True
+    ):
+        found = fit(votes, start=begins.get(name, begin), max_iterations=100)
+        _add(pooled, weight, found.posterior, temperature)
+        # Of very many items one method's beliefs at a time is all that there is room for.
+        fits[name] = replace(found, posterior=found.posterior[:0].copy())
+        del found
     refined = refine(votes, pooled)
     return Blend(
         refined.posterior,
@@ -151,19 +155,24 @@ def blend(
         worth.scores,
         dict(zip(members, worth.temperatures, strict=True)),
         worth.held_out,
-        sum(f.iterations for f in fits),
-        all(f.converged for f in fits),
-        {n: replace(f, posterior=f.posterior[:0]) for n, f in zip(members, fits, strict=True)},
+        sum(f.iterations for f in fits.values()),
+        all(f.converged for f in fits.values()),
+        fits,
         worth.weighed_on,
     )
 
 
+def _add(pooled: FloatArray, weight: float, posterior: FloatArray, temperature: float) -> None:
+    for first in range(0, len(pooled), _BLOCK):
+        some = slice(first, first + _BLOCK)
+        pooled[some] += weight * soften(posterior[some], temperature)
+
+
 def _worth(votes: Votes, members: Mapping[str, Fit], earlier: Blend | None, least: int) -> _Worth:
     """Weigh methods, or take over what they were worth where the votes are nearly the same."""
-    size = votes.n_annotators * votes.n_classes
-    given = np.bincount(votes.cells, weights=votes.weights, minlength=size).astype(np.float64)
+    given = votes.given.ravel()
     if earlier is not None and earlier.scores and list(earlier.weights) == list(members):
-        before = np.zeros(size)
+        before = np.zeros(given.size)
         before[: earlier.weighed_on.size] = earlier.weighed_on
         if np.abs(given - before).sum() <= _ANEW * before.sum():
             return _Worth(

@@ -15,8 +15,7 @@ from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
 from .blend import Blend
-from .counts import vote_counts
-from .evidence import gold_softening, soften
+from .evidence import gold_softening, soften_all
 from .held_out import HeldOut
 from .policy import METHODS
 from .run import run_method
@@ -159,18 +158,17 @@ def consolidate_codes(
     votes = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
     chosen, reason = _choose(votes, method)
     found = run_method(votes, chosen, _start(start, chosen))
-    counts = vote_counts(votes.items, votes.codes, n_items, n_classes, votes.weights)
     softness, calibration = (found.temperature or 1.0, 0.0), "held-out votes"
     by_gold = None
     if gold is not None:
         if np.shape(gold) != (n_items,):
             raise UsageError(f"gold: shape {np.shape(gold)}, expected a class for {n_items} items")
-        by_gold = gold_softening(found.posterior, gold, counts.sum(axis=1), min_gold)
+        by_gold = gold_softening(found.posterior, gold, votes.per_item, min_gold)
     if by_gold is not None:
         softness, calibration = by_gold, "gold"
     elif found.temperature is None:
         calibration = "none"
-    posterior = soften(found.posterior, *softness)
+    posterior = soften_all(found.posterior, *softness)
     truth = None if gold is None else check_codes(gold, n_classes)
     skill = annotator_skill(votes, posterior, truth=truth)
     if found.scores:
@@ -223,7 +221,8 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
         return method, "asked for"
     if not votes.cells.size:
         return "majority", "there is no vote"
-    shared = float((votes.per_item[votes.items] >= 2).sum())
+    per_item = votes.per_item
+    shared = float(per_item[per_item >= 2].sum())
     share = shared / votes.cells.size
     if share < _LEAST_SHARED:
         return "majority", (
@@ -231,7 +230,7 @@ def _choose(votes: Votes, method: str) -> tuple[str, str]:
             if not shared
             else f"only {share:.0%} of the votes are on an item that has another"
         )
-    people = np.unique(votes.annotators).size
+    people = int(np.count_nonzero(votes.given.any(axis=1)))
     if people < _LEAST_PEOPLE:
         return "majority", (
             f"fewer than {_LEAST_PEOPLE} annotators: where two differ, nothing tells who is right"
@@ -263,5 +262,5 @@ def _best(scores: Mapping[str, float]) -> str:
 
 def _shares(posterior: FloatArray, voted: BoolArray) -> FloatArray:
     n_classes = posterior.shape[1]
-    shares = posterior[voted].sum(axis=0) + 1 / n_classes
+    shares = posterior.sum(axis=0, where=voted[:, None]) + 1 / n_classes
     return np.asarray(shares / shares.sum())

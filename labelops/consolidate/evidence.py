@@ -22,6 +22,7 @@ __all__ = [
     "held_out_temperature",
     "one_coin_chances",
     "soften",
+    "soften_all",
     "softening",
 ]
 
@@ -31,6 +32,7 @@ _SOFTEST = 50.0
 _MOST_DOUBT = 0.9
 _BEGINNINGS = ((0.3, 0.05), (1.0, 0.3))
 _MOST_VOTES = 10_000
+_BLOCK = 1 << 16
 
 
 def decide(
@@ -77,7 +79,7 @@ def decide(
 
 
 def gold_softening(
-    posterior: FloatArray, gold: ArrayLike, votes: FloatArray, min_gold: int
+    posterior: FloatArray, gold: ArrayLike, votes: FloatArray | IntArray, min_gold: int
 ) -> tuple[float, float] | None:
     """Fit a temperature and a share of doubt on items whose true class is known.
 
@@ -90,7 +92,7 @@ def gold_softening(
         Belief formed without the gold labels.
     gold : (N,) array-like of int
         True classes, -1 where unknown.
-    votes : (N,) float
+    votes : (N,) int or float
         Votes each item has; items without one are left out.
     min_gold : int
         Fewest gold items with votes.
@@ -137,6 +139,21 @@ def soften(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> Flo
     """
     cooled = apply_temperature(posterior, temperature)
     return np.asarray((1 - doubt) * cooled + doubt / posterior.shape[1])
+
+
+def soften_all(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> FloatArray:
+    """Do what `soften` does for very many rows, a block at a time: it needs room for its steps.
+
+    Examples
+    --------
+    >>> soften_all(np.array([[1.0, 0.0]]), 1.0, 0.1).round(2).tolist()
+    [[0.95, 0.05]]
+    """
+    softened: FloatArray = np.empty(posterior.shape)
+    for first in range(0, len(posterior), _BLOCK):
+        some = slice(first, first + _BLOCK)
+        softened[some] = soften(posterior[some], temperature, doubt)
+    return softened
 
 
 def held_out_temperature(

@@ -39,7 +39,7 @@ def are_few(votes: Votes) -> bool:
     >>> are_few(pack_votes([0, 1], [0, 1], [1, 1], n_items=2, n_annotators=99, n_classes=2))
     True
     """
-    return np.unique(votes.annotators).size <= _FEW
+    return np.count_nonzero(votes.given.any(axis=1)) <= _FEW
 
 
 def weigh_by_agreement(shards: Sequence[Votes]) -> list[Votes]:
@@ -77,7 +77,7 @@ def weigh_by_agreement(shards: Sequence[Votes]) -> list[Votes]:
     place[people] = np.arange(len(people))
     beyond, room, votes = (np.zeros(len(people)) for _ in range(3))
     for shard in shards:
-        for part in _blocks(shard):
+        for _, part in shard.blocks(_BLOCK):
             found = _agreement(part, place, habits @ habits.T)
             for total, more in zip((beyond, room, votes), found, strict=True):
                 total += more
@@ -109,27 +109,12 @@ def _weights(votes: Votes) -> FloatArray:
 def _habits(shards: Sequence[Votes]) -> tuple[IntArray, FloatArray]:
     """Give who voted, and how often each of them says each class, (people, K)."""
     n_classes = shards[0].n_classes if shards else 0
-    said: FloatArray = np.zeros(shards[0].n_annotators * n_classes if shards else 0)
+    table: FloatArray = np.zeros((shards[0].n_annotators if shards else 0, max(n_classes, 1)))
     for votes in shards:
-        said += np.bincount(votes.cells, weights=_weights(votes), minlength=said.size)
-    table = said.reshape(-1, max(n_classes, 1))
+        table += votes.given
     total = table.sum(axis=1, keepdims=True)
     people = np.flatnonzero(total[:, 0] > 0)
     return people, ((table + 1 / max(n_classes, 1)) / (total + 1))[people]
-
-
-def _blocks(votes: Votes) -> list[Votes]:
-    """Cut votes by items, so that no table over all of them is held."""
-    parts = []
-    for first in range(0, votes.n_items, _BLOCK):
-        rows = votes.rows[first : first + _BLOCK + 1]
-        inside = slice(int(rows[0]), int(rows[-1]))
-        weights = None if votes.weights is None else votes.weights[inside]
-        cells = votes.cells[inside]
-        parts.append(
-            replace(votes, rows=rows - rows[0], cells=cells, weights=weights, n_items=len(rows) - 1)
-        )
-    return parts
 
 
 def _agreement(

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
 from .counts import vote_counts
@@ -154,7 +154,8 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
     not grow beyond some ten thousand votes. None where no item has two votes.
     """
     items, annotators, codes, weights = _thinned(votes, len(members))
-    accuracy = crowd_accuracy(vote_counts(items, codes, votes.n_items, votes.n_classes, weights))
+    looked_at, place = np.unique(items, return_inverse=True)
+    accuracy = crowd_accuracy(vote_counts(place, codes, looked_at.size, votes.n_classes, weights))
     if accuracy is None:
         return None
     few = are_few(votes)
@@ -198,10 +199,9 @@ def _thinned(votes: Votes, n_members: int) -> tuple[IntArray, IntArray, IntArray
     per_item = votes.per_item
     ids = np.flatnonzero(per_item >= 2)
     most = min(_MOST_VOTES, _MOST_CELLS // (n_members * max(votes.n_classes, 1)))
-    chosen = np.zeros(votes.n_items, dtype=np.bool_)
-    chosen[ids[:: 1 + int(per_item[ids].sum()) // max(most, 1)]] = True
-    keep: BoolArray = np.repeat(chosen, per_item)
-    weights = np.ones(keep.size) if votes.weights is None else votes.weights
-    arrays = votes.items[keep], votes.annotators[keep], votes.codes[keep]
-    items, annotators, codes = (a.astype(np.int64) for a in arrays)
-    return items, annotators, codes, weights[keep]
+    ids = ids[:: 1 + int(per_item[ids].sum()) // max(most, 1)]
+    many = per_item[ids]
+    at = np.repeat(votes.rows[ids] - (np.cumsum(many) - many), many) + np.arange(many.sum())
+    cells = votes.cells[at].astype(np.int64)
+    weights = np.ones(at.size) if votes.weights is None else votes.weights[at]
+    return np.repeat(ids, many), cells // votes.n_classes, cells % votes.n_classes, weights

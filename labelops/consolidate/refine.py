@@ -26,14 +26,16 @@ import numpy as np
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.votes import Votes
 
+from ._family import believed
 from .dependence import design_effect, soften_items, vote_dependence
 from .shares import look_even
-from .shrunk import shrunk_dawid_skene_shards
+from .shrunk import shrunk_skills
 from .skill import annotator_confusions
 
 __all__ = ["Refined", "refine"]
 
 _TIE = 1e-9
+_BLOCK = 1 << 18
 _SURE = 0.25
 """Power of the design effect that beliefs are softened by. Less than the square root, because the
 pool holds vote shares too, which do not grow surer with the number of votes."""
@@ -79,26 +81,34 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
-    confusion = annotator_confusions(votes, pooled)
-    dependence = vote_dependence(votes, pooled, confusion)
-    effect = design_effect(votes, dependence)
-    voted, even = votes.per_item > 0, np.full(votes.n_classes, 1 / votes.n_classes)
+    dependence = vote_dependence(votes, pooled, annotator_confusions(votes, pooled))
+    even = np.full(votes.n_classes, 1 / votes.n_classes)
     if votes.n_classes == 2 or not look_even(votes):
-        shares = pooled[voted].sum(axis=0) + even
+        shares = pooled.sum(axis=0, where=votes.per_item[:, None] > 0) + even
         shares /= shares.sum()
-        decided = soften_items(pooled, np.sqrt(effect), shares)
+        strengths = []
     else:
-        shares = even
-        start = soften_items(pooled, np.sqrt(effect), even)
-        steps = [
-            shrunk_dawid_skene_shards(
-                [votes], start=start, strength=times * votes.n_classes, max_iterations=1
-            )
-            for times in STRENGTHS
-        ]
-        decided = np.add.reduce([step.posterior for step in steps])
-    sure = soften_items(pooled, effect**_SURE, shares)
-    return Refined(_with_winners(sure, decided, voted), dependence)
+        shares, strengths = even, [times * votes.n_classes for times in STRENGTHS]
+    refined = _softened(votes, pooled, dependence, shares)
+    learned = shrunk_skills(votes, refined, strengths) if strengths else []
+    for some, part in votes.blocks(_BLOCK):
+        decided = refined[some]
+        if learned:
+            decided = np.add.reduce([believed(part, skills) for skills in learned])
+        sure = soften_items(pooled[some], design_effect(part, dependence) ** _SURE, shares)
+        refined[some] = _with_winners(sure, decided, part.per_item > 0)
+    return Refined(refined, dependence)
+
+
+def _softened(
+    votes: Votes, pooled: FloatArray, dependence: float, shares: FloatArray
+) -> FloatArray:
+    """Soften by the square root of the design effect."""
+    found = np.empty_like(pooled)
+    for some, part in votes.blocks(_BLOCK):
+        effect = design_effect(part, dependence)
+        found[some] = soften_items(pooled[some], np.sqrt(effect), shares)
+    return found
 
 
 def _with_winners(pooled: FloatArray, decided: FloatArray, voted: BoolArray) -> FloatArray:

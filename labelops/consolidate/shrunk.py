@@ -20,12 +20,18 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
-from ._em import SkillCounts
+from ._em import Shard, SkillCounts
 from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, given_true, rates
 from .shares import expected_shares
 
-__all__ = ["expected_confusion", "shrunk_dawid_skene", "shrunk_dawid_skene_shards"]
+__all__ = [
+    "expected_confusion",
+    "shrunk_dawid_skene",
+    "shrunk_dawid_skene_shards",
+    "shrunk_skills",
+]
 
+_ABILITY_VOTES, _ANCHOR = 10.0, 0.5
 _BASE = 2.0
 _SURE = 1e-6
 
@@ -41,8 +47,8 @@ def shrunk_dawid_skene(
     weights: ArrayLike | None = None,
     start: Start = None,
     strength: float | None = None,
-    ability_votes: float = 10.0,
-    anchor: float = 0.5,
+    ability_votes: float = _ABILITY_VOTES,
+    anchor: float = _ANCHOR,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
@@ -113,8 +119,8 @@ def shrunk_dawid_skene_shards(
     *,
     start: Start = None,
     strength: float | None = None,
-    ability_votes: float = 10.0,
-    anchor: float = 0.5,
+    ability_votes: float = _ABILITY_VOTES,
+    anchor: float = _ANCHOR,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
 ) -> DawidSkene:
@@ -143,6 +149,35 @@ def shrunk_dawid_skene_shards(
     return fit_votes(
         shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance
     )
+
+
+def shrunk_skills(votes: Votes, posterior: FloatArray, strengths: Sequence[float]) -> list[Skills]:
+    """Learn everybody's skills from what is believed, once for each strength.
+
+    That is how `shrunk_dawid_skene_shards` begins; `believed` is its first step then.
+
+    Parameters
+    ----------
+    votes : Votes
+    posterior : (N, K) float
+        C-contiguous.
+    strengths : sequence of float
+        As in `shrunk_dawid_skene`.
+
+    Examples
+    --------
+    >>> votes = pack_votes([0, 0], [0, 1], [1, 1], n_items=1, n_annotators=2, n_classes=2)
+    >>> (skills,) = shrunk_skills(votes, np.array([[0.4, 0.6]]), [4.0])
+    >>> skills.log_confusion.shape
+    (4, 2)
+    """
+    counts, shares = Shard(votes, posterior).count(), expected_shares([votes])
+    return [
+        _maximise(
+            counts, strength=strength, ability_votes=_ABILITY_VOTES, anchor=_ANCHOR, shares=shares
+        )
+        for strength in strengths
+    ]
 
 
 def expected_confusion(counts: FloatArray, ability_votes: float) -> FloatArray:

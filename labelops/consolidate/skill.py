@@ -8,11 +8,10 @@ import numpy as np
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes
-from labelops.measure.confusion import annotator_confusion
 from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
-from .accuracy import crowd_confusions, measure_accuracies
+from .accuracy import crowd_confusions, expected_counts, measure_accuracies
 
 __all__ = ["Skill", "annotator_confusions", "annotator_skill"]
 
@@ -85,7 +84,7 @@ def annotator_skill(
         raise UsageError(f"truth: shape {np.shape(truth)}, expected {votes.n_items} items")
     if evidence is not None and np.shape(evidence) != posterior.shape:
         raise UsageError(f"evidence: shape {np.shape(evidence)}, expected {posterior.shape}")
-    counts = _counts(votes, posterior)
+    counts = expected_counts(votes, posterior)
     alone = counts.sum(axis=(1, 2)) > 0
     known = None if truth is None else check_codes(truth, votes.n_classes)
     found = measure_accuracies(
@@ -107,10 +106,4 @@ def annotator_confusions(votes: Votes, posterior: FloatArray) -> FloatArray:
     >>> annotator_confusions(votes, np.eye(2)).round(2).tolist()
     [[[0.94, 0.06], [0.06, 0.94]]]
     """
-    return crowd_confusions(_counts(votes, posterior))
-
-
-def _counts(votes: Votes, posterior: FloatArray) -> FloatArray:
-    return annotator_confusion(
-        votes.items, votes.annotators, votes.codes, posterior, votes.n_annotators, votes.weights
-    )
+    return crowd_confusions(expected_counts(votes, posterior))

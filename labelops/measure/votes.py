@@ -8,8 +8,8 @@ came in, so that sums over them, rounding included, do not depend on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _HEAVIEST = 1e15
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,28 @@ class Votes:
     def codes(self) -> AnyInts:
         """Class of each vote, (V,)."""
         return self.cells % self.n_classes
+
+    @property
+    def given(self) -> FloatArray:
+        """Votes by annotator and class given, or what they count, (A, K)."""
+        total: FloatArray = np.zeros(self.n_annotators * self.n_classes)
+        for first in range(0, self.cells.size, _BLOCK):
+            some = slice(first, first + _BLOCK)
+            weights = None if self.weights is None else self.weights[some]
+            total += np.bincount(self.cells[some], weights=weights, minlength=total.size)
+        return total.reshape(self.n_annotators, self.n_classes)
+
+    def blocks(self, items: int) -> Iterator[tuple[slice, Votes]]:
+        """Cut into so many items at a time: which they are, and their votes, without a copy."""
+        for first in range(0, self.n_items, items):
+            rows = self.rows[first : first + items + 1]
+            inside = slice(int(rows[0]), int(rows[-1]))
+            weights = None if self.weights is None else self.weights[inside]
+            part = replace(
+                self, rows=rows - rows[0], cells=self.cells[inside], weights=weights,
+                n_items=rows.size - 1,
+            )  # fmt: skip
+            yield slice(first, first + part.n_items), part
 
 
 def pack_votes(

@@ -165,3 +165,25 @@ def test_ids_over_all_of_a_width(bits: int) -> None:
     codes, many = compact(ids)
     assert codes.tolist() == list(range(2**bits))
     assert many == 2**bits
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_cut_into_blocks_of_items(weighted: bool) -> None:
+    """Blocks are of all items in order, and their votes add up to the whole's."""
+    rng = np.random.default_rng(4)
+    items, who, codes = rng.integers(0, 25, 200), rng.integers(0, 6, 200), rng.integers(-1, 3, 200)
+    weights = rng.integers(1, 5, 200) / 2 if weighted else None
+    votes = pack_votes(items, who, codes, n_items=30, n_annotators=6, n_classes=3, weights=weights)
+    parts = list(votes.blocks(7))
+    assert [(some.start, some.stop) for some, _ in parts] == [
+        (0, 7), (7, 14), (14, 21), (21, 28), (28, 30),
+    ]  # fmt: skip
+    for some, part in parts:
+        assert part.per_item.tolist() == votes.per_item[some].tolist()
+    assert np.concatenate([part.cells for _, part in parts]).tolist() == votes.cells.tolist()
+    counts = np.ones(200) if weights is None else weights
+    there = codes >= 0
+    expected = np.zeros((6, 3))
+    np.add.at(expected, (who[there], codes[there]), counts[there])
+    assert np.array_equal(votes.given, expected)
+    assert np.array_equal(sum(part.given for _, part in parts), expected)
