@@ -23,6 +23,7 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.rows import row_largest, row_totals
 from labelops.measure.votes import Votes
 
 from ._em import Shard
@@ -204,7 +205,7 @@ class _Held:
         counts: FloatArray = np.zeros((self.given.size * self.base.size, self.base.size))
         for part in self._parts():
             said = self._belief(part) * self.confusion_by_cell[part.cells]
-            said *= (part.weights / np.maximum(said.sum(axis=1), _TINY))[:, None]
+            said *= part.weights[:, None] / np.maximum(row_totals(said), _TINY)
             rows = sparse.csr_matrix(
                 (np.ones(part.cells.size), (part.cells, np.arange(part.cells.size))),
                 shape=(len(counts), part.cells.size),
@@ -282,7 +283,7 @@ class _Held:
         """Return u and v of each vote."""
         belief = self._belief(part)
         right = belief[np.arange(len(belief)), part.cells % self.base.size]
-        wrong = (belief * self.mistakes_by_cell[part.cells]).sum(axis=1)
+        wrong = row_totals(belief * self.mistakes_by_cell[part.cells])[:, 0]
         return np.maximum(right, 1e-12), np.maximum(wrong, 1e-12)
 
     def _belief(self, part: _Part) -> FloatArray:
@@ -292,8 +293,9 @@ class _Held:
             logs += self.base
         else:
             logs += np.log(np.maximum(self.evidence[part.items], _TINY))
-        belief = np.exp(logs - logs.max(axis=1, keepdims=True))
-        belief /= belief.sum(axis=1, keepdims=True)
+        logs -= row_largest(logs)
+        belief = np.exp(logs, out=logs)
+        belief /= row_totals(belief)
         rows = np.flatnonzero(part.known >= 0)
         belief[rows] = 0.0
         belief[rows, part.known[rows].astype(np.int64)] = 1.0

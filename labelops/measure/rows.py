@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from labelops.measure.codes import FloatArray, IntArray
 
-__all__ = ["NARROW", "count_equal", "first_largest", "first_largest_down", "row_totals"]
+__all__ = [
+    "NARROW",
+    "count_equal",
+    "first_largest",
+    "first_largest_down",
+    "row_largest",
+    "row_totals",
+]
 
 NARROW = 48  # With fewer columns a loop over them is the faster way; an int8 counts them.
 
@@ -70,6 +77,22 @@ def first_largest_down(
     marks = np.equal(columns, most, out=held).view(np.int8)
     marks *= np.arange(len(columns), 0, -1, dtype=np.int8)[:, None]
     return np.int8(len(columns)) - np.maximum.reduce(marks, axis=0), most
+
+
+def row_largest(table: NDArray[Any]) -> NDArray[Any]:
+    """Give the largest number of each row, (N, 1).
+
+    Examples
+    --------
+    >>> row_largest(np.array([[1, 3], [2, 0]])).tolist()
+    [[3], [2]]
+    """
+    if table.shape[1] >= NARROW:
+        return np.asarray(table.max(axis=1, keepdims=True))
+    most = table[:, :1].copy()
+    for k in range(1, table.shape[1]):
+        np.maximum(most, table[:, k : k + 1], out=most)
+    return most
 
 
 def row_totals(table: FloatArray) -> FloatArray:

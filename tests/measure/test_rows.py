@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from labelops.measure.rows import count_equal, first_largest, row_totals
+from labelops.measure.rows import count_equal, first_largest, row_largest, row_totals
 
 
 @pytest.mark.parametrize("columns", [1, 2, 7, 47, 48, 100])
@@ -18,6 +18,7 @@ def test_narrow_or_wide(rows: int, columns: int) -> None:
     at, most = first_largest(table)
     assert np.array_equal(at, table.argmax(axis=1))
     assert np.array_equal(most, table.max(axis=1))
+    assert np.array_equal(row_largest(table)[:, 0], most)
     assert np.array_equal(count_equal(table, most), (table == most[:, None]).sum(axis=1))
 
 
