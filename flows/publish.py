@@ -9,7 +9,7 @@ from labelops.app import App
 
 from .artifacts import key_of, release_page
 from .stages import Summary, run_stages
-from .tasks import opened, tasks
+from .tasks import opened, run_name, tasks
 
 __all__ = ["PUBLISH", "publish", "run_publish"]
 
@@ -22,7 +22,7 @@ def run_publish(app: App) -> dict[str, Summary]:
     return run_stages(app, PUBLISH)
 
 
-@flow(name="labelops-publish")
+@flow(name="labelops-publish", flow_run_name=run_name)
 def publish(config: str) -> dict[str, Summary]:
     """Release the labels if they pass the gate, and write the latest release's training frame.
 

@@ -9,7 +9,7 @@ from labelops.app import App
 
 from .artifacts import key_of, verdict_page
 from .stages import Summary, run_stages
-from .tasks import opened, tasks
+from .tasks import opened, run_name, tasks
 
 __all__ = ["RECEIVE", "receive", "run_receive"]
 
@@ -22,7 +22,7 @@ def run_receive(app: App) -> dict[str, Summary]:
     return run_stages(app, RECEIVE)
 
 
-@flow(name="labelops-receive")
+@flow(name="labelops-receive", flow_run_name=run_name)
 def receive(config: str) -> dict[str, Summary]:
     """Take people's answers in, decide labels, look for wrong ones, and judge the whole.
 

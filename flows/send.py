@@ -9,7 +9,7 @@ from labelops.app import App
 
 from .artifacts import key_of, plan_page
 from .stages import Summary, run_stages
-from .tasks import opened, tasks
+from .tasks import opened, run_name, tasks
 
 __all__ = ["SEND", "run_send", "send"]
 
@@ -23,7 +23,7 @@ def run_send(app: App) -> dict[str, Summary]:
     return run_stages(app, SEND)
 
 
-@flow(name="labelops-send")
+@flow(name="labelops-send", flow_run_name=run_name)
 def send(config: str) -> dict[str, Summary]:
     """Take new items in, let the model propose, and ask people for what is needed.
 

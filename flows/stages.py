@@ -10,21 +10,39 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+from click import unstyle
 
 from labelops.app import App
+from labelops.cli.stages import SAID
 from labelops.errors import GateNotPassed, NotFoundError
 from labelops.release import Manifest
 from labelops.reuse import SIDECAR
 
-__all__ = ["STAGES", "Summary", "run_stages"]
+__all__ = ["STAGES", "Summary", "Tell", "run_stages"]
 
+Found = TypeVar("Found")
 Summary: TypeAlias = dict[str, Any]
 """What a stage did, ready for JSON."""
 
 
-def _ingest(app: App) -> Summary:
-    return {name: _numbers(found) for name, found in app.ingest().items()}
+Tell: TypeAlias = Callable[[str], None]
+"""Is handed, of each stage, what `labelops run` would print of it."""
+
+
+def _tell_nobody(_: str) -> None:
+    """Say nothing."""
+
+
+def _said(step: str, found: Found, tell: Tell) -> Found:
+    """Hand on what was found, once it has been told in plain text."""
+    tell(unstyle(SAID[step](found)))
+    return found
+
+
+def _ingest(app: App, tell: Tell) -> Summary:
+    return {name: _numbers(found) for name, found in _said("ingest", app.ingest(), tell).items()}
 
 
 def _numbers(found: Any) -> Summary:
@@ -33,32 +51,32 @@ def _numbers(found: Any) -> Summary:
     return {name: getattr(found, name) for name in names}
 
 
-def _autolabel(app: App) -> Summary:
-    return dataclasses.asdict(app.autolabel())
+def _autolabel(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("autolabel", app.autolabel(), tell))
 
 
-def _route(app: App) -> Summary:
-    return dataclasses.asdict(app.route())
+def _route(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("route", app.route(), tell))
 
 
-def _queue(app: App) -> Summary:
-    return dataclasses.asdict(app.send())
+def _queue(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("send", app.send(), tell))
 
 
-def _collect(app: App) -> Summary:
-    return dataclasses.asdict(app.collect())
+def _collect(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("collect", app.collect(), tell))
 
 
-def _consolidate(app: App) -> Summary:
-    return dataclasses.asdict(app.consolidate())
+def _consolidate(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("consolidate", app.consolidate(), tell))
 
 
-def _audit(app: App) -> Summary:
-    return dataclasses.asdict(app.audit())
+def _audit(app: App, tell: Tell) -> Summary:
+    return dataclasses.asdict(_said("audit", app.audit(), tell))
 
 
-def _gate(app: App) -> Summary:
-    found = app.gate()
+def _gate(app: App, tell: Tell) -> Summary:
+    found = _said("gate", app.gate(), tell)
     number = None if found.candidate is None else found.candidate.number
     return {
         **found.verdict.to_json(),
@@ -67,26 +85,29 @@ def _gate(app: App) -> Summary:
     }
 
 
-def _release(app: App) -> Summary:
+def _release(app: App, tell: Tell) -> Summary:
     """Release what passes the gate; that nothing does yet is an answer, not a failure."""
     try:
-        found = app.release()
+        found = _said("release", app.release(), tell)
     except GateNotPassed as error:
+        tell(f"Nothing is released: {error}")
         return {"reference": None, "digest": None, "new": False, "reason": str(error)}
     reason = "" if found.new else "nothing changed since this release"
     digest = found.manifest.digest
     return {"reference": found.reference, "digest": digest, "new": found.new, "reason": reason}
 
 
-def _reuse(app: App) -> Summary:
+def _reuse(app: App, tell: Tell) -> Summary:
     """Write the training frame of the latest release beside labelops.toml, unless it is there."""
     try:
         manifest = app.manifest()
     except NotFoundError:
+        tell("There is no release yet, so there is no training frame.")
         return {"reference": None, "digest": None, "folder": None, "report": None}
     folder = app.settings.root / "exports" / manifest.reference
     if not _holds(folder, manifest):
         app.export(folder, manifest.reference, overwrite=True)
+    _said("export", {"release": manifest.reference, "folder": str(folder)}, tell)
     return {
         "reference": manifest.reference,
         "digest": manifest.digest,
@@ -104,7 +125,7 @@ def _holds(folder: Path, manifest: Manifest) -> bool:
     return isinstance(found, dict) and found.get("manifest_digest") == manifest.digest
 
 
-STAGES: Mapping[str, Callable[[App], Summary]] = {
+STAGES: Mapping[str, Callable[[App, Tell], Summary]] = {
     "ingest": _ingest,
     "autolabel": _autolabel,
     "route": _route,
@@ -119,6 +140,6 @@ STAGES: Mapping[str, Callable[[App], Summary]] = {
 """Every stage of the journey in order: label set → what was done."""
 
 
-def run_stages(app: App, names: Iterable[str]) -> dict[str, Summary]:
+def run_stages(app: App, names: Iterable[str], tell: Tell = _tell_nobody) -> dict[str, Summary]:
     """Run stages one after the other in this process, without an orchestrator."""
-    return {name: STAGES[name](app) for name in names}
+    return {name: STAGES[name](app, tell) for name in names}

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from prefect import Task
+from prefect import Task, get_run_logger, runtime
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
@@ -19,9 +19,9 @@ from prefect.client.schemas.objects import TaskRun
 from labelops.app import App, open_app
 from labelops.errors import LabelopsError
 
-from .stages import STAGES, Summary
+from .stages import STAGES, Summary, Tell
 
-__all__ = ["DELAYS", "TASKS", "app_of", "opened", "tasks"]
+__all__ = ["DELAYS", "TASKS", "app_of", "opened", "run_name", "tasks"]
 
 DELAYS = (5.0, 30.0, 120.0)
 """Seconds before each further attempt after a retryable error."""
@@ -66,9 +66,17 @@ def _may_pass_by_itself(task: Task[..., Any], run: TaskRun, state: RunState[Any]
     return isinstance(error, LabelopsError) and error.retryable
 
 
-def _task(name: str, work: Callable[[App], Summary]) -> Task[[str], Summary]:
+def run_name() -> str:
+    """Name the run of a flow after the flow and the label set: `receive mails`."""
+    flow = str(runtime.flow_run.flow_name).removeprefix("labelops-")
+    config = Path(runtime.flow_run.parameters["config"]).resolve()
+    folder = config.parent if config.suffix == ".toml" else config
+    return f"{flow} {runtime.deployment.name or folder.name}"
+
+
+def _task(name: str, work: Callable[[App, Tell], Summary]) -> Task[[str], Summary]:
     def stage(config: str) -> Summary:
-        return work(app_of(config))
+        return work(app_of(config), get_run_logger().info)
 
     return Task(
         stage,

@@ -38,7 +38,7 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
     default=0.95,
     show_default=True,
     help="How sure that must be.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..ports import Sent
     from ..releasing import Released
 
-__all__ = ["STAGES", "said_collected", "said_verdict"]
+__all__ = ["SAID", "STAGES", "said_collected", "said_verdict"]
 
 _SHOWN = 5
 
@@ -100,8 +100,11 @@ def said_collected(found: Collected) -> str:
     said += [counted(found.skipped, "skip")] if found.skipped else []
     said += [counted(found.deleted, "deletion")] if found.deleted else []
     new = " and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))
+    known = found.received - found.new - found.rejected
+    before = f", {counted(known)} of them known before" if known > 0 else ""
     lines = [
-        f"{new} of {counted(found.received, 'answer')} received; {counted(found.rejected)} refused."
+        f"{new} of {counted(found.received, 'answer')} received{before}; "
+        f"{counted(found.rejected)} refused."
     ]
     lines += [f"  refused: {safe(reason)}" for reason in found.reasons[:_SHOWN]]
     if len(found.reasons) > _SHOWN:
@@ -291,6 +294,11 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
     ),
 }
 
+
+SAID: Mapping[str, Callable[[Any], str]] = {
+    name: said for steps in _PASSES.values() for name, _, said in steps
+}
+"""What each step of a pass says of what it found: for logs of other programs too."""
 
 _ENDS = {"send": (), "receive": ("workspace", "queue"), "publish": ("workspace",)}
 """What each pass needs; `send` needs everything."""

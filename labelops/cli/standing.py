@@ -172,7 +172,7 @@ def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
     if state.items.empty:
         return "there are no items yet: `labelops ingest` takes them in"
     if state.candidate is not None and verdict.passed:
-        return "the gate passes: `labelops release` writes the next version"
+        return "the gate passes: `labelops run publish` releases the labels"
     if waits := _asked_for(state, queue, place):
         return waits
     asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total

@@ -19,7 +19,13 @@ from labelops.measure.eprocess import (
     running_maximum,
 )
 from labelops.measure.finite import seen_bound
-from labelops.measure.intervals import Interval, check_share, check_whole, clopper_pearson
+from labelops.measure.intervals import (
+    Interval,
+    check_risk,
+    check_share,
+    check_whole,
+    clopper_pearson,
+)
 from labelops.measure.sequences import certified_bound, confidence_sequence
 from labelops.measure.staircase import clean_looks_to_certify, is_certified
 
@@ -94,7 +100,7 @@ def certify(
     [162, 171]
     """
     check_share("bound", bound)
-    check_share("risk", risk, inside=True)
+    check_risk(risk)
     wrong = check_outcomes(outcomes)
     if population is not None:
         check_whole("population", population, 0)

@@ -51,6 +51,8 @@ class Facts:
         Audited labels that stand though people disagree, nobody being left to ask.
     firsts : bool
         Whether the first votes are audited, as in a team of three.
+    before_classes : (int, tuple of str)
+        Audited labels that somebody judged before a class could be named, and these classes.
     spent : str
         Why votes that are needed will not come, in words: the budget is spent, or people are too
         few, also for an audit to come. Empty while there are both.
@@ -72,6 +74,7 @@ class Facts:
     confirms: int = 1
     tied: int = 0
     firsts: bool = False
+    before_classes: tuple[int, tuple[str, ...]] = (0, ())
     spent: str = ""
     progress: AuditProgress | None = None
 
@@ -117,6 +120,13 @@ def _unaided(facts: Facts) -> str:
         notes.append(
             f"at {facts.tied} of them people disagree and nobody is left to ask: what half of "
             "them name stands"
+        )
+    looks, classes = facts.before_classes
+    if looks:
+        names = ", ".join(map(shown, classes))
+        notes.append(
+            f"{looks} of them from before {names} could be named: they do not show which labels "
+            f"should be {'that' if len(classes) == 1 else 'one of these'} now"
         )
     return f" ({'; '.join(notes)})" if notes else ""
 

@@ -20,7 +20,7 @@ class GatePolicy:
     ----------
     error : float in (0, 1)
         Most wrong labels tolerated, as a share of the set (ε).
-    confidence : float in (0, 1)
+    confidence : float in (0.5, 1)
         How sure that must be (1 − δ).
     agreement : float in [-1, 1]
         Least Krippendorff α between people; the lower end of its interval must reach it.
@@ -64,10 +64,11 @@ class GatePolicy:
     confirm: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("error", "confidence"):
-            if not 0.0 < getattr(self, name) < 1.0:
+        for name, least in (("error", 0.0), ("confidence", 0.5)):
+            if not least < getattr(self, name) < 1.0:
                 raise SettingsError(
-                    f"gate.{name} is {getattr(self, name)}, expected a number between 0 and 1"
+                    f"gate.{name} is {getattr(self, name)}, expected a number between {least:g} "
+                    "and 1"
                 )
         for name in ("decided", "open_findings"):
             if not 0.0 <= getattr(self, name) <= 1.0:

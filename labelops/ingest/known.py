@@ -100,7 +100,7 @@ def refuse_changed(
     more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
     raise ChangedPayloadError(
         f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
-        f"payload {was}, now it has {now}; ingest with --revise if that is meant{more}"
+        f"payload {was}, now it has {now}; `labelops ingest --revise` if that is meant{more}"
     )
 
 

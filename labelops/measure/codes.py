@@ -19,6 +19,7 @@ __all__ = [
     "VoteArrays",
     "among",
     "check_codes",
+    "check_integers",
     "check_probs",
     "code_count",
     "decode",
@@ -152,7 +153,7 @@ def check_codes(
     array = np.asarray(codes)
     if array.ndim != 1:
         raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
-    _check_integers(array, name)
+    check_integers(array, name)
     lowest = -1 if missing else 0
     # As given: in 64 bits with a sign the largest unsigned number is -1.
     bad = np.flatnonzero((array < lowest) | (array >= n_classes))
@@ -162,9 +163,17 @@ def check_codes(
     return array.astype(np.int64)
 
 
-def _check_integers(array: NDArray[Any], name: str) -> None:
+def check_integers(array: NDArray[Any], name: str) -> None:
+    """Refuse an array of names, shares or truth values where codes belong, and say what to do."""
     if array.size and array.dtype.kind not in "iu":
-        raise UsageError(f"{name}: expected integers, found {array.dtype}; encode names first")
+        raise UsageError(f"{name}: expected integers, found {array.dtype}; {_remedy(array)}")
+
+
+def _remedy(array: NDArray[Any]) -> str:
+    """Say how what is there becomes integers."""
+    if array.dtype.kind in "fb":
+        return "write .astype(int), and -1 where one is missing"
+    return "names become integers by labelops.measure.codes.encode(names, classes)"
 
 
 def code_count(codes: ArrayLike, given: int | None = None) -> int:
@@ -183,7 +192,7 @@ def code_count(codes: ArrayLike, given: int | None = None) -> int:
     if given is not None:
         return given
     array = np.asarray(codes)
-    _check_integers(array, "codes")
+    check_integers(array, "codes")
     return max(int(array.max()), -1) + 1 if array.size else 0
 
 

@@ -17,7 +17,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.error_evidence import log_e_value, log_e_value_above
 from labelops.measure.finite import ROUNDING, tolerated_errors
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_risk, check_share
 
 __all__ = [
     "certified_at",
@@ -107,7 +107,7 @@ def certified_at(
     >>> certified_at(np.zeros(400, bool), 0.02, 0.05)
     178
     """
-    return _first(running_maximum(outcomes, bound, size, corrected), risk)
+    return _first(running_maximum(outcomes, bound, size, corrected), check_risk(risk))
 
 
 def exceeded_at(

@@ -16,6 +16,7 @@ __all__ = [
     "Interval",
     "binomial_upper",
     "check_counts",
+    "check_risk",
     "check_share",
     "check_whole",
     "clopper_pearson",
@@ -53,6 +54,28 @@ def check_share(name: str, value: float, *, inside: bool = False) -> float:
     if not fits:
         raise UsageError(f"{name} is {shown(value)}, expected a share {expected}")
     return float(value)
+
+
+def check_risk(risk: float) -> float:
+    """Return the risk of a certificate, 1 - confidence; above a half it is no risk to promise at.
+
+    Raises
+    ------
+    UsageError
+        It is none, or it looks like a confidence.
+
+    Examples
+    --------
+    >>> check_risk(0.05)
+    0.05
+    """
+    check_share("risk", risk, inside=True)
+    if risk > 0.5:
+        raise UsageError(
+            f"risk is {risk:g}, the chance of a wrong certificate: at {100 * risk:g} % confidence "
+            f"it is {1 - risk:.4g}"
+        )
+    return risk
 
 
 def check_whole(name: str, value: int, least: int = 1) -> int:

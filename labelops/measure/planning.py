@@ -21,7 +21,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_e_value, log_wanted
 from labelops.measure.finite import tolerated_errors
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_risk, check_share
 from labelops.measure.staircase import clean_looks_to_certify
 from labelops.measure.weighted import audit_chances, log_e_values_count, weighted_order
 
@@ -153,7 +153,7 @@ def audit_plan(
     (404, 325, True)
     """
     check_share("bound", bound, inside=True)
-    check_share("risk", risk, inside=True)
+    check_risk(risk)
     try:
         shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
     except (TypeError, ValueError) as error:

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError, shown
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_integers
 
 from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
 from .jit import can_compile
@@ -236,8 +236,7 @@ def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> A
         raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
     if not array.size:
         return np.empty(0, dtype=np.int32)
-    if array.dtype.kind not in "iu":
-        raise UsageError(f"{name}: expected integers, found {array.dtype}; encode names first")
+    check_integers(array, name)
     if array.min() < lowest or array.max() >= size:
         row = int(np.flatnonzero((array < lowest) | (array >= size))[0])
         raise UsageError(f"{name}: row {row} is {array[row]}, expected {lowest} to {size - 1}")

@@ -16,6 +16,7 @@ from ..kinds.choice import codes_of
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
+from ..schema import Schema
 from .candidates import CandidatesView
 
 __all__ = ["AuditView"]
@@ -99,6 +100,24 @@ class AuditView(CandidatesView):
         """Return by how many votes a label of a candidate must lead to be confirmed."""
         # What was looked at under the stricter rule must not be settled by the looser one.
         return max(c.confirm for c in self.candidates if c.order == candidate.order)
+
+    @cached_property
+    def before_classes(self) -> tuple[int, tuple[str, ...]]:
+        """How many labels were judged in the audit before a class was added, and which classes.
+
+        Whoever judged them could not say that one of these fits better.
+        """
+        votes, schema = self.judging[0], self.workspace.schema
+        lacking = {}
+        for body in self.latest("schema")["body"]:
+            then = Schema.from_json(json.loads(body))
+            known = {schema.renames.get(name, name) for name in then.classes}
+            lacking[then.digest] = tuple(c for c in schema.classes if c not in known)
+        votes = votes.loc[votes["item_id"].isin(self.frozen["item_id"])]
+        missing = {name for d in votes["schema_digest"].unique() for name in lacking.get(d, ())}
+        narrow = votes["schema_digest"].isin([d for d, names in lacking.items() if names])
+        added = tuple(name for name in schema.classes if name in missing)
+        return int(votes.loc[narrow, "item_id"].nunique()), added
 
     @cached_property
     def judging(self) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:

@@ -41,6 +41,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         unaided=0 if state.audit is None else state.audit.unaided,
         confirms=1 if state.audit is None else state.audit.confirms,
         firsts=state.candidate is not None and state.candidate.firsts,
+        before_classes=state.before_classes,
         tied=0 if state.audit is None else state.audit.tied,
         progress=None if state.audit is None else state.audit.progress,
         agreement=agreement(state),

@@ -60,9 +60,12 @@ class LabelingPlan:
         if not self.wanted:
             return "no model's label is accepted, so nothing is calibrated"
         if not self.calibration:
-            flawless = f"{counted(self.least)} without an error would show {100 * self.error:.4g} %"
-            most = "a quarter of all is the most; the rule 'audited' needs none"
-            return f"no model's label is accepted yet: {flawless}, but {most}"
+            flawless = f"{counted(self.least, 'item')} without an error that show"
+            return (
+                f"no model's label is accepted: that would take {flawless} "
+                f"{100 * self.error:.4g} %, and at most a quarter of all is drawn to try it "
+                "([accept] rule = 'audited' needs none)"
+            )
         shows = f"{100 * self.error:.4g} % with one error among them"
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"

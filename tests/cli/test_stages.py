@@ -93,6 +93,10 @@ def test_gate_and_release_exit_1_before_they_pass(
     [
         (Collected(131, 131, 0, (), skipped=1), "130 new votes and 1 skip of 131 answers received"),
         (Collected(9, 6, 0, (), skipped=2, deleted=1), "3 new votes, 2 skips and 1 deletion of 9"),
+        (
+            Collected(20, 5, 2, ("x",)),
+            "5 new votes of 20 answers received, 13 of them known before; 2",
+        ),
         (Collected(1, 1, 0, ()), "1 new vote of 1 answer received; 0 refused."),
     ],
 )

@@ -86,10 +86,23 @@ def test_a_round_leaves_its_tasks_and_artifacts_on_the_server(
     runs = runs_of(server, world.config)
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
     assert all(run["parameters"] == {"config": config} for run in runs)
+    assert {run["name"] for run in runs} == {"send digits", "receive digits", "publish digits"}
     stages = [set(tasks_of(server, run)) for run in runs]
     assert {"ingest", "autolabel", "route", "queue"} in stages
     assert {"collect", "consolidate", "audit", "gate"} in stages
     assert {"release", "reuse"} in stages
+
+    def logged() -> bool | None:
+        said = "\n".join(line["message"] for line in server.get("/logs/filter", {}))
+        wanted = (
+            "new votes of",
+            "Round 1 asks for",
+            "INCONCLUSIVE  no labels",
+            "Nothing is released",
+        )
+        return all(words in said for words in wanted) or None
+
+    until("every stage's words are in the server's logs", logged)
 
 
 def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(

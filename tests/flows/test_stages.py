@@ -11,7 +11,7 @@ from prefect.states import Failed
 from flows.publish import run_publish
 from flows.receive import run_receive
 from flows.send import run_send
-from flows.stages import STAGES, Summary
+from flows.stages import STAGES, Summary, run_stages
 from flows.tasks import TASKS, app_of, opened
 from labelops import errors
 
@@ -34,6 +34,17 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Done]:
         if done[-1]["release"]["new"]:
             return world, done
     pytest.fail(f"no release in {len(done)} rounds: {done[-1]['release']['reason']}")
+
+
+def test_stages_tell_what_the_command_line_prints(world: World) -> None:
+    """In plain text, a part for each stage; what is not there yet is no part left out."""
+    told: list[str] = []
+    run_stages(world.open(), list(STAGES), told.append)
+    assert len(told) == len(STAGES)
+    assert not any("\x1b" in words for words in told)
+    assert told[0].splitlines()[1].split() == ["scans", "200", "0", "0", "0", "0", "0"]
+    assert told[-2].startswith("Nothing is released: the gate did not pass")
+    assert told[-1].startswith("There is no release yet")
 
 
 def test_rounds_of_all_stages_end_in_a_release_and_its_training_frame(

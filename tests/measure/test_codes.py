@@ -135,3 +135,17 @@ def test_the_largest_unsigned_code_is_not_missing() -> None:
     """In 64 bits with a sign it would be -1, which means no vote."""
     with pytest.raises(UsageError, match="row 1 is 18446744073709551615"):
         check_codes(np.array([0, 2**64 - 1], dtype=np.uint64), 3)
+
+
+@pytest.mark.parametrize(
+    ("codes", "says"),
+    [
+        (["cat", "dog"], "found <U3; names become integers by labelops.measure.codes.encode"),
+        ([0.0, 1.0], r"found float64; write .astype\(int\), and -1 where one is missing"),
+        ([True, False], r"found bool; write .astype\(int\)"),
+    ],
+)
+def test_what_are_no_codes(codes: list[Any], says: str) -> None:
+    """The error says what makes integers of them."""
+    with pytest.raises(UsageError, match=says):
+        check_codes(codes, 2)

@@ -183,3 +183,15 @@ def test_a_plan_of_texts_is_refused(given: Any, says: str) -> None:
     """In one line of ours, with the name."""
     with pytest.raises(UsageError, match=says):
         audit_plan(*given)
+
+
+def test_a_confidence_is_no_risk() -> None:
+    """Whoever gives 0.95 for the risk would be told that four looks are enough."""
+    says = "risk is 0.95, the chance of a wrong certificate: at 95 % confidence it is 0.05"
+    for call in (
+        lambda: audit_plan(0.02, 0.95, [0.005]),
+        lambda: certified_at([False] * 60, 0.02, 0.95),
+        lambda: certify([False] * 60, bound=0.02, risk=0.95),
+    ):
+        with pytest.raises(UsageError, match=says):
+            call()

@@ -12,12 +12,13 @@ from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, route
 from labelops.measure.adjudication import AGREES, WRONG
+from labelops.schema import Schema
 from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
 from labelops.state.people import annotator_table
 
 from .test_needs import plan
-from .world import World, make_world
+from .world import PETS, World, make_world
 
 GATE = GatePolicy(error=0.2)
 
@@ -134,6 +135,38 @@ def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, er
 def _message(world: World) -> str:
     verdict = evaluate(gate_facts(world.state, world.now, {}), GATE)
     return verdict.checks[0].message
+
+
+@pytest.mark.parametrize(
+    ("classes", "renames", "says"),
+    [
+        (("cat", "dog", "cow"), {}, ""),
+        (("cow", "dog", "tom"), {"cat": "tom"}, ""),
+        (("cat", "dog", "cow", "fox"), {}, "40 of them from before 'fox' could be named: they do"),
+        (
+            ("tom", "dog", "cow", "fox", "owl"),
+            {"cat": "tom"},
+            "before 'fox', 'owl' could be named: they do not show which labels should be one of",
+        ),
+    ],
+)
+def test_looks_from_before_a_class_was_added_are_named(
+    world: World, classes: tuple[str, ...], renames: dict[str, str], says: str
+) -> None:
+    """Whoever judged a label then could not say that it is a fox; other words change nothing."""
+    for schema in (PETS, Schema("pets", classes, renames=renames)):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    for item in IDS:
+        world.vote(item, "audit", ben="cat")
+    world.flush()
+    later = make_world(Schema("pets", classes, renames=renames), gate=GATE, like=world)
+    message = _message(later)
+    assert message.startswith("≤ 20 % at 95 % confidence: 0 wrong in 40 blind random audits")
+    assert says in message and ("before" in message) == bool(says)
 
 
 def test_a_vote_that_saw_a_proposal_audits_nothing(world: World) -> None:

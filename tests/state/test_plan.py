@@ -103,7 +103,7 @@ def test_the_plan_in_words() -> None:
     assert "has 45 items: 56 would show 10 % with one error among them" in short.in_words[1]
     vain = labeling_plan(with_items(40, gate=0.1).state)
     assert (vain.calibration, vain.least) == (0, 38)
-    assert "accepted yet: 38 without an error would show 10 %" in vain.in_words[1]
+    assert "accepted: that would take 38 items without an error that show 10 %" in vain.in_words[1]
     grown = replace(short, calibration=66)
     assert grown.in_words[1] == (
         "the calibration sample has 66 items: 56 show 10 % with one error among them, 10 are of "
