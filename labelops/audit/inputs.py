@@ -118,8 +118,10 @@ def group_codes(groups: ArrayLike, rows: int) -> IntArray:
     values = np.asarray(groups)
     if values.shape != (rows,):
         raise UsageError(f"groups: found shape {values.shape}, expected ({rows},)")
-    if values.dtype.kind in "fO" and (missing := np.flatnonzero(pd.isna(values))).size:
+    if values.dtype.kind in "fOMm" and (missing := np.flatnonzero(pd.isna(values))).size:
         raise UsageError(f"groups: row {missing[0]} has none; give it one of its own")
+    if values.dtype.kind == "O":  # Perhaps of several types, which numpy does not sort.
+        return np.asarray(pd.factorize(values, sort=True)[0], dtype=np.int64)
     return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
 
 

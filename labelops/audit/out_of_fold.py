@@ -157,8 +157,9 @@ def grouped_folds(
     """
     check_rng(rng)
     labels = np.asarray(codes, dtype=np.int64)
+    group = group_codes(np.asarray(groups), len(labels))
     names, first, member, size = np.unique(
-        np.asarray(groups), return_index=True, return_inverse=True, return_counts=True
+        group, return_index=True, return_inverse=True, return_counts=True
     )
     if folds < 2 or len(names) < 2:
         raise UsageError(

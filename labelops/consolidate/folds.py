@@ -28,7 +28,8 @@ def annotator_folds(annotators: IntArray, weights: FloatArray, n_annotators: int
     >>> annotator_folds(np.array([0, 1, 1]), np.ones(3), 2).tolist()
     [1, 0]
     """
-    votes = np.bincount(annotators, weights=weights, minlength=n_annotators)
+    # As many votes added up in another order of items are as many: their last digits may differ.
+    votes = np.round(np.bincount(annotators, weights=weights, minlength=n_annotators), 9)
     rank = np.empty(n_annotators, dtype=np.int64)
     rank[np.argsort(-votes, kind="stable")] = np.arange(n_annotators)
     turn, place = np.divmod(rank, FOLDS)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from labelops.audit import Reviews, detect_label_errors, out_of_fold_probs
+from labelops.audit import Reviews, detect_label_errors, grouped_folds, out_of_fold_probs
 from labelops.audit.inputs import (
     check_features,
     check_groups,
@@ -143,6 +143,7 @@ def test_features_keep_their_precision() -> None:
 def test_groups_are_numbered() -> None:
     """Equal ones alike; none given is none."""
     assert group_codes(np.array([5.0, 1.0, 5.0]), 3).tolist() == [1, 0, 1]
+    assert group_codes(np.array(["b", 1, "b"], dtype=object), 3).tolist() == [1, 0, 1]
     assert check_groups(None, 3) is None
     numbered = check_groups(["b", "a", "b"], 3)
     assert numbered is not None
@@ -157,3 +158,15 @@ def test_votes_matrices_and_classes() -> None:
     assert list(named_probs(np.stack([_PROBS, _PROBS]))) == ["probs 1", "probs 2"]
     assert labels_and_classes([0, 1], None, {"a": _PROBS}, None)[1] == 3
     assert labels_and_classes([], None, {}, ([0], [0], [4]))[1] == 5
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [["a", None, "a"], [1.0, np.nan, 1.0], np.array(["2026", "NaT", "2026"], dtype="M8[D]")],
+)
+def test_a_row_without_a_group_is_named(groups: object) -> None:
+    """All that have none would be one group; here and where folds are dealt."""
+    with pytest.raises(UsageError, match="row 1 has none"):
+        group_codes(groups, 3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="row 1 has none"):
+        grouped_folds([0, 1, 0], groups, 2, np.random.default_rng(0))  # type: ignore[arg-type]

@@ -20,6 +20,17 @@ def test_folds_of_people_weigh_alike() -> None:
     assert load.min() > 0.5 * load.max()
 
 
+def test_the_order_of_items_does_not_matter() -> None:
+    """Weights of equal sum make equal shares of votes, however they are added up."""
+    weights = np.tile(np.repeat([0.1, 0.2, 0.3, 0.7], 5), 30)
+    who = np.repeat(np.arange(30), 20)
+    fold = annotator_folds(who, weights, 30)
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        order = rng.permutation(600)
+        np.testing.assert_array_equal(annotator_folds(who[order], weights[order], 30), fold)
+
+
 def _drawn(rng: np.random.Generator, n: int, people: int, K: int) -> tuple[IntArray, ...]:
     """Each person votes on two thirds of the items."""
     items, who = np.nonzero(rng.random((n, people)) < 2 / 3)
