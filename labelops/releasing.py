@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from .errors import ConflictError, GateNotPassed
+from .errors import ConflictError, EndError, GateNotPassed
 from .gate.candidate import Candidate
 from .gate.checks import evaluate
 from .ports import Compacting
@@ -194,8 +194,9 @@ def _compact(workspace: Workspace) -> None:
     if not isinstance(workspace.tables, Compacting):
         return
     for name in TABLES:
-        # Somebody else may be at it; the release is made, and the next one will merge the rest.
-        with suppress(ConflictError):
+        # Somebody else may be at it, or the disk be full; the release is made all the same, and
+        # the next one will merge the rest.
+        with suppress(ConflictError, EndError):
             workspace.tables.compact(name)
 
 

@@ -196,6 +196,8 @@ def test_missing_and_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "labelops.toml").write_bytes(b"[schema]\nname = '\xff'")
     with pytest.raises(SettingsError, match="not UTF-8 at byte 17"):
         read_settings(tmp_path / "labelops.toml", {})
+    with pytest.raises(SettingsError, match=r"labelops\.toml/x: cannot be read \(Not a directory"):
+        read_settings(tmp_path / "labelops.toml" / "x", {})
 
 
 def test_find_settings(tmp_path: Path) -> None:

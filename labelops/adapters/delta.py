@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from ..errors import (
     ConflictError,
+    EndError,
     LabelopsError,
     StorageError,
     UsageError,
@@ -111,7 +112,8 @@ class DeltaTables:
                 if attempt == attempts - 1:
                     raise
         if version % MERGED_EVERY == 0:
-            with suppress(ConflictError):  # The rows are in; a later append merges the rest.
+            # The rows are in, whatever comes of this; a later append merges what is left.
+            with suppress(ConflictError, EndError):
                 self.compact(table)
 
     def read(

@@ -255,8 +255,13 @@ class LabelStudioServer:
         path = self.data_dir / _CREDENTIALS
         if not path.exists():
             made = {"password": secrets.token_urlsafe(18), "api_key": secrets.token_hex(20)}
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-                json.dump(made, f)
+            # Whole or not at all, for the next start takes what it finds.
+            unfinished = path.with_name(path.name + ".part")
+            unfinished.unlink(missing_ok=True)
+            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                json.dump(made, file)
+            unfinished.replace(path)
         known = json.loads(path.read_text())
         self.password, self.api_key = str(known["password"]), str(known["api_key"])
 

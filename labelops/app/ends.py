@@ -16,7 +16,7 @@ import pandas as pd
 
 from .. import journey
 from ..adapters.objects import open_objects
-from ..errors import NotFoundError, SettingsError
+from ..errors import NotFoundError, SettingsError, StorageError
 from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, WithWords
 from ..settings import Settings
 from ..state import Policies, Workspace
@@ -77,8 +77,16 @@ class Ends:
         """The workspace's own random id and key, drawn when it is first opened."""
         fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
         self.objects.put_new("workspace.json", fresh)
-        found: dict[str, str] = json.loads(self.objects.get("workspace.json"))
-        return found
+        try:
+            found = json.loads(self.objects.get("workspace.json"))
+            bytes.fromhex(found["key"])
+            # The first workspaces had no id, and their projects are named without one.
+            return {"id": str(found.get("id", "")), "key": str(found["key"])}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise StorageError(
+                f"{self.settings.workspace}/workspace.json is damaged, and with it the key that "
+                "items are drawn by; restore it from a backup"
+            ) from None
 
     @property
     def namespace(self) -> str:

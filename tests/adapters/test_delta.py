@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from labelops.adapters import _disk, delta
 from labelops.adapters.delta import MERGED_EVERY, DeltaTables
-from labelops.errors import ConflictError, StorageError, TableError, UsageError
+from labelops.errors import ConflictError, LabelopsError, StorageError, TableError, UsageError
 from labelops.ports import Tables
 from labelops.testing.tables import TablesTests, proposals_for, votes_for
 
@@ -89,15 +89,16 @@ def test_appending_merges_small_files_now_and_then(tmp_path: Path) -> None:
     assert len(tables.read("votes")) == 3 * MERGED_EVERY + 1
 
 
-def test_an_append_is_done_although_others_keep_it_from_merging(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [ConflictError, StorageError])
+def test_an_append_is_done_although_its_files_cannot_be_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[LabelopsError]
 ) -> None:
-    """What is in is in: that its files could not be merged is no reason to append it again."""
+    """What is in is in: others at work, or a disk that is full by now, are no reason to fail."""
     monkeypatch.setattr(delta, "MERGED_EVERY", 2)
     tables = filled(tmp_path, 1)
 
     def busy(self: DeltaTables, table: str) -> int:
-        raise ConflictError("others got there first")
+        raise error("not now")
 
     monkeypatch.setattr(DeltaTables, "compact", busy)
     tables.append("votes", votes_for(["second"]))

@@ -53,6 +53,26 @@ def test_the_lock_pins_all_and_names_no_index() -> None:
     assert "://" not in LOCK.read_text()
 
 
+def test_a_start_that_was_killed_leaves_no_half_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written whole or not at all; the next start makes its own, for us alone."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    server = LabelStudioServer(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(server_module.json, "dump", killed)
+        server._load_credentials()
+    server._load_credentials()
+    again = LabelStudioServer(tmp_path)
+    again._load_credentials()
+    assert (again.password, again.api_key) == (server.password, server.api_key)
+    [kept] = tmp_path.iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
 def test_nothing_of_ours_leaves_and_nothing_foreign_comes_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from labelops.app.ends import Ends
 from labelops.cli import main
-from labelops.errors import SettingsError
+from labelops.errors import SettingsError, StorageError
 from labelops.settings import read_settings
 
 
@@ -33,6 +33,28 @@ def test_a_workspace_draws_a_key_once_and_keeps_it(
     monkeypatch.setenv("LABELOPS_KEY", "ours")
     assert _opened(tmp_path / "a").workspace.key == _opened(tmp_path / "b").workspace.key == b"ours"
     assert _opened(tmp_path / "a").namespace == first.namespace
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": "a"}', '{"key": "zz"}'])
+def test_a_damaged_key_is_no_new_key(tmp_path: Path, content: str) -> None:
+    """Items were drawn by it: it is named with its remedy, and never drawn anew."""
+    ends = _opened(tmp_path)
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "workspace.json").write_text(content)
+    with pytest.raises(StorageError, match=r"workspace\.json is damaged.*restore it from a backup"):
+        _ = ends.workspace
+    assert (tmp_path / "workspace" / "workspace.json").read_text() == content
+
+
+def test_a_workspace_from_before_there_were_ids_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key is read as ever, and its projects are found by their names."""
+    monkeypatch.delenv("LABELOPS_KEY")
+    ends = _opened(tmp_path)
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "workspace.json").write_text('{"key": "0a"}')
+    assert (ends.key, ends.namespace) == (b"\n", "")
 
 
 _WRONG = [
