@@ -41,7 +41,7 @@ def page_of(found: LabelCheck, title: str) -> str:
         rows_total=len(places),
         classes=tuple(
             CheckedClass(str(r.Index), r.labels, r.called, r.expected)
-            for r in found.by_class().itertuples()
+            for r in _worst_first(found.by_class()).itertuples()
         ),
         confusion=_confusion(found),
         odd={
@@ -55,6 +55,11 @@ def page_of(found: LabelCheck, title: str) -> str:
         how=judged_by(found),
     )
     return render_check(facts)
+
+
+def _worst_first(classes: pd.DataFrame) -> pd.DataFrame:
+    """Order classes by how many of their labels are expected to be wrong."""
+    return classes.sort_values("expected", ascending=False, kind="stable")
 
 
 def _numbers(found: LabelCheck) -> tuple[tuple[str, str], ...]:
