@@ -15,7 +15,7 @@ from ..kinds.choice import codes_of
 from ..schema import Schema
 from ..tables import PROPOSALS, TableSpec, check, frame_of, probs_matrix
 
-__all__ = ["check_answers", "proposals_frame", "unanswered"]
+__all__ = ["check_answers", "proposals_frame"]
 
 _COLUMNS = ("item_id", "value", "confidence", "probs", "fold")
 _TOLERANCE = 1e-6
@@ -43,7 +43,7 @@ def check_answers(
     -------
     DataFrame of the same columns, at most one row an item. Confidence is the probability of
     the value where probabilities are given; NaN where there is none. Items without an answer
-    have no row (see `unanswered`).
+    have no row.
 
     Raises
     ------
@@ -74,18 +74,6 @@ def check_answers(
     place = pd.Series(np.arange(len(items)), index=items["item_id"])
     order = np.argsort(answers["item_id"].map(place).to_numpy(dtype=np.int64), kind="stable")
     return answers.iloc[order].reset_index(drop=True)
-
-
-def unanswered(answers: pd.DataFrame, items: pd.DataFrame) -> list[str]:
-    """Return the ids that were asked and have no row, in the order asked.
-
-    Examples
-    --------
-    >>> unanswered(pd.DataFrame({"item_id": ["b"]}), pd.DataFrame({"item_id": ["a", "b", "c"]}))
-    ['a', 'c']
-    """
-    missing: list[str] = items.loc[~items["item_id"].isin(answers["item_id"]), "item_id"].tolist()
-    return missing
 
 
 def proposals_frame(

@@ -1,13 +1,11 @@
 """Queue exports → votes: idempotent, order-free, newest revision wins."""
 
 from .collect import REJECTIONS, Collected, accept_votes
-from .current import counting_votes, current_votes, permitted_votes
+from .current import current_votes
 
 __all__ = [
     "REJECTIONS",
     "Collected",
     "accept_votes",
-    "counting_votes",
     "current_votes",
-    "permitted_votes",
 ]

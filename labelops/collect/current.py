@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-
 import pandas as pd
 
 from labelops.kinds import kind_of
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 
-__all__ = ["counting_votes", "current_votes", "permitted_votes"]
-
-_PLAN_KEY = ["item_id", "round", "purpose"]
+__all__ = ["current_votes"]
 
 
 def current_votes(votes: pd.DataFrame, schema: Schema | None = None) -> pd.DataFrame:
@@ -48,53 +43,6 @@ def current_votes(votes: pd.DataFrame, schema: Schema | None = None) -> pd.DataF
     latest = newest(VOTES, votes)
     given = _last_of(latest[latest["status"] == "given"], ["item_id", "annotator", "purpose"])
     return given if schema is None else given.assign(value=_in_words_of(given["value"], schema))
-
-
-def counting_votes(
-    votes: pd.DataFrame, purposes: Iterable[str], excluded_annotators: Iterable[str] = ()
-) -> pd.DataFrame:
-    """Return the votes that count for some purposes: one an item and annotator, the last given.
-
-    Parameters
-    ----------
-    votes : rows of the votes table
-        From `current_votes`.
-    purposes : iterable of str
-        Which purposes count, e.g. ``("label", "review")``; random audits count for nothing
-        they are to measure.
-    excluded_annotators : iterable of str
-        Whose votes do not count, e.g. those who click at random.
-
-    Returns
-    -------
-    rows of the votes table, sorted by item and annotator.
-    """
-    counts = votes["purpose"].isin(list(purposes))
-    counts &= ~votes["annotator"].isin(list(excluded_annotators))
-    return _last_of(votes[counts], ["item_id", "annotator"])
-
-
-def permitted_votes(votes: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
-    """Leave out votes by people whom the plan row had excluded from the item.
-
-    Some queues cannot keep an annotator from an item; an audit by the one who labeled it
-    would be no audit. A vote whose plan row is not given is permitted.
-
-    Parameters
-    ----------
-    votes : rows of the votes table
-    plan : rows of the plan table
-
-    Returns
-    -------
-    rows of the votes table, in the same order.
-    """
-    lists = {text: json.loads(text) for text in plan["exclude"].unique()}
-    barred = plan[_PLAN_KEY].assign(annotator=plan["exclude"].map(lists)).explode("annotator")
-    barred = barred.dropna(subset="annotator").drop_duplicates()
-    key = [*_PLAN_KEY, "annotator"]
-    hit = pd.MultiIndex.from_frame(votes[key]).isin(pd.MultiIndex.from_frame(barred[key]))
-    return votes[~hit].reset_index(drop=True)
 
 
 def _last_of(votes: pd.DataFrame, key: list[str]) -> pd.DataFrame:

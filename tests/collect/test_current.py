@@ -8,10 +8,10 @@ from itertools import permutations
 import pandas as pd
 import pytest
 
-from labelops.collect import counting_votes, current_votes, permitted_votes
+from labelops.collect import current_votes
 from labelops.errors import SchemaError
 from labelops.schema import Schema
-from labelops.tables import PLAN, VOTES, empty, frame_of
+from labelops.tables import VOTES, empty, frame_of
 
 PETS = Schema("pets", ("cat", "dog"))
 Row = tuple[str, int, str, str, str | None, str, str, int]
@@ -81,7 +81,6 @@ def test_collapsing_twice_equals_once() -> None:
     once = current_votes(votes(*HISTORY))
     pd.testing.assert_frame_equal(current_votes(once), once)
     assert len(current_votes(empty(VOTES))) == 0
-    assert len(counting_votes(empty(VOTES), ["label"])) == 0
 
 
 def test_two_votes_at_one_time_have_a_fixed_winner() -> None:
@@ -99,46 +98,3 @@ def test_old_class_names_are_translated_on_reading() -> None:
     assert values == [DOG, DOG, '"feline"']
     with pytest.raises(SchemaError, match="unknown class 'dog'"):
         current_votes(votes(*HISTORY), Schema("pets", ("cat", "eel")))
-
-
-def test_counting_keeps_one_vote_a_person_and_item() -> None:
-    """Over several purposes a person counts once an item, with the vote given last."""
-    current = current_votes(votes(*HISTORY))
-    assert words(counting_votes(current, ["label", "review"])) == [
-        ("a", "human:ann", "label", DOG),
-        ("b", "human:bob", "label", DOG),
-    ]
-    assert words(counting_votes(current, ["review"])) == [("b", "human:bob", "review", CAT)]
-    assert words(counting_votes(current, ["label"], ["human:ann"])) == [
-        ("b", "human:bob", "label", DOG)
-    ]
-    assert len(counting_votes(current, ["audit"])) == 0
-
-
-def test_votes_of_excluded_people_are_left_out() -> None:
-    """An audit by somebody the plan excluded drops out; the same person's other votes stay."""
-    rows: tuple[Row, ...] = (
-        ("v1", 1, "a", "human:ann", CAT, "given", "label", 1),
-        ("v2", 2, "a", "human:ann", CAT, "given", "audit", 2),
-        ("v3", 3, "a", "human:bob", CAT, "given", "audit", 2),
-        ("v4", 4, "b", "human:ann", CAT, "given", "audit", 2),
-    )
-    plan = frame_of(
-        PLAN,
-        {
-            "item_id": ["a", "b", "a"],
-            "round": [2, 2, 1],
-            "purpose": ["audit", "audit", "label"],
-            "annotators": 1,
-            "reason": "",
-            "priority": 0.0,
-            "show_proposal": False,
-            "exclude": ['["human:ann","human:cyd"]', "[]", '["human:bob"]'],
-            "schema_digest": PETS.digest,
-            "planned_at": datetime(2026, 1, 1, tzinfo=UTC),
-        },
-        3,
-    )
-    assert permitted_votes(votes(*rows), plan)["vote_id"].tolist() == ["v1", "v3", "v4"]
-    assert len(permitted_votes(votes(*rows), empty(PLAN))) == 4
-    assert len(permitted_votes(empty(VOTES), plan)) == 0
