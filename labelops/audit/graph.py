@@ -15,7 +15,7 @@ from labelops.measure.codes import IntArray, check_codes, code_count
 from labelops.measure.jit import in_threads
 from labelops.ports import NeighbourSearch
 
-__all__ = ["ExactSearch", "NeighbourGraph", "nearest_graph", "neighbour_votes"]
+__all__ = ["ExactSearch", "NeighbourGraph", "graph_if_quick", "nearest_graph", "neighbour_votes"]
 
 Points = NDArray[np.float32]
 Rows = NDArray[np.int32]
@@ -24,6 +24,7 @@ _CELLS = 8_000_000  # Numbers held at once by a worker: 32 MB, whatever the numb
 _BLOCK = 512
 _LARGEST = 1e18  # Lengths whose square float32 can still hold.
 _LIMIT = 200_000
+_QUICK = 50_000  # Items of which every pair is compared in a minute or two.
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,21 @@ def _distances(points: Points, own: Points, part: Rows) -> Points:
     far = np.sqrt(np.einsum("nkd,nkd->nk", gap, gap))
     far[part < 0] = np.inf
     return np.asarray(far, dtype=np.float32)
+
+
+def graph_if_quick(features: Any, search: NeighbourSearch | None = None) -> NeighbourGraph | None:
+    """Find every item's nearest others; None where that would take hours.
+
+    Beyond 50,000 items it does, unless there is a `search` that is quicker than comparing all.
+
+    Examples
+    --------
+    >>> graph_if_quick(np.array([[1.0, 0.1], [0.0, 1.0], [1.0, 0.2]])).indices[0, :2].tolist()
+    [2, 1]
+    """
+    if len(features) <= _QUICK:
+        return nearest_graph(features)
+    return None if search is None else nearest_graph(features, search=search)
 
 
 def neighbour_votes(

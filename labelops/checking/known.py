@@ -13,19 +13,15 @@ import pandas as pd
 
 from ..audit.attributes import attributes_of
 from ..audit.duplicates import Disagreement, label_conflicts
-from ..audit.graph import NeighbourGraph, nearest_graph
 from ..audit.inputs import Votes
 from ..audit.views import Surroundings
 from ..digest import digest_bytes
 from ..ingest.payload import problem_of
 from ..measure.codes import BoolArray, IntArray
-from ..ports import NeighbourSearch
 from .columns import Evidence, find_column, names_of, numbers_of, votes_of
 from .contents import NO_TIME, read_contents
 
-__all__ = ["NO_TIME", "Known", "neighbours", "readable"]
-
-_EXACT = 50_000
+__all__ = ["NO_TIME", "Known", "readable"]
 
 
 def readable(frame: pd.DataFrame, evidence: Evidence) -> BoolArray:
@@ -116,21 +112,6 @@ class Known:
     def disagree(self, codes: IntArray) -> Disagreement:
         """Say which labels those of copies and near-duplicates contradict."""
         return label_conflicts(codes, self.clusters)
-
-
-def neighbours(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
-    """Find all neighbours; None without features, and where finding all would take hours.
-
-    Examples
-    --------
-    >>> neighbours(np.array([[1.0, 0.1], [0.0, 1.0], [1.0, 0.2]]), None).indices[0, :2].tolist()
-    [2, 1]
-    """
-    if features is None or len(features) < 2:
-        return None
-    if len(features) <= _EXACT:
-        return nearest_graph(features)
-    return None if search is None else nearest_graph(features, search=search)
 
 
 def _scaled(numbers: Any) -> Any:

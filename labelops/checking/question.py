@@ -12,6 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..audit.detect import detect_label_errors
+from ..audit.graph import graph_if_quick
 from ..audit.in_sample import check_folds, check_not_memorised
 from ..audit.views import look_at_views
 from ..errors import SourceError, UsageError, counted, shown
@@ -19,7 +20,7 @@ from ..measure.codes import FloatArray, IntArray
 from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, probs_of, row_of
-from .known import NO_TIME, Known, neighbours, readable
+from .known import NO_TIME, Known, readable
 from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
@@ -180,7 +181,8 @@ class Question:
         rng = np.random.default_rng(0) if rng is None else rng
         known, labels, place = self.known, self.codes[self.place], self.place
         with threadpool_limits(1):
-            graph = neighbours(known.features, search)
+            several = known.features is not None and len(known.features) > 1
+            graph = graph_if_quick(known.features, search) if several else None
             found = detect_label_errors(
                 labels, n_classes=len(self.schema.classes), votes=known.votes,
                 features=known.features if known.words is None else known.words,

@@ -59,82 +59,63 @@ def _said_explanation(found: Explanation, payload: str | None) -> str:
 
 
 def _evidence_of(found: Explanation) -> list[str]:
-    votes: list[Any] = [dict(v) for v in found.votes]
-    proposals: list[Any] = [dict(p) for p in found.proposals]
-    looks: list[Any] = [dict(p) for p in found.looks]
+    """Write a table of each sort of evidence; one without rows is no text."""
+    votes = ["given", "annotator", "vote", "purpose", "saw proposal", ""]
+    proposals = ["proposed", "labeler", "version", "proposal", "confidence", ""]
+    looks, findings = ["round", "purpose", "people", "why"], ["audit", "kind", "score", "suggests"]
     return [
-        section(
-            "Votes",
-            [
-                [
-                    _when(v, "given_at"),
-                    safe(v["annotator"]),
-                    _value(v["value"]),
-                    safe(v["purpose"]),
-                    "yes" if v["saw_proposal"] else "",
-                    _counts(v),
-                ]
-                for v in votes
-            ],
-            ["given", "annotator", "vote", "purpose", "saw proposal", ""],
-        ),
-        section(
-            "Proposals",
-            [
-                [
-                    _when(p, "proposed_at"),
-                    _labeler(p),
-                    short(p["labeler_version"]),
-                    _value(p["value"]),
-                    _share(p["confidence"]),
-                    "the label rests on it" if p["accepted"] else "",
-                ]
-                for p in proposals
-            ],
-            ["proposed", "labeler", "version", "proposal", "confidence", ""],
-            right=[4],
-        ),
-        section(
-            "Refused by a model",
-            [
-                [_when(r, "refused_at"), short(r["labeler_version"]), safe(r["reason"])]
-                for r in found.refusals
-            ],
-            ["refused", "version", "why"],
-        ),
-        section(
-            "Asked for",
-            [
-                [safe(p["round"]), safe(p["purpose"]), safe(p["annotators"]), safe(p["reason"])]
-                for p in looks
-            ],
-            ["round", "purpose", "people", "why"],
-            right=[0, 2],
-        ),
-        section(
-            "Suspicions",
-            [
-                [
-                    safe(f["round"]),
-                    safe(f["kind"]),
-                    _share(f["score"]),
-                    _value(f.get("suggestion")),
-                    "planted" if f.get("planted") else "",
-                ]
-                for f in found.findings
-            ],
-            ["audit", "kind", "score", "suggests", ""],
-            right=[0, 2],
-        ),
-        section(
-            "Earlier labels",
-            [
-                [_when(e, "decided_at"), _value(e["value"]), safe(e["method"]), safe(e["reason"])]
-                for e in found.history
-            ],
-            ["decided", "label", "method", "why"],
-        ),
+        section("Votes", [_vote(v) for v in found.votes], votes),
+        section("Proposals", [_proposal(p) for p in found.proposals], proposals, right=[4]),
+        section("Refused by a model", [_refusal(r) for r in found.refusals],
+                ["refused", "version", "why"]),
+        section("Asked for", [_look(p) for p in found.looks], looks, right=[0, 2]),
+        section("Suspicions", [_finding(f) for f in found.findings], [*findings, ""],
+                right=[0, 2]),
+        section("Earlier labels", [_earlier(e) for e in found.history],
+                ["decided", "label", "method", "why"]),
+    ]  # fmt: skip
+
+
+def _vote(vote: Mapping[str, Any]) -> list[str]:
+    return [
+        _when(vote, "given_at"),
+        safe(vote["annotator"]),
+        _value(vote["value"]),
+        safe(vote["purpose"]),
+        "yes" if vote["saw_proposal"] else "",
+        _counts(vote),
     ]
+
+
+def _proposal(proposal: Mapping[str, Any]) -> list[str]:
+    return [
+        _when(proposal, "proposed_at"),
+        _labeler(proposal),
+        short(proposal["labeler_version"]),
+        _value(proposal["value"]),
+        _share(proposal["confidence"]),
+        "the label rests on it" if proposal["accepted"] else "",
+    ]
+
+
+def _refusal(refusal: Mapping[str, Any]) -> list[str]:
+    version, why = short(refusal["labeler_version"]), safe(refusal["reason"])
+    return [_when(refusal, "refused_at"), version, why]
+
+
+def _look(look: Mapping[str, Any]) -> list[str]:
+    return [safe(look[name]) for name in ("round", "purpose", "annotators", "reason")]
+
+
+def _finding(finding: Mapping[str, Any]) -> list[str]:
+    planted = "planted" if finding.get("planted") else ""
+    score, suggests = _share(finding["score"]), _value(finding.get("suggestion"))
+    return [safe(finding["round"]), safe(finding["kind"]), score, suggests, planted]
+
+
+def _earlier(label: Mapping[str, Any]) -> list[str]:
+    how = [safe(label["method"]), safe(label["reason"])]
+    return [_when(label, "decided_at"), _value(label["value"]), *how]
 
 
 def _labeler(proposal: Mapping[str, Any]) -> str:

@@ -14,14 +14,15 @@ import pandas as pd
 from ..audit.attributes import attributes_of
 from ..audit.duplicates import duplicate_conflicts
 from ..audit.findings import SHOWN, finding_status, suspects
-from ..audit.graph import NeighbourGraph, nearest_graph
-from ..audit.noise import audit_noise, reviews_for, votes_for
-from ..audit.views import Surroundings, look_at_views
+from ..audit.graph import graph_if_quick
+from ..audit.noise import NoiseAudit, audit_noise, reviews_for, votes_for
+from ..audit.views import LookedAt, Surroundings, look_at_views
 from ..digest import seed_of
 from ..errors import counted
 from ..gate.candidate import ADJUDICATED, labels_digest
 from ..kinds.choice import codes_of
 from ..ports import Detector, Features, NeighbourSearch, WithWords
+from ..schema import Schema
 from ..state import Event, State, Workspace, decide
 from ..state.needs import work_in_flight
 from ..state.verdicts import audit_verdicts
@@ -53,7 +54,47 @@ class Audited:
     reason: str
 
 
-_EXACT = 50_000
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The labels that an audit looks at, in the order of their items, and what is settled of them.
+
+    Parameters
+    ----------
+    settled : frame
+        Findings that reviewers confirmed, or whose label was changed.
+    looked_at : frame
+        Verdicts of random audits.
+    """
+
+    state: State
+    items: pd.DataFrame
+    labels: pd.DataFrame
+    number: int
+    now: datetime
+    settled: pd.DataFrame
+    looked_at: pd.DataFrame
+
+    @classmethod
+    def of(cls, state: State, now: datetime) -> _Asked:
+        """Take all labels that are decided."""
+        labels = state.labels.loc[state.labels["value"].notna()]
+        number = _cut_short(state, labels_digest(labels)) or 1 + len(state.latest("audited"))
+        items = state.items.loc[state.items["item_id"].isin(labels["item_id"])]
+        items = items.reset_index(drop=True)
+        labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
+        return cls(state, items, labels, number, now, _settled(state), audit_verdicts(state))
+
+    @property
+    def schema(self) -> Schema:
+        return self.state.workspace.schema
+
+    @property
+    def digest(self) -> str:
+        """What is audited; the seed of all draws."""
+        return labels_digest(self.labels)
+
+    def rng(self, what: str) -> np.random.Generator:
+        return np.random.default_rng(seed_of(self.state.workspace.key, what, self.digest))
 
 
 def audit(
@@ -81,77 +122,95 @@ def audit(
     reason = audit_not_due(state)
     if reason:
         return Audited(0, 0, 0, 0, reason)
-    labels = state.labels.loc[state.labels["value"].notna()]
-    number = _cut_short(state, labels_digest(labels)) or 1 + len(state.latest("audited"))
-    items = state.items.loc[state.items["item_id"].isin(labels["item_id"])].reset_index(drop=True)
-    labels = labels.set_index("item_id").loc[items["item_id"]].reset_index()
-    policy = workspace.policies
-    seed = seed_of(workspace.key, "audit", labels_digest(labels))
-    settled_before, looked_at = _settled(state), audit_verdicts(state)
-    codes = codes_of(labels["value"], workspace.schema)
-    read = features(items)
+    asked = _Asked.of(state, now)
+    read = features(asked.items)
     near, words = (read.features, read.words) if isinstance(read, WithWords) else (read, None)
-    around = _surroundings(state, items, settled_before, looked_at, near, search)
-    found = audit_noise(
-        items["item_id"],
-        near if words is None else words,
-        codes,
-        items["group"].tolist(),
-        workspace.schema,
-        rng=np.random.default_rng(seed),
-        round=number,
-        now=now,
+    around = _surroundings(asked, near, search)
+    found = _wrong_labels(asked, around, words, detectors)
+    looked = _other_views(asked, around, found)
+    return _say(asked, found, looked, *_for_people(asked, found, looked))
+
+
+def _wrong_labels(
+    asked: _Asked, around: Surroundings, words: Any, detectors: Sequence[Detector]
+) -> NoiseAudit:
+    """Look for label errors; learners read the words, where there are any beside the features."""
+    policy, ids = asked.state.workspace.policies.audit, asked.items["item_id"]
+    return audit_noise(
+        ids,
+        around.features if words is None else words,
+        codes_of(asked.labels["value"], asked.schema),
+        asked.items["group"].tolist(),
+        asked.schema,
+        rng=asked.rng("audit"),
+        round=asked.number,
+        now=asked.now,
         votes=around.votes,
-        reviews=reviews_for(items["item_id"], settled_before, looked_at, workspace.schema),
+        reviews=reviews_for(ids, asked.settled, asked.looked_at, asked.schema),
         detectors=detectors,
-        planted_share=policy.audit.planted,
-        repeats=policy.audit.repeats,
+        planted_share=policy.planted,
+        repeats=policy.repeats,
         graph=around.graph,
-        embeddings=None if words is None else near,
+        embeddings=None if words is None else around.features,
     )
-    looked = look_at_views(
-        items["item_id"],
-        codes,
+
+
+def _other_views(asked: _Asked, around: Surroundings, found: NoiseAudit) -> LookedAt:
+    """Look at what else is odd: it is shown, and nobody is asked about it."""
+    policy = asked.state.workspace.policies.audit
+    return look_at_views(
+        asked.items["item_id"],
+        codes_of(asked.labels["value"], asked.schema),
         found.report.flagged,
         around,
-        workspace.schema,
-        rng=np.random.default_rng(seed_of(workspace.key, "views", labels_digest(labels))),
-        round=number,
-        now=now,
-        views=policy.audit.views,
-        shown=policy.audit.shown,
+        asked.schema,
+        rng=asked.rng("views"),
+        round=asked.number,
+        now=asked.now,
+        views=policy.views,
+        shown=policy.shown,
     )
-    conflicts = duplicate_conflicts(items, labels, workspace.schema, round=number, now=now)
+
+
+def _for_people(
+    asked: _Asked, found: NoiseAudit, looked: LookedAt
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all findings that nobody has settled, and those of them that go back to people."""
+    state, items, labels = asked.state, asked.items, asked.labels
+    conflicts = duplicate_conflicts(items, labels, asked.schema, round=asked.number, now=asked.now)
     every = pd.concat([found.findings, conflicts], ignore_index=True)
     # Another look at what people really disagree on settles nothing: it is shown instead.
     torn = items["item_id"][looked.ambiguous]
-    known = [*settled_before["item_id"], *_stands(labels, looked_at)]
+    known = [*asked.settled["item_id"], *_stands(labels, asked.looked_at)]
     settled = [*known, *state.seen_by_all, *torn]
     every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
-    share = min(policy.audit.suspects, policy.route.review_share)
-    chosen = suspects(every, len(items), share).drop(columns="place")
+    policies = state.workspace.policies
+    share = min(policies.audit.suspects, policies.route.review_share)
+    return every, suspects(every, len(items), share).drop(columns="place")
+
+
+def _say(
+    asked: _Asked, found: NoiseAudit, looked: LookedAt, every: pd.DataFrame, chosen: pd.DataFrame
+) -> Audited:
+    """Say what was found, and store the findings."""
+    workspace, planted = asked.state.workspace, found.recall.planted
     rows = pd.concat([every.loc[every["planted"]], chosen, looked.findings], ignore_index=True)
     event = {
-        "candidates": len(state.candidates),
-        "findings": len(every) - found.recall.planted,
+        "candidates": len(asked.state.candidates),
+        "findings": len(every) - planted,
         "found": found.recall.found,
-        "planted": found.recall.planted,
+        "planted": planted,
         "rows": len(rows),
         "suspects": len(chosen),
         "views": looked.facts,
     }
     # The event first: killed in between, the same labels are audited again before anything
     # else happens to them. The other way round, reviews would come before the second audit.
-    if not decide(workspace, _first(labels_digest(labels), number, event), now):
+    if not decide(workspace, _first(asked.digest, asked.number, event), asked.now):
         return Audited(0, 0, 0, 0, "another run audited labels meanwhile")
     workspace.tables.append("findings", rows)
-    return Audited(
-        number,
-        len(chosen),
-        found.recall.planted,
-        found.recall.found,
-        f"{counted(len(chosen), 'label goes', 'labels go')} back to people",
-    )
+    reason = f"{counted(len(chosen), 'label goes', 'labels go')} back to people"
+    return Audited(asked.number, len(chosen), planted, found.recall.found, reason)
 
 
 def _first(
@@ -169,35 +228,21 @@ def _first(
     return conclude
 
 
-def _graph(features: Any, search: NeighbourSearch | None) -> NeighbourGraph | None:
-    """Find all neighbours; None where that would take hours, and nothing quicker is there."""
-    if len(features) <= _EXACT:
-        return nearest_graph(features)
-    return None if search is None else nearest_graph(features, search=search)
-
-
-def _surroundings(
-    state: State,
-    items: pd.DataFrame,
-    settled: pd.DataFrame,
-    looked_at: pd.DataFrame,
-    features: Any,
-    search: NeighbourSearch | None,
-) -> Surroundings:
+def _surroundings(asked: _Asked, features: Any, search: NeighbourSearch | None) -> Surroundings:
     """Gather what is known of the items beside their labels."""
-    schema = state.workspace.schema
-    texts = schema.media == "text"
+    items, texts = asked.items, asked.schema.media == "text"
     splits = pd.Series([json.loads(text).get("split") for text in items["attributes"]])
+    looked_at = asked.looked_at["item_id"]
     return Surroundings(
-        graph=_graph(features, search),
+        graph=graph_if_quick(features, search),
         features=features,
         groups=items["group"],
         digests=items["payload_digest"],
         attributes=attributes_of(items, texts=texts),
         splits=splits.fillna("none").astype(str) if splits.notna().any() else None,
         texts=items["payload"].tolist() if texts else None,
-        votes=votes_for(items["item_id"], state.votes, schema, looked_at["item_id"]),
-        reviewed=items["item_id"].isin(settled["item_id"]).to_numpy(),
+        votes=votes_for(items["item_id"], asked.state.votes, asked.schema, looked_at),
+        reviewed=items["item_id"].isin(asked.settled["item_id"]).to_numpy(),
     )
 
 
