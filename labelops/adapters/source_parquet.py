@@ -21,7 +21,11 @@ from .source_spec import SourceSpec
 
 __all__ = ["ParquetSource"]
 
-_BATCH = 10_000
+_BATCH = 1_000
+"""Rows unpacked at once: each may hold a cell of the largest size, in the tiniest file."""
+
+_UNPACKED, _SWELLING = 1_000_000_000, 100
+"""Bytes of text that any file may unpack to, and how many times its own size a larger one may."""
 
 
 class ParquetSource:
@@ -60,12 +64,20 @@ class ParquetSource:
             ) from None
 
     def _blocks(self, file: Any) -> Iterator[RowBlock]:
-        spec, blocks, row = self.spec, Blocks(self.spec), 0
+        spec, blocks, row, unpacked = self.spec, Blocks(self.spec), 0, 0
+        most = max(_UNPACKED, _SWELLING * spec.path.stat().st_size)
         spec.check_columns(file.schema_arrow.names)
         named = [spec.key, spec.text, spec.image, spec.group, *(spec.attributes or ())]
         wanted = None if spec.attributes is None else [n for n in named if n is not None]
         for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
-            self._refuse_large(batch, row)
+            unpacked += self._refuse_large(batch, row)
+            if unpacked > most:
+                raise SourceError(
+                    f"unpacked, its texts have more than {most:,} bytes, "
+                    f"{unpacked // max(spec.path.stat().st_size, 1):,} times as many as the file: "
+                    "one text seems to be repeated very often; export each item once",
+                    file=str(spec.path),
+                )
             for record in batch.to_pylist():
                 row += 1
                 block = blocks.add(row, self._cells(row, record))
@@ -89,12 +101,18 @@ class ParquetSource:
                 ) from None
         return found
 
-    def _refuse_large(self, batch: Any, before: int) -> None:
-        """Refuse a huge cell before it becomes a Python text."""
+    def _refuse_large(self, batch: Any, before: int) -> int:
+        """Refuse a huge cell before it becomes a Python text; return how many bytes texts have."""
+        total = 0
         for column in batch.schema:
-            if not _is_long(column.type):
+            cells, places = batch.column(column.name), None
+            if pa.types.is_dictionary(column.type):
+                cells, places = cells.dictionary, cells.indices
+            if not _is_long(cells.type):
                 continue
-            lengths = pc.binary_length(batch.column(column.name)).fill_null(0).to_numpy()
+            lengths = pc.binary_length(cells)
+            lengths = (lengths if places is None else lengths.take(places)).fill_null(0).to_numpy()
+            total += int(lengths.sum(dtype="int64"))
             # Bytes here, characters later: a character has at most four bytes.
             if len(lengths) and lengths.max() > 4 * self.spec.max_cell:
                 raise SourceError(
@@ -103,6 +121,7 @@ class ParquetSource:
                     row=before + int(lengths.argmax()) + 1,
                     column=column.name,
                 )
+        return total
 
 
 def _is_long(kind: Any) -> bool:

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labelops.adapters import source_parquet
 from labelops.adapters.source_files import read_bounded
 from labelops.adapters.source_folder import FolderSource
 from labelops.adapters.sources import SourceSpec, open_source
@@ -532,3 +533,36 @@ def test_links_among_ordinary_files(tmp_path: Path) -> None:
     (tmp_path / "data/s/b.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(SourceError, match=r"row 2.*a link leads out"):
         read(spec)
+
+
+@pytest.mark.parametrize("coded", [True, False], ids=["dictionary", "plain"])
+def test_a_parquet_file_does_not_swell_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coded: bool
+) -> None:
+    """A text repeated in a tiny file is refused before all of it is unpacked, by its sizes."""
+    monkeypatch.setattr(source_parquet, "_UNPACKED", 20_000_000)
+    text, n = "spam " * 2_000, 5_000
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * n, pa.int32()), pa.array([text]))
+    keys = pa.array([str(i) for i in range(n)])
+    table = pa.table({"id": keys, "text": texts if coded else texts.cast(pa.string())})
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(table, path)
+    assert path.stat().st_size < 100_000
+    source = open_source(SourceSpec(name="x", path=path, key="id", text="text"))
+    tracemalloc.start()
+    with pytest.raises(SourceError, match=r"bomb\.parquet: unpacked.* 20,000,000 bytes"):
+        list(source.rows())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 45_000_000 < n * len(text)
+
+
+def test_a_large_cell_of_a_dictionary_is_named(tmp_path: Path) -> None:
+    """Its row is that of its first use; texts of usual size pass."""
+    texts = pa.array(["a", "b" * 50, "a", None, "b" * 50]).dictionary_encode()
+    pq.write_table(pa.table({"id": list("vwxyz"), "text": texts}), tmp_path / "a.parquet")
+    spec = SourceSpec(name="x", path=tmp_path / "a.parquet", key="id", text="text", max_cell=10)
+    with pytest.raises(SourceError, match=r"row 2, column 'text'"):
+        list(open_source(spec).rows())
+    [block] = open_source(dataclasses.replace(spec, max_cell=50)).rows()
+    assert block.frame["payload"].tolist() == ["a", "b" * 50, "a", None, "b" * 50]
