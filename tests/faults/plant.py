@@ -141,3 +141,22 @@ def is_seen(fault: Fault, request: pytest.FixtureRequest) -> None:
         fixtures = {name: request.getfixturevalue(name) for name in asked}
         with pytest.raises(AssertionError):
             fault.test(**fixtures)
+
+
+def runners(
+    fast: dict[str, Fault], slow: dict[str, Fault]
+) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return two tests that plant faults by name; of the slow ones a simulation has to break."""
+
+    @pytest.mark.parametrize("name", fast)
+    def test_the_fault_is_seen(name: str, request: pytest.FixtureRequest) -> None:
+        """The test of the promise fails."""
+        is_seen(fast[name], request)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", slow)
+    def test_the_fault_shows_in_numbers(name: str, request: pytest.FixtureRequest) -> None:
+        """The simulation, or the count of all that can happen, breaks."""
+        is_seen(slow[name], request)
+
+    return test_the_fault_is_seen, test_the_fault_shows_in_numbers

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pytest
 
 from labelops.autolabel import acceptance, trial
 from labelops.autolabel.acceptance import joint_threshold, selective_threshold
@@ -33,7 +32,7 @@ from .plant import (
     everybody_has_the_firsts,
     half_the_evidence,
     instead,
-    is_seen,
+    runners,
     share_of_risk,
     times,
     twice_the_error,
@@ -202,14 +201,4 @@ SLOW: dict[str, Fault] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_fault_is_seen(name: str, request: pytest.FixtureRequest) -> None:
-    """The test of the promise fails."""
-    is_seen(FAST[name], request)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
-def test_the_fault_shows_in_numbers(name: str, request: pytest.FixtureRequest) -> None:
-    """The simulation, or the count of all that can happen, breaks."""
-    is_seen(SLOW[name], request)
+test_the_fault_is_seen, test_the_fault_shows_in_numbers = runners(FAST, SLOW)

@@ -26,7 +26,7 @@ from .plant import (
     counts_double,
     everybody_has_the_firsts,
     half_the_evidence,
-    is_seen,
+    runners,
     twice_the_risk,
 )
 
@@ -210,14 +210,4 @@ SLOW: dict[str, Fault] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_fault_is_seen(name: str, request: pytest.FixtureRequest) -> None:
-    """The test of the promise fails."""
-    is_seen(FAST[name], request)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
-def test_the_fault_shows_in_numbers(name: str, request: pytest.FixtureRequest) -> None:
-    """The simulation, or the count of all that can happen, breaks."""
-    is_seen(SLOW[name], request)
+test_the_fault_is_seen, test_the_fault_shows_in_numbers = runners(FAST, SLOW)

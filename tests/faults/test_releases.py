@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pytest
 
 from labelops.gate.candidate import attempt_of, attempt_risk, audit_state
 from labelops.gate.certificate import _EvenEvidence, certify
@@ -44,7 +43,7 @@ from .plant import (
     everybody_has_the_firsts,
     half_the_evidence,
     instead,
-    is_seen,
+    runners,
     share_of_risk,
     times,
     twice_the_bound,
@@ -347,14 +346,4 @@ SLOW: dict[str, Fault] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_fault_is_seen(name: str, request: pytest.FixtureRequest) -> None:
-    """The test of the promise fails."""
-    is_seen(FAST[name], request)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
-def test_the_fault_shows_in_numbers(name: str, request: pytest.FixtureRequest) -> None:
-    """The simulation, or the count of all that can happen, breaks."""
-    is_seen(SLOW[name], request)
+test_the_fault_is_seen, test_the_fault_shows_in_numbers = runners(FAST, SLOW)

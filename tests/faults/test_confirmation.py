@@ -1,0 +1,90 @@
+"""Faults in what confirms a label, ends an audit early, and says how accurate people are."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from labelops.consolidate import accuracy
+from labelops.gate import confirm, futility
+from labelops.gate.confirm import missed_share, upper_chance
+from labelops.gate.futility import held_by
+from labelops.measure.staircase import step_looks
+
+from ..consolidate import test_accuracy
+from ..gate import test_confirm, test_futility, test_whole_audits
+from ..measure import test_staircase
+from .plant import Fault, instead, runners, times, twice_the_risk
+
+
+def at_twice_its_risk(intervals: Any) -> Any:
+    """Leave out twice as much as the confidence says."""
+    return lambda *given: intervals(*given[:-1], 2 * given[-1] - 1)
+
+
+def the_unknown_are_held(real: Any) -> Any:
+    """Take an error that nobody knows the doubt of for the most doubtful."""
+    return lambda doubt, again, wrong: real(doubt, again, np.nan_to_num(wrong, nan=1.0))
+
+
+def _constant(value: Any) -> Any:
+    """Have it be this, whatever it is."""
+    return lambda _: value
+
+
+_HELD = test_accuracy.test_intervals_hold_good_and_bad_alike
+_ENDED = test_futility.test_ended_where_doubts_tell_and_not_where_they_do_not
+_MISSED = partial(
+    test_staircase.test_what_looks_miss_is_allowed_for, size=300, bound=0.02, missed=0.1
+)
+
+FAST: dict[str, Fault] = {
+    "one vote confirms at three times the chance": Fault(
+        (confirm, "_OFTEN"), lambda often: 3 * often,
+        test_confirm.test_two_votes_confirm_where_people_often_err_alike,
+    ),
+    "what looks miss is half of it": Fault(
+        missed_share, lambda real: lambda *args, **options: real(*args, **options) / 2,
+        partial(
+            test_confirm.test_so_many_wrong_labels_are_missed, errs=0.05, classes=2, confirms=1
+        ),
+    ),
+    "an estimate of few mistakes is taken as it is": Fault(
+        upper_chance, lambda _: lambda chance, confusion, policy: chance,
+        test_confirm.test_an_estimate_of_few_mistakes_is_taken_higher,
+    ),
+    "accuracies: an interval at twice its risk": Fault(
+        accuracy._intervals, at_twice_its_risk,
+        test_accuracy.test_gold_alone_gives_the_interval_of_a_share,
+    ),
+    "accuracies: that two agree is taken for skill": Fault(
+        (accuracy, "_WORTH_OF_FEW"), _constant({}), test_accuracy.test_two_people_tell_nothing
+    ),
+    "early end: doubts nobody knows are held": Fault(
+        held_by, the_unknown_are_held,
+        test_futility.test_what_is_not_known_is_not_held,
+    ),
+}  # fmt: skip
+
+
+SLOW: dict[str, Fault] = {
+    "what looks miss is taken for nothing": Fault(step_looks, instead(missed=0.0), _MISSED),
+    "what looks miss is allowed for by half": Fault(step_looks, times(0.5, "missed"), _MISSED),
+    "small teams: steps at twice the risk": Fault(
+        step_looks, twice_the_risk,
+        partial(
+            test_whole_audits.test_whole_audits_of_small_teams_keep_the_promise,
+            people=4, errs=0.02,
+        ),
+    ),
+    "accuracies: intervals of good and bad at twice their risk": Fault(
+        accuracy._intervals, at_twice_its_risk, _HELD
+    ),
+    "early end: wherever the errors are": Fault(held_by, _constant(lambda *_: 1.0), _ENDED),
+    "early end: however many are left": Fault((futility, "_LEFT"), _constant(100.0), _ENDED),
+}  # fmt: skip
+
+
+test_the_fault_is_seen, test_the_fault_shows_in_numbers = runners(FAST, SLOW)
