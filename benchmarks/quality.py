@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from benchmarks._collect import run_all
 
-PARTS = ("quality_consensus", "quality_noise", "quality_looks", "quality_views")
+PARTS = (
+    "quality_consensus",
+    "quality_noise",
+    "quality_profile",
+    "quality_looks",
+    "quality_views",
+)
 
 if __name__ == "__main__":
     run_all("quality", PARTS, "Accuracy, precision and calibration beside the oracles.")
