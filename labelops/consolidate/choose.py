@@ -29,6 +29,8 @@ votes, and what is believed of the rest moves few labels and some beliefs the wr
 _LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
 _SHARED = 0.1
+_MOST_CELLS = 1 << 32
+"""Numbers in all annotators' confusions, 32 GB of them: more is an id that is no number from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def consolidate_codes(
     Raises
     ------
     UsageError
-        Arrays differ in length, codes are out of range, or the method is unknown.
+        Arrays differ in length, codes are out of range, the method is unknown, or annotators'
+        numbers are so large that their confusions would not fit into memory.
 
     Examples
     --------
@@ -198,6 +201,11 @@ def _pack(
     who = np.asarray(annotators)
     if n_annotators is None:
         n_annotators = int(who.max()) + 1 if who.size and who.dtype.kind in "iu" else 0
+    if n_annotators * n_classes**2 > _MOST_CELLS:
+        raise UsageError(
+            f"confusions of {n_annotators} annotators and {n_classes} classes would take "
+            f"{n_annotators * n_classes**2 / 2**27:.0f} GB; number annotators from 0, without gaps"
+        )
     if use is None:
         return pack_votes(
             items, who, codes, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,

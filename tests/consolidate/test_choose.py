@@ -384,3 +384,9 @@ def test_methods_are_weighed_anew_when_votes_are_others() -> None:
         np.append(items, 0), np.append(who, 30), np.append(codes, 0), 1500, 4, start=days[3]
     )
     assert grown.scores == days[3].scores
+
+
+def test_ids_that_are_no_numbers_from_0_are_refused() -> None:
+    """The confusions of everybody up to the largest id would end the process."""
+    with pytest.raises(UsageError, match="64 GB; number annotators from 0"):
+        consolidate_codes([0, 0], [0, 2**31], [0, 1], 1, 2)
