@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, counted
+from ..measure.codes import check_codes
 from .hypotheses import Hypothesis, pool_digest
 from .policy import AcceptancePolicy
 
@@ -37,19 +38,20 @@ def model_stands(
     Raises
     ------
     UsageError
-        If the shapes do not fit.
+        If the shapes do not fit, or a proposal is no class.
 
     Examples
     --------
     >>> model_stands([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]], [0, 0, 0], 0.85).tolist()
     [True, False, False]
     """
-    belief, code = np.asarray(posterior, dtype=np.float64), np.asarray(proposed, dtype=np.int64)
+    belief, code = np.asarray(posterior, dtype=np.float64), np.asarray(proposed)
     if belief.ndim != 2 or code.shape != belief.shape[:1]:
         raise UsageError(
             f"model_stands: posterior {belief.shape} and proposed {code.shape} do not fit; "
             "expected (N, K) and (N,)"
         )
+    code = check_codes(code, belief.shape[1], name="proposed")
     own = belief[np.arange(len(code)), np.maximum(code, 0)]
     stands: npt.NDArray[np.bool_] = (code >= 0) & (own >= threshold)
     return stands

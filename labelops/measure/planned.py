@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.eprocess import log_e_value
 from labelops.measure.finite import ROUNDING
-from labelops.measure.intervals import check_counts, check_share
+from labelops.measure.intervals import check_counts, check_share, check_whole
 
 __all__ = ["ON_PLAN", "log_e_value_planned", "most_errors"]
 
@@ -89,8 +88,7 @@ def log_e_value_planned(
     k, looks = check_counts(errors, n)
     share = check_share("bound", bound)
     check_share("risk", risk, inside=True)
-    if planned < 0:
-        raise UsageError(f"planned is {planned}, expected a number of looks from 0 up")
+    check_whole("planned", planned, 0)
     mixed = np.asarray(log_e_value(k, looks, share), dtype=np.float64)
     most = most_errors(planned, share, ON_PLAN * risk) if 0 < share < 1 else -1
     if most < 0:

@@ -63,7 +63,12 @@ def diverse_choice(
             f"diverse_choice: {len(points)} items need as many finite uncertainties, 0 or more"
         )
     far = np.full(len(points), 2.0)
-    for point in () if known is None else _directions(known):
+    before = points[:0] if known is None else _directions(known)
+    if before.shape[1] != points.shape[1]:
+        raise UsageError(
+            f"diverse_choice: known have {before.shape[1]} features, candidates {points.shape[1]}"
+        )
+    for point in before:
         far = np.minimum(far, _distance(points, point))
     chosen: list[int] = []
     open_ = np.ones(len(points), dtype=bool)
@@ -81,6 +86,8 @@ def _directions(features: npt.ArrayLike) -> npt.NDArray[np.float64]:
     points = np.asarray(features, dtype=np.float64)
     if points.ndim != 2 or not np.isfinite(points).all():
         raise UsageError(f"features: shape {points.shape}, expected (N, D) of finite numbers")
+    # In units of each row's largest number, whose square is then neither too large nor lost.
+    points = points / np.maximum(np.abs(points).max(axis=1, initial=0.0, keepdims=True), 1e-300)
     length = np.linalg.norm(points, axis=1, keepdims=True)
     return np.asarray(points / np.maximum(length, 1e-12))
 

@@ -182,7 +182,7 @@ def vote_worth(
     Raises
     ------
     UsageError
-        If the shapes do not fit, or there are no voters.
+        If the shapes or types do not fit, or there are no voters.
 
     Examples
     --------
@@ -192,7 +192,16 @@ def vote_worth(
     >>> found.action.tolist(), found.per_cost.round(3).tolist()
     (['crowd', 'expert', 'accept'], [0.2, 0.096, 0.0])
     """
-    belief, room = np.asarray(posterior, dtype=np.float64), np.asarray(left, dtype=np.int64)
+    belief, room, rests = (
+        np.asarray(posterior, dtype=np.float64),
+        np.asarray(left),
+        np.asarray(sure),
+    )
+    if rests.dtype != np.bool_ or (room.size and room.dtype.kind not in "iu"):
+        raise UsageError(
+            f"vote_worth: sure is {rests.dtype} and left {room.dtype}, expected true or false and "
+            "whole numbers"
+        )
     if not voters or room.shape != (len(belief), len(voters)) or belief.ndim != 2:
         raise UsageError(
             f"vote_worth: posterior {belief.shape}, {len(voters)} kinds of voters and left "
@@ -208,11 +217,12 @@ def vote_worth(
     rate = np.where(possible, rate, -np.inf)
     best = rate.reshape(len(belief), len(voters) * most).argmax(axis=1)
     kind, votes = best // most, best % most + 1
-    open_ = possible.any(axis=(1, 2)) & ~np.broadcast_to(np.asarray(sure, dtype=bool), len(belief))
+    rests = np.broadcast_to(rests, len(belief))
+    open_ = possible.any(axis=(1, 2)) & ~rests
     rows = np.arange(len(belief))
     prevents = np.where(open_, gains[rows, kind, votes - 1], 0.0)
     names = np.array([v.name for v in voters], dtype=object)
-    at_rest = np.where(np.broadcast_to(np.asarray(sure, dtype=bool), len(belief)), ACCEPT, LEAVE)
+    at_rest = np.where(rests, ACCEPT, LEAVE)
     return Worth(
         action=np.where(open_, names[kind], at_rest).astype(object),
         votes=np.where(open_, votes, 0),

@@ -34,6 +34,10 @@ def test_the_proposal_has_to_be_what_is_probable() -> None:
     assert model_stands(np.empty((0, 3)), np.empty(0, dtype=int), 0.5).tolist() == []
     with pytest.raises(UsageError, match=r"posterior \(1, 2\) and proposed \(2,\)"):
         model_stands([[0.1, 0.9]], [0, 1], 0.5)
+    with pytest.raises(UsageError, match="row 0 is 2"):
+        model_stands([[0.1, 0.9]], [2], 0.5)
+    with pytest.raises(UsageError, match="integers"):
+        model_stands([[0.1, 0.9]], [1.7], 0.5)
 
 
 def test_nothing_is_promised_and_no_risk_is_spent() -> None:

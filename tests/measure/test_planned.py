@@ -67,7 +67,9 @@ def test_without_a_plan_it_is_the_mixture() -> None:
         assert found.tolist() == log_e_value(errors, n, bound).tolist()
 
 
-@pytest.mark.parametrize("change", [{"planned": -1}, {"risk": 0.0}, {"bound": 1.5}])
+@pytest.mark.parametrize(
+    "change", [{"planned": -1}, {"planned": 9.5}, {"risk": 0.0}, {"bound": 1.5}]
+)
 def test_impossible_plans_are_refused(change: dict[str, float]) -> None:
     args = {"bound": 0.1, "risk": RISK, "planned": 10, **change}
     with pytest.raises(UsageError):

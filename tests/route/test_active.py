@@ -38,6 +38,16 @@ def test_bad_input() -> None:
         diverse_choice([0.1], [[1.0], [2.0]], 1)
     with pytest.raises(UsageError, match="features"):
         diverse_choice([0.1], [[np.nan]], 1)
+    with pytest.raises(UsageError, match="known have 2 features, candidates 1"):
+        diverse_choice([0.1], [[1.0]], 1, known=[[1.0, 2.0]])
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e300])
+def test_only_directions_count(scale: float) -> None:
+    """Lengths whose squares are no floats change nothing."""
+    points = np.array([[1.0, 0.1], [1.0, 0.0], [0.0, 1.0]])
+    plain = diverse_choice([0.9, 0.8, 0.5], points, 3)
+    assert diverse_choice([0.9, 0.8, 0.5], points * scale, 3).tolist() == plain.tolist()
 
 
 @pytest.mark.slow

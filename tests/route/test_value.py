@@ -155,6 +155,11 @@ def test_bad_shapes_and_no_items() -> None:
     """Arrays that do not fit are named; no items are no actions."""
     with pytest.raises(UsageError, match="do not fit"):
         vote_worth([[0.5, 0.5]], [Voters("crowd", 0.8)], [[1], [1]])
+    kinds = [Voters("crowd", 0.8)]
+    with pytest.raises(UsageError, match="sure is float64"):  # What is unknown is not sure.
+        vote_worth([[0.5, 0.5]], kinds, [[1]], sure=[np.nan])
+    with pytest.raises(UsageError, match="left float64"):
+        vote_worth([[0.5, 0.5]], kinds, [[np.nan]])
     empty = vote_worth(np.empty((0, 3)), [Voters("crowd", 0.8)], np.empty((0, 1)))
     assert empty.action.tolist() == []
 
