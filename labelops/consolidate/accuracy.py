@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -182,9 +183,7 @@ class _Held:
         evidence: FloatArray | None,
     ) -> None:
         self.votes, self.evidence = votes, evidence
-        unknown: IntArray = np.full(votes.n_items, -1)
-        self.truth = unknown if truth is None else truth
-        self.weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
+        self.truth = np.broadcast_to(np.int64(-1), votes.n_items) if truth is None else truth
         self.counts = expected_counts(votes, posterior)
         self.given = self.counts.sum(axis=(1, 2))
         shares = self.counts.sum(axis=(0, 2)) + 1
@@ -220,8 +219,10 @@ class _Held:
         width = len(_EDGES) - 1
         bins: FloatArray = np.zeros(people * width)
         hits, known, pairs = np.zeros(people), np.zeros(people), sparse.csr_matrix((people, people))
-        per_item = self.votes.per_item
-        step = 1 + int((per_item.astype(np.float64) ** 2).sum()) // _MOST_PAIRS
+        squares = (
+            (part.per_item.astype(np.float64) ** 2).sum() for _, part in self.votes.blocks(_BLOCK)
+        )
+        step = 1 + int(sum(squares)) // _MOST_PAIRS
         accuracy = np.clip(self._own(2.0), 0.02, 0.98)
         for part in self._parts():
             who, judged = part.cells // size, part.known >= 0
@@ -303,21 +304,35 @@ class _Held:
 
     def _parts(self, step: int = 1) -> Iterator[_Part]:
         """Yield items with votes in blocks; of a step above 1 every so-many-th item's."""
-        ids = np.flatnonzero(self.votes.per_item > 0)[::step]
-        sizes = self.votes.per_item[ids]
-        cuts = np.searchsorted(np.cumsum(sizes), np.arange(_BLOCK, sizes.sum(), _BLOCK))
-        for some in np.split(ids, np.unique(cuts)):
+        for some in self._every(step) if step > 1 else self._each():
             if not some.size:
                 continue
-            counts = self.votes.per_item[some]
+            rows = self.votes.rows[some].astype(np.int64)
+            counts = self.votes.rows[some + 1] - rows
             starts = np.cumsum(counts) - counts
-            at = np.repeat(self.votes.rows[some] - starts, counts) + np.arange(counts.sum())
-            cells, weights = self.votes.cells[at].astype(np.int64), self.weights[at]
+            at = np.repeat(rows - starts, counts) + np.arange(counts.sum())
+            cells, weights = self.votes.cells[at].astype(np.int64), self.votes.weights
+            weights = np.ones(at.size) if weights is None else weights[at]
             items = np.repeat(some, counts)
             said = self.logs[cells] * weights[:, None]
             others = np.repeat(np.add.reduceat(said, starts, axis=0), counts, axis=0) - said
             known = self.truth[items]
             yield _Part(int(some[0]), items, cells, weights, known, others)
+
+    def _each(self) -> Iterator[IntArray]:
+        """Yield all items with votes, in ranges of so many votes: a list of all is not held."""
+        rows = self.votes.rows
+        cuts = np.searchsorted(rows[1:], np.arange(_BLOCK, int(rows[-1]), _BLOCK))
+        ends = [0, *np.unique(cuts).tolist(), self.votes.n_items]
+        for first, last in pairwise(ends):
+            yield first + np.flatnonzero(np.diff(rows[first : last + 1]))
+
+    def _every(self, step: int) -> Iterator[IntArray]:
+        """Yield every so-many-th of the items with votes."""
+        ids = np.flatnonzero(np.diff(self.votes.rows))[::step]
+        sizes = self.votes.rows[ids + 1].astype(np.int64) - self.votes.rows[ids]
+        cuts = np.searchsorted(np.cumsum(sizes), np.arange(_BLOCK, sizes.sum(), _BLOCK))
+        return iter(np.split(ids, np.unique(cuts)))
 
 
 def _worth(pairs: sparse.csr_matrix) -> FloatArray:

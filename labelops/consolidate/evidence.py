@@ -142,18 +142,18 @@ def soften(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> Flo
 
 
 def soften_all(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> FloatArray:
-    """Do what `soften` does for very many rows, a block at a time: it needs room for its steps.
+    """Do what `soften` does in place, a block at a time: of very many rows there is room for one.
 
     Examples
     --------
-    >>> soften_all(np.array([[1.0, 0.0]]), 1.0, 0.1).round(2).tolist()
-    [[0.95, 0.05]]
+    >>> belief = np.array([[1.0, 0.0]])
+    >>> soften_all(belief, 1.0, 0.1) is belief, belief.round(2).tolist()
+    (True, [[0.95, 0.05]])
     """
-    softened: FloatArray = np.empty(posterior.shape)
     for first in range(0, len(posterior), _BLOCK):
         some = slice(first, first + _BLOCK)
-        softened[some] = soften(posterior[some], temperature, doubt)
-    return softened
+        posterior[some] = soften(posterior[some], temperature, doubt)
+    return posterior
 
 
 def held_out_temperature(

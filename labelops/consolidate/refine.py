@@ -35,7 +35,7 @@ from .skill import annotator_confusions
 __all__ = ["Refined", "refine"]
 
 _TIE = 1e-9
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 _SURE = 0.25
 """Power of the design effect that beliefs are softened by. Less than the square root, because the
 pool holds vote shares too, which do not grow surer with the number of votes."""

@@ -26,4 +26,4 @@ def test_the_default_holds_few_tables_of_beliefs() -> None:
     assert found.method == "blend"
     assert len(found.weights) == 6
     table, packed = n_items * n_classes * 8, items.size * 4 + n_items * 4
-    assert peak < 4 * table + 2 * packed + 100e6
+    assert peak < 4 * table + 2 * packed + 20e6
