@@ -55,7 +55,7 @@ def test_whoever_could_see_a_pre_label_saw_it() -> None:
     assert vote.saw_proposal
 
 
-@pytest.mark.parametrize("lead_time", [None, -1, float("nan"), "2", True])
+@pytest.mark.parametrize("lead_time", [None, -1, float("nan"), float("inf"), 10**400, "2", True])
 def test_an_unknown_time_is_missing(lead_time: object) -> None:
     """A lead time that is none is NaN, never 0."""
     (vote,), _ = _read(task_of(annotation(lead_time=lead_time)))

@@ -55,7 +55,7 @@ def test_status_says_what_is_next(
     found = shown_as_json(capsys, sent, "status")
     assert (found["items"], found["undecided"], found["releases"]) == (ITEMS, ITEMS, [])
     assert sum(found["waiting"].values()) > 20
-    assert "`labelops release`" in shown(capsys, passed, "status").splitlines()[-1]
+    assert "`labelops run publish`" in shown(capsys, passed, "status").splitlines()[-1]
     assert "RELEASED" in shown(capsys, released, "status")
 
 

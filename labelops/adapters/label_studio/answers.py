@@ -22,6 +22,9 @@ __all__ = ["Seen", "VoteRow", "moment", "votes_frame", "votes_of"]
 Seen = frozenset[tuple[int, int]]
 """(task, user) pairs with an answer that was already reported."""
 
+_LONGEST = 1e9
+"""Seconds beyond which a time that somebody took is none: some thirty years."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -264,7 +267,8 @@ def _schema_of(chosen: str | None, key: _Key, known: Sequence[Known]) -> str:
 def _seconds(lead_time: object) -> float:
     if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
         return math.nan
-    return float(lead_time) if math.isfinite(lead_time) and lead_time >= 0 else math.nan
+    # Compared, not converted: JSON holds whole numbers that no float does.
+    return float(lead_time) if 0 <= lead_time <= _LONGEST else math.nan
 
 
 def votes_frame(rows: Sequence[VoteRow], queue: str) -> pd.DataFrame:
