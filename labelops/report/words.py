@@ -211,7 +211,8 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     looked = (
         f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
         f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}. "
-        f"{_between(certificate)}{_share_of_risk(facts.confidence, certificate)}"
+        f"{_allowed(certificate)}{_between(certificate)}"
+        f"{_share_of_risk(facts.confidence, certificate)}"
     )
     if certificate.status != PASS:
         return (looked, _not_yet(facts))
@@ -220,6 +221,16 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
         f"Were more than {_at_least(certificate.bound)} wrong, such an audit would let the "
         f"labels through in at most {_chance(certificate.risk)} cases. It says nothing about any "
         "single label, and nothing about other data.",
+    )
+
+
+def _allowed(certificate: Certificate) -> str:
+    """Say how many wrong labels are taken to have looked right; empty where none are."""
+    if not certificate.missed:
+        return ""
+    return (
+        f"One wrong label in {count(round(1 / certificate.missed))} is reckoned to look right to "
+        "them, as far as their mistakes tell, and that is allowed for. "
     )
 
 

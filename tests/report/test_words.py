@@ -65,6 +65,14 @@ def test_corrections_are_said(facts: ReportFacts, corrected: int, words: str) ->
     assert words in said
 
 
+def test_what_looks_miss_is_said(facts: ReportFacts) -> None:
+    """How many wrong labels may have looked right stands beside what was found."""
+    assert "allowed for" not in " ".join(statement(facts).meaning)
+    found = certify(np.zeros(400, dtype=bool), 0.02, 0.05, 1797, missed=0.042)
+    said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
+    assert "One wrong label in 24 is reckoned to look right" in said
+
+
 def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> None:
     """An attempt's share of the risk makes it surer than the settings ask for: that is said."""
     assert "attempts" not in " ".join(statement(facts).meaning)
