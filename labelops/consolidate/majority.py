@@ -69,7 +69,7 @@ def majority(
     n_items, n_annotators, n_classes : int
         N, A and K.
     weights : (V,) array-like of float, optional
-        What each vote counts for the label; 1 each when left out.
+        What each vote counts for the label; 1 each when left out. One of weight 0 is no vote.
 
     Raises
     ------
@@ -98,8 +98,7 @@ def majority_shards(shards: Iterable[Votes]) -> Majority:
     """Do what `majority` does for packed votes, whose items may lie in several shards.
 
     One pass, over shards that need not be held at once. Only each shard's counts of votes and of
-    those that are the label, (2, A), would have to travel between machines. A vote of weight 0 is
-    none, in packed votes.
+    those that are the label, (2, A), would have to travel between machines.
 
     Parameters
     ----------
@@ -159,6 +158,8 @@ def _count(
 ) -> _Part:
     n_items, n_annotators, n_classes = size
     counts = vote_counts(item, code, n_items, n_classes, weights)
+    if weights is not None:
+        code = np.where(np.asarray(weights) > 0, code, -1)
     labels = np.empty(n_items, dtype=np.int64)
     tied = np.empty(n_items, dtype=np.bool_)
     votes = np.empty(n_items)

@@ -7,7 +7,7 @@ import pytest
 
 from labelops.consolidate.counts import majority_vote, vote_counts, vote_shares
 from labelops.consolidate.crowd import crowd_accuracy, one_coin_posterior
-from labelops.consolidate.majority import majority
+from labelops.consolidate.majority import majority, majority_shards
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray
 from labelops.measure.jit import numpy_only
@@ -32,6 +32,15 @@ def test_counts_by_hand() -> None:
     """Votes are counted per item and class, missing ones not, weights as given."""
     counts = vote_counts([0, 0, 1, 1], [1, 1, 0, -1], 3, 2, [1, 0.5, 1, 1])
     assert counts.tolist() == [[0.0, 1.5], [1.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_vote_of_no_weight_is_none() -> None:
+    """Nobody is judged by it, nor is anybody heard: given apart or in shards, the answer is one."""
+    votes = ([0, 0, 0, 1], [0, 1, 2, 2], [1, 1, 0, 1])
+    size = {"n_items": 2, "n_annotators": 3, "n_classes": 2}
+    found = majority(*votes, **size, weights=[1, 1, 0, 1])
+    packed = majority_shards([pack_votes(*votes, **size, weights=[1, 1, 0, 1])])
+    assert found.accuracy.tolist() == packed.accuracy.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_majority_by_hand() -> None:
