@@ -52,7 +52,7 @@ class Facts:
     firsts : bool
         Whether the first votes are audited, as in a team of three.
     before_classes : (int, tuple of str)
-        Audited labels that somebody judged before a class could be named, and these classes.
+        Labels that were audited before a class could be named, and not since; and these classes.
     spent : str
         Why votes that are needed will not come, in words: the budget is spent, or people are too
         few, also for an audit to come. Empty while there are both.
@@ -124,9 +124,11 @@ def _unaided(facts: Facts) -> str:
     looks, classes = facts.before_classes
     if looks:
         names = ", ".join(map(shown, classes))
+        they = "it" if looks == 1 else "they"
         notes.append(
-            f"{looks} of them from before {names} could be named: they do not show which labels "
-            f"should be {'that' if len(classes) == 1 else 'one of these'} now"
+            f"{counted(looks, 'label')} looked at before {names} could be named: nobody could say "
+            f"then that {they} should be {'that' if len(classes) == 1 else 'one of these'}, so "
+            "these looks do not count"
         )
     return f" ({'; '.join(notes)})" if notes else ""
 

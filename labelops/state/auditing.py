@@ -16,7 +16,6 @@ from ..kinds.choice import codes_of
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
-from ..schema import Schema
 from .candidates import CandidatesView
 
 __all__ = ["AuditView"]
@@ -103,21 +102,15 @@ class AuditView(CandidatesView):
 
     @cached_property
     def before_classes(self) -> tuple[int, tuple[str, ...]]:
-        """How many labels were judged in the audit before a class was added, and which classes.
-
-        Whoever judged them could not say that one of these fits better.
-        """
-        votes, schema = self.judging[0], self.workspace.schema
-        lacking = {}
-        for body in self.latest("schema")["body"]:
-            then = Schema.from_json(json.loads(body))
-            known = {schema.renames.get(name, name) for name in then.classes}
-            lacking[then.digest] = tuple(c for c in schema.classes if c not in known)
+        """How many labels were looked at in vain, before a class was added, and which classes."""
+        votes = self.outside_audits
         votes = votes.loc[votes["item_id"].isin(self.frozen["item_id"])]
-        missing = {name for d in votes["schema_digest"].unique() for name in lacking.get(d, ())}
-        narrow = votes["schema_digest"].isin([d for d, names in lacking.items() if names])
-        added = tuple(name for name in schema.classes if name in missing)
-        return int(votes.loc[narrow, "item_id"].nunique()), added
+        unable = votes.loc[votes["schema_digest"].isin(list(self.lacking_classes))]
+        lacking = (self.lacking_classes[digest] for digest in unable["schema_digest"].unique())
+        missing = set().union(*lacking)
+        seen_since = self.able(votes)["item_id"]
+        looks = unable.loc[~unable["item_id"].isin(seen_since), "item_id"].nunique()
+        return looks, tuple(c for c in self.workspace.schema.classes if c in missing)
 
     @cached_property
     def judging(self) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
@@ -154,7 +147,7 @@ class AuditView(CandidatesView):
         inside = self.labels_of(candidate).index.union(self.frozen["item_id"])
         before = (self.arrived.reindex(ids) <= until).to_numpy(dtype=bool)
         without = ids[before & ~among(ids, inside.to_numpy(dtype=object))]
-        return pd.concat([self.outside_audits, later]), without
+        return self.able(pd.concat([self.outside_audits, later])), without
 
     @cached_property
     def split(self) -> npt.NDArray[np.object_]:

@@ -285,7 +285,7 @@ class ProposalsView(VotesView):
         """Judge a labeler version's proposals by blind calibration votes."""
         rows = self.proposals.loc[self.proposals["labeler_version"] == version]
         values = rows.set_index("item_id")["value"].reindex(item_ids)
-        votes = self.current.loc[self.current["purpose"] == "calibrate"]
+        votes = self.able(self.current.loc[self.current["purpose"] == "calibrate"])
         return self.looks(item_ids, values.where(values.notna(), None), votes)
 
     @cached_property

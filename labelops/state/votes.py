@@ -113,8 +113,27 @@ class VotesView(Rows):
 
     @property
     def _outside_votes(self) -> pd.DataFrame:
-        rows = self.outside_audits
+        rows = self.able(self.outside_audits)
         return rows.loc[~rows["vote_id"].isin(self._correcting_votes)]
+
+    @cached_property
+    def lacking_classes(self) -> dict[str, tuple[str, ...]]:
+        """Which of the classes of now each earlier schema could not name; by its digest."""
+        schema = self.workspace.schema
+        found = {}
+        for body in self.latest("schema")["body"]:
+            then = Schema.from_json(json.loads(body))
+            known = {schema.renames.get(name, name) for name in then.classes}
+            if lacking := tuple(c for c in schema.classes if c not in known):
+                found[then.digest] = lacking
+        return found
+
+    def able(self, votes: pd.DataFrame) -> pd.DataFrame:
+        """Return the votes that may judge a label: those that could name each class of now.
+
+        Who confirmed a label before a class was added could not say that it should be that one.
+        """
+        return votes.loc[~votes["schema_digest"].isin(list(self.lacking_classes))]
 
     def auditing(self, confirms: int) -> pd.DataFrame:
         """Return the `audit_votes` that judge labels: no spare ones where others confirmed them.
@@ -176,7 +195,7 @@ class VotesView(Rows):
             ["agrees", "saw_proposal", "vote_id"], ascending=[False, False, True]
         )
         made = rows["agrees"] & (rows.groupby("item_id").cumcount() < 2)
-        return rows.loc[~made & ~rows["saw_proposal"]].drop(columns="agrees")
+        return self.able(rows.loc[~made & ~rows["saw_proposal"]].drop(columns="agrees"))
 
     @cached_property
     def people(self) -> tuple[str, ...]:

@@ -382,3 +382,30 @@ def test_two_processes_at_once_end_as_one(tmp_path: Path) -> None:
             _stages(folder, "collect consolidate", processes)
         outcomes.append(_outcome(folder))
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_class_that_is_added_is_audited_anew(tmp_path: Path) -> None:
+    """Looks from before it could be named certify nothing; those made since release the labels."""
+    folder = tmp_path / "mail"
+    truth = write_mails(folder, 60)
+    app = open_app(folder)
+    app = until_passed(folder, team(app, *[0.97] * 6), truth)
+    app.release()
+    truth = write_mails(folder, 80)
+    toml = folder / "labelops.toml"
+    toml.write_text(toml.read_text().replace('"parcel"]', '"parcel", "loss"]'))
+    # Every other parcel is lost, of those that were released too.
+    truth |= dict.fromkeys(sorted(truth)[2::6], '"loss"')
+    app = open_app(folder)
+    people = team(app, *[0.97] * 6)
+    app.ingest()
+    app.consolidate()
+    assert not app.gate().verdict.passed
+    app = until_passed(folder, people, truth)
+    state, digest = load(app.workspace), app.settings.schema.digest
+    judging, audit = state.judging[0], state.audit
+    assert audit is not None and audit.certificate.status == "pass"
+    assert set(judging["schema_digest"]) == {digest}
+    since = state.votes.loc[state.votes["schema_digest"] == digest]
+    assert audit.certificate.n <= since["item_id"].nunique()
+    assert app.release().reference == "tickets@2.0.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
@@ -15,6 +16,7 @@ from labelops.measure.adjudication import AGREES, WRONG
 from labelops.schema import Schema
 from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
+from labelops.state.needs import all_needs
 from labelops.state.people import annotator_table
 
 from .test_needs import plan
@@ -138,20 +140,21 @@ def _message(world: World) -> str:
 
 
 @pytest.mark.parametrize(
-    ("classes", "renames", "says"),
+    ("classes", "renames", "counted", "says"),
     [
-        (("cat", "dog", "cow"), {}, ""),
-        (("cow", "dog", "tom"), {"cat": "tom"}, ""),
-        (("cat", "dog", "cow", "fox"), {}, "40 of them from before 'fox' could be named: they do"),
+        (("cat", "dog", "cow"), {}, 40, ""),
+        (("cow", "dog", "tom"), {"cat": "tom"}, 40, ""),
+        (("cat", "dog", "cow", "fox"), {}, 0, "40 labels looked at before 'fox' could be named"),
         (
             ("tom", "dog", "cow", "fox", "owl"),
             {"cat": "tom"},
-            "before 'fox', 'owl' could be named: they do not show which labels should be one of",
+            0,
+            "before 'fox', 'owl' could be named: nobody could say then that they should be one of",
         ),
     ],
 )
-def test_looks_from_before_a_class_was_added_are_named(
-    world: World, classes: tuple[str, ...], renames: dict[str, str], says: str
+def test_looks_from_before_a_class_was_added_do_not_count(
+    world: World, classes: tuple[str, ...], renames: dict[str, str], counted: int, says: str
 ) -> None:
     """Whoever judged a label then could not say that it is a fox; other words change nothing."""
     for schema in (PETS, Schema("pets", classes, renames=renames)):
@@ -164,9 +167,18 @@ def test_looks_from_before_a_class_was_added_are_named(
         world.vote(item, "audit", ben="cat")
     world.flush()
     later = make_world(Schema("pets", classes, renames=renames), gate=GATE, like=world)
+    audit = later.state.audit
+    assert audit is not None and audit.certificate.n == counted
     message = _message(later)
-    assert message.startswith("≤ 20 % at 95 % confidence: 0 wrong in 40 blind random audits")
+    assert f"0 wrong in {counted} blind random audits" in message
     assert says in message and ("before" in message) == bool(says)
+    asked = pd.concat(all_needs(later.state))
+    # One look more at each that the audit needs first.
+    assert set(asked.loc[asked["purpose"] == "audit", "wanted"]) == ({2} if says else set())
+    for item in IDS:
+        later.vote(item, "audit", cyn="tom" if renames else "cat")
+    since = _message(later)
+    assert "0 wrong in 40 blind random audits" in since and "before" not in since
 
 
 def test_a_vote_that_saw_a_proposal_audits_nothing(world: World) -> None:

@@ -16,6 +16,7 @@ from labelops.gate.candidate import attempt_of, labels_digest
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, gate, route, send
+from labelops.measure.adjudication import AGREES, NO_VOTE
 from labelops.schema import Schema
 from labelops.state.facts import gate_facts
 from labelops.state.needs import (
@@ -26,7 +27,7 @@ from labelops.state.needs import (
     work_in_flight,
 )
 
-from .world import World, events, make_world
+from .world import PETS, World, events, make_world
 
 NEW = "somebody new: everybody who may be asked has looked at those items"
 IDS = [f"i{n:02d}" for n in range(12)]
@@ -97,6 +98,26 @@ def test_an_item_everybody_skipped_waits_for_nobody() -> None:
     looks = world.state.calibration_looks
     assert looks.status.tolist() == [3] * len(sample)
     assert "calibration" not in work_in_flight(world.state)
+
+
+def test_a_calibration_vote_from_before_a_class_was_added_tests_nothing() -> None:
+    """Who could not name it looked at another question; those who have not looked are asked."""
+    world = make_world(calibration=3)
+    world.items(*IDS)
+    sample = list(world.state.calibration_sample.ids)
+    for item in sample:
+        world.vote(item, "calibrate", ann="cat")
+    wider = Schema("pets", ("cat", "dog", "cow", "fox"))
+    for schema in (PETS, wider):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    world.flush()
+    later = make_world(wider, calibration=3, like=world)
+    later.propose(dict.fromkeys(IDS, ("cat", 0.9)))
+    assert (later.state.calibration_looks.status == NO_VOTE).all()
+    assert work_in_flight(later.state) == "3 items of the calibration sample wait for people"
+    for item in sample:
+        later.vote(item, "calibrate", ben="cat")
+    assert (later.state.calibration_looks.status == AGREES).all()
 
 
 def test_doubts_are_settled_about_the_model_that_is_tried() -> None:
