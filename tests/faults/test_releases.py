@@ -300,7 +300,9 @@ SLOW: dict[str, Fault] = {
     "steps for twice the bound": Fault(step_looks, twice_the_bound, _STEPS),
     "steps that take corrected errors for clean looks": Fault(
         step_looks,
-        lambda real: lambda bound, risk, size, c=0: _shifted(real(bound, risk, size), c),
+        lambda real: lambda bound, risk, size, c=0, missed=0.0: _shifted(
+            real(bound, risk, size, 0, missed), c
+        ),
         _STEPS,
     ),
     "steps at twice the risk, of a set that is too bad by four": Fault(
