@@ -79,6 +79,7 @@ def _files_read(root: Path) -> int:
     return len(DeltaTable(str(root / "votes")).file_uris())
 
 
+@pytest.mark.slow
 def test_appending_merges_small_files_now_and_then(tmp_path: Path) -> None:
     """However often is appended, a table is read from few files, and every row is in them."""
     tables = filled(tmp_path, 3 * MERGED_EVERY)
@@ -105,6 +106,7 @@ def test_an_append_is_done_although_its_files_cannot_be_merged(
     assert sorted(tables.read("votes")["vote_id"]) == ["0", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("commits", "merged"), [(1, False), (5, True), (101, False)])
 def test_a_power_cut_takes_nothing_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int, merged: bool

@@ -120,6 +120,7 @@ def test_what_a_server_refuses_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     assert row["name"] == "1 item" and POISONED in row["detail"]
 
 
+@pytest.mark.slow
 def test_rules_alone_propose_and_people_decide(tmp_path: Path) -> None:
     """Rules learn nothing, and say nothing of how sure they are: no proposal stands as a label."""
     (tmp_path / "rules_of_mail.py").write_text(
