@@ -353,6 +353,26 @@ def test_random_looks_are_asked_for_at_accepted_items_only() -> None:
 
 
 @pytest.mark.slow
+def test_random_looks_from_before_a_class_was_added_say_nothing() -> None:
+    """Who looked before it could be named confirms nothing of what is accepted now."""
+    world, wider = _accepting(), Schema("pets", (*PETS.classes, "fox"))
+    for schema in (PETS, wider):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    for item in world.state.item_ids:
+        world.vote(item, "audit", ben="cat")
+    world.flush()
+    later = make_world(wider, accept=POLICY, calibration=60, like=world)
+    _closed(later)
+    later.propose(dict.fromkeys(later.state.item_ids, ("cat", 0.9)), version="m2")
+    _calibrate(later, who="cyn")
+    _look(later)
+    (standing,) = later.state.standing
+    asked = spot_audit(later.state, standing)
+    assert len(asked.asked) > 100 and not asked.looks.votes.any()
+    later.vote(asked.asked.ids[0], "audit", dan="cat")
+    assert spot_audit(later.state, standing).looks.votes.sum() == 1
+
+
 def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
     """More wrong than was promised closes it for this version; a set that never grew goes back."""
     world = _accepting()
