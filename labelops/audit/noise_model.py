@@ -30,6 +30,9 @@ _RATE, _LABELS = 0.03, 10.0  # Before any label is seen: 3 %, as if from ten lab
 _STARTS = (0.03, 0.2)
 _ROUNDS = 100
 _FLATTEST, _SHARPEST = 0.05, 10.0
+# One standard deviation of the sharpness before any label is seen: a factor of ten either way.
+# Labels may leave it as good as open, and then views would be believed in full.
+_SPREAD = float(np.log(10.0))
 # Shares of misread items, as probable as each other before any label is seen; of such an item the
 # views are believed as if their logs were four tenths as large.
 _MISREAD = (0.0, 0.01, 0.03)
@@ -187,26 +190,32 @@ def fit_noise_model(
     known = (codes >= 0) if voted is None else (codes >= 0) | ~np.isnan(voted[:, 0])
     rows = np.flatnonzero(known)
     inside = None if voted is None else voted[rows]
-    fits = tuple(
-        max(
-            (_climb(blended[rows], codes[rows], inside, rate, misread) for rate in _STARTS),
-            key=lambda fit: fit.log_likelihood,
-        )
-        for misread in _MISREAD
-    )
+    paths = [_along_shares(blended[rows], codes[rows], inside, rate) for rate in _STARTS]
+    fits = tuple(max(f, key=lambda fit: fit.log_likelihood) for f in zip(*paths, strict=True))
     return NoiseModel(fits, softmax([fit.log_likelihood for fit in fits]))
 
 
-def _climb(
-    blended: FloatArray, codes: IntArray, voted: FloatArray | None, rate: float, misread: float
-) -> NoiseFit:
+def _along_shares(
+    blended: FloatArray, codes: IntArray, voted: FloatArray | None, rate: float
+) -> list[NoiseFit]:
+    """Fit each share of misread items, from where the share before it ended: that is near."""
     K = blended.shape[1]
-    alike = (1 - np.eye(K)) / (K - 1)
-    model = NoiseFit(rate, 1.0, alike, misread)
+    model = NoiseFit(rate, 1.0, (1 - np.eye(K)) / (K - 1))
+    fits = []
+    for misread in _MISREAD:
+        model = _climb(replace(model, misread=misread), blended, codes, voted)
+        fits.append(model)
+    return fits
+
+
+def _climb(
+    model: NoiseFit, blended: FloatArray, codes: IntArray, voted: FloatArray | None
+) -> NoiseFit:
+    """Take steps until the rate and the sharpness stand still."""
     for _ in range(_ROUNDS):
         before = model
         total, logs, sharply = model.log_joint(blended, codes, voted)
-        fit = float(total.sum()) + _prior_fit(model.rate)
+        fit = float(total.sum()) + _prior_fit(model)
         model = replace(model, log_likelihood=fit)
         model = _maximise(model, blended, codes, np.exp(logs), sharply)
         moved = abs(model.rate - before.rate) + abs(model.sharpness / before.sharpness - 1)
@@ -215,8 +224,9 @@ def _climb(
     return model
 
 
-def _prior_fit(rate: float) -> float:
-    return float(_LABELS * (_RATE * np.log(rate) + (1 - _RATE) * np.log1p(-rate)))
+def _prior_fit(model: NoiseFit) -> float:
+    rate = _LABELS * (_RATE * np.log(model.rate) + (1 - _RATE) * np.log1p(-model.rate))
+    return float(rate - (np.log(model.sharpness) / _SPREAD) ** 2 / 2)
 
 
 def _maximise(
@@ -256,5 +266,7 @@ def _sharpness(blended: FloatArray, truth: FloatArray, power: float) -> float:
     counted = truth.sum(axis=1)
     slope = float(mean @ counted - np.einsum("nk,nk->", truth, logs))
     bend = float(np.einsum("n,nk,nk,nk->", counted, said, logs, logs) - counted @ mean**2)
-    step = power - slope / max(bend, 1e-12)
+    slope += float(np.log(power)) / (power * _SPREAD**2)
+    bend += 1 / (power * _SPREAD) ** 2
+    step = power - slope / bend
     return float(np.clip(step, max(power / 2, _FLATTEST), min(power * 2, _SHARPEST)))

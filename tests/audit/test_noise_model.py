@@ -7,6 +7,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
+from labelops.audit import noise_model
 from labelops.audit.noise_model import NoiseModel, fit_noise_model
 
 
@@ -150,6 +151,28 @@ def _weight_of_most_misread(misread: float) -> float:
     assert model.weights.sum() == pytest.approx(1)
     assert model.fits[-1].misread == 0.03
     return float(model.weights[-1])
+
+
+def test_views_are_not_believed_in_full_where_labels_leave_it_open() -> None:
+    """Of views that are half as sharp as they should be, none comes out four times too sharp."""
+    for seed in range(8):
+        blended, codes, _ = _misread(0.04, seed)
+        assert all(1 < fit.sharpness < 4 for fit in fit_noise_model(blended, codes).fits)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.04])
+def test_each_share_is_fitted_as_well_as_alone(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To go on from the share before finds what a fit of its own finds, and is no other."""
+    blended, codes, _ = _misread(share, 1)
+    found = fit_noise_model(blended, codes).fits
+    assert [fit.misread for fit in found] == [0.0, 0.01, 0.03]
+    for fit in found:
+        monkeypatch.setattr(noise_model, "_MISREAD", (fit.misread,))
+        (alone,) = fit_noise_model(blended, codes).fits
+        assert fit.log_likelihood == pytest.approx(alone.log_likelihood, abs=0.01)
+        assert fit.rate == pytest.approx(alone.rate, abs=1e-3)
 
 
 @pytest.mark.slow
