@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from ..adapters.image_features import Grey
     from ..adapters.text_vectors import TextVectors
 
-__all__ = ["Ends"]
+__all__ = ["WORKSPACE", "Ends"]
+
+WORKSPACE = "workspace.json"
+"""The object that holds a workspace's own random id and key."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ class Ends:
     def _identity(self) -> dict[str, str]:
         """The workspace's own random id and key, drawn when it is first opened."""
         fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
-        self.objects.put_new("workspace.json", fresh)
+        self.objects.put_new(WORKSPACE, fresh)
         try:
-            found = json.loads(self.objects.get("workspace.json"))
+            found = json.loads(self.objects.get(WORKSPACE))
             bytes.fromhex(found["key"])
             # The first workspaces had no id, and their projects are named without one.
             return {"id": str(found.get("id", "")), "key": str(found["key"])}

@@ -18,6 +18,7 @@ from ..adapters.sources import open_source
 from ..deprecating import Deprecation, deprecate, deprecated_in
 from ..digest import digest_bytes
 from ..errors import DeprecatedRelease, IntegrityError, shown
+from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
 from ..ingest import Ingested
@@ -46,7 +47,7 @@ from ..state import State, load, load_events
 from ..state.facts import gate_facts
 from ..state.reading import content_came
 from ..tables import ITEMS, newest
-from .ends import Ends
+from .ends import WORKSPACE, Ends
 from .intake import source_spec
 from .tools import tool_versions
 
@@ -314,6 +315,19 @@ class App(Ends):
         state = load(self.workspace)
         facts = gate_facts(state, self.clock(), split_conflicts(state.items))
         return evaluate(facts, self.workspace.policies.gate)
+
+    def last_candidate(self) -> Candidate | None:
+        """Return the candidate under audit, or the last one, with what its audit allows for.
+
+        None before there is any; where no workspace was begun, none is begun.
+        """
+        if not self.objects.list(WORKSPACE):
+            return None
+        state = load_events(self.workspace)
+        if not state.candidates:
+            return None
+        last = state.candidate or state.candidates[-1]
+        return dataclasses.replace(last, missed=state.missed(last))
 
     def report(self) -> tuple[str, str]:
         """Return the report on the label set as it stands now, as HTML and as JSON text."""

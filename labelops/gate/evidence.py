@@ -11,8 +11,8 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.finite import seen_bound, tolerated_errors
-from labelops.measure.intervals import Interval, check_share
+from labelops.measure.finite import check_missed, seen_bound, tolerated_errors
+from labelops.measure.intervals import Interval
 
 __all__ = [
     "Certificate",
@@ -150,9 +150,7 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         More errors are corrected than were found, or of a population of unknown size; or all
         errors are missed.
     """
-    check_share("missed", evidence.missed)
-    if evidence.missed == 1:
-        raise UsageError("missed is 1: looks that find no error certify nothing")
+    check_missed(evidence.missed)
     wrong, size, corrected = evidence.wrong, evidence.population, evidence.corrected
     errors, n = int(wrong.sum()), int(wrong.size)
     if not 0 <= corrected <= errors:

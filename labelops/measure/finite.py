@@ -14,6 +14,7 @@ from labelops.measure.intervals import check_share
 from labelops.measure.logs import log_sum_exp
 
 __all__ = [
+    "check_missed",
     "count_alternatives",
     "fixed_audit_size",
     "hypergeometric_cdf",
@@ -41,6 +42,25 @@ def tolerated_errors(bound: float, size: int) -> int:
     29
     """
     return math.floor(bound * size + 1e-9 * max(1.0, bound * size))
+
+
+def check_missed(missed: float) -> None:
+    """Refuse a chance to miss a wrong label that is none, or that leaves nothing to be found.
+
+    Raises
+    ------
+    UsageError
+        Naming the chance.
+
+    Examples
+    --------
+    >>> check_missed(1.0)
+    Traceback (most recent call last):
+    labelops.errors.UsageError: missed is 1: looks that find no error certify nothing
+    """
+    check_share("missed", missed)
+    if missed == 1:
+        raise UsageError("missed is 1: looks that find no error certify nothing")
 
 
 def seen_bound(bound: float, missed: float, size: int | None = None, corrected: int = 0) -> float:

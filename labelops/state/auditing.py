@@ -59,7 +59,7 @@ class AuditView(CandidatesView):
             self.workspace.policies.gate,
             attempt=attempt_of(candidate, self.candidates),
             confirms=confirms,
-            missed=self._missed(candidate),
+            missed=self.missed(candidate),
             standing=standing & ~open_,
             unaided=unaided,
             left=left,
@@ -91,7 +91,7 @@ class AuditView(CandidatesView):
         """Say whether ties stand in the audit of a candidate; the strictest of its order counts."""
         return all(c.ties for c in self.candidates if c.order == candidate.order)
 
-    def _missed(self, candidate: Candidate) -> float:
+    def missed(self, candidate: Candidate) -> float:
         """Return the chance to confirm a wrong label; the largest of its order counts."""
         return max(c.missed for c in self.candidates if c.order == candidate.order)
 

@@ -1,13 +1,21 @@
-"""`labelops plan audit` says what a certificate will cost, without a label set."""
+"""`labelops plan audit` says what a certificate will cost, with a label set and without."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from labelops.app import App
 from labelops.cli import main
+from labelops.gate.candidate import attempt_risk
+from labelops.gate.certificate import certify
+from labelops.settings import read_settings
+from labelops.state import load_events, say
 
 
 def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -45,6 +53,67 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+@pytest.mark.parametrize(
+    ("items", "error", "attempt", "missed"),
+    [(300, 0.02, 1, 0.05), (613, 0.02, 2, 0.0526), (1797, 0.02, 1, 0.042), (30_000, 0.01, 1, 0.1),
+     (150, 0.05, 3, 0.2), (40, 0.02, 1, 0.05)],
+)  # fmt: skip
+def test_the_fewest_looks_are_what_the_gate_asks_for(
+    capsys: pytest.CaptureFixture[str], items: int, error: float, attempt: int, missed: float
+) -> None:
+    """Of a set of so many labels, at this attempt, where looks miss so many: exactly."""
+    asked = certify([], error, attempt_risk(attempt, 0.05), items, missed=missed).needed
+    given = {"items": items, "error": error, "attempt": attempt, "missed": missed}
+    argv = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    _, out, _ = said(capsys, *argv, "--true", "0")
+    assert f"Without any error found, {asked} audits of" in out
+    assert "of wrong labels are taken to look right.\n" in out
+
+
+def test_a_label_set_is_planned_with_what_its_last_audit_allows_for(
+    capsys: pytest.CaptureFixture[str], passed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by folder or by `--config`; what is asked for goes before, and outside it is none."""
+    candidate = App(read_settings(passed)).last_candidate()
+    assert candidate is not None and candidate.missed > 0
+    asked = ("--items", str(candidate.items), "--error", "0.2", "--true", "0")
+    _, out, _ = said(capsys, *asked, "--config", str(passed))
+    assert f"taken to look right, as in the audit of candidate {candidate.number}.\n" in out
+    wanted = certify([], 0.2, 0.05, candidate.items, missed=candidate.missed).needed
+    assert out.startswith(f"Without any error found, {wanted} audits")
+    monkeypatch.chdir(passed.parent)
+    assert said(capsys, *asked)[1] == out
+    none = json.loads(said(capsys, *asked, "--missed", "0", "--json")[1])
+    assert (none["missed"], none["missed_as"]) == (0.0, None)
+    monkeypatch.chdir(passed.parents[2])
+    assert json.loads(said(capsys, *asked, "--json")[1]) == none
+
+
+def test_the_largest_chance_of_an_order_counts(passed: Path) -> None:
+    """As in its audit: looks that count on were read with what the first candidate allowed for."""
+    app = App(read_settings(passed))
+    first = app.last_candidate()
+    assert first is not None
+    later = dataclasses.replace(first, number=first.number + 1, missed=first.missed / 2)
+    state = load_events(app.workspace)
+    event = state.next_event("candidate", str(later.number), later.to_body())
+    say(state, [event], datetime.now(UTC))
+    found = app.last_candidate()
+    assert found is not None
+    assert (found.number, found.missed) == (later.number, first.missed)
+
+
+def test_planning_begins_no_workspace(
+    capsys: pytest.CaptureFixture[str], sent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are settings and nothing else, a plan leaves it so; no candidate is none."""
+    monkeypatch.chdir(sent.parent)
+    assert "find every wrong label wrong; --missed allows for some." in said(capsys)[1]
+    shutil.rmtree(sent.parent / "workspace")
+    assert said(capsys)[0] == 0
+    assert not (sent.parent / "workspace").exists()
+
+
 @pytest.mark.slow
 def test_a_known_set_is_planned_with_corrections(capsys: pytest.CaptureFixture[str]) -> None:
     """One error costs less in a set of 1,797, where it is corrected, than in any number."""
@@ -80,6 +149,7 @@ def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ["--true", "1.1"],
         ["--told", "2"],
         ["--attempt", "0"],
+        ["--missed", "1"],
     ],
 )
 def test_impossible_bounds_are_wrong_use(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -12,21 +14,22 @@ from labelops.gate.certificate import certify
 from labelops.measure.codes import BoolArray
 from labelops.measure.eprocess import certified_at
 from labelops.measure.finite import hypergeometric_cdf
-from labelops.measure.planning import audit_plan, looks_to_certify, weighted_plan
-from labelops.measure.staircase import is_certified
+from labelops.measure.planning import audit_plan, looks_to_certify
+from labelops.measure.staircase import clean_looks_to_certify, is_certified
+from labelops.measure.weighted_planning import weighted_plan
 
 
 @pytest.mark.slow
 def test_staircase_is_that_of_single_audits() -> None:
     """With its errors first, an audit certifies at the planned look and not one before."""
-    for size in (None, 1500):
-        for k, looks in enumerate(looks_to_certify(0.03, 0.1, 600, size)):
+    for size, missed in ((None, 0.0), (None, 0.1), (1500, 0.0), (1500, 0.1)):
+        for k, looks in enumerate(looks_to_certify(0.03, 0.1, 600, size, missed=missed)):
             outcomes, corrected = np.arange(600) < k, k if size else 0
             if size is None:
-                assert certified_at(outcomes, 0.03, 0.1) == looks
+                assert certified_at(outcomes, 0.03 * (1 - missed), 0.1) == looks
                 continue
-            assert is_certified(outcomes[:looks], 0.03, 0.1, size, corrected)
-            assert not is_certified(outcomes[: looks - 1], 0.03, 0.1, size, corrected)
+            assert is_certified(outcomes[:looks], 0.03, 0.1, size, corrected, missed)
+            assert not is_certified(outcomes[: looks - 1], 0.03, 0.1, size, corrected, missed)
 
 
 @pytest.mark.slow
@@ -59,13 +62,13 @@ def test_a_set_that_is_too_bad_by_one_is_mended_or_rarely_passes() -> None:
     assert plan.certified == pytest.approx(1.0)
 
 
-def _first_pass(outcomes: BoolArray, size: int | None) -> int:
+def _first_pass(outcomes: BoolArray, size: int | None, missed: float) -> int:
     """Give the look at which an audit passes, every error it finds corrected in a known set."""
     low, high = 0, len(outcomes)
     while high - low > 1:
         middle = (low + high) // 2
         corrected = 0 if size is None else int(outcomes[:middle].sum())
-        passed = certify(outcomes[:middle], 0.05, 0.1, size, corrected).status == "pass"
+        passed = certify(outcomes[:middle], 0.05, 0.1, size, corrected, missed).status == "pass"
         low, high = (low, middle) if passed else (middle, high)
     return high
 
@@ -74,15 +77,16 @@ def _first_pass(outcomes: BoolArray, size: int | None) -> int:
 def test_simulated_audits_agree() -> None:
     """Exact endings are the means of simulated ones; in a known set, at most 10 % above them."""
     rng = np.random.default_rng(5)
-    for size in (None, 1000):
-        (plan,) = audit_plan(0.05, 0.1, [0.02], budget=1000, size=size)
+    for size, missed in ((None, 0.0), (1000, 0.0), (1000, 0.2)):
+        (plan,) = audit_plan(0.05, 0.1, [0.02], budget=1000, size=size, missed=missed)
         found = []
-        for _ in range(150):
+        for _ in range(60 if missed else 150):
             if size is None:
                 outcomes = rng.random(1000) < 0.02
             else:
                 outcomes = rng.permutation(np.arange(size) < 20)
-            found.append(_first_pass(outcomes, size))
+            outcomes &= rng.random(1000) >= missed
+            found.append(_first_pass(outcomes, size, missed))
         spread = np.std(found) / np.sqrt(len(found))
         least = plan.mean if size is None else 0.9 * plan.mean
         assert least - 4 * spread < np.mean(found) < plan.mean + 4 * spread
@@ -105,6 +109,46 @@ def test_a_small_set_is_certified_however_bad(bound: float, size: int) -> None:
     for plan in audit_plan(bound, 0.05, [0.02, 0.05, 0.1], size=size):
         assert plan.certified == pytest.approx(1.0)
         assert plan.mean <= size
+
+
+@pytest.mark.parametrize(("size", "bound"), [(9, 0.34), (12, 0.2)])
+def test_a_small_set_of_which_looks_miss_some_is_counted_out(size: int, bound: float) -> None:
+    """Oracle: every order of a small set, and everything that looks may miss of it."""
+    wrong, missed, expected = 4, 0.25, np.zeros(size + 1)
+
+    @cache
+    def passes(found: int, n: int) -> bool:
+        return clean_looks_to_certify(found, n, bound, 0.3, size, found, missed) == 0
+
+    for places in combinations(range(size), wrong):
+        for seen in product((True, False), repeat=wrong):
+            found = np.cumsum(np.isin(np.arange(size), np.asarray(places)[list(seen)]))
+            looks = next(n for n in range(1, size + 1) if passes(int(found[n - 1]), n))
+            expected[looks] += (1 - missed) ** sum(seen) * missed ** (wrong - sum(seen))
+    expected /= expected.sum()
+    (plan,) = audit_plan(bound, 0.3, [wrong / size], size=size, missed=missed)
+    assert plan.mean == pytest.approx(expected @ np.arange(size + 1))
+    assert plan.certified == 1.0
+    assert plan.median == int(np.argmax(np.cumsum(expected) >= 0.5))
+
+
+def test_what_looks_miss_makes_audits_longer() -> None:
+    """Evenly and by doubt, of sets and of streams; of the errors there are fewer are found."""
+    for size in (None, 800):
+        clean, missing = (
+            audit_plan(0.05, 0.05, [0.0], size=size, missed=missed)[0].mean for missed in (0.0, 0.2)
+        )
+        assert clean * 1.15 < missing < clean * 1.4
+        one, other = (
+            weighted_plan(
+                0.05, 0.05, [0.0], 0.5, rng=np.random.default_rng(0), size=size, missed=missed,
+                runs=5,
+            )[0].mean
+            for missed in (0.0, 0.2)
+        )  # fmt: skip
+        assert one * 1.1 < other < one * 1.4
+    with pytest.raises(UsageError, match="missed is 1: looks that find no error certify nothing"):
+        audit_plan(0.05, 0.05, [0.0], missed=1.0)
 
 
 def test_too_small_a_budget_certifies_nothing() -> None:
