@@ -45,6 +45,7 @@ def test_odd_class_names_survive_the_configuration() -> None:
     assert read_config(config, "project") == (Known(ODD.digest, ODD.classes),)
     assert {e.tag for e in ET.fromstring(config).iter() if isinstance(e.tag, str)} == {
         "View",
+        "Style",
         "Header",
         "Text",
         "Choices",

@@ -97,3 +97,49 @@ def test_three_clicked_answers_are_the_next_votes(
     assert votes["status"].eq("given").all()
     assert not votes["saw_proposal"].any()
     assert (votes["seconds"] > 0).all()
+
+
+_EDGES = """text => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    let node;
+    while ((node = walk.nextNode()) && !node.data.includes(text));
+    const edge = n => {
+        const range = document.createRange();
+        range.setStart(node, n);
+        range.setEnd(node, n + 1);
+        return range.getBoundingClientRect().right;
+    };
+    return [edge(node.data.indexOf(text)), edge(node.data.indexOf(text) + text.length - 1)];
+}"""
+"""Where the first and the last character of a text end on the page."""
+
+
+def test_any_text_can_be_read_and_answered_without_scrolling(
+    page: Page, label_studio: LabelStudioServer
+) -> None:
+    """The classes stay in view below a long text; long words break; each script runs its way."""
+    label_set = f"moods-{secrets.token_hex(4)}"
+    url, key = label_studio.url, label_studio.api_key
+    queue = LabelStudioQueue(url, key, label_set, key=b"secret")
+    hands = LabelStudioHands(url, key, label_set, key=b"secret")
+    hebrew = "\u05e9\u05dc\u05d5\u05dd!"
+    texts = {"a": "a page without end. " * 800, "b": "A" * 900, "c": f"{hebrew}"}
+    wishes = [Wish(i, priority=-n) for n, i in enumerate(texts)]
+    queue.send(plan_for(wishes, MOODS), items_for(wishes, texts), MOODS, payloads=None)
+    email, password = hands.sign_in("human:mouse")
+    hands.close()
+
+    _log_in(page, url, email, password)
+    page.goto(f"{url}/projects/")
+    page.get_by_text(f"labelops {label_set} · blind").first.click()
+    page.get_by_role("button", name="Label All Tasks").click()
+    for text in texts.values():
+        expect(page.get_by_text(text[:60])).to_be_visible(timeout=SLOW)
+        answer = page.get_by_text("glad")
+        expect(answer).to_be_in_viewport(ratio=1)
+        first, last = page.evaluate(_EDGES, text.strip())
+        if text == hebrew:
+            assert last < first
+        assert max(first, last) <= 960  # to the right of it are Label Studio's own panels
+        answer.click()
+        page.get_by_test_id("bottombar-submit-button").click()

@@ -27,6 +27,10 @@ OBJECT = "item"
 _MARK = "labelops:"
 _RADIO_UP_TO = 30
 """With more classes than this a list with search is faster than buttons."""
+_TEXT_STYLE = (
+    ".labelops-text * { unicode-bidi:plaintext; text-align:start; overflow-wrap:anywhere }"
+)
+"""A line runs the way its script does, and one without spaces stays on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,17 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
     if hidden:
         gone = "".join(_choice(name, "") for name in hidden)
         choices += f'    <View style="display:none">{gone}</View>\n'
-    layout = 'layout="select"' if many else 'showInline="true"'
+    # Round buttons say that there is one answer; a text is as high as leaves them on the page.
+    layout = (
+        'choice="single" layout="select"' if many else 'choice="single-radio" showInline="true"'
+    )
     return (
         "<View>\n"
         f"  {_comment(known)}\n"
         f'  <Header value={_shown_attribute(schema.question)} size="4"/>\n'
         f"{_object(schema.media)}"
-        f'  <Choices name="{CONTROL}" toName="{OBJECT}" choice="single" required="true" '
-        f'requiredMessage="Choose one answer, or skip." {layout}>\n'
+        f'  <Choices name="{CONTROL}" toName="{OBJECT}" {layout} required="true" '
+        f'requiredMessage="Choose one answer, or skip.">\n'
         f"{choices}"
         "  </Choices>\n"
         "</View>\n"
@@ -89,8 +96,10 @@ def _object(media: str) -> str:
         )
     # `valueType` keeps a text that looks like an address a text.
     return (
-        '  <View style="white-space:pre-wrap; font-size:18px; line-height:1.5; '
-        'padding:12px 0 16px">\n'
+        f"  <Style>{_TEXT_STYLE}</Style>\n"
+        '  <View className="labelops-text" style="white-space:pre-wrap; font-size:18px; '
+        "line-height:1.5; padding:12px 0; margin-bottom:16px; max-height:60vh; "
+        'overflow-y:auto">\n'
         f'    <Text name="{OBJECT}" value="$text" valueType="text"/>\n'
         "  </View>\n"
     )
