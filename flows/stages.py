@@ -7,9 +7,7 @@ at any time, since it never says twice what was said before. Nothing here knows 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from click import unstyle
@@ -17,8 +15,6 @@ from click import unstyle
 from labelops.app import App
 from labelops.cli.stages import SAID
 from labelops.errors import GateNotPassed, NotFoundError
-from labelops.release import Manifest
-from labelops.reuse import SIDECAR
 
 __all__ = ["STAGES", "Summary", "Tell", "run_stages"]
 
@@ -100,13 +96,10 @@ def _release(app: App, tell: Tell) -> Summary:
 def _reuse(app: App, tell: Tell) -> Summary:
     """Write the training frame of the latest release beside labelops.toml, unless it is there."""
     try:
-        manifest = app.manifest()
+        manifest, folder = app.export_newest()
     except NotFoundError:
         tell("There is no release yet, so there is no training frame.")
         return {"reference": None, "digest": None, "folder": None, "report": None}
-    folder = app.settings.root / "exports" / manifest.reference
-    if not _holds(folder, manifest):
-        app.export(folder, manifest.reference, overwrite=True)
     _said("export", {"release": manifest.reference, "folder": str(folder)}, tell)
     return {
         "reference": manifest.reference,
@@ -114,15 +107,6 @@ def _reuse(app: App, tell: Tell) -> Summary:
         "folder": str(folder),
         "report": f"{app.settings.workspace.rstrip('/')}/{manifest.part_name('report.html')}",
     }
-
-
-def _holds(folder: Path, manifest: Manifest) -> bool:
-    """Say whether a folder is an export of this release. A folder is a whole export or none."""
-    try:
-        found = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return False
-    return isinstance(found, dict) and found.get("manifest_digest") == manifest.digest
 
 
 STAGES: Mapping[str, Callable[[App, Tell], Summary]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from ._disk import flush, write_flushed
 from ._storage import storage_error
 from .objects import check_name
 
-__all__ = ["refuse_occupied", "write_export"]
+__all__ = ["holds_export", "refuse_occupied", "write_export"]
 
 
 def write_export(
@@ -91,6 +92,15 @@ def refuse_occupied(target: str | Path, *, overwrite: bool = False) -> None:
         )
 
 
+def holds_export(target: str | Path, manifest_digest: str) -> bool:
+    """Say whether a folder is an export of this release. A folder is a whole export or none."""
+    try:
+        found = json.loads((Path(target).expanduser() / SIDECAR).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("manifest_digest") == manifest_digest
+
+
 def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
     folder.mkdir()
     folders = {folder}
@@ -107,7 +117,10 @@ def _put_in_place(partial: Path, place: Path, overwrite: bool) -> None:
     old = place.with_name(f".{place.name}.old-{secrets.token_hex(6)}")
     replaced = overwrite and place.exists()
     if replaced:
-        place.rename(old)
+        try:
+            place.rename(old)
+        except FileNotFoundError:
+            raise ConflictError(f"{place}: another process replaces it; run again") from None
     try:
         partial.rename(place)
     except OSError:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from .. import journey, released, releasing
-from ..adapters.export_files import refuse_occupied, write_export
+from ..adapters.export_files import holds_export, refuse_occupied, write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
 from ..deprecating import Deprecation, deprecate, deprecated_in
 from ..digest import digest_bytes
-from ..errors import DeprecatedRelease, IntegrityError, shown
+from ..errors import ConflictError, DeprecatedRelease, IntegrityError, shown
 from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
@@ -265,6 +265,21 @@ class App(Ends):
         self.check_export(target, reference, overwrite=overwrite)
         files = export(self.load(reference, weights=weights), format, encode_parquet)
         return write_export(files, target, overwrite=overwrite)
+
+    def export_newest(self) -> tuple[Manifest, Path]:
+        """Write the newest release's training frame beside labelops.toml, unless it is there.
+
+        An earlier export in its place, such as that of a workspace which is gone, is replaced.
+        """
+        manifest = self.manifest()
+        folder = self.settings.root / "exports" / manifest.reference
+        if not holds_export(folder, manifest.digest):
+            try:
+                self.export(folder, manifest.reference, overwrite=True)
+            except ConflictError:  # another process wrote it meanwhile: this one, or an older one
+                if not holds_export(folder, manifest.digest):
+                    raise
+        return manifest, folder
 
     def verify(self, reference: str | None = None) -> list[Problem]:
         """Compare every byte of a release, and of what its items show, with what was released."""

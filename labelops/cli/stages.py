@@ -260,12 +260,8 @@ def release(session: Session) -> None:
 
 
 def _export_newest(app: App) -> dict[str, str]:
-    """Write the newest release's training frame beside labelops.toml, unless it is there."""
-    reference = app.manifest().reference
-    folder = app.settings.root / "exports" / reference
-    if not folder.exists():  # a folder is a whole export or none
-        app.export(folder, reference)
-    return {"release": reference, "folder": str(folder)}
+    manifest, folder = app.export_newest()
+    return {"release": manifest.reference, "folder": str(folder)}
 
 
 def _said_exported(found: Mapping[str, str]) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from prefect.states import Failed
 
@@ -84,6 +87,42 @@ def test_publish_again_changes_nothing_and_writes_a_lost_training_frame_again(
     folder.rename(folder.with_name("lost"))
     assert run_publish(world.open())["reuse"] == first["reuse"]
     assert {p.name for p in folder.iterdir()} == set(before)
+
+
+def test_a_training_frame_of_another_release_of_that_name_is_replaced(
+    released: tuple[World, Done],
+) -> None:
+    """What a workspace that is gone left under `exports` is never taken for the release."""
+    world, done = released
+    folder = Path(done[-1]["reuse"]["folder"])
+    sidecar = json.loads((folder / "_labelops.json").read_text())
+    other = json.dumps({**sidecar, "manifest_digest": "0" * 64})
+    (folder / "_labelops.json").write_text(other)
+    (folder / "data.parquet").write_bytes(b"of another release")
+    manifest, found = world.open().export_newest()
+    assert found == folder
+    assert json.loads((folder / "_labelops.json").read_text()) == sidecar
+    assert len(pd.read_parquet(folder)) == manifest.counts["items"]
+    (folder / "_labelops.json").unlink()
+    with pytest.raises(errors.UsageError, match="no earlier export"):
+        world.open().export_newest()
+    (folder / "_labelops.json").write_text(json.dumps(sidecar))
+
+
+def test_training_frames_that_are_published_at_once_are_one(
+    released: tuple[World, Done],
+) -> None:
+    """Whoever is second finds the frame there, and nothing is left beside it."""
+    world, done = released
+    folder = Path(done[-1]["reuse"]["folder"])
+    apps = [world.open() for _ in range(4)]
+    for _ in range(5):
+        shutil.rmtree(folder)
+        with ThreadPoolExecutor(4) as pool:
+            found = [f.result() for f in [pool.submit(a.export_newest) for a in apps]]
+        assert {place for _, place in found} == {folder}
+        assert json.loads((folder / "_labelops.json").read_text())["rows"] == 120
+        assert not [p.name for p in folder.parent.iterdir() if p.name.startswith(".")]
 
 
 def test_nothing_to_publish_is_an_answer_with_a_reason(world: World) -> None:
