@@ -6,7 +6,7 @@ Reading needs only write-once objects: no tables, no queue, no labeler.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -65,12 +65,18 @@ def resolve(objects: Objects, reference: Reference, names: Mapping[str, str]) ->
     if wanted is None and reference.alias == "latest" and versions:
         wanted = versions[-1]
     if wanted is None or wanted not in versions:
-        known = ", ".join(map(str, versions))
-        others = (
-            f"there are: {known}" if versions else f"nothing named {reference.name} is released"
-        )
+        others = _others(reference, versions, names)
         raise NotFoundError(f"there is no release {reference}; {others}")
     return _manifest_of(objects, reference.name, wanted)
+
+
+def _others(reference: Reference, versions: Sequence[Version], names: Mapping[str, str]) -> str:
+    """Say what there is instead of a release that is not."""
+    if versions:
+        return f"there are: {', '.join(map(str, versions))}"
+    if reference.name in names:
+        return f"write {parse_reference(names[reference.name]).name}@{reference.name}"
+    return f"nothing named {reference.name} is released"
 
 
 def _manifest_of(objects: Objects, name: str, version: Version) -> Manifest:

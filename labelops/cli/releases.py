@@ -196,9 +196,14 @@ def verify(session: Session, reference: str | None) -> int:
 @click.argument("alias")
 @click.argument("reference", metavar="REF")
 def name(session: Session, alias: str, reference: str) -> None:
-    """Let a name such as `prod` mean a release from now on."""
+    """Let a name such as `prod` mean a release from now on.
+
+    It is read as `digits@prod`, wherever a release is named.
+    """
     found = session.app.name(alias, reference)
-    session.show({"name": alias, "release": found}, f"{safe(alias)} now means {safe(found)}.")
+    reference = f"{found.partition('@')[0]}@{alias}"
+    said = f"{safe(reference)} now means {safe(found)}."
+    session.show({"name": alias, "release": found}, said)
 
 
 @command(

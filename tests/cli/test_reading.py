@@ -203,8 +203,10 @@ def test_deprecate_refuses(
 def test_name_and_diff(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name means a release from then on, and can be compared with it."""
     assert shown(capsys, released, "name", "prod", "mails@1.0.0") == (
-        "prod now means mails@1.0.0.\n"
+        "mails@prod now means mails@1.0.0.\n"
     )
+    assert run(released, "show", "prod") == 2
+    assert capsys.readouterr().err.endswith("there is no release prod@latest; write mails@prod\n")
     assert shown_as_json(capsys, released, "log")[0]["names"] == ["latest", "prod"]
     assert "have the same labels" in shown(capsys, released, "diff", "mails@prod", "mails@1.0.0")
     found = shown_as_json(capsys, released, "diff", "mails@prod", "mails@1.0.0")
