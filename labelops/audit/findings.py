@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -201,12 +201,13 @@ def _suspicions(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def finding_status(
-    findings: pd.DataFrame, votes: pd.DataFrame, labels: pd.DataFrame
+    findings: pd.DataFrame, votes: pd.DataFrame, labels: pd.DataFrame, unable: Collection[str] = ()
 ) -> pd.Series[str]:
     """Say what became of each finding; one of `STATUS`, on the findings' index.
 
     A finding on an item and value that reviewers have confirmed once stays confirmed when a
-    later audit raises it again: nobody is asked the same thing for ever.
+    later audit raises it again: nobody is asked the same thing for ever. But who reviewed before a
+    class was added confirms nothing: it could not be named. What they contradict stays disputed.
 
     Parameters
     ----------
@@ -215,17 +216,21 @@ def finding_status(
         Purpose ``review`` counts, if given after the item's value first came under suspicion.
     labels : labels frame
         The labels now, one row an item; a label that is gone or missing counts as changed.
+    unable : collection of str
+        Digests of schemas that lack classes of now.
     """
     now = findings["item_id"].map(labels.set_index("item_id")["value"]).astype(object)
     changed = (now != findings["value"]).to_numpy(dtype=bool)
     first = findings.groupby(["item_id", "value"], dropna=False)["found_at"].transform("min")
-    reviews = _review_counts(findings, first, votes)
-    support = reviews["for_label"].to_numpy()
-    against = reviews["against"].to_numpy()
+    able = votes.loc[~votes["schema_digest"].isin(list(unable))]
+    (support, against), (lately, lately_against) = (
+        _review_counts(findings, first, rows).to_numpy().T for rows in (votes, able)
+    )
+    refuted = (support + against > 0) & (support <= against)
+    unasked = (lately + lately_against == 0) & ~refuted
+    confirmed = (lately > lately_against) & ~refuted
     status = np.select(
-        [changed, support + against == 0, support > against],
-        ["corrected", "open", "confirmed"],
-        "disputed",
+        [changed, unasked, confirmed], ["corrected", "open", "confirmed"], "disputed"
     )
     return pd.Series(status, index=findings.index, dtype=object, name="status")
 
@@ -247,7 +252,7 @@ def _review_counts(
 
 
 def open_findings(
-    findings: pd.DataFrame, votes: pd.DataFrame, labels: pd.DataFrame
+    findings: pd.DataFrame, votes: pd.DataFrame, labels: pd.DataFrame, unable: Collection[str] = ()
 ) -> pd.DataFrame:
     """Return the findings nobody has settled yet; planted and `SHOWN` ones are never among them.
 
@@ -255,7 +260,7 @@ def open_findings(
     same suspicion raised in several audits only the newest row is returned.
     """
     real = _suspicions(findings)
-    status = finding_status(real, votes, labels)
+    status = finding_status(real, votes, labels, unable)
     unsettled = real[status.isin(("open", "disputed"))].sort_values("round", kind="stable")
     last = unsettled.drop_duplicates(["item_id", "kind", "value"], keep="last")
     return last.sort_values(["score", "item_id"], kind="stable").reset_index(drop=True)

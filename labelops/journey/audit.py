@@ -285,8 +285,11 @@ def _settled(state: State) -> pd.DataFrame:
 
 
 def _stands(labels: pd.DataFrame, looked_at: pd.DataFrame) -> list[str]:
-    """Return the items whose label an audit found right, or corrected and nobody changed since."""
-    right = looked_at.loc[~looked_at["wrong"], ["item_id", "value"]]
+    """Return the items whose label an audit found right, or corrected and nobody changed since.
+
+    Not those found right before a class was added: they might be that.
+    """
+    right = looked_at.loc[~looked_at["wrong"] & looked_at["able"], ["item_id", "value"]]
     found = labels.merge(right, on=["item_id", "value"])["item_id"]
     mended = labels["method"] == ADJUDICATED
     return [*found, *labels.loc[mended, "item_id"]]

@@ -205,7 +205,7 @@ def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
     rows = state.findings.loc[~hidden]
     rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
     rows = rows.drop_duplicates("item_id").head(_SHOWN)
-    return rows, finding_status(rows, state.votes, state.labels).tolist()
+    return rows, finding_status(rows, state.votes, state.labels, state.lacking_classes).tolist()
 
 
 def _payloads(

@@ -68,14 +68,19 @@ class AuditView(CandidatesView):
     def _corrected(
         self, candidate: Candidate, order: npt.NDArray[np.object_], values: pd.Series
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Say which labels the audit corrected, and which of these still stand."""
+        """Say which labels the audit corrected, and which of these still stand.
+
+        One that was corrected before a class was added is looked at again, as if it were none.
+        """
         frozen = self.frozen.set_index("item_id")
         adjudicated = (frozen["method"] == ADJUDICATED) & (
             frozen["revision"] > self._beginnings[candidate.order]
         )
         corrected = adjudicated.reindex(order, fill_value=False).to_numpy(dtype=np.bool_)
         standing = corrected.copy()
-        standing[corrected] = self.corrections_stand(order[corrected], values.loc[corrected])
+        stands, unsaid = self.corrections_stand(order[corrected], values.loc[corrected])
+        standing[corrected] = stands
+        corrected[corrected] = ~unsaid
         return corrected, standing
 
     def _first_values(self, candidate: Candidate, values: pd.Series) -> pd.Series:

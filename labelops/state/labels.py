@@ -72,7 +72,7 @@ class State(AuditView):
 
         Not where nobody is left to review: there the votes there are decided.
         """
-        rows = open_findings(self.findings, self.votes, self.labels)
+        rows = open_findings(self.findings, self.votes, self.labels, self.lacking_classes)
         return rows.loc[~rows["item_id"].isin(self.seen_by_all)]
 
     @cached_property

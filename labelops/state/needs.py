@@ -162,8 +162,12 @@ def may_look_again(state: State, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def label_doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return one less each label's posterior; 0 where an audit vote agreed or corrected it."""
-    votes = state.current.loc[state.current["purpose"] == "audit", ["item_id", "value"]]
+    """Return one less each label's posterior; 0 where an audit vote agreed or corrected it.
+
+    One that could not name each class of now agrees with nothing.
+    """
+    votes = state.able(state.current.loc[state.current["purpose"] == "audit"])
+    votes = votes[["item_id", "value"]]
     agreed = pd.MultiIndex.from_frame(labels[["item_id", "value"]]).isin(
         pd.MultiIndex.from_frame(votes)
     )

@@ -119,7 +119,8 @@ class ProposalsView(VotesView):
         seen = rows.loc[rows["item_id"].isin(self.outside_audits["item_id"])]
         seen = seen.loc[~seen["item_id"].isin(corrected)]
         ids = seen["item_id"].to_numpy(dtype=object)
-        looks = self.looks(ids, seen["value"], self.outside_audits)
+        votes = self.weighed(ids, seen["value"], self.outside_audits)
+        looks = self.looks(ids, seen["value"], votes)
         wrong: npt.NDArray[np.object_] = ids[(looks.status == WRONG) & (looks.votes >= 2)]
         return wrong
 

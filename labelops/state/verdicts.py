@@ -37,11 +37,11 @@ def audit_verdicts(state: State) -> pd.DataFrame:
     -------
     frame with a row for each item and value judged
         ``item_id``; ``value``, the label that was judged; ``wrong``; ``even``, whether every label
-        of the set was as likely to be looked at as this one.
+        of the set was as likely to be looked at as this one; ``able``, whether somebody looked who
+        could name each class of now.
     """
-    none = pd.DataFrame({"item_id": [], "value": [], "wrong": [], "even": []}).astype(
-        {"item_id": object, "value": object, "wrong": bool, "even": bool}
-    )
+    kinds = {"item_id": object, "value": object, "wrong": bool, "even": bool, "able": bool}
+    none = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     parts, last = [none], dict[str, pd.DataFrame]()
     # Once for all: a label set that is released every hour has thousands of candidates.
     firsts, standing, confirms = _first_looks(state), _standing_items(state), dict[str, int]()
@@ -103,6 +103,7 @@ def _verdicts(
             "value": values[seen].to_numpy(dtype=object),
             "wrong": looks.status[seen] == WRONG,
             "even": candidate.audit == UNIFORM,
+            "able": among(ids[seen], state.able(state.outside_audits)["item_id"]),
         }
     )
 

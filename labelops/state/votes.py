@@ -14,7 +14,7 @@ from ..collect import current_votes
 from ..consolidate.voices import clear_majority
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
-from ..measure.adjudication import AGREES, Adjudication, adjudicate
+from ..measure.adjudication import AGREES, WRONG, Adjudication, adjudicate
 from ..measure.codes import among
 from ..route.plan import Seat, in_flight
 from ..schema import Schema
@@ -24,6 +24,9 @@ __all__ = ["EVIDENCE", "VotesView", "majority_codes"]
 
 EVIDENCE = ("label", "review", "calibrate")
 """Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
+
+_PEOPLE = 2
+"""Who refute a single value; that nobody is left to settle what one says is no refutation."""
 
 
 class VotesView(Rows):
@@ -135,6 +138,28 @@ class VotesView(Rows):
         """
         return votes.loc[~votes["schema_digest"].isin(list(self.lacking_classes))]
 
+    def weighed(
+        self, item_ids: npt.ArrayLike, values: pd.Series, votes: pd.DataFrame
+    ) -> pd.DataFrame:
+        """Return the votes that say of single values whether they are wrong.
+
+        Those that could name each class of now; and the others on items whose value all of them
+        together refute: a class that is added makes no label right that was wrong.
+
+        Parameters
+        ----------
+        item_ids, values, votes
+            As for `looks`.
+        """
+        able = self.able(votes)
+        if len(able) == len(votes):
+            return votes
+        looks = self.looks(item_ids, values, votes)
+        ids = np.asarray(item_ids, dtype=object)
+        refuted = ids[(looks.status == WRONG) & (looks.votes >= _PEOPLE)]
+        kept = votes["vote_id"].isin(able["vote_id"]) | among(votes["item_id"], refuted)
+        return votes.loc[kept]
+
     def auditing(self, confirms: int) -> pd.DataFrame:
         """Return the `audit_votes` that judge labels: no spare ones where others confirmed them.
 
@@ -170,15 +195,23 @@ class VotesView(Rows):
 
     def corrections_stand(
         self, item_ids: npt.ArrayLike, values: pd.Series
-    ) -> npt.NDArray[np.bool_]:
-        """Say which corrected labels are still named by the votes that corrected them.
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Say which corrected labels stand, and on which nobody could name each class of now.
 
-        Those that count today, with what other auditors said since.
+        They stand where the votes that corrected them name them, as far as they count today, with
+        what other auditors said since. That the label before was wrong is true for good; that it
+        is this class has to be said again where others were added since.
+
+        Returns
+        -------
+        stands, unsaid : (N,) bool arrays
         """
         made = self.current.loc[self.current["vote_id"].isin(self._correcting_votes)]
-        votes = pd.concat([made, self.outside_audits]).drop_duplicates("vote_id")
+        able = self.able(made)
+        votes = pd.concat([able, self.able(self.outside_audits)]).drop_duplicates("vote_id")
         stands: npt.NDArray[np.bool_] = self.looks(item_ids, values, votes).status == AGREES
-        return stands
+        before = among(item_ids, made["item_id"]) & ~among(item_ids, able["item_id"])
+        return stands, before & ~stands
 
     @cached_property
     def spare_votes(self) -> pd.DataFrame:

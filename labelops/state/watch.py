@@ -198,8 +198,9 @@ def spot_audit(state: State, h: Hypothesis) -> SpotAudit:
     accepted = state.accepted_by(h).set_index("item_id")["value"]
     stood = among(drawn.ids, accepted.index) & ~among(drawn.ids, _labeled_first(state))
     asked = drawn.part(stood)
-    votes = state.able(state.outside_audits)
-    looks = state.looks(asked.ids, accepted.reindex(asked.ids), votes)
+    values = accepted.reindex(asked.ids)
+    votes = state.weighed(asked.ids, values, state.outside_audits)
+    looks = state.looks(asked.ids, values, votes)
     found = SpotAudit(asked, looks, 1.0, False, "")
     refuted = asked.ids[found.wrong]
     if _test(state, h) == FIXED:

@@ -67,6 +67,27 @@ def _status(findings: Any, votes: Any, labels: Any) -> dict[str, str]:
     return dict(zip(findings["item_id"], finding_status(findings, votes, labels), strict=True))
 
 
+def test_a_review_from_before_a_class_was_added_confirms_nothing(
+    ten: Any, now: Any, votes_of: Any, labels_of: Any
+) -> None:
+    """Who could not name it may have confirmed what it is now; what they contradict stays so."""
+    findings = _findings(ten, now, dict.fromkeys("abcd", 0.1))
+    later = now + timedelta(hours=1)
+    said = [("a", "human:x", 1), ("b", "human:x", 2), ("c", "human:x", 1), ("d", "human:x", 2)]
+    before = votes_of(said, purpose="review", at=later).assign(schema_digest="old")
+    lately = [("c", "human:y", 1), ("d", "human:y", 1), ("d", "human:z", 1)]
+    since = votes_of(lately, purpose="review", at=later).assign(schema_digest="new")
+    votes = pd.concat([before, since.assign(vote_id=since["vote_id"] + "-since")])
+    labels = labels_of(dict.fromkeys("abcd", 1))
+    status = finding_status(findings, votes, labels, {"old"})
+    assert dict(zip(findings["item_id"], status, strict=True)) == {
+        "a": "open", "b": "disputed", "c": "confirmed", "d": "confirmed",
+    }  # fmt: skip
+    assert finding_status(findings, votes, labels).tolist().count("open") == 0
+    left = open_findings(findings, votes, labels, {"old"})["item_id"]
+    assert set(left) == {"a", "b"}
+
+
 def test_what_becomes_of_findings(ten: Any, now: Any, votes_of: Any, labels_of: Any) -> None:
     """Unreviewed is open; against is disputed; confirmed and corrected are settled."""
     findings = _findings(ten, now, dict.fromkeys("abcde", 0.1))

@@ -16,7 +16,7 @@ from labelops.measure.adjudication import AGREES, WRONG
 from labelops.schema import Schema
 from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
-from labelops.state.needs import all_needs
+from labelops.state.needs import all_needs, label_doubt
 from labelops.state.people import annotator_table
 
 from .test_needs import plan
@@ -478,3 +478,54 @@ def test_late_label_votes_change_no_frozen_label(world: World) -> None:
     world.flush()
     assert consolidate(world.workspace, now=world.tick()).changed == 0
     assert set(world.state.frozen["value"]) == {'"cat"'}
+
+
+def test_a_correction_from_before_a_class_was_added_is_looked_at_again(world: World) -> None:
+    """That the label was wrong is true for good, that it is a dog was said without the fox."""
+    for item in IDS:
+        world.vote(item, ann="cat")
+    world.label(dict.fromkeys(IDS, "cat"))
+    freeze(world)
+    assert world.state.audit is not None
+    first, last = world.state.audit.planned.ids[[0, -1]]
+    world.vote(last, eve="cat", fay="cat", gus="cat", hal="cat")
+    world.vote(first, "audit", ben="dog", cid="dog", dan="dog")
+    world.flush()
+    assert consolidate(world.workspace, now=world.tick()).corrected == 1
+    assert world.state.audit.certificate.corrected == 1
+    wider = Schema("pets", (*PETS.classes, "fox"))
+    for schema in (PETS, wider):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    later = make_world(wider, gate=GATE, like=world)
+    audit = later.state.audit
+    assert audit is not None and audit.certificate.n == 0
+    assert audit.planned.ids[0] == first and audit.unseen[0]
+    asked = pd.concat(all_needs(later.state)).set_index("item_id")
+    assert asked.loc[first, "purpose"] == "audit" and asked.loc[first, "wanted"] == 4
+    other = later.copy()
+    later.vote(first, "audit", eve="dog")
+    found = later.state.audit
+    assert found is not None
+    seen = found.certificate
+    assert (seen.n, seen.errors, seen.corrected) == (1, 1, 1)
+    for name in ("eve", "fay", "gus"):
+        other.vote(first, "audit", **{name: "fox"})
+    other.flush()
+    assert consolidate(other.workspace, now=other.tick()).corrected == 1
+    assert other.state.labels.set_index("item_id").loc[first, "value"] == '"fox"'
+    found = other.state.audit
+    assert found is not None
+    seen = found.certificate
+    assert (seen.n, seen.errors, seen.corrected) == (1, 1, 1)
+
+
+def test_an_audit_vote_from_before_a_class_was_added_takes_no_doubt_away(world: World) -> None:
+    """What it agreed with may be the new class; who looked since could have said so."""
+    for schema in (PETS, Schema("pets", (*PETS.classes, "fox"))):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    world.label(dict.fromkeys(IDS, "cat"), posterior=0.75)
+    world.vote(IDS[0], "audit", ben="cat")
+    assert label_doubt(world.state, world.state.labels)[:2].tolist() == [0.0, 0.25]
+    later = make_world(Schema("pets", (*PETS.classes, "fox")), gate=GATE, like=world)
+    later.vote(IDS[1], "audit", ben="cat")
+    assert label_doubt(later.state, later.state.labels)[:3].tolist() == [0.25, 0.0, 0.25]

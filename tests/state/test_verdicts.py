@@ -15,12 +15,13 @@ from labelops.autolabel.hypotheses import close as close_hypothesis
 from labelops.gate.candidate import ADJUDICATED, Candidate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import audit, consolidate
+from labelops.schema import Schema
 from labelops.state.verdicts import audit_verdicts
 
 from .test_audit import close, freeze
 from .test_audited import SURE, UNSURE, look
 from .test_audited import sure_world as audited_world
-from .world import World, make_world
+from .world import PETS, World, make_world
 
 IDS = [f"i{n:02d}" for n in range(12)]
 
@@ -83,6 +84,27 @@ def test_nothing_is_read_from_the_first_doubt_on(votes: dict[str, str]) -> None:
     close(world, candidate, "withdrawn: a test")
     settled = "cat" in votes.values() and len(votes) > 3
     assert set(_found(world)) == ({first, doubtful, after} if settled else {first})
+
+
+def test_a_label_found_right_before_a_class_was_added_is_suspected_again() -> None:
+    """The search for errors leaves alone only what somebody confirmed who could name each class."""
+    world, wider = _labeled(), Schema("pets", (*PETS.classes, "fox"))
+    for schema in (PETS, wider):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    candidate = freeze(world)
+    right, wrong, since = _order(world, candidate)[:3]
+    world.vote(right, "audit", cid="cat")
+    _refute(world, wrong)
+    world.flush()
+    later = make_world(wider, gate=GatePolicy(error=0.2), like=world)
+    later.vote(since, "audit", dee="cat")
+    close(later, candidate, "failed: the audit found too many errors")
+    rows = audit_verdicts(later.state)
+    assert dict(zip(rows["item_id"], rows["able"], strict=True)) == {
+        right: False, wrong: False, since: True
+    }  # fmt: skip
+    stands = import_module("labelops.journey.audit")._stands
+    assert stands(later.state.labels, rows) == [since]
 
 
 def test_what_was_looked_at_before_the_freeze_has_no_verdict() -> None:

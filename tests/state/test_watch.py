@@ -373,6 +373,38 @@ def test_random_looks_from_before_a_class_was_added_say_nothing() -> None:
     assert spot_audit(later.state, standing).looks.votes.sum() == 1
 
 
+@pytest.mark.slow
+def test_what_was_refuted_before_a_class_was_added_is_refuted() -> None:
+    """That it is no cat stays true; that it is one hinders nobody who could name the class."""
+    world, wider = _accepting(), Schema("pets", (*PETS.classes, "fox"))
+    for schema in (PETS, wider):
+        world.say("schema", schema.digest, 0, **schema.to_json())
+    ids = world.state.item_ids
+    for place, item in enumerate(ids):
+        said = "dog" if place % 2 else "cat"
+        world.vote(item, "audit", ben=said, eve=said, fay=said)
+    # There are others who have not looked at nearly all of them.
+    known = next(i for i in ids[::2] if i not in world.state.calibration_stream.ids)
+    world.vote(known, "audit", dan="cat", gus="cat", hal="cat")
+    world.flush()
+    later = make_world(wider, accept=POLICY, calibration=60, like=world)
+    _closed(later)
+    later.propose(dict.fromkeys(ids, ("cat", 0.9)), version="m2")
+    _calibrate(later, who="cyn")
+    _look(later)
+    (standing,) = later.state.standing
+    refuted, found = set(ids[1::2]), spot_audit(later.state, standing)
+    asked = found.asked.ids
+    assert set(asked[found.wrong]) == refuted & set(asked) != set()
+    assert found.settled == found.wrong.sum()
+    assert not refuted & set(later.state.accepted["item_id"])
+    one = next(i for i in asked if i not in {*refuted, known})
+    assert one in set(later.state.accepted["item_id"])
+    later.vote(one, "audit", dan="fox", gus="fox", hal="fox")
+    assert one not in set(later.state.accepted["item_id"])
+    assert one in set(asked[spot_audit(later.state, standing).wrong])
+
+
 def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
     """More wrong than was promised closes it for this version; a set that never grew goes back."""
     world = _accepting()
