@@ -14,6 +14,8 @@ from scipy import sparse
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes
 
+from .content import thinned_items
+
 __all__ = ["design_effect", "soften_items", "vote_dependence"]
 
 _CELLS = 50_000_000
@@ -62,8 +64,7 @@ def vote_dependence(votes: Votes, posterior: FloatArray, confusion: FloatArray) 
     True
     """
     n_classes = votes.n_classes
-    ids = np.flatnonzero(votes.per_item >= 2)
-    ids = ids[:: 1 + int(votes.per_item[ids].sum()) * n_classes**2 // _CELLS]
+    ids = thinned_items(votes, _CELLS // n_classes**2)
     rates = np.asarray(confusion, dtype=np.float64).transpose(0, 2, 1)  # annotator, given, true
     together, most = 0.0, 0.0
     size = max(1, _BLOCK // max(n_classes**2, 1))

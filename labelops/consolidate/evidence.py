@@ -13,7 +13,9 @@ from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.intervals import check_share
+from labelops.measure.votes import Votes
 
+from .content import numbered_by_votes
 from .folds import FOLDS, annotator_folds
 
 __all__ = [
@@ -157,13 +159,7 @@ def soften_all(posterior: FloatArray, temperature: float, doubt: float = 0.0) ->
 
 
 def held_out_temperature(
-    items: IntArray,
-    annotators: IntArray,
-    codes: IntArray,
-    weights: FloatArray,
-    accuracy: float,
-    n_annotators: int,
-    consensus: Callable[[FloatArray], FloatArray],
+    votes: Votes, accuracy: float, consensus: Callable[[FloatArray], FloatArray]
 ) -> float | None:
     """Fit how much to soften a consensus so that it predicts the votes of annotators it left out.
 
@@ -174,15 +170,10 @@ def held_out_temperature(
 
     Parameters
     ----------
-    items, annotators, codes : (V,) int
-        The votes.
-    weights : (V,) float
-        What each vote counts; 0 leaves it out.
+    votes : Votes
     accuracy : float
         How often a vote is right, errors spread evenly over the other classes. One number for the
         crowd calibrated real crowds better than a noisy one for each annotator.
-    n_annotators : int
-        A.
     consensus : callable
         From weights `(V,)` to the posterior `(N, K)` of the votes with weight above 0.
 
@@ -193,23 +184,33 @@ def held_out_temperature(
 
     Examples
     --------
+    >>> from labelops.measure.votes import pack_votes
     >>> items, who = np.repeat(np.arange(100), 2), np.tile([0, 1], 100)
     >>> given = np.where((who == 1) & (items % 4 == 0), 1, 0)
+    >>> votes = pack_votes(items, who, given, n_items=100, n_annotators=2, n_classes=2)
     >>> def too_sure(weights):
     ...     return np.tile([0.999, 0.001], (100, 1))
-    >>> held_out_temperature(items, who, given, np.ones(200), 0.9, 2, too_sure) > 2
+    >>> held_out_temperature(votes, 0.9, too_sure) > 2
     True
     """
-    fold = annotator_folds(annotators, weights, n_annotators)
+    items, codes = votes.items, votes.codes
+    weights = np.ones(codes.size) if votes.weights is None else votes.weights
+    place, number = numbered_by_votes(votes)
+    annotators = number[votes.annotators]
+    fold = annotator_folds(annotators, weights, votes.n_annotators)
+    # One number needs no more than some thousand votes: those on every so-many-th item will do.
+    shared = votes.per_item >= 2
+    looked_at = shared & (place % (1 + int(votes.per_item[shared].sum()) // _MOST_VOTES) == 0)
     beliefs, chances = [], []
     for left_out in range(FOLDS):
-        out = (fold[annotators] == left_out) & (weights > 0)
+        out = fold[annotators] == left_out
         if not out.any():
             continue
         rest = np.where(out, 0.0, weights)
         posterior = consensus(rest)
         others = np.bincount(items, weights=rest, minlength=posterior.shape[0]) > 0
-        rows = np.flatnonzero(out & others[items])
+        rows = np.flatnonzero(out & others[items] & looked_at[items])
+        rows = rows[np.lexsort((annotators[rows], place[items[rows]]))]
         beliefs.append(posterior[items[rows]])
         chances.append(one_coin_chances(codes[rows], accuracy, posterior.shape[1]))
     if sum(map(len, beliefs)) < _LEAST_VOTES:

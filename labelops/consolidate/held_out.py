@@ -22,12 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
+from .content import numbered_by_votes, thinned_items
 from .counts import vote_counts
 from .crowd import crowd_accuracy
 from .evidence import one_coin_chances, soften
@@ -153,12 +155,13 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
     Where people are few, without each fold of votes. Items are thinned out so that the cost does
     not grow beyond some ten thousand votes. None where no item has two votes.
     """
-    items, annotators, codes, weights = _thinned(votes, len(members))
-    looked_at, place = np.unique(items, return_inverse=True)
-    accuracy = crowd_accuracy(vote_counts(place, codes, looked_at.size, votes.n_classes, weights))
+    few = are_few(votes)
+    votes = _thinned(votes, len(members))
+    items, annotators, codes = votes.items, votes.annotators, votes.codes
+    weights = np.ones(items.size) if votes.weights is None else votes.weights
+    accuracy = crowd_accuracy(vote_counts(items, codes, votes.n_items, votes.n_classes, weights))
     if accuracy is None:
         return None
-    few = are_few(votes)
     if few:
         fold = vote_folds(items, annotators, codes)
     else:
@@ -194,14 +197,21 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
     )  # fmt: skip
 
 
-def _thinned(votes: Votes, n_members: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-    """Votes of every so-many-th item that has two votes or more."""
-    per_item = votes.per_item
-    ids = np.flatnonzero(per_item >= 2)
+def _thinned(votes: Votes, n_members: int) -> Votes:
+    """Votes of so many of the items that have two or more, items and people numbered by them.
+
+    From here on nothing depends on names, nor on the order of rows.
+    """
     most = min(_MOST_VOTES, _MOST_CELLS // (n_members * max(votes.n_classes, 1)))
-    ids = ids[:: 1 + int(per_item[ids].sum()) // max(most, 1)]
-    many = per_item[ids]
-    at = np.repeat(votes.rows[ids] - (np.cumsum(many) - many), many) + np.arange(many.sum())
-    cells = votes.cells[at].astype(np.int64)
-    weights = np.ones(at.size) if votes.weights is None else votes.weights[at]
-    return np.repeat(ids, many), cells // votes.n_classes, cells % votes.n_classes, weights
+    ids = thinned_items(votes, most)
+    many = votes.per_item[ids]
+    place = np.repeat(np.arange(ids.size), many)
+    at = np.repeat(votes.rows[ids] - (np.cumsum(many) - many), many) + np.arange(place.size)
+    weights = None if votes.weights is None else votes.weights[at]
+    who, code = np.divmod(votes.cells[at].astype(np.int64), votes.n_classes)
+    packed = partial(
+        pack_votes, codes=code, weights=weights, n_items=ids.size,
+        n_annotators=votes.n_annotators, n_classes=votes.n_classes,
+    )  # fmt: skip
+    item, person = numbered_by_votes(packed(place, who))
+    return packed(item[place], person[who])

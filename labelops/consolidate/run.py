@@ -85,10 +85,7 @@ def _majority(votes: Votes) -> Found:
         crowd = max(crowd, 1 / votes.n_classes + _ABOVE_CHANCE)
     temperature = None
     if crowd is not None:
-        temperature = held_out_temperature(
-            items, votes.annotators.astype(np.int64), codes.astype(np.int64), weights, crowd,
-            votes.n_annotators, consensus,
-        )  # fmt: skip
+        temperature = held_out_temperature(votes, crowd, consensus)
     return Found(one_coin_posterior(counts, crowd), temperature)
 
 
@@ -122,9 +119,7 @@ def _held_out(votes: Votes, method: str) -> float | None:
     crowd = crowd_accuracy(counts)
     if crowd is None:
         return None
-    return held_out_temperature(
-        items, annotators, codes, weights, crowd, votes.n_annotators, consensus
-    )
+    return held_out_temperature(votes, crowd, consensus)
 
 
 def _weights(votes: Votes) -> FloatArray:

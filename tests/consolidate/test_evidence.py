@@ -17,6 +17,7 @@ from labelops.consolidate.evidence import (
 )
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
+from labelops.measure.votes import pack_votes
 
 
 def test_decisions_by_hand() -> None:
@@ -68,7 +69,7 @@ def test_hard_items_are_noticed(shared: float, low: float, high: float) -> None:
     items, who = np.repeat(np.arange(n), crowd), np.tile(np.arange(crowd), n)
     right = rng.random(items.size) < skill[items]
     codes = np.where(right, truth[items], (truth[items] + rng.integers(1, 3, items.size)) % 3)
-    weights = np.ones(items.size)
+    votes = pack_votes(items, who, codes, n_items=n, n_annotators=crowd, n_classes=3)
     counts = vote_counts(items, codes, n, 3)
     accuracy = crowd_accuracy(counts)
     assert accuracy is not None
@@ -76,7 +77,7 @@ def test_hard_items_are_noticed(shared: float, low: float, high: float) -> None:
     def consensus(kept: FloatArray) -> FloatArray:
         return one_coin_posterior(vote_counts(items, codes, n, 3, kept), accuracy)
 
-    found = held_out_temperature(items, who, codes, weights, accuracy, crowd, consensus)
+    found = held_out_temperature(votes, accuracy, consensus)
     assert found is not None
     assert low <= found <= high
 
@@ -84,7 +85,5 @@ def test_hard_items_are_noticed(shared: float, low: float, high: float) -> None:
 def test_too_few_votes_say_nothing() -> None:
     """With fewer than 50 left-out votes there is no temperature."""
     items, who, codes = np.repeat(np.arange(20), 2), np.tile([0, 1], 20), np.zeros(40, dtype=int)
-    found = held_out_temperature(
-        items, who, codes, np.ones(40), 0.8, 2, lambda _: np.tile([0.9, 0.1], (20, 1))
-    )
-    assert found is None
+    votes = pack_votes(items, who, codes, n_items=20, n_annotators=2, n_classes=2)
+    assert held_out_temperature(votes, 0.8, lambda _: np.tile([0.9, 0.1], (20, 1))) is None

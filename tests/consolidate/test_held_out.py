@@ -33,6 +33,15 @@ def _crowd(
     return votes, truth
 
 
+def _number_by_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave items and people the numbers that they have."""
+
+    def as_they_are(votes: Votes) -> tuple[IntArray, IntArray]:
+        return np.arange(votes.n_items), np.arange(votes.n_annotators)
+
+    monkeypatch.setattr(held_out, "numbered_by_votes", as_they_are)
+
+
 def _held(beliefs: list[FloatArray], codes: IntArray, accuracy: float = 0.7) -> HeldOut:
     return HeldOut(np.stack(beliefs, axis=1), codes, accuracy)
 
@@ -136,7 +145,7 @@ def test_stiff_models_where_classes_are_rare() -> None:
     assert set(members_for(even)) | set(members_for(rare)) == set(MEMBERS)
 
 
-def test_held_out_beliefs_never_saw_the_annotator() -> None:
+def test_held_out_beliefs_never_saw_the_annotator(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is believed for a person's votes does not change when that person votes otherwise."""
     votes, _ = _crowd(6, [0.9, 0.8, 0.8, 0.7, 0.9, *[0.8] * 20], 60)
     members = {"majority": MEMBERS["majority"]}
@@ -145,6 +154,7 @@ def test_held_out_beliefs_never_saw_the_annotator() -> None:
         np.where(votes.annotators == 2, 1 - votes.codes, votes.codes),
         n_items=60, n_annotators=25, n_classes=2,
     )  # fmt: skip
+    _number_by_ids(monkeypatch)  # The same people in a fold with and without the change.
     one, two = held_out_votes(votes, members), held_out_votes(other, members)
     assert one is not None
     assert two is not None
@@ -170,6 +180,7 @@ def test_of_few_people_the_vote_is_left_out_and_not_the_person(
         votes.items, votes.annotators, codes, n_items=10, n_annotators=3, n_classes=2
     )
     # The same votes in a fold with and without the change.
+    _number_by_ids(monkeypatch)
     monkeypatch.setattr(held_out, "vote_folds", lambda items, who, codes: (items + who) % FOLDS)
     one, two = held_out_votes(votes, members), held_out_votes(other, members)
     assert one is not None and one.own is not None
