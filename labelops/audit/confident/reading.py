@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -19,8 +20,10 @@ from labelops.measure.rows import NARROW
 
 __all__ = ["Facts", "Gathered", "gathered", "surveyed"]
 
-_WIDE = 1 << 22  # Numbers of a wide table that a call of numpy's functions gets.
-_TILES = 3
+_WIDE = 1 << 23  # Numbers of a wide table that a call of numpy's functions gets at most.
+_WORTH = 1 << 21  # Numbers that take longer to be read than another thread to begin.
+_SHORT = 1 << 15  # Rows whose facts a core's cache holds.
+_FEW = 8  # One row of so many is taken to be read again.
 _NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -112,7 +115,7 @@ def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) 
         return arrays.gather(block, labels, part, *sums), sums
 
     # The compiled loop reads one number a row here.
-    run, block = (in_threads, min(1 << 18, (1 << 24) // K)) if compiled else _numpy_way(N, K)
+    run, block = (in_threads, min(1 << 18, (1 << 24) // K)) if compiled else _numpy_way(N, K, N * K)
     parts = run(job, N, block=max(1, block))
     if not all(fit for fit, _ in parts):
         _refuse(table, first_row)
@@ -121,16 +124,17 @@ def gathered(table: NDArray[Any], codes: NDArray[np.int32], first_row: int = 0) 
     return Gathered(own, high, low, count, at, best)
 
 
-def _numpy_way(rows: int, classes: int) -> tuple[Callable[..., list[Any]], int]:
+def _numpy_way(rows: int, classes: int, read: int) -> tuple[Callable[..., list[Any]], int]:
     """Say how to call a job that is made of numpy's functions, and for how many rows at once.
 
-    What takes long over a table of many classes lets other threads run meanwhile; what there is to
-    do with few is short and does not, and threads that wait for each other are slower than one.
+    What takes long over the numbers that are `read` lets other threads run meanwhile; what there is
+    to do with few is short and does not, and threads that wait for each other are slower than one.
     """
-    if classes < NARROW:
-        return in_turn, _TILES * arrays.tile_rows(classes)
-    pairs = -(-rows * classes // (2 * _WIDE))  # As many blocks for one core of two as the other.
-    return in_threads, max(1, -(-rows // (2 * pairs)))
+    if classes < NARROW or read < _WORTH:
+        return in_turn, _SHORT
+    cores = os.cpu_count() or 1
+    each = -(-rows * classes // (cores * _WIDE))  # As many blocks for one core as for another.
+    return in_threads, -(-rows // (cores * each))
 
 
 def _tops(
@@ -230,8 +234,9 @@ def _read_again(
         )  # fmt: skip
         arrays.compare(labels, part.own, part.other, part.guess, EDGE, part.differs, part.away)
 
-    run, block = _numpy_way(*table.shape)
-    run(job, len(table), block=block)
+    N, K = table.shape
+    run, block = _numpy_way(N, K, N * K if runners_up else N * K // _FEW)
+    run(job, N, block=block)
 
 
 def _read_compiled(

@@ -152,14 +152,21 @@ def test_compiled_or_not(dtype: type[np.floating], seed: int, filter_by: Any, ra
 
 
 @pytest.mark.parametrize("filter_by", FILTERS)
-def test_tiles_do_not_matter(filter_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows read a few at a time or all at once, without compiled loops: the same bits."""
+@pytest.mark.parametrize("worth", [0, 1 << 40])
+def test_tiles_do_not_matter(worth: int, filter_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows read a few at a time or all at once, without compiled loops: the same bits.
+
+    Nor does it matter whether threads share them, as they do those of 53 classes.
+    """
     for seed in (2, 5, 11):  # 53, 25 and 9 classes, with ties where the seed is odd
         codes, probs = some_labels(seed)
         with numpy_only():
             whole = find_label_issues(codes, probs, filter_by=filter_by)
             with monkeypatch.context() as patched:
                 patched.setattr("labelops.audit.confident.arrays._CACHED", 3 * probs.shape[1])
+                patched.setattr("labelops.audit.confident.reading._WORTH", worth)
+                patched.setattr("labelops.audit.confident.reading._WIDE", 5 * probs.shape[1])
+                patched.setattr("labelops.audit.confident.reading._SHORT", 7)
                 assert_same(find_label_issues(codes, probs, filter_by=filter_by), whole)
 
 
