@@ -11,12 +11,18 @@ open has u ≈ v and tells nothing, so unsure beliefs widen the interval and do 
 That the others' accuracies are estimates as well is in the empirical information matrix of all
 annotators together: how much an annotator's variance grows when nobody else's accuracy is given is
 how much less that annotator's likelihood counts.
+
+All this takes people to err each for themselves. Where they share mistakes the others are believed
+too much, and who agrees with them seems right more often than is true. The posterior that is handed
+in is calibrated, by votes it did not see, by how far votes go wrong together, or by gold. So where
+an annotator is right less often by it than by the beliefs held here, the interval reaches that much
+further down, and up where more often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,35 +33,20 @@ from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.rows import row_largest, row_totals
 from labelops.measure.votes import Votes
 
+from ._accuracy_likelihood import EDGES, WORTH_OF_FEW, intervals, worth
 from ._em import Shard
 from .shrunk import expected_confusion
 
 __all__ = ["Accuracies", "crowd_confusions", "expected_counts", "measure_accuracies"]
 
 _CROWD_VOTES = 10.0
-_ESTIMATE_VOTES = 4.0
-"""Votes the crowd counts for in the estimate, which is to err little; in the interval it has no
-part."""
 _ROUNDS = 6
 _BLOCK = 1 << 17
 _MOST_VOTES = 10_000
 _MOST_PAIRS = 1 << 24
-_MOST_PEOPLE = 500
 _PEOPLE = 1 << 12
 _SHARPEST, _SOFTEST = 0.8, 10.0
 _TINY = 1e-9
-_PRIOR_INFORMATION = 12.0
-"""Of an accuracy that may be anything: one over the variance of a number drawn from [0, 1]."""
-_WORTH_OF_MANY = 0.85
-_WORTH_OF_FEW = {1: 0.0, 2: 0.0, 3: 0.2, 4: 0.4}
-"""What the likelihood counts, by the number of voices; found in simulations. With two, only how
-often they agree is known. With three or four all hangs on each other, and the matrix, which looks
-at the estimate alone, does not see how far off that may be. With any number the others' kinds of
-mistakes and how far to believe them are estimates too, which the matrix leaves out."""
-
-_GRID = (np.arange(400) + 0.5) / 400
-_EDGES = np.linspace(-12.0, 12.0, 97)
-"""Bins of log v/u, which is all the likelihood needs of a vote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,7 @@ def measure_accuracies(
     ----------
     votes : Votes
     posterior : (N, K) float
-        Belief about each item, to begin with: it tells whose votes to believe.
+        Calibrated belief about each item: it tells whose votes to believe, and how far.
     truth : (N,) int, optional
         Classes known from elsewhere, -1 where unknown.
     evidence : (N, K) float, optional
@@ -135,13 +126,19 @@ def measure_accuracies(
     for _ in range(_ROUNDS):
         held.learn()
     bins, hits, given, pairs = held.tabulate()
-    bins *= (_worth(pairs) * held.trust)[:, None]
+    bins *= (worth(pairs) * held.trust)[:, None]
     crowd = min(max(held.crowd, 0.01), 0.99)
     found: FloatArray = np.empty((3, votes.n_annotators))
     for first in range(0, votes.n_annotators, _PEOPLE):
         some = slice(first, first + _PEOPLE)
-        found[:, some] = _intervals(bins[some], hits[some], given[some], crowd, confidence)
-    return Accuracies(*found)
+        found[:, some] = intervals(bins[some], hits[some], given[some], crowd, confidence)
+    estimate, low, high = found
+    more = held.overstated()
+    return Accuracies(
+        estimate,
+        np.maximum(low - np.maximum(more, 0), 0),
+        np.minimum(high - np.minimum(more, 0), 1),
+    )
 
 
 def expected_counts(votes: Votes, posterior: FloatArray) -> FloatArray:
@@ -182,7 +179,7 @@ class _Held:
         truth: IntArray | None,
         evidence: FloatArray | None,
     ) -> None:
-        self.votes, self.evidence = votes, evidence
+        self.votes, self.posterior, self.evidence = votes, posterior, evidence
         self.truth = np.broadcast_to(np.int64(-1), votes.n_items) if truth is None else truth
         self.counts = expected_counts(votes, posterior)
         self.given = self.counts.sum(axis=(1, 2))
@@ -190,7 +187,7 @@ class _Held:
         self.base = np.log(shares / shares.sum())
         self.temperature = 1.0
         voices = int((self.given > 0).sum()) + (evidence is not None)
-        self.trust = _WORTH_OF_FEW.get(voices, _WORTH_OF_MANY)
+        self.trust = WORTH_OF_FEW.get(voices, 1.0)
 
     @property
     def crowd(self) -> float:
@@ -216,7 +213,7 @@ class _Held:
     def tabulate(self) -> tuple[FloatArray, FloatArray, FloatArray, sparse.csr_matrix]:
         """Count votes by log v/u, those that gold judges, and pairs of scores over items."""
         size, people = self.base.size, self.given.size
-        width = len(_EDGES) - 1
+        width = len(EDGES) - 1
         bins: FloatArray = np.zeros(people * width)
         hits, known, pairs = np.zeros(people), np.zeros(people), sparse.csr_matrix((people, people))
         squares = (
@@ -227,7 +224,7 @@ class _Held:
         for part in self._parts():
             who, judged = part.cells // size, part.known >= 0
             right, wrong = self._sides(part)
-            place = np.digitize(np.log(wrong / right).clip(-11.99, 11.99), _EDGES) - 1
+            place = np.digitize(np.log(wrong / right).clip(-11.99, 11.99), EDGES) - 1
             free = np.where(judged, 0.0, part.weights)
             bins += np.bincount(who * width + place, weights=free, minlength=bins.size)
             sure = part.weights * judged
@@ -245,6 +242,19 @@ class _Held:
             )
             pairs = pairs + scores.T @ scores
         return bins.reshape(people, width), hits, known, pairs * float(step)
+
+    def overstated(self) -> FloatArray:
+        """Say how much more often each one is right by these beliefs than by the posterior."""
+        size, people = self.base.size, self.given.size
+        more = np.zeros(people)
+        for part in self._parts():
+            who, code = np.divmod(part.cells, size)
+            own = self.logs[part.cells] * part.weights[:, None]
+            belief = self._belief(replace(part, belief=part.belief + own))
+            right = belief[np.arange(code.size), code]
+            less = np.where(part.known >= 0, right, self.posterior[part.items, code])
+            more += np.bincount(who, weights=part.weights * (right - less), minlength=people)
+        return np.asarray(more / np.maximum(self.given, _TINY))
 
     def _set_skills(self) -> None:
         shares = crowd_confusions(self.counts)
@@ -333,47 +343,3 @@ class _Held:
         sizes = self.votes.rows[ids + 1].astype(np.int64) - self.votes.rows[ids]
         cuts = np.searchsorted(np.cumsum(sizes), np.arange(_BLOCK, sizes.sum(), _BLOCK))
         return iter(np.split(ids, np.unique(cuts)))
-
-
-def _worth(pairs: sparse.csr_matrix) -> FloatArray:
-    """Variance of each accuracy when the others' are given, over that when they are not."""
-    people = pairs.shape[0]
-    own = np.asarray(pairs.diagonal(), dtype=np.float64) + _PRIOR_INFORMATION
-    if people <= _MOST_PEOPLE:
-        full = np.linalg.inv(pairs.toarray() + _PRIOR_INFORMATION * np.eye(people))
-        return np.asarray(1 / (own * np.diagonal(full)))
-    # A series' first step; the others are many, and each tells little of one.
-    scale = sparse.diags(1 / np.sqrt(own))
-    shared = (scale @ pairs @ scale).power(2)
-    rest = np.asarray(shared.sum(axis=1)).ravel() - shared.diagonal()
-    return np.asarray(1 / (1 + rest))
-
-
-def _intervals(
-    bins: FloatArray, hits: FloatArray, given: FloatArray, crowd: float, confidence: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return estimates and intervals from votes by log v/u, and from those that gold judges."""
-    ratios = np.exp((_EDGES[1:] + _EDGES[:-1]) / 2)
-    likelihood = bins @ np.log(_GRID + (1 - _GRID) * ratios[:, None])
-    likelihood += hits[:, None] * np.log(_GRID) + (given - hits)[:, None] * np.log1p(-_GRID)
-    tail = (1 - confidence) / 2
-    jeffreys = _shares(likelihood, 0.5, 0.5)
-    low, high = _quantile(jeffreys, tail), _quantile(jeffreys, 1 - tail)
-    pulled = _shares(likelihood, _ESTIMATE_VOTES * crowd, _ESTIMATE_VOTES * (1 - crowd))
-    return np.clip(pulled @ _GRID, low, high), low, high
-
-
-def _shares(likelihood: FloatArray, right: float, wrong: float) -> FloatArray:
-    """Multiply by a Beta prior; rows sum to 1 over the grid."""
-    logs = likelihood + (right - 1) * np.log(_GRID) + (wrong - 1) * np.log1p(-_GRID)
-    shares = np.exp(logs - logs.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def _quantile(shares: FloatArray, level: float) -> FloatArray:
-    """Invert each row's distribution function, straight within a cell of the grid."""
-    below = np.cumsum(shares, axis=1)
-    cell = np.minimum((below < level).sum(axis=1), len(_GRID) - 1)
-    rows = np.arange(len(shares))
-    inside = (level - (below[rows, cell] - shares[rows, cell])) / shares[rows, cell]
-    return np.asarray((cell + np.clip(inside, 0.0, 1.0)) / len(_GRID))

@@ -53,7 +53,7 @@ def test_intervals_hold_good_and_bad_alike() -> None:
     a = np.concatenate(true)
     low, high = np.concatenate(found, axis=1)
     inside = (low <= a) & (a <= high)
-    assert inside.mean() >= 0.93
+    assert inside.mean() >= 0.945
     assert inside[a > 0.85].mean() >= 0.88
     assert inside[a < 0.5].mean() >= 0.88
     naive_low, naive_high = np.concatenate(pulled, axis=1)
@@ -69,6 +69,36 @@ def test_gold_alone_gives_the_interval_of_a_share() -> None:
     low, high = beta.interval(0.95, right + 0.5, 100.5 - right)
     np.testing.assert_allclose(found.low, low, atol=0.003)
     np.testing.assert_allclose(found.high, high, atol=0.003)
+
+
+def _misled(seed: int) -> tuple[Votes, IntArray]:
+    """Six votes of 30 people on 600 items, a fifth of which two of three people get wrong."""
+    rng = np.random.default_rng(seed)
+    truth, hard = rng.integers(0, 2, 600), rng.random(600) < 0.2
+    skills = rng.uniform(0.65, 0.95, 30)
+    items = np.repeat(np.arange(600), 6)
+    who = np.argsort(rng.random((600, 30)), axis=1)[:, :6].ravel()
+    right = rng.random(3600) < np.where(hard[items], 0.35, skills[who])
+    codes = np.where(right, truth[items], 1 - truth[items])
+    votes = pack_votes(items, who, codes, n_items=600, n_annotators=30, n_classes=2)
+    return votes, truth
+
+
+def test_gold_widens_what_shared_mistakes_make_too_high() -> None:
+    """Where items mislead most people, a hundred gold items mend the intervals on the others too.
+
+    Of 150 people .98 are held; .89 if gold judged only the votes on its own items.
+    """
+    inside = []
+    for seed in range(5):
+        votes, truth = _misled(seed)
+        gold = np.where(np.random.default_rng(seed).random(600) < 1 / 6, truth, -1)
+        found = consolidate_codes(votes.items, votes.annotators, votes.codes, 600, 2, gold=gold)
+        right = np.bincount(votes.annotators, weights=votes.codes == truth[votes.items])
+        share = right / np.bincount(votes.annotators)
+        inside += [(found.accuracy_low <= share) & (share <= found.accuracy_high)]
+        assert (found.accuracy_high - found.accuracy_low).mean() < 0.3
+    assert np.mean(inside) >= 0.95
 
 
 def test_clicker_is_told_from_the_others() -> None:
@@ -96,7 +126,7 @@ def test_a_model_tells_what_single_votes_do_not() -> None:
     even = np.full((800, 4), 0.25)
     model = np.where(np.eye(4, dtype=bool)[truth], 0.91, 0.03)
     alone = annotator_skill(votes, even)
-    beside = annotator_skill(votes, even, evidence=model)
+    beside = annotator_skill(votes, model, evidence=model)
     assert (alone.high - alone.low > 0.7).all()
     assert (beside.high - beside.low < 0.25).all()
     assert beside.high[2] < beside.low[[0, 1, 3]].min()

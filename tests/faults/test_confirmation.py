@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelops.consolidate import accuracy
+from labelops.consolidate._accuracy_likelihood import intervals
 from labelops.gate import confirm, futility
 from labelops.gate.confirm import missed_share, upper_chance
 from labelops.gate.futility import held_by
@@ -56,11 +57,15 @@ FAST: dict[str, Fault] = {
         test_confirm.test_an_estimate_of_few_mistakes_is_taken_higher,
     ),
     "accuracies: an interval at twice its risk": Fault(
-        accuracy._intervals, at_twice_its_risk,
+        intervals, at_twice_its_risk,
         test_accuracy.test_gold_alone_gives_the_interval_of_a_share,
     ),
     "accuracies: that two agree is taken for skill": Fault(
-        (accuracy, "_WORTH_OF_FEW"), _constant({}), test_accuracy.test_two_people_tell_nothing
+        (accuracy, "WORTH_OF_FEW"), _constant({}), test_accuracy.test_two_people_tell_nothing
+    ),
+    "accuracies: the others are believed whatever gold says": Fault(
+        (accuracy._Held, "overstated"), _constant(lambda held: np.zeros(held.given.size)),
+        test_accuracy.test_gold_widens_what_shared_mistakes_make_too_high,
     ),
     "early end: doubts nobody knows are held": Fault(
         held_by, the_unknown_are_held,
@@ -80,7 +85,7 @@ SLOW: dict[str, Fault] = {
         ),
     ),
     "accuracies: intervals of good and bad at twice their risk": Fault(
-        accuracy._intervals, at_twice_its_risk, _HELD
+        intervals, at_twice_its_risk, _HELD
     ),
     "early end: wherever the errors are": Fault(held_by, _constant(lambda *_: 1.0), _ENDED),
     "early end: however many are left": Fault((futility, "_LEFT"), _constant(100.0), _ENDED),
