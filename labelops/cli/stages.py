@@ -39,7 +39,13 @@ def _said_ingested(found: Mapping[str, Ingested]) -> str:
         for name, f in found.items()
     ]
     head = ["source", "added", "unchanged", "revised", "updated", "duplicates", "leakage groups"]
-    return columns(rows, head, right=range(1, 7))
+    left = [
+        f"{counted(f.gone, 'item')} of {safe(name)} {'has' if f.gone == 1 else 'have'} no row "
+        f"any more and {'stays' if f.gone == 1 else 'stay'} in the label set."
+        for name, f in found.items()
+        if f.gone
+    ]
+    return "\n".join([columns(rows, head, right=range(1, 7)), *left])
 
 
 def _said_autolabeled(found: Autolabeled) -> str:

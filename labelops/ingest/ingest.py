@@ -53,6 +53,8 @@ class Ingested:
         Known items, not in the above, whose leakage group was merged or renamed.
     duplicates : int
         Rows whose content a known item or another row of the file has, too (all but one).
+    gone : int
+        Items of this source that no row is of any more. They stay, with all that was said of them.
     groups : int
         Leakage groups of two or more items, in the whole table.
     """
@@ -64,6 +66,7 @@ class Ingested:
     updated: int
     regrouped: int
     duplicates: int
+    gone: int
     groups: int
 
 
@@ -127,7 +130,8 @@ def ingest_rows(
     if not revise:
         refuse_changed(rows, existing, known, changed)
     rows = _with_sketches(rows, existing, known, changed)
-    return _assemble(rows, existing, known, changed, now, again)
+    gone = int((existing["source"] == source).sum()) - int((known >= 0).sum())
+    return _assemble(rows, existing, known, changed, now, again, gone)
 
 
 def _check_columns(raw: pd.DataFrame) -> None:
@@ -216,6 +220,7 @@ def _assemble(
     changed: npt.NDArray[np.bool_],
     now: datetime,
     again: int,
+    gone: int,
 ) -> Ingested:
     fresh = known < 0
     updated = np.zeros(len(rows), dtype=bool)
@@ -242,6 +247,7 @@ def _assemble(
         updated=int(updated.sum()),
         regrouped=int(moved.sum()),
         duplicates=again + _repeated(rows[fresh], existing),
+        gone=gone,
         groups=int((np.bincount(labels) > 1).sum()) if labels.size else 0,
     )
 

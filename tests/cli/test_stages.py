@@ -43,6 +43,20 @@ def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[st
     assert "No audit is due" in shown(capsys, sent, "audit")
 
 
+def test_ingest_says_what_has_no_row_any_more(
+    sent: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line below the table, only where something is gone; the items stay."""
+    assert "any more" not in shown(capsys, sent, "ingest")
+    file = sent.parent / "mails.csv"
+    file.write_text("\n".join(file.read_text(encoding="utf-8").splitlines()[:-2]) + "\n")
+    said = shown(capsys, sent, "ingest")
+    assert said.endswith("2 items of mails have no row any more and stay in the label set.\n")
+    found = shown_as_json(capsys, sent, "ingest")["mails"]
+    assert (found["unchanged"], found["gone"]) == (ITEMS - 2, 2)
+    assert shown_as_json(capsys, sent, "status")["items"] == ITEMS
+
+
 def test_progress_goes_to_stderr(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without -q progress is on stderr; results stay alone on stdout."""
     assert main(["run", "receive", "--config", str(sent), "--json"]) == 0

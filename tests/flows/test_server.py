@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.objects import State, StateType
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -17,11 +20,13 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.deploy import _drop_late, _pause, deployments
 from flows.publish import publish
 from flows.receive import receive
 from flows.send import send
 from flows.tasks import TASKS
 from labelops.errors import EndUnavailable, SettingsError, SourceError
+from labelops.settings import read_settings
 from labelops.state import load
 
 from .conftest import PrefectServer, World, stop, until
@@ -206,6 +211,33 @@ def test_a_served_label_set_runs_when_its_schedule_says(
     deployment = prefect_server.get(f"/deployments/{run['deployment_id']}")
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["paused"]
+
+
+def test_what_came_due_while_nobody_served_is_done_once(
+    server: PrefectServer, make_world: Callable[..., World]
+) -> None:
+    """Of the runs that a killed process left, the newest stays, and what was asked for by hand."""
+    times = '[schedule]\nsend = 2\nreceive = ""\npublish = ""\n'
+    config = make_world("killed", extra=times).config
+    ready = deployments(read_settings(config), config)
+    ids = {d.flow_name: str(d.apply()) for d in ready}  # type: ignore[attr-defined]
+    with get_client(sync_client=True) as client:  # which asks again where the server is busy
+        asked = client.create_flow_run_from_deployment(
+            UUID(ids["labelops-send"]),
+            parameters={"config": str(config)},
+            state=State(type=StateType.SCHEDULED, name="Late"),
+        )
+
+    def late() -> list[dict[str, Any]]:
+        found = runs_of(server, config, name={"any_": ["Late"]})
+        return sorted(found, key=lambda run: run["expected_start_time"])
+
+    until("runs are late", lambda: len(late()) > 4 or None)
+    _pause(ready)  # so that no more come while the test looks
+    before = [run["id"] for run in late() if run["auto_scheduled"]]
+    assert len(before) > 3
+    _drop_late(ready)
+    assert {run["id"] for run in late()} == {before[-1], str(asked.id)}
 
 
 def _processes_of(session: int) -> list[int]:

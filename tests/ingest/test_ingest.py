@@ -138,6 +138,16 @@ def test_revise_makes_a_revision_and_keeps_the_group() -> None:
     assert new.loc["b", "sketch"] != old.set_index("item_id").loc["b", "sketch"]
 
 
+def test_rows_that_are_gone_are_counted_and_their_items_stay() -> None:
+    """Of this source alone; a revised row and an equal one are not gone, nor is any item."""
+    stored = after(empty(ITEMS), ingest(raw_rows(["a b c", "d e f", "g h i"], ["x", "y", "z"])))
+    other = after(stored, ingest(raw_rows(["j k l"], ["w"]), stored, source="chats"))
+    found = ingest(raw_rows(["a b c", "D D D", "m n o"], ["x", "y", "v"]), other, revise=True)
+    assert (found.unchanged, found.revised, found.added, found.gone) == (1, 1, 1, 1)
+    assert set(after(other, found)["item_id"]) == {"x", "y", "z", "w", "v"}
+    assert ingest(raw_rows(["a b c", "d e f", "g h i"], ["x", "y", "z"]), other).gone == 0
+
+
 def test_other_rights_update_the_rows() -> None:
     """Rights that changed are taken without `revise`: they never stay behind silently."""
     raw = raw_rows([LOST], ["a"])
