@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.vote_spread import ItemVotes, SpreadModel, Weighed, fit_spread, weigh
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
@@ -27,6 +28,7 @@ _MOST_ROUNDS = 200  # … which are no more than this.
 _BLOCK = 100_000
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Ambiguity:
     """How every item's votes are best explained.

@@ -19,6 +19,7 @@ from labelops.audit.review_model import (
     cross_fitted,
     fit_review_model,
 )
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import Interval, clopper_pearson
@@ -48,6 +49,7 @@ class Rate:
     interval: Interval
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class LabelErrorReport:
     """What is known about every label.

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from labelops.audit.inputs import check_features, group_codes
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
 
@@ -25,6 +26,7 @@ _CELLS = 8_000_000  # Similarities held at once: 32 MB, whatever the number of i
 _EXACT = 50_000
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class NeighbourView:
     """What the neighbourhood says about every label.

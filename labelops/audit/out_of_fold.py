@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from labelops.audit.few_dimensions import few_dimensions
 from labelops.audit.inputs import check_embeddings, check_features, group_codes
 from labelops.errors import UsageError, shown
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
 
@@ -92,6 +93,7 @@ def learners_for(features: Any) -> tuple[str, ...]:
     return ("words", "trees", "bayes") if features.min() >= 0 else ("words", "trees")
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
     """Held-out probabilities of several learners over several random partitions.

@@ -23,6 +23,7 @@ from labelops.audit.classes import rows_by_class
 from labelops.audit.graph import NeighbourGraph, codes_for
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.intervals import check_share
 
@@ -33,6 +34,7 @@ _UPPER = 0.9
 _UPPER_NORMAL = 1.2815515655446004  # The normal distribution's 90 % point.
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Outliers:
     """How far every item lies from the others.

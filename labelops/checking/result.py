@@ -16,6 +16,7 @@ from ..audit.planted import Recall
 from ..audit.views import LookedAt
 from ..errors import UsageError, shown
 from ..ingest.payload import normalised
+from ..measure.brief import brief
 from ..measure.codes import IntArray
 from ..schema import Schema
 from .columns import Evidence
@@ -30,6 +31,7 @@ ANNOTATED = tuple(_PREFIX + name for name in _FOUND)
 """Columns that `LabelCheck.annotated` writes; a check that is made again writes them anew."""
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class LabelCheck:
     """What is wrong with the labels of a frame.

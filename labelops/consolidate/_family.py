@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, check_probs
 from labelops.measure.votes import Votes
 
@@ -36,6 +37,7 @@ __all__ = [
 _FLOOR = 1e-12
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class DawidSkene:
     """What EM found.

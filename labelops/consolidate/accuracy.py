@@ -29,6 +29,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize_scalar
 
+from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.rows import row_largest, row_totals
 from labelops.measure.votes import Votes
@@ -49,6 +50,7 @@ _SHARPEST, _SOFTEST = 0.8, 10.0
 _TINY = 1e-9
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Accuracies:
     """Share of right votes of A annotators.

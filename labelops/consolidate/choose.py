@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
@@ -33,6 +34,7 @@ _MOST_CELLS = 1 << 32
 """Numbers in all annotators' confusions, 32 GB of them: more is an id that is no number from 0."""
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class CodeConsensus:
     """Class probabilities of items, and what they rest on.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import UsageError, shown
+from ..measure.brief import brief
 from ..measure.codes import FloatArray, IntArray
 from .choose import CodeConsensus
 from .evidence import decide
@@ -30,6 +31,7 @@ from .inputs import (
 __all__ = ["Consolidated", "consolidate"]
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Consolidated:
     """Labels, what they rest on, and how good annotators are.

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray, check_probs
 from labelops.measure.votes import Votes, pack_votes
 
@@ -41,6 +42,7 @@ from ._family import check_shards
 __all__ = ["Crowdlab", "crowdlab", "crowdlab_shards"]
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Crowdlab:
     """Consensus labels, and what items, annotators and the model are worth.

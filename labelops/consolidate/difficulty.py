@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, softmax
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray
 from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
@@ -23,6 +24,7 @@ _MOST = 6.0
 _INNER = 5
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Glad:
     """What GLAD found.

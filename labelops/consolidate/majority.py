@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.rows import count_equal, first_largest, row_totals
@@ -22,6 +23,7 @@ __all__ = ["Majority", "majority", "majority_shards"]
 _BLOCK = 1 << 18
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Majority:
     """What most annotators said of each item.

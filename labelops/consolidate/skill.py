@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelops.errors import UsageError
+from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
@@ -16,6 +17,7 @@ from .accuracy import crowd_confusions, expected_counts, measure_accuracies
 __all__ = ["Skill", "annotator_confusions", "annotator_skill"]
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Skill:
     """What the votes say of A annotators.

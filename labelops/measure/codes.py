@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import SchemaError, TableError, UsageError, shown
 
+from .brief import brief
+
 __all__ = [
     "BoolArray",
     "FloatArray",
@@ -34,6 +36,7 @@ BoolArray = NDArray[np.bool_]
 _SUM_TOLERANCE = 1e-6
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class VoteArrays:
     """Votes as integer arrays, ready for the statistics; `items[v]` indexes `item_ids`.

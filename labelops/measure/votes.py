@@ -20,6 +20,7 @@ from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_integers
 
 from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
+from .brief import brief
 from .jit import can_compile
 
 __all__ = [
@@ -37,6 +38,7 @@ _HEAVIEST = 1e15
 _BLOCK = 1 << 20
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Votes:
     """Votes with a class, sorted by item; build them with `pack_votes`.

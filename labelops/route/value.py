@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, shown
+from ..measure.brief import brief
 from ..measure.codes import check_probs
 from ..measure.intervals import check_share, check_whole
 
@@ -52,6 +53,7 @@ class Voters:
             )
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Worth:
     """What is best done about each of N items.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelops.audit.confident.options import Options
+from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
 __all__ = ["LabelIssues", "Partial", "Round"]
@@ -31,6 +32,7 @@ def _codes() -> NDArray[np.int32]:
     return np.zeros(0, dtype=np.int32)
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class LabelIssues:
     """Which labels are probably wrong.
