@@ -136,10 +136,15 @@ def _said_acceptance(found: Standing) -> str:
         why = f"\n{emphasised('closed', 'CLOSED')}  {safe(found.closed)}" if found.closed else ""
         return f"{labeler} proposes; none of its proposals stand as labels.{why}"
     if hypothesis.audited:
+        first = counted(hypothesis.accepted)
+        of = f"of {first} when it was taken"
+        if found.accepted > hypothesis.accepted:
+            # What a release or a candidate has of an earlier version stays under a newer one.
+            of = f"{first} by this version when it was taken and the others by earlier ones"
         return (
             f"{labeler} proposes; {counted(found.accepted, 'proposal')} nobody looked at "
-            f"{'stands as a label' if found.accepted == 1 else 'stand as labels'} now, of "
-            f"{counted(hypothesis.accepted)} when it was taken: {hypothesis.stands_as}."
+            f"{'stands as a label' if found.accepted == 1 else 'stand as labels'} now, {of}: "
+            f"{hypothesis.stands_as}."
         )
     whole = "all labels" if hypothesis.rule == "joint" else "them"
     own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"

@@ -116,6 +116,9 @@ def test_words_promise_nothing_and_count_what_stands_now() -> None:
     verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
     said = _said_standing(standing_of(world.state, verdict, ()), "here")
     assert "18 proposals nobody looked at stand as labels now, of 28 when it was taken" in said
+    kept = dataclasses.replace(standing_of(world.state, verdict, ()), accepted=40)
+    said = _said_standing(kept, "here")
+    assert "40 proposals nobody looked at stand as labels now, 28 by this version when" in said
     stricter = AcceptancePolicy("audited", error=0.02, min_posterior=0.9, spot_share=0.0)
     cows = Schema("pets", ("cat", "dog", "cow", "ewe"))
     for other in (
