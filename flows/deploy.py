@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -181,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         serve(*ready, limit=1)
     finally:
         _pause(ready)
+        _end_workers()
     return 0
 
 
@@ -220,6 +222,17 @@ def _pause(ready: Sequence[RunnerDeployment]) -> None:
                 client.pause_deployment(client.read_deployment_by_name(name).id)
     except (httpx.HTTPError, ObjectNotFound) as error:
         sys.stderr.write(f"labelops: the deployments could not be paused: {error}\n")
+
+
+def _end_workers() -> None:
+    """End the worker threads of a loop that a signal stopped: the process would wait for them.
+
+    A loop ends its own when it is done, and one that is stopped in the middle never is.
+    """
+    for thread in threading.enumerate():
+        end = getattr(thread, "stop", None)
+        if thread.name == "AnyIO worker thread" and callable(end):
+            end()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 
+import anyio.to_thread
 import pytest
 
 from labelops.errors import SettingsError
@@ -94,3 +98,28 @@ def test_a_server_that_is_down_ends_the_command_with_3(
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert main(["--config", str(world.config)]) == 3
     assert "is it running?" in capsys.readouterr().err
+
+
+def test_no_thread_of_a_loop_that_was_stopped_keeps_the_process() -> None:
+    """A signal may stop Prefect's loop while a worker of it is there, which then never ends."""
+    from flows.deploy import _end_workers
+
+    loop = asyncio.new_event_loop()
+
+    async def interrupted() -> None:
+        await anyio.to_thread.run_sync(int)
+        loop.stop()
+        await asyncio.sleep(3600)
+
+    before = set(threading.enumerate())
+    task = loop.create_task(interrupted())
+    loop.run_forever()
+    (worker,) = set(threading.enumerate()) - before
+    assert worker.is_alive() and not worker.daemon
+    _end_workers()
+    worker.join(60)
+    assert not worker.is_alive()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
