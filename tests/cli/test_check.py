@@ -470,7 +470,8 @@ def test_columns_of_numbers_are_no_texts(
     said = capsys.readouterr().out
     assert "x1, x2: models" in said
     (row,) = (line for line in said.splitlines() if line.strip().startswith("row 8 "))
-    assert row.split()[2:] == [">", "99", "%", "cat", "dog"], row
+    *_, share, _, given, other = row.split()
+    assert int(share) >= 95 and (given, other) == ("cat", "dog"), row
 
 
 def test_a_column_named_like_labels_is_tried(
