@@ -215,7 +215,7 @@ class App(Ends):
             warnings.warn(said, DeprecatedRelease, stacklevel=2)
         images = found.manifest.schema.media == "image"
         split = self.settings.split
-        return training_frame(
+        frame = training_frame(
             found.labels,
             found.items,
             found.manifest.schema,
@@ -226,6 +226,8 @@ class App(Ends):
             release=found.manifest.reference,
             manifest_digest=found.manifest.digest,
         )
+        frame.attrs["deprecated"] = why or ""
+        return frame
 
     def _files(self, release: Release) -> dict[str, bytes]:
         """Return what each item of a release shows, as it was labeled."""

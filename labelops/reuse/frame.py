@@ -57,6 +57,8 @@ class Provenance:
         One of `WEIGHTS`.
     mapped_from : tuple of mapping
         One object a mapping applied, oldest first: the schema before, and class → class.
+    deprecated : str
+        Why the release should not be used any more, as it was known when it was read.
     """
 
     schema: Schema
@@ -64,6 +66,7 @@ class Provenance:
     manifest_digest: str = ""
     weights: str = "hard"
     mapped_from: tuple[Mapping[str, object], ...] = ()
+    deprecated: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the provenance as a JSON object; it is also what `attrs` holds."""
@@ -75,6 +78,7 @@ class Provenance:
             "classes": list(self.schema.classes),
             "weights": self.weights,
             "mapped_from": [dict(step) for step in self.mapped_from],
+            "deprecated": self.deprecated,
         }
 
 
@@ -100,6 +104,7 @@ def provenance(frame: pd.DataFrame) -> Provenance:
         manifest_digest=str(raw.get("manifest_digest", "")),
         weights=str(raw.get("weights", "hard")),
         mapped_from=tuple(raw.get("mapped_from", ())),
+        deprecated=str(raw.get("deprecated", "")),
     )
 
 

@@ -155,14 +155,17 @@ def test_deprecate(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.warns(DeprecatedRelease, match="ann misread"):
         frame = labelops.load("mails@latest", config=released)
     assert len(frame) == ITEMS
+    assert frame.attrs["deprecated"] == why
     assert run(released, "export", str(released.parent / "out")) == 0
     assert "labelops: warning: mails@1.0.0 should not be used" in capsys.readouterr().err
+    sidecar = json.loads((released.parent / "out" / "_labelops.json").read_text("utf-8"))
+    assert sidecar["deprecated"] == why
     undone = shown(capsys, released, "deprecate", "mails@1.0.0", "--undo")
     assert undone == "mails@1.0.0 is not deprecated any more.\n"
     assert "deprecated" not in shown(capsys, released, "show")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        labelops.load("mails@latest", config=released)
+        assert labelops.load("mails@latest", config=released).attrs["deprecated"] == ""
 
 
 def test_deprecate_says_what_holds(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
