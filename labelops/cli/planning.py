@@ -169,7 +169,8 @@ def _said(
     budget, fewest = found["budget"], found["fewest"]
     of = f" of {counted(found['items'], 'label')}" if found["items"] else ""
     share = f", by the risk of attempt {found['attempt']}" if found["attempt"] else ""
-    first = f"Even without any error found, {counted(budget, 'audit')}{of} cannot certify"
+    most = min(budget, found["items"] or budget)
+    first = f"Even without any error found, {counted(most, 'audit')}{of} cannot certify"
     if fewest is not None:
         first = f"Without any error found, {counted(fewest, 'audit')}{of} certify"
     error, confidence = percent(found["error"], 4), percent(found["confidence"], 4)
@@ -179,7 +180,7 @@ def _said(
         holds = f"if a tenth of the labels holds {percent(found['told'])} of the errors"
         lines += ["", f"Drawn by doubt, {holds} (simulated):", "", _table(by_doubt)]
     notes = []
-    if budget < 100_000:
+    if most == budget < 100_000:
         notes.append(f"A plan ends after {counted(budget, 'audit')}: --budget changes that.")
     if not share:
         notes.append("The gate keeps a fifth of the risk for later attempts: --attempt 1 plans so.")

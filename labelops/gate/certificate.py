@@ -27,7 +27,7 @@ from labelops.measure.intervals import (
     clopper_pearson,
 )
 from labelops.measure.sequences import certified_bound, confidence_sequence
-from labelops.measure.staircase import clean_looks_to_certify, is_certified
+from labelops.measure.staircase import clean_looks_to_certify, is_certified, most_found_evenly
 
 from .evidence import Certificate, conclude, first_count
 
@@ -133,6 +133,11 @@ class _EvenEvidence:
             return self.below(bound) >= log_wanted(risk)
         size, corrected = self.population, self.corrected
         return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
+
+    def most_found(self, bound: float, risk: float) -> int:
+        if self.population is None:
+            return -1
+        return most_found_evenly(bound, risk, self.population, self.corrected, self.missed)
 
     def above(self, bound: float, risk: float) -> bool:
         return exceeded_at(self.wrong, bound, risk, self.population, self.corrected) is not None

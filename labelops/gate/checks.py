@@ -10,7 +10,7 @@ from ..errors import counted, percent, shown
 from ..measure.agreement import AgreementResult
 from .certificate import Certificate
 from .evidence import clean_audits_certify, first_count
-from .policy import WEIGHTED, GatePolicy
+from .policy import MOST_CONFIRMS, WEIGHTED, GatePolicy
 from .progress import AuditProgress
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
 
@@ -95,6 +95,9 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     value = certificate.certified
     if certificate.status == PASS:
         return CheckResult(name, PASS, f"{target}: {seen}", value, policy.error)
+    if certificate.overlooked:
+        text = f"not shown {target}: {seen}; {_overlooked(facts, certificate)}"
+        return CheckResult(name, certificate.status, text, value, policy.error)
     if certificate.status == FAIL:
         return CheckResult(name, FAIL, f"not {target}: {seen}", value, policy.error)
     needed, certify = certificate.needed or 0, clean_audits_certify(certificate.needed or 0)
@@ -105,6 +108,16 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     notes = "; ".join(filter(None, [cost, facts.spent]))
     more = f"{seen}; {certify} {target}" + (f" ({notes})" if notes else "")
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
+
+
+def _overlooked(facts: Facts, certificate: Certificate) -> str:
+    """Say why looks at all labels certify nothing, and what would."""
+    why = f"auditors may take {percent(certificate.missed, 2)} of wrong labels for right, too many "
+    why += "here even if they look at all"
+    more = facts.confirms + 1
+    if more > MOST_CONFIRMS:
+        return why
+    return f"{why}; confirm = {more} under [gate] lets the next candidate's miss fewer"
 
 
 def _unaided(facts: Facts) -> str:

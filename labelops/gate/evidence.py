@@ -11,7 +11,7 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.finite import check_missed, seen_bound, tolerated_errors
+from labelops.measure.finite import check_missed, tolerated_errors
 from labelops.measure.intervals import Interval
 
 __all__ = [
@@ -73,6 +73,9 @@ class Certificate:
     missed : float
         Chance that is allowed for a wrong label to be found right. The shares certified, and the
         high ends of the intervals, are those of all wrong labels, found or not.
+    overlooked : bool
+        Whether it does not pass because looks at all labels would miss too many wrong ones too
+        often, though they found few enough: of few labels, or after many corrections.
     """
 
     status: _Status
@@ -91,6 +94,7 @@ class Certificate:
     audit: Literal["uniform", "weighted"] = "uniform"
     corrected: int = 0
     missed: float = 0.0
+    overlooked: bool = False
 
 
 class Evidence(Protocol):
@@ -121,6 +125,9 @@ class Evidence(Protocol):
 
     def certifies(self, bound: float, risk: float) -> bool:
         """Say whether some look proved that at most `bound` are wrong."""
+
+    def most_found(self, bound: float, risk: float) -> int:
+        """Most errors that looks at all labels may find for at most `bound` to be left."""
 
     def above(self, bound: float, risk: float) -> bool:
         """Say whether some look proved that more than `bound` are wrong."""
@@ -162,6 +169,7 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     needed = 0 if status == "pass" else None
     if status == "inconclusive":
         needed = evidence.clean_needed(bound, risk)
+    overlooked = status != "pass" and needed is None and _overlooked(evidence, bound)
     gone = corrected / size if size else 0.0
     # Errors found and not corrected are there for certain.
     least = (errors - corrected) / size if size else 0.0
@@ -184,12 +192,13 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         e_value=math.exp(min(best, math.log(np.finfo(np.float64).max))),
         needed=needed,
         interval=None if one is None else _less(one, gone, least, evidence.missed),
-        reason=_reason(status, errors, corrected, n, bound, risk, needed),
+        reason=_reason(status, errors, corrected, n, bound, risk, needed, overlooked),
         anytime=_less(evidence.anytime(risk), gone, least, evidence.missed),
         estimate=max(evidence.estimate() - gone, least),
         audit=evidence.audit,
         corrected=corrected,
         missed=evidence.missed,
+        overlooked=overlooked,
     )
 
 
@@ -232,7 +241,7 @@ def of_those_there(certificate: Certificate, bound: float, there: float) -> Cert
         interval=None if c.interval is None else wider(c.interval),
         anytime=wider(c.anytime),
         estimate=scaled(c.estimate),
-        reason=_reason(c.status, c.errors, c.corrected, c.n, bound, c.risk, c.needed),
+        reason=_reason(c.status, c.errors, c.corrected, c.n, bound, c.risk, c.needed, c.overlooked),
     )
 
 
@@ -242,16 +251,25 @@ def _status(evidence: Evidence, bound: float, risk: float) -> _Status:
         return "pass"  # Nothing is worse; the evidence is against "at least the bound".
     if size is not None:
         tolerated = tolerated_errors(bound, size)
-        left, open_ = int(evidence.wrong.sum()) - evidence.corrected, size - evidence.wrong.size
-        seen = tolerated_errors(seen_bound(bound, evidence.missed, size, evidence.corrected), size)
-        # With all looked at there is no more to come: what is left and what was missed count.
-        if left > (tolerated if open_ else seen):
+        errors, open_ = int(evidence.wrong.sum()), size - evidence.wrong.size
+        if errors - evidence.corrected > tolerated:
             return "fail"
-        if left + open_ <= seen:
+        if errors + open_ <= evidence.most_found(bound, risk):
             return "pass"
+        if not open_:
+            # There is no more to come, and so many may have been missed.
+            return "pass" if evidence.certifies(bound, risk) else "fail"
     if evidence.above(bound, risk):
         return "fail"
     return "pass" if evidence.certifies(bound, risk) else "inconclusive"
+
+
+def _overlooked(evidence: Evidence, bound: float) -> bool:
+    """Say whether only what looks may have missed is in the way, of a set of known size."""
+    size, left = evidence.population, int(evidence.wrong.sum()) - evidence.corrected
+    if size is None or not evidence.missed or left > tolerated_errors(bound, size):
+        return False
+    return not left or evidence.wrong.size == size
 
 
 def _less(whole: Interval, gone: float, least: float, missed: float) -> Interval:
@@ -261,7 +279,14 @@ def _less(whole: Interval, gone: float, least: float, missed: float) -> Interval
 
 
 def _reason(
-    status: str, errors: int, corrected: int, n: int, bound: float, risk: float, needed: int | None
+    status: str,
+    errors: int,
+    corrected: int,
+    n: int,
+    bound: float,
+    risk: float,
+    needed: int | None,
+    overlooked: bool,
 ) -> str:
     """Say the verdict in one sentence."""
     of, be = f"{errors} of {counted(n, 'audited label')}", "is" if errors == 1 else "are"
@@ -270,6 +295,8 @@ def _reason(
         found = f"{of} {'was' if errors == 1 else 'were'} wrong, {corrected} of them corrected"
     if status == "pass":
         return f"{found}: at most {bound:.4g} of all, at {sure(risk)}"
+    if overlooked:
+        return f"{found}: looks that may miss so many cannot certify {bound:.4g} at {sure(risk)}"
     if status == "fail":
         return f"{found}: more than {bound:.4g} of all, at {sure(risk)}"
     if needed is None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 
-__all__ = ["AUDITS", "UNIFORM", "WEIGHTED", "GatePolicy"]
+__all__ = ["AUDITS", "MOST_CONFIRMS", "UNIFORM", "WEIGHTED", "GatePolicy"]
 
 UNIFORM, WEIGHTED = "uniform", "weighted"
 AUDITS = ("auto", UNIFORM, WEIGHTED)
+MOST_CONFIRMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class GatePolicy:
             raise SettingsError(
                 f"gate.audit is {self.audit!r}, expected one of {', '.join(AUDITS)}"
             )
-        if not 0 <= self.confirm <= 3:
-            raise SettingsError(f"gate.confirm is {self.confirm}, expected 0 to 3")
+        if not 0 <= self.confirm <= MOST_CONFIRMS:
+            raise SettingsError(f"gate.confirm is {self.confirm}, expected 0 to {MOST_CONFIRMS}")
         if self.per_class < 0:
             raise SettingsError(f"gate.per_class is {self.per_class}, expected 0 or more")
 

@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import check_outcomes, log_wanted
-from labelops.measure.finite import seen_bound, tolerated_errors
+from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import Interval, check_share
 from labelops.measure.weighted import (
     log_e_values_count,
     log_e_values_weighted_above,
     weighted_estimate,
 )
+from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
 
 from .evidence import Certificate, conclude, first_count
 
@@ -120,31 +121,37 @@ class _WeightedEvidence:
         """Most errors in all for at most `bound` to be left."""
         return tolerated_errors(bound, self.population) + self.corrected
 
-    def _seen(self, bound: float) -> int:
-        """Most errors that looks find in all for at most `bound` to be left, found or not."""
-        return self._moved(seen_bound(bound, self.missed, self.population, self.corrected))
+    def _seen(self, wrong: BoolArray, bound: float) -> FloatArray:
+        """Log evidence, after each look, that at most `bound` are left, found or not."""
+        at = np.arange(wrong.size)
+        return log_e_values_seen(wrong, at, self.chances, bound, self.corrected, self.missed)
 
     def below(self, bound: float) -> float:
-        return float(_below(self.wrong, self.chances, self._seen(bound)).max(initial=0.0))
+        return float(self._seen(self.wrong, bound).max(initial=0.0))
 
     def certifies(self, bound: float, risk: float) -> bool:
         return self.below(bound) >= log_wanted(risk)
+
+    def most_found(self, bound: float, risk: float) -> int:
+        return most_found_weighted(bound, risk, self.population, self.corrected, self.missed)
 
     def above(self, bound: float, risk: float) -> bool:
         values = _above(self.wrong, self.chances, self._moved(bound))
         return bool(values.max(initial=0.0) >= log_wanted(risk))
 
-    def clean_needed(self, bound: float, risk: float) -> int:
-        count, n, size, more = self._seen(bound), self.wrong.size, self.population, _FIRST_TRY
+    def clean_needed(self, bound: float, risk: float) -> int | None:
+        n, size, more = self.wrong.size, self.population, _FIRST_TRY
+        open_ = self.most_found(bound, risk) - int(self.wrong.sum())
+        all_ = max(size - open_ - n, 0) if open_ >= 0 else None
         while True:
             upto = min(n + more, size)
             clean = np.concatenate([self.wrong, np.zeros(upto - n, dtype=bool)])
-            grown = _below(clean, self.chances, count)[n:]
-            reached = np.flatnonzero(grown >= log_wanted(risk))
+            reached = np.flatnonzero(self._seen(clean, bound)[n:] >= log_wanted(risk))
             if reached.size:
-                return int(reached[0]) + 1
+                first = int(reached[0]) + 1
+                return first if all_ is None else min(first, all_)
             if upto == size:
-                return upto - n
+                return all_
             more *= 2
 
     def certified(self, risk: float, *, last_only: bool) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "fixed_audit_size",
     "hypergeometric_cdf",
     "log_count_ratio",
+    "most_found",
     "seen_bound",
     "tolerated_errors",
 ]
@@ -89,6 +90,49 @@ def seen_bound(bound: float, missed: float, size: int | None = None, corrected: 
     """
     mended = corrected / size if size else 0.0
     return max((1 - missed) * bound - missed * mended, 0.0)
+
+
+def most_found(tolerated: int, corrected: int, missed: float, chance: float) -> int:
+    """Give how many errors looks at a whole set may find at most, for few enough to be wrong.
+
+    With one error more than is tolerated beside those that are corrected, looks at all items find
+    so few with at most this chance: each of them they miss with the same.
+
+    Parameters
+    ----------
+    tolerated : int
+        Errors that may be left.
+    corrected : int
+        Errors that were found and are not left.
+    missed : float in [0, 1)
+        Chance that a look does not find a wrong item wrong.
+    chance : float in [0, 1)
+
+    Returns
+    -------
+    int
+        Corrected ones included; -1 where no looks are enough.
+
+    Examples
+    --------
+    Of 40 items none may be wrong. One that is would be missed in 5 of 100 cases; seven of which
+    six may be, so that four at most are found, in 4 of 1,000.
+
+    >>> most_found(0, 0, 0.0, 0.04), most_found(0, 0, 0.05, 0.04), most_found(0, 0, 0.02, 0.04)
+    (0, -1, 0)
+    >>> most_found(6, 0, 0.05, 0.04), most_found(6, 3, 0.05, 0.04)
+    (4, 7)
+    """
+    wrong = tolerated + corrected + 1
+    if not missed:
+        return wrong - 1
+    low, high = -1, wrong
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (middle, high) if bdtr(float(middle), wrong, 1 - missed) <= chance else (low, middle)
+        )
+    return low
 
 
 def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:

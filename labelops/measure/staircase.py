@@ -24,7 +24,10 @@ find. How many these are is binomial, so the chance to pass wrongly can be count
 the steps are those that keep the risk for what is wrong, found or not. They are cheaper than steps
 for the bound less the share that is missed, which must be rounded down to whole items (300 items
 at 2 %, a chance of .05, risk 4 %: 121, 166, 192 for 128, 174, 199; 115, 158, 184 with none missed).
-The e-process is held against that bound (`seen_bound`), and so is what a look at all items shows.
+The e-process is held against that bound (`seen_bound`). A look at all items, or nearly all, shows
+that few enough are wrong where it would have found so few with no larger chance than the steps have
+left of the risk, were one more wrong (`most_found`). So of a set of which none may be wrong a look
+that misses one in twenty shows nothing, and no step comes before.
 
 References
 ----------
@@ -40,12 +43,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr, gammaln, xlog1py, xlogy
 
-from .codes import BoolArray, FloatArray, IntArray
+from .codes import FloatArray, IntArray
 from .eprocess import check_outcomes, clean_looks_needed, log_wanted, running_maximum
-from .finite import ROUNDING, seen_bound, tolerated_errors
+from .finite import ROUNDING, most_found, seen_bound, tolerated_errors
 from .intervals import check_share
 
-__all__ = ["clean_looks_to_certify", "is_certified", "step_looks"]
+__all__ = ["clean_looks_to_certify", "is_certified", "most_found_evenly", "step_looks"]
 
 _MOST = 100
 """Steps at most; a set that tolerates few errors has fewer."""
@@ -143,17 +146,52 @@ def clean_looks_to_certify(
     if size is None:
         return clean_looks_needed(errors, n, seen, risk)
     steps = step_looks(bound, risk, size, corrected, missed)
-    tolerated = tolerated_errors(seen, size)
+    tolerated = tolerated_errors(bound, size)
     if errors - corrected > tolerated:
         return None
     # So many that all which nobody has looked at may be wrong.
-    found = [size + errors - corrected - tolerated - n]
+    open_ = most_found_evenly(bound, risk, size, corrected, missed) - errors
+    found = [size - open_ - n] if open_ >= 0 else []
     if errors < steps.size:
         found.append(int(steps[errors]) - n)
     if left := _left(bound, risk, size):
         beyond = clean_looks_needed(errors, n, seen, left, size, corrected)
         found += [] if beyond is None else [beyond]
-    return max(min(found), 0)
+    possible = [more for more in found if n + more <= size]
+    return max(min(possible), 0) if possible else None
+
+
+def most_found_evenly(
+    bound: float, risk: float, size: int, corrected: int = 0, missed: float = 0.0
+) -> int:
+    """Give how many errors looks at a whole set may find for at most `bound` to be left.
+
+    Corrected ones included, and looks to come as if each found one. What the steps leave of the
+    risk, were one error too many left, is the chance to find so few; in sets above 20,000 items a
+    twentieth.
+
+    Parameters
+    ----------
+    bound, risk, size, corrected, missed
+        As for `is_certified`.
+
+    Returns
+    -------
+    int
+        -1 where no looks show it.
+
+    Examples
+    --------
+    >>> [most_found_evenly(0.02, 0.04, 40, missed=m) for m in (0.0, 0.02, 0.05)]
+    [0, 0, -1]
+    """
+    tolerated = tolerated_errors(bound, size)
+    _, steps, left = _steps(size, tolerated, risk, missed)
+    spare = risk if size <= _LARGEST else _BEYOND * risk
+    if steps.size:
+        # With more errors than steps an audit meets them no more often.
+        spare = max(float(left[min(corrected, left.size - 1)]), 0.0)
+    return most_found(tolerated, corrected, missed, spare)
 
 
 def step_looks(
@@ -178,12 +216,14 @@ def step_looks(
     check_share("bound", bound)
     check_share("risk", risk, inside=True)
     tolerated = tolerated_errors(bound, size)
-    chance, steps = _steps(size, tolerated, risk, missed)
+    chance, steps, _ = _steps(size, tolerated, risk, missed)
     if corrected < steps.size:
         more = np.arange(1, steps.size - corrected)
         small = chance + _log_share(corrected + more) - (more + _OPEN) * math.log(2)
         found = int((tolerated + corrected + 1) * (1 - missed) + ROUNDING)
         open_ = _least_looks(size, found, corrected + more, small)
+        if missed:
+            open_ = np.where(open_ <= _LATE * size, open_, size + 1)
         steps = np.maximum.accumulate(np.concatenate([steps[: corrected + 1], open_]))
     return steps
 
@@ -207,21 +247,23 @@ def _log_share(errors: IntArray) -> FloatArray:
 
 
 @lru_cache(maxsize=64)
-def _steps(size: int, tolerated: int, risk: float, missed: float) -> tuple[float, IntArray]:
-    """Find the largest log chance of step 0 that keeps the risk, and all steps, k corrected."""
+def _steps(
+    size: int, tolerated: int, risk: float, missed: float
+) -> tuple[float, IntArray, FloatArray]:
+    """Find the largest log chance of step 0 that keeps the risk, all steps, and what they leave."""
     k = np.arange(_count(size, tolerated))
     if not k.size:
-        return -math.inf, k
+        return -math.inf, k, np.zeros(0)
     part = 1 - _BEYOND if k.size == _MOST else 1.0
     allowed = part * risk * (1 + ROUNDING)
 
-    def tried(level: float, last: int) -> tuple[IntArray, BoolArray]:
+    def tried(level: float, last: int) -> tuple[IntArray, FloatArray]:
         # The counts need not be whole here: whatever the steps, what they risk is counted.
         found = np.asarray((tolerated + 1 + k) * (1 - missed), dtype=np.float64)
         steps = np.maximum.accumulate(_least_looks(size, found, k, level + _log_share(k)))
         steps[last:] = size + 1
         open_ = math.exp(level) * 0.5**_OPEN if tolerated else 0.0
-        return steps, _meeting(steps, size, tolerated, missed) + open_ <= allowed
+        return steps, allowed - _meeting(steps, size, tolerated, missed) - open_
 
     # By Boole's inequality the least is allowed whatever the steps are, where nothing is missed.
     high = math.log(allowed)
@@ -230,19 +272,20 @@ def _steps(size: int, tolerated: int, risk: float, missed: float) -> tuple[float
     if missed:
         # Late steps save few looks, and with the many that are missed by then cost the early ones.
         last = int((tried(high, last)[0] <= _LATE * size).sum())
-    found, kept = tried(low, last)
-    if not kept.all():
-        last = int(kept.argmin())
-        found[last:] = size + 1
+    found, spare = tried(low, last)
+    if (spare < 0).any():
+        last = int((spare < 0).argmax())
+        found, spare = tried(low, last)
     for middle in [high, *([0.0] * _TRIES)]:
         level = middle or (low + high) / 2
-        steps, kept = tried(level, last)
-        if kept.all():
-            low, found = level, steps
+        steps, left = tried(level, last)
+        if (left >= 0).all():
+            low, found, spare = level, steps, left
         else:
             high = level
-    found.setflags(write=False)
-    return low, found
+    for array in (found, spare):
+        array.setflags(write=False)
+    return low, found, spare
 
 
 def _least_looks(size: int, wrong: ArrayLike, errors: IntArray, log_chance: FloatArray) -> IntArray:

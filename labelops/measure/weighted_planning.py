@@ -11,10 +11,11 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
-from labelops.measure.finite import check_missed, seen_bound, tolerated_errors
+from labelops.measure.finite import check_missed
 from labelops.measure.intervals import check_share
 from labelops.measure.planning import AuditPlan, plan_of
-from labelops.measure.weighted import audit_chances, log_e_values_count, weighted_order
+from labelops.measure.weighted import audit_chances, weighted_order
+from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
 
 __all__ = ["weighted_plan"]
 
@@ -115,10 +116,13 @@ class _Looks:
             outcomes &= rng.random(size) >= self.missed
 
         def certifies(looks: int) -> bool:
-            corrected = 0 if self.many else int(outcomes[:looks].sum())
-            seen = seen_bound(self.bound, self.missed, size, corrected)
-            tolerated = tolerated_errors(seen, size) + corrected
-            grown = log_e_values_count(outcomes[:looks], order[:looks], self.chances, tolerated)
+            found = int(outcomes[:looks].sum())
+            corrected = 0 if self.many else found
+            most = most_found_weighted(self.bound, self.risk, size, corrected, self.missed)
+            if found + size - looks <= most:
+                return True
+            seen = outcomes[:looks], order[:looks], self.chances
+            grown = log_e_values_seen(*seen, self.bound, corrected, self.missed)
             return bool(grown.max(initial=0.0) >= log_wanted(self.risk))
 
         # What certifies once does so for good, so the first look is found by halving.

@@ -278,6 +278,11 @@ def _not_yet(facts: ReportFacts) -> str:
     if certificate is None:
         return ""
     wanted = f"at most {_at_least(certificate.bound)} wrong"
+    if certificate.overlooked:
+        return (
+            f"Auditors may miss so many wrong labels that no look shows “{wanted}”, even at all of "
+            "them: more people have to confirm each label."
+        )
     if certificate.status == FAIL:
         return f"That speaks against “{wanted}”: the labels have to be mended and audited again."
     if certificate.needed is None:

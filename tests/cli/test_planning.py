@@ -56,7 +56,7 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("items", "error", "attempt", "missed"),
     [(300, 0.02, 1, 0.05), (613, 0.02, 2, 0.0526), (1797, 0.02, 1, 0.042), (30_000, 0.01, 1, 0.1),
-     (150, 0.05, 3, 0.2), (40, 0.02, 1, 0.05)],
+     (150, 0.05, 3, 0.2), (40, 0.02, 1, 0.02)],
 )  # fmt: skip
 def test_the_fewest_looks_are_what_the_gate_asks_for(
     capsys: pytest.CaptureFixture[str], items: int, error: float, attempt: int, missed: float
@@ -132,6 +132,16 @@ def test_simulates_audits_by_doubt(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(said(capsys, *argv, "--json")[1])
     assert found["by_doubt"][0]["mean"] < found["plans"][0]["mean"]
     assert json.loads(said(capsys, *argv, "--json")[1]) == found
+
+
+def test_a_set_of_which_none_may_be_wrong_is_not_shown_by_looks_that_miss_some(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of 40 labels one in 20 that are wrong would look right: more than the first attempt's 4 %."""
+    argv = ("--items", "40", "--attempt", "1", "--true", "0", "--missed")
+    says = "Even without any error found, 40 audits of 40 labels cannot certify at most 2 % wrong"
+    assert said(capsys, *argv, "0.05")[1].startswith(says)
+    assert said(capsys, *argv, "0.04")[1].startswith("Without any error found, 40 audits of 40")
 
 
 def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:

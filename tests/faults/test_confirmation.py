@@ -12,10 +12,11 @@ from labelops.consolidate._accuracy_likelihood import intervals
 from labelops.gate import confirm, futility
 from labelops.gate.confirm import missed_share, upper_chance
 from labelops.gate.futility import held_by
-from labelops.measure.staircase import step_looks
+from labelops.measure.staircase import most_found_evenly, step_looks
+from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
 
 from ..consolidate import test_accuracy
-from ..gate import test_confirm, test_futility, test_whole_audits
+from ..gate import test_confirm, test_futility, test_weighted_audit, test_whole_audits
 from ..measure import test_staircase
 from .plant import Fault, instead, runners, times, twice_the_risk
 
@@ -75,6 +76,27 @@ FAST: dict[str, Fault] = {
 
 
 SLOW: dict[str, Fault] = {
+    "by doubt: what looks miss is taken for nothing": Fault(
+        log_e_values_seen, instead(missed=0.0),
+        partial(
+            test_weighted_audit.test_what_looks_miss_keeps_the_size,
+            doubt="telling", size=75, errors=5, mended=3, missed=0.1,
+        ),
+    ),
+    "by doubt: looks at all miss nothing": Fault(
+        most_found_weighted, instead(missed=0.0),
+        partial(
+            test_weighted_audit.test_what_looks_miss_keeps_the_size,
+            doubt="useless", size=613, errors=13, mended=0, missed=0.1,
+        ),
+    ),
+    "looks at all miss nothing": Fault(
+        most_found_evenly, instead(missed=0.0),
+        partial(
+            test_staircase.test_a_look_at_all_of_a_small_set_keeps_the_risk,
+            size=110, bound=0.02, missed=0.05,
+        ),
+    ),
     "what looks miss is taken for nothing": Fault(step_looks, instead(missed=0.0), _MISSED),
     "what looks miss is allowed for by half": Fault(step_looks, times(0.5, "missed"), _MISSED),
     "small teams: steps at twice the risk": Fault(

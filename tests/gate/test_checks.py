@@ -42,6 +42,38 @@ def test_good_facts_pass() -> None:
     assert [c.name for c in verdict.checks] == list(CHECKS)
 
 
+@pytest.mark.parametrize(("looks", "status"), [(0, "inconclusive"), (40, "fail")])
+def test_a_set_of_which_none_may_be_wrong_passes_by_no_looks_that_miss_some(
+    looks: int, status: str
+) -> None:
+    """Of 40 labels all may look right and one be wrong: it says so, and what helps."""
+    clean = [False] * looks
+    found = certify(clean, 0.02, 0.04, 40, missed=0.05)
+    assert (found.status, found.overlooked, found.needed) == (status, True, None)
+    assert "looks that may miss so many cannot certify 0.02" in found.reason
+    facts = replace(GOOD, certificate=found)
+    (check,) = [c for c in evaluate(facts, POLICY).checks if c.name == "certified error"]
+    assert check.status == status
+    assert (
+        f"0 wrong in {looks} blind random audits; auditors may take 5 % of wrong" in check.message
+    )
+    assert "confirm = 2 under [gate] lets the next candidate's miss fewer" in check.message
+    last = evaluate(replace(facts, confirms=3), POLICY).checks[0].message
+    assert "auditors may take" in last and "confirm =" not in last
+    good = certify(clean, 0.02, 0.04, 40, missed=0.003)
+    assert good.status == ("pass" if looks else "inconclusive") and not good.overlooked
+    assert looks or good.needed == 40
+
+
+def test_many_corrections_of_few_labels_leave_too_many_missed() -> None:
+    """Of 75 labels one may be wrong; after six were corrected two may well have been missed."""
+    for errors, status in ((4, "pass"), (6, "fail")):
+        wrong = [True] * errors + [False] * (75 - errors)
+        found = certify(wrong, 0.02, 0.04, 75, corrected=errors, missed=0.05)
+        assert (found.status, found.overlooked) == (status, status == "fail")
+        assert certify(wrong, 0.02, 0.04, 75, corrected=errors).status == "pass"
+
+
 def _votes(n: int, split: int, classes: int = 2) -> AgreementResult:
     """Measure two votes each on n items of even classes, which differ on the first few."""
     first = np.arange(n) % classes

@@ -73,6 +73,14 @@ def test_what_looks_miss_is_said(facts: ReportFacts) -> None:
     assert "One wrong label in 24 is reckoned to look right" in said
 
 
+def test_looks_that_miss_too_much_are_said(facts: ReportFacts) -> None:
+    """Not that labels have to be mended, where no error was found: more people are needed."""
+    found = certify(np.zeros(40, dtype=bool), 0.02, 0.04, 40, missed=0.05)
+    said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
+    assert "even at all of them: more people have to confirm each label." in said
+    assert "mended" not in said
+
+
 def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> None:
     """An attempt's share of the risk makes it surer than the settings ask for: that is said."""
     assert "attempts" not in " ".join(statement(facts).meaning)
