@@ -105,7 +105,8 @@ def explain(
     suspicions = newest(FINDINGS, findings.loc[findings["item_id"] == item_id])
     if not known and not any(len(frame) for frame in (*own, suspicions)):
         raise NotFoundError(
-            f"no item {shown(item_id)} among the items; ids are those of the source's key column"
+            f"no item {shown(item_id)} among the items; ids are those of the source's key "
+            "column, of a folder the files' paths in it"
         )
     decisions = _facts(
         LABELS,
