@@ -294,9 +294,10 @@ class Work:
         nobody = np.zeros(len(rows), dtype=np.int64)
         counts = annotator_confusion(rows[:, 0], nobody, rows[:, 2], self.posterior, 1)[0]
         chance = chance_agreement(self.posterior, labels, counts)
-        confirms = choose_confirm(chance, policy)
-        likely, errors = upper_chance(chance, counts, policy), vote_errors(counts)
-        return confirms, missed_share(likely, errors, confirms, max_votes=self.rules.max_votes)
+        size, most = int((labels >= 0).sum()), self.rules.max_votes
+        confirms = choose_confirm(chance, counts, policy, size, max_votes=most)
+        likely, errors = upper_chance(chance, counts), vote_errors(counts)
+        return confirms, missed_share(likely, errors, confirms, max_votes=most)
 
     def looks(self, places: Codes, values: Codes, purpose: str, confirms: int = 1) -> Adjudication:
         """Judge values by the blind votes for a purpose."""

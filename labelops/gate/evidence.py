@@ -11,7 +11,7 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.finite import check_missed, tolerated_errors
+from labelops.measure.finite import check_missed, most_wrong, tolerated_errors
 from labelops.measure.intervals import Interval
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
 
 _Status = Literal["pass", "fail", "inconclusive"]
 _ANYWHERE = Interval(0.0, 1.0)
+_UNSEEN = 0.05
+"""Part of the risk, of the shares that are shown, for that looks miss more than is likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,9 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     # Errors found and not corrected are there for certain.
     least = (errors - corrected) / size if size else 0.0
     one = evidence.interval(risk)
-    found = evidence.certified(risk, last_only=status == "fail") / (1 - evidence.missed)
-    certified = min(max(found - gone, least), 1.0)
+    unseen = _UNSEEN * risk if evidence.missed else 0.0
+    found = evidence.certified(risk - unseen, last_only=status == "fail")
+    certified = min(max(_in_all(found, evidence, unseen) - gone, least), 1.0)
     if status == "pass":
         certified = min(certified, bound)
     elif size:
@@ -191,9 +194,9 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         population=size,
         e_value=math.exp(min(best, math.log(np.finfo(np.float64).max))),
         needed=needed,
-        interval=None if one is None else _less(one, gone, least, evidence.missed),
+        interval=None if one is None else _less(one, gone, least, evidence, unseen),
         reason=_reason(status, errors, corrected, n, bound, risk, needed, overlooked),
-        anytime=_less(evidence.anytime(risk), gone, least, evidence.missed),
+        anytime=_less(evidence.anytime(risk - unseen), gone, least, evidence, unseen),
         estimate=max(evidence.estimate() - gone, least),
         audit=evidence.audit,
         corrected=corrected,
@@ -272,9 +275,19 @@ def _overlooked(evidence: Evidence, bound: float) -> bool:
     return not left or evidence.wrong.size == size
 
 
-def _less(whole: Interval, gone: float, least: float, missed: float) -> Interval:
+def _in_all(share: float, evidence: Evidence, unseen: float) -> float:
+    """Add what looks miss to a share that they would find at most."""
+    size = evidence.population
+    if size is None or share >= 1:
+        return min(share / (1 - evidence.missed), 1.0)
+    return most_wrong(round(share * size), evidence.missed, unseen, size) / size
+
+
+def _less(
+    whole: Interval, gone: float, least: float, evidence: Evidence, unseen: float
+) -> Interval:
     """Take the corrected share off both ends, and add what looks miss to the high one."""
-    high = min(whole.high / (1 - missed), 1.0)
+    high = _in_all(whole.high, evidence, unseen)
     return Interval(max(whole.low - gone, least), max(high - gone, least))
 
 

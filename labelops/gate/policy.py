@@ -39,9 +39,9 @@ class GatePolicy:
         below. `auto` draws by doubt where posteriors and calibration expect more than three
         quarters of the bound to be wrong. Either is as sure.
     confirm : int from 0 to 3
-        By how many blind votes a label must lead to be confirmed in an audit; 0: by two where
-        people are estimated to name a wrong label's class in more than 5 of 100 blind looks at
-        it, else by one.
+        By how many blind votes a label must lead to be confirmed in an audit; 0: by as few as can
+        certify a set of that size, which is one in all but small ones. What looks miss is allowed
+        for in any case.
 
     Raises
     ------

@@ -23,14 +23,7 @@ from ..gate.candidate import (
     tried_doubt,
 )
 from ..gate.checks import Facts, evaluate
-from ..gate.confirm import (
-    choose_confirm,
-    may_tie,
-    missed_share,
-    same_mistake,
-    upper_chance,
-    vote_errors,
-)
+from ..gate.confirm import certifies_nothing
 from ..gate.firsts import WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
@@ -38,7 +31,7 @@ from ..gate.verdict import FAIL, Verdict
 from ..released import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
-from ..state.auditors import audits_firsts, next_stream, outgrown, slips
+from ..state.auditors import audits_firsts, confirming, next_stream, outgrown, slips
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
@@ -152,14 +145,14 @@ def _ready(state: State) -> Candidate | None:
     stream, carried = next_stream(state)
     doubt = _doubt(state, labels)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
-    confusion, chance = slips(state)
+    confusion, _ = slips(state)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
     firsts = audits_firsts(state, stream if carried else 0, confusion)
     if firsts and not carried:
         audit, why = UNIFORM, WHY_FIRSTS
-    confirm = choose_confirm(chance, policy)
-    errors = vote_errors(confusion)
-    ties = may_tie(chance, errors, policy)
+    rule = confirming(state, labels, firsts=firsts)
+    if certifies_nothing(rule.missed, policy, len(labels)):
+        return None
     return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
@@ -169,23 +162,11 @@ def _ready(state: State) -> Candidate | None:
         audit=audit,
         doubts=_keep_doubts(state, labels["item_id"], doubt) if audit == WEIGHTED else "",
         why=why,
-        confirm=confirm,
-        ties=ties,
+        confirm=rule.confirms,
+        ties=rule.ties,
         firsts=firsts,
-        missed=missed_share(
-            upper_chance(same_mistake(confusion) if firsts else chance, confusion, policy),
-            errors,
-            confirm,
-            ties=ties and (firsts or _two_left(state, labels)),
-            max_votes=state.workspace.policies.route.max_votes,
-        ),
+        missed=rule.missed,
     )
-
-
-def _two_left(state: State, labels: pd.DataFrame) -> bool:
-    """Say whether some label has no more than two people left to look at it."""
-    looked = state.lookers.reindex(labels["item_id"], fill_value=0)
-    return bool((looked >= len(state.team) - 2).any())
 
 
 def _doubt(state: State, labels: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -20,6 +20,7 @@ __all__ = [
     "hypergeometric_cdf",
     "log_count_ratio",
     "most_found",
+    "most_wrong",
     "seen_bound",
     "tolerated_errors",
 ]
@@ -133,6 +134,22 @@ def most_found(tolerated: int, corrected: int, missed: float, chance: float) -> 
             (middle, high) if bdtr(float(middle), wrong, 1 - missed) <= chance else (low, middle)
         )
     return low
+
+
+def most_wrong(found: int, missed: float, chance: float, size: int) -> int:
+    """Give how many of `size` items may be wrong, where looks at all would find so many at most.
+
+    With each number that is larger, so few would be found with at most this chance.
+
+    Examples
+    --------
+    >>> most_wrong(3, 0.0, 0.002, 613), most_wrong(3, 0.05, 0.002, 613)
+    (3, 6)
+    """
+    if not missed:
+        return found
+    more = np.arange(found, size + 1)
+    return found + int((bdtr(float(found), more, 1 - missed) > chance).sum()) - 1
 
 
 def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:

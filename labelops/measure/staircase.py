@@ -24,10 +24,10 @@ find. How many these are is binomial, so the chance to pass wrongly can be count
 the steps are those that keep the risk for what is wrong, found or not. They are cheaper than steps
 for the bound less the share that is missed, which must be rounded down to whole items (300 items
 at 2 %, a chance of .05, risk 4 %: 121, 166, 192 for 128, 174, 199; 115, 158, 184 with none missed).
-The e-process is held against that bound (`seen_bound`). A look at all items, or nearly all, shows
-that few enough are wrong where it would have found so few with no larger chance than the steps have
-left of the risk, were one more wrong (`most_found`). So of a set of which none may be wrong a look
-that misses one in twenty shows nothing, and no step comes before.
+A look at all items, or nearly all, shows that few enough are wrong where it would have found so few
+with no larger chance than the steps have left of the risk, were one more wrong (`most_found`). So
+of a set of which none may be wrong a look that misses one in twenty shows nothing, and no step
+comes before. The e-process is held against the most that looks would find with a part of its risk.
 
 References
 ----------
@@ -37,6 +37,7 @@ Pocock 1977, https://doi.org/10.1093/biomet/64.2.191 (steps drawn by what each w
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -99,14 +100,13 @@ def is_certified(
     """
     wrong = check_outcomes(outcomes)
     steps = step_looks(bound, risk, size, corrected, missed)
-    left = _left(bound, risk, size)
     errors, looks = np.cumsum(wrong), np.arange(1, wrong.size + 1)
     inside = errors < steps.size
     if (looks[inside] >= steps[errors[inside]]).any():
         return True
-    if not left:
+    seen, left = _left(bound, risk, size, corrected, missed)
+    if not left or seen < 0:
         return False
-    seen = seen_bound(bound, missed, size, corrected)
     best = running_maximum(wrong, seen, size, corrected)
     return bool(best.size and best[-1] >= log_wanted(left))
 
@@ -142,9 +142,8 @@ def clean_looks_to_certify(
     >>> [clean_looks_to_certify(k, 0, 0.02, 0.04, 613, k) for k in (0, 1, 2)]
     [143, 211, 258]
     """
-    seen = seen_bound(bound, missed, size, corrected)
     if size is None:
-        return clean_looks_needed(errors, n, seen, risk)
+        return clean_looks_needed(errors, n, seen_bound(bound, missed), risk)
     steps = step_looks(bound, risk, size, corrected, missed)
     tolerated = tolerated_errors(bound, size)
     if errors - corrected > tolerated:
@@ -154,7 +153,8 @@ def clean_looks_to_certify(
     found = [size - open_ - n] if open_ >= 0 else []
     if errors < steps.size:
         found.append(int(steps[errors]) - n)
-    if left := _left(bound, risk, size):
+    seen, left = _left(bound, risk, size, corrected, missed)
+    if left and seen >= 0:
         beyond = clean_looks_needed(errors, n, seen, left, size, corrected)
         found += [] if beyond is None else [beyond]
     possible = [more for more in found if n + more <= size]
@@ -187,7 +187,7 @@ def most_found_evenly(
     """
     tolerated = tolerated_errors(bound, size)
     _, steps, left = _steps(size, tolerated, risk, missed)
-    spare = risk if size <= _LARGEST else _BEYOND * risk
+    spare = risk if size <= _LARGEST else _BEYOND * risk  # as the e-process has it
     if steps.size:
         # With more errors than steps an audit meets them no more often.
         spare = max(float(left[min(corrected, left.size - 1)]), 0.0)
@@ -220,19 +220,31 @@ def step_looks(
     if corrected < steps.size:
         more = np.arange(1, steps.size - corrected)
         small = chance + _log_share(corrected + more) - (more + _OPEN) * math.log(2)
-        found = int((tolerated + corrected + 1) * (1 - missed) + ROUNDING)
-        open_ = _least_looks(size, found, corrected + more, small)
+        wrong, errors = np.full(more.shape, tolerated + corrected + 1), corrected + more
+        open_ = _least_looks(
+            size, errors, small, lambda n: _log_at_most(errors, size, wrong, n, missed)
+        )
         if missed:
             open_ = np.where(open_ <= _LATE * size, open_, size + 1)
         steps = np.maximum.accumulate(np.concatenate([steps[: corrected + 1], open_]))
     return steps
 
 
-def _left(bound: float, risk: float, size: int) -> float:
-    """Give the risk that is the e-process': all of it where there are no steps."""
-    if size > _LARGEST:
-        return risk
-    return _BEYOND * risk if _count(size, tolerated_errors(bound, size)) == _MOST else 0.0
+def _left(
+    bound: float, risk: float, size: int, corrected: int, missed: float
+) -> tuple[float, float]:
+    """Give the share of errors that the e-process is held against, and its risk.
+
+    Of the risk it has all where there are no steps. Where looks miss some, a twentieth of its own
+    is the chance that of one error too many they would find no more than that; it is below 0 where
+    they may find none.
+    """
+    tolerated = tolerated_errors(bound, size)
+    part = 1.0 if size > _LARGEST else _BEYOND * (_count(size, tolerated) == _MOST)
+    if not missed or not part:
+        return bound, part * risk
+    most = most_found(tolerated, corrected, missed, _BEYOND * part * risk)
+    return (most - corrected) / size, (1 - _BEYOND) * part * risk
 
 
 def _count(size: int, tolerated: int) -> int:
@@ -257,10 +269,18 @@ def _steps(
     part = 1 - _BEYOND if k.size == _MOST else 1.0
     allowed = part * risk * (1 + ROUNDING)
 
+    wrong = tolerated + 1 + k
+
+    def few(n: IntArray) -> FloatArray:
+        if not missed:
+            return _log_at_most(k, size, wrong, n, 0.0)
+        # Near enough, and quick: whatever the steps, what they risk is counted.
+        with np.errstate(divide="ignore"):
+            chance: FloatArray = np.log(bdtr(k.astype(np.float64), wrong, n / size * (1 - missed)))
+        return chance
+
     def tried(level: float, last: int) -> tuple[IntArray, FloatArray]:
-        # The counts need not be whole here: whatever the steps, what they risk is counted.
-        found = np.asarray((tolerated + 1 + k) * (1 - missed), dtype=np.float64)
-        steps = np.maximum.accumulate(_least_looks(size, found, k, level + _log_share(k)))
+        steps = np.maximum.accumulate(_least_looks(size, k, level + _log_share(k), few))
         steps[last:] = size + 1
         open_ = math.exp(level) * 0.5**_OPEN if tolerated else 0.0
         return steps, allowed - _meeting(steps, size, tolerated, missed) - open_
@@ -288,33 +308,38 @@ def _steps(
     return low, found, spare
 
 
-def _least_looks(size: int, wrong: ArrayLike, errors: IntArray, log_chance: FloatArray) -> IntArray:
-    """Give the fewest looks among which so few errors have at most a chance, of so many wrong.
+def _least_looks(
+    size: int, errors: IntArray, log_chance: FloatArray, few: Callable[[IntArray], FloatArray]
+) -> IntArray:
+    """Give the fewest looks that find so few errors with at most a chance.
 
     Parameters
     ----------
-    wrong : (K,) or int
-        Wrong items of the set under which the chance is.
     errors : (K,) int
     log_chance : (K,) float
+    few : callable
+        From (K,) looks to the log of the chance.
     """
-    wrong = np.broadcast_to(np.asarray(wrong), errors.shape)
     low, high = errors.astype(np.int64), np.full(errors.shape, size + 1, dtype=np.int64)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        enough = _log_at_most(errors, size, wrong, middle) <= log_chance
+        enough = few(middle) <= log_chance
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high
 
 
-def _log_at_most(k: IntArray, size: int, wrong: IntArray | FloatArray, n: IntArray) -> FloatArray:
-    """Log of the chance of at most k errors among n of `size` items of which `wrong` are."""
-    x = np.arange(int(k.max(initial=0)) + 1)[:, None]
+def _log_at_most(k: IntArray, size: int, wrong: IntArray, n: IntArray, missed: float) -> FloatArray:
+    """Log of the chance that n looks find at most k of the `wrong` ones of `size` items."""
+    # With none missed, as many are found as are looked at.
+    most = int(wrong.max(initial=0)) if missed else int(k.max(initial=0))
+    x = np.arange(most + 1)[:, None]
     value = _choose(wrong, x) + _choose(size - wrong, n - x) - _choose(size, n)
-    value = np.where((x <= k) & (x <= n), value, -np.inf)
-    top = value.max(axis=0)
-    shifted = np.exp(value - np.where(np.isfinite(top), top, 0.0)).sum(axis=0)
     with np.errstate(divide="ignore"):
+        if missed:
+            value += np.log(bdtr(np.minimum(k, x).astype(np.float64), x, 1 - missed))
+        value = np.where((x <= n) & (bool(missed) | (x <= k)), value, -np.inf)
+        top = value.max(axis=0)
+        shifted = np.exp(value - np.where(np.isfinite(top), top, 0.0)).sum(axis=0)
         result: FloatArray = np.where(np.isfinite(top), top, 0.0) + np.log(shifted)
     return result
 

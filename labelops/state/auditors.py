@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from ..errors import counted
+from ..errors import counted, percent
 from ..gate.candidate import Candidate
-from ..gate.confirm import chance_agreement, choose_confirm, may_audit_firsts
+from ..gate.confirm import (
+    allowed_chance,
+    certifies_nothing,
+    chance_agreement,
+    choose_confirm,
+    may_audit_firsts,
+    may_tie,
+    missed_share,
+    same_mistake,
+    vote_errors,
+)
 from ..gate.firsts import TEAM_OF_FIRSTS
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..kinds.choice import codes_of
@@ -17,20 +29,34 @@ from ..measure.confusion import annotator_confusion
 from ..measure.finite import tolerated_errors
 from . import State
 
-__all__ = ["auditors_lacking", "audits_firsts", "next_stream", "outgrown", "slips"]
+__all__ = [
+    "Confirming",
+    "auditors_lacking",
+    "audits_firsts",
+    "confirming",
+    "next_stream",
+    "outgrown",
+    "slips",
+]
 
 
 def auditors_lacking(state: State) -> str:
     """Say, before an audit, how many labels need one more person for it; empty where none does.
+
+    Or that no audit could certify them, once every item has a label: looks may miss too much.
 
     In a team of one or two, labels that all of them have looked at: an audit waits at the first of
     these. In a team of three whose first votes are not audited, labels that all of them have looked
     at and that nobody names but the two who made them, which count as wrong: said once these are
     more than the bound allows in all items. Whoever joins may look: then it is not said any more.
     """
-    if state.audit is not None or not state.people or len(state.team) > TEAM_OF_FIRSTS:
+    if state.audit is not None or not state.people:
         return ""
     labels = state.labels.loc[state.labels["value"].notna()]
+    if len(labels) == len(state.items) and (why := _certifying_nothing(state, labels)):
+        return why
+    if len(state.team) > TEAM_OF_FIRSTS:
+        return ""
     if len(state.team) == TEAM_OF_FIRSTS:
         return _lacking_of_three(state, labels)
     looked = state.lookers.reindex(labels["item_id"], fill_value=0)
@@ -43,16 +69,72 @@ def auditors_lacking(state: State) -> str:
     return f"{_need(stuck)} somebody new to audit {them}: {who}"
 
 
+def _certifying_nothing(state: State, labels: pd.DataFrame) -> str:
+    """Say so where looks may miss so much that no audit could certify the labels."""
+    policy, (confusion, chance) = state.workspace.policies.gate, slips(state)
+    stream, carried = next_stream(state)
+    firsts = audits_firsts(state, stream if carried else 0, confusion)
+    missed = confirming(state, labels, firsts=firsts).missed
+    if not certifies_nothing(missed, policy, len(labels)):
+        return ""
+    return (
+        f"no audit can certify {counted(len(labels), 'label')} at {percent(policy.error)}: people "
+        f"are estimated to name a wrong label's class in {percent(chance)} of looks, unless more "
+        "votes show it to be less"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """How an audit confirms labels, as `Candidate` keeps it: `confirm`, `ties` and `missed`."""
+
+    confirms: int
+    ties: bool
+    missed: float
+
+
+def confirming(state: State, labels: pd.DataFrame, *, firsts: bool = False) -> Confirming:
+    """Say how an audit of labels confirms them, by what people's votes say of their mistakes.
+
+    Parameters
+    ----------
+    labels : pd.DataFrame
+        With a value each.
+    firsts : bool
+        Whether first votes are audited.
+    """
+    policy, most = state.workspace.policies.gate, state.workspace.policies.route.max_votes
+    confusion, chance = slips(state)
+    errors = vote_errors(confusion)
+    confirms = choose_confirm(chance, confusion, policy, len(labels), max_votes=most)
+    ties = confirms == 1 and may_tie(chance, errors, policy)
+    alike = same_mistake(confusion) if firsts else chance
+    missed = missed_share(
+        allowed_chance(alike, confusion, policy),
+        errors,
+        confirms,
+        ties=ties and (firsts or _two_left(state, labels)),
+        max_votes=most,
+    )
+    return Confirming(confirms, ties, missed)
+
+
+def _two_left(state: State, labels: pd.DataFrame) -> bool:
+    """Say whether some label has no more than two people left to look at it."""
+    looked = state.lookers.reindex(labels["item_id"], fill_value=0)
+    return bool((looked >= len(state.team) - 2).any())
+
+
 def _need(labels: int) -> str:
     return counted(labels, "label needs", "labels need")
 
 
 def _lacking_of_three(state: State, labels: pd.DataFrame) -> str:
-    policy, (confusion, chance) = state.workspace.policies.gate, slips(state)
+    policy, (confusion, _) = state.workspace.policies.gate, slips(state)
     stream, carried = next_stream(state)
     if audits_firsts(state, stream if carried else 0, confusion):
         return ""
-    confirms = choose_confirm(chance, policy)
+    confirms = confirming(state, labels).confirms
     seen = labels.loc[among(labels["item_id"], state.seen_by_all)]
     looks = state.looks(seen["item_id"], seen["value"], state.auditing(confirms), confirms)
     wrong = int((looks.status == WRONG).sum())

@@ -43,9 +43,13 @@ _MISSED = partial(
 )
 
 FAST: dict[str, Fault] = {
-    "one vote confirms at three times the chance": Fault(
+    "a high estimate is taken as it is": Fault(
         (confirm, "_OFTEN"), lambda often: 3 * often,
-        test_confirm.test_two_votes_confirm_where_people_often_err_alike,
+        test_confirm.test_a_high_estimate_is_taken_higher,
+    ),
+    "one vote confirms in every set": Fault(
+        (confirm, "_LEADS"), _constant((1,)),
+        test_confirm.test_as_few_votes_confirm_as_can_certify,
     ),
     "what looks miss is half of it": Fault(
         missed_share, lambda real: lambda *args, **options: real(*args, **options) / 2,
@@ -54,7 +58,7 @@ FAST: dict[str, Fault] = {
         ),
     ),
     "an estimate of few mistakes is taken as it is": Fault(
-        upper_chance, lambda _: lambda chance, confusion, policy: chance,
+        upper_chance, lambda _: lambda chance, confusion: chance,
         test_confirm.test_an_estimate_of_few_mistakes_is_taken_higher,
     ),
     "accuracies: an interval at twice its risk": Fault(

@@ -26,7 +26,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.eprocess import exceeded_at
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.samples import draw_sample
-from labelops.measure.staircase import clean_looks_to_certify, step_looks
+from labelops.measure.staircase import clean_looks_to_certify, most_found_evenly, step_looks
 
 CLASSES, MAX_VOTES = 10, 5
 BOUND, RISK = 0.05, 0.05
@@ -130,6 +130,11 @@ class Audited:
 
 
 @cache
+def most_found(size: int, bound: float, risk: float, corrected: int, missed: float) -> int:
+    return most_found_evenly(bound, risk, size, corrected, missed)
+
+
+@cache
 def steps(size: int, bound: float, risk: float, corrected: int, missed: float = 0.0) -> IntArray:
     found = step_looks(bound, risk, size, corrected, missed)
     # Beyond the last step nothing certifies.
@@ -148,10 +153,8 @@ def first_pass(
     size = wrong.size
     errors, looks = np.cumsum(wrong), np.arange(1, size + 1)
     corrected = np.cumsum(mended)
-    left = errors - corrected + size - looks
-    # Of what was corrected some was missed as well; of a set looked at all over none is left.
-    allowed = tolerated_errors(bound, size) - missed * (tolerated_errors(bound, size) + corrected)
-    certain = np.flatnonzero(left <= np.maximum(np.floor(allowed + 1e-9), 0))
+    most = np.array([most_found(size, bound, risk, c, missed) for c in range(corrected[-1] + 1)])
+    certain = np.flatnonzero(errors + size - looks <= most[corrected])
     best = int(certain[0]) if certain.size else size
     for c in range(int(corrected[min(best, size - 1)]) + 1):
         met = np.flatnonzero(looks >= steps(size, bound, risk, c, missed)[errors])

@@ -105,8 +105,9 @@ class Team:
         counts, people = self.counts, self.said.shape[1]
         chance, errors = self.chance(counts), vote_errors(counts)
         firsts = people == TEAM_OF_FIRSTS and may_audit_firsts(counts, POLICY)
-        confirms, ties = choose_confirm(chance, POLICY), may_tie(chance, errors, POLICY)
-        likely = upper_chance(same_mistake(counts) if firsts else chance, counts, POLICY)
+        confirms = choose_confirm(chance, counts, POLICY, SIZE)
+        ties = confirms == 1 and may_tie(chance, errors, POLICY)
+        likely = upper_chance(same_mistake(counts) if firsts else chance, counts)
         return Rule(firsts, confirms, ties, missed_share(likely, errors, confirms, ties=ties))
 
     def passes(self, rng: np.random.Generator, rule: Rule, risk: float, missed: float) -> bool:

@@ -163,7 +163,7 @@ def test_everybody_flagged_certifies_nothing() -> None:
 @pytest.mark.slow
 def test_labels_that_failed_are_not_tried_as_they_are() -> None:
     """Running the gate again and again after a failed audit makes no second candidate."""
-    world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0))
+    world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0, confirm=1))
     world.items(*IDS)
     for item in IDS:
         world.vote(item, ann="cat", ben="cat", cid="dog")

@@ -61,7 +61,7 @@ def _round(world: World, says: Callable[[str], str], rng: np.random.Generator) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 3])
 def test_a_set_that_a_model_labels_for_the_most_part_is_released(seed: int) -> None:
     """People agree on 140 easy items, which the model takes, and not so well on 60 hard ones.
 
