@@ -175,6 +175,16 @@ def test_whole_audits_of_small_teams_keep_the_promise(people: int, errs: float) 
     assert false_passes(people, errs, 10, wrong, runs, risk=2 * RISK) > _limit(runs)
 
 
+@pytest.mark.slow
+def test_whole_audits_by_people_who_err_often_keep_the_promise() -> None:
+    """Between two classes, right 9 times in 10: one vote confirms, by the chance they estimate."""
+    runs, errs = 600, 0.1
+    assert Team.fresh(np.random.default_rng(0), 8, errs, 2, 16).rule().confirms == 1
+    for wrong in (TOLERATED + 2, 2 * TOLERATED):
+        assert false_passes(8, errs, 2, wrong, runs) <= _limit(runs)
+    assert false_passes(8, errs, 2, 2 * TOLERATED, runs, allow=False) > _limit(runs)
+
+
 def test_three_audit_first_votes_and_four_labels() -> None:
     """What is simulated is what the gate would do."""
     rng = np.random.default_rng(2)
