@@ -51,6 +51,7 @@ from .weighted_audit import certify_weighted
 
 __all__ = [
     "ADJUDICATED",
+    "OVERLOOKED",
     "REFUTED",
     "AuditState",
     "Candidate",
@@ -79,6 +80,9 @@ _TELLING = 0.8
 
 REFUTED = "failed: the audit found too many errors"
 """Why a candidate was closed whose audit proved that too many labels are wrong."""
+
+OVERLOOKED = "failed: its looks may miss too many wrong labels to certify any share of them"
+"""Why a candidate was closed whose audit could show nothing, whatever it found."""
 
 OUTGROWN = (
     "withdrawn: there are people now who can audit the labels themselves, not only first votes"

@@ -123,14 +123,14 @@ class _EvenEvidence:
     def _counts(self) -> tuple[int, int]:
         return int(self.wrong.sum()), int(self.wrong.size)
 
-    def below(self, bound: float) -> float:
+    def below(self, bound: float, risk: float) -> float:
         seen = seen_bound(bound, self.missed, self.population, self.corrected)
         best = running_maximum(self.wrong, seen, self.population, self.corrected)
         return float(best[-1]) if best.size else 0.0
 
     def certifies(self, bound: float, risk: float) -> bool:
         if self.population is None:
-            return self.below(bound) >= log_wanted(risk)
+            return self.below(bound, risk) >= log_wanted(risk)
         size, corrected = self.population, self.corrected
         return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
 

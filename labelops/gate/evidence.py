@@ -11,7 +11,7 @@ import numpy as np
 
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray
-from labelops.measure.finite import check_missed, most_wrong, tolerated_errors
+from labelops.measure.finite import ROUNDING, check_missed, most_wrong, tolerated_errors
 from labelops.measure.intervals import Interval
 
 __all__ = [
@@ -122,7 +122,7 @@ class Evidence(Protocol):
     def missed(self) -> float:
         """Chance that a look does not find a wrong label wrong."""
 
-    def below(self, bound: float) -> float:
+    def below(self, bound: float, risk: float) -> float:
         """Log evidence, at its largest over all looks, that at most `bound` are wrong."""
 
     def certifies(self, bound: float, risk: float) -> bool:
@@ -166,17 +166,20 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         raise UsageError(f"{corrected} errors corrected of {errors} found")
     if corrected and size is None:
         raise UsageError("corrected errors lower the share only in a population of a known size")
-    best = evidence.below(bound)
+    best = evidence.below(bound, risk)
     status = _status(evidence, bound, risk)
     needed = 0 if status == "pass" else None
     if status == "inconclusive":
         needed = evidence.clean_needed(bound, risk)
-    overlooked = status != "pass" and needed is None and _overlooked(evidence, bound)
+    overlooked = needed is None and _overlooked(evidence, bound, risk)
+    if overlooked:
+        # Whatever further looks find, none of them can certify it.
+        status = "fail"
     gone = corrected / size if size else 0.0
     # Errors found and not corrected are there for certain.
     least = (errors - corrected) / size if size else 0.0
-    one = evidence.interval(risk)
     unseen = _UNSEEN * risk if evidence.missed else 0.0
+    one = evidence.interval(risk - unseen)
     found = evidence.certified(risk - unseen, last_only=status == "fail")
     certified = min(max(_in_all(found, evidence, unseen) - gone, least), 1.0)
     if status == "pass":
@@ -267,12 +270,12 @@ def _status(evidence: Evidence, bound: float, risk: float) -> _Status:
     return "pass" if evidence.certifies(bound, risk) else "inconclusive"
 
 
-def _overlooked(evidence: Evidence, bound: float) -> bool:
+def _overlooked(evidence: Evidence, bound: float, risk: float) -> bool:
     """Say whether only what looks may have missed is in the way, of a set of known size."""
     size, left = evidence.population, int(evidence.wrong.sum()) - evidence.corrected
     if size is None or not evidence.missed or left > tolerated_errors(bound, size):
         return False
-    return not left or evidence.wrong.size == size
+    return evidence.wrong.size == size or (not left and not evidence.above(bound, risk))
 
 
 def _in_all(share: float, evidence: Evidence, unseen: float) -> float:
@@ -280,7 +283,7 @@ def _in_all(share: float, evidence: Evidence, unseen: float) -> float:
     size = evidence.population
     if size is None or share >= 1:
         return min(share / (1 - evidence.missed), 1.0)
-    return most_wrong(round(share * size), evidence.missed, unseen, size) / size
+    return most_wrong(math.ceil(share * size - ROUNDING), evidence.missed, unseen, size) / size
 
 
 def _less(

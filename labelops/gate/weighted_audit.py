@@ -119,18 +119,18 @@ class _WeightedEvidence:
 
     def _moved(self, bound: float) -> int:
         """Most errors in all for at most `bound` to be left."""
-        return tolerated_errors(bound, self.population) + self.corrected
+        return min(tolerated_errors(bound, self.population) + self.corrected, self.population)
 
-    def _seen(self, wrong: BoolArray, bound: float) -> FloatArray:
-        """Log evidence, after each look, that at most `bound` are left, found or not."""
+    def _seen(self, wrong: BoolArray, bound: float, risk: float) -> FloatArray:
+        """Log evidence, up to each look, that at most `bound` are left, found or not."""
         at = np.arange(wrong.size)
-        return log_e_values_seen(wrong, at, self.chances, bound, self.corrected, self.missed)
+        return log_e_values_seen(wrong, at, self.chances, bound, risk, self.corrected, self.missed)
 
-    def below(self, bound: float) -> float:
-        return float(self._seen(self.wrong, bound).max(initial=0.0))
+    def below(self, bound: float, risk: float) -> float:
+        return float(self._seen(self.wrong, bound, risk).max(initial=0.0))
 
     def certifies(self, bound: float, risk: float) -> bool:
-        return self.below(bound) >= log_wanted(risk)
+        return self.below(bound, risk) >= log_wanted(risk)
 
     def most_found(self, bound: float, risk: float) -> int:
         return most_found_weighted(bound, risk, self.population, self.corrected, self.missed)
@@ -146,7 +146,7 @@ class _WeightedEvidence:
         while True:
             upto = min(n + more, size)
             clean = np.concatenate([self.wrong, np.zeros(upto - n, dtype=bool)])
-            reached = np.flatnonzero(self._seen(clean, bound)[n:] >= log_wanted(risk))
+            reached = np.flatnonzero(self._seen(clean, bound, risk)[n:] >= log_wanted(risk))
             if reached.size:
                 first = int(reached[0]) + 1
                 return first if all_ is None else min(first, all_)

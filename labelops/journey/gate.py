@@ -15,6 +15,7 @@ from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
 from ..gate.candidate import (
     OUTGROWN,
+    OVERLOOKED,
     REFUTED,
     Candidate,
     attempt_of,
@@ -31,7 +32,7 @@ from ..gate.verdict import FAIL, Verdict
 from ..released import released_as
 from ..route.needs import looks_again
 from ..state import Event, State, Workspace, decide, last_body
-from ..state.auditors import audits_firsts, confirming, next_stream, outgrown, slips
+from ..state.auditors import audits_firsts, confirming, next_attempt, next_stream, outgrown, slips
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
@@ -86,7 +87,13 @@ def _judge(
         number = len(state.events.loc[state.events["kind"] == "verdict"])
         if verdict.to_json() != _last_verdict(state, candidate):
             events.append(("verdict", str(candidate.number), number, body))
-        if facts.certificate is not None and facts.certificate.status == "fail":
+        if facts.certificate is not None and facts.certificate.overlooked:
+            # Nothing was proven: what the model was trusted with stands.
+            ended = dataclasses.replace(
+                candidate, closed=OVERLOOKED, looks_again=_looks_again(state)
+            )
+            events.append(_event_of(state, ended))
+        elif facts.certificate is not None and facts.certificate.status == "fail":
             events += _given_up(state, candidate)
         elif again := _better_again(state, candidate):
             # Nothing was proven: what the model was trusted with stands.
@@ -150,8 +157,9 @@ def _ready(state: State) -> Candidate | None:
     firsts = audits_firsts(state, stream if carried else 0, confusion)
     if firsts and not carried:
         audit, why = UNIFORM, WHY_FIRSTS
-    rule = confirming(state, labels, firsts=firsts)
-    if certifies_nothing(rule.missed, policy, len(labels)):
+    attempt = next_attempt(state, stream, audit)
+    rule = confirming(state, labels, attempt, firsts=firsts)
+    if certifies_nothing(rule.missed, policy, len(labels), attempt):
         return None
     return Candidate(
         number=len(state.candidates) + 1,

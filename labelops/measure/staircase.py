@@ -189,8 +189,9 @@ def most_found_evenly(
     _, steps, left = _steps(size, tolerated, risk, missed)
     spare = risk if size <= _LARGEST else _BEYOND * risk  # as the e-process has it
     if steps.size:
-        # With more errors than steps an audit meets them no more often.
-        spare = max(float(left[min(corrected, left.size - 1)]), 0.0)
+        # With more errors than steps an audit meets them no more often. Whatever is corrected
+        # later, what is left then must do as well.
+        spare = max(float(left[min(corrected, left.size - 1) :].min()), 0.0)
     return most_found(tolerated, corrected, missed, spare)
 
 

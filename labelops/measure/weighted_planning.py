@@ -122,7 +122,7 @@ class _Looks:
             if found + size - looks <= most:
                 return True
             seen = outcomes[:looks], order[:looks], self.chances
-            grown = log_e_values_seen(*seen, self.bound, corrected, self.missed)
+            grown = log_e_values_seen(*seen, self.bound, self.risk, corrected, self.missed)
             return bool(grown.max(initial=0.0) >= log_wanted(self.risk))
 
         # What certifies once does so for good, so the first look is found by halving.

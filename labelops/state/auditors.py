@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import counted, percent
-from ..gate.candidate import Candidate
+from ..gate.candidate import Candidate, attempt_of
 from ..gate.confirm import (
     allowed_chance,
     certifies_nothing,
@@ -34,6 +34,7 @@ __all__ = [
     "auditors_lacking",
     "audits_firsts",
     "confirming",
+    "next_attempt",
     "next_stream",
     "outgrown",
     "slips",
@@ -53,7 +54,7 @@ def auditors_lacking(state: State) -> str:
     if state.audit is not None or not state.people:
         return ""
     labels = state.labels.loc[state.labels["value"].notna()]
-    if len(labels) == len(state.items) and (why := _certifying_nothing(state, labels)):
+    if len(labels) and not len(state.undecided) and (why := _certifying_nothing(state, labels)):
         return why
     if len(state.team) > TEAM_OF_FIRSTS:
         return ""
@@ -71,17 +72,28 @@ def auditors_lacking(state: State) -> str:
 
 def _certifying_nothing(state: State, labels: pd.DataFrame) -> str:
     """Say so where looks may miss so much that no audit could certify the labels."""
-    policy, (confusion, chance) = state.workspace.policies.gate, slips(state)
+    policy, (confusion, _) = state.workspace.policies.gate, slips(state)
     stream, carried = next_stream(state)
     firsts = audits_firsts(state, stream if carried else 0, confusion)
-    missed = confirming(state, labels, firsts=firsts).missed
-    if not certifies_nothing(missed, policy, len(labels)):
+    # Were it drawn by doubt, it might be another attempt: there is no earlier one of its order.
+    attempt = next_attempt(state, stream, policy.audit)
+    missed = confirming(state, labels, attempt, firsts=firsts).missed
+    if not certifies_nothing(missed, policy, len(labels), attempt):
         return ""
+    mend = "more votes may show it to be less"
+    if policy.confirm:
+        mend = "confirm = 0 under [gate] asks for as many votes as it takes"
     return (
-        f"no audit can certify {counted(len(labels), 'label')} at {percent(policy.error)}: people "
-        f"are estimated to name a wrong label's class in {percent(chance)} of looks, unless more "
-        "votes show it to be less"
+        f"no audit can certify {counted(len(labels), 'label')} at {percent(policy.error)}: looks "
+        f"may take {percent(missed, 2)} of wrong labels for right; {mend}"
     )
+
+
+def next_attempt(state: State, stream: int, audit: str) -> int:
+    """Say which attempt the next candidate is, if its audit reads that order."""
+    number = len(state.candidates) + 1
+    coming = Candidate(number, 0, stream, 0, "", audit=WEIGHTED if audit == WEIGHTED else UNIFORM)
+    return attempt_of(coming, state.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +105,25 @@ class Confirming:
     missed: float
 
 
-def confirming(state: State, labels: pd.DataFrame, *, firsts: bool = False) -> Confirming:
+def confirming(
+    state: State, labels: pd.DataFrame, attempt: int, *, firsts: bool = False
+) -> Confirming:
     """Say how an audit of labels confirms them, by what people's votes say of their mistakes.
 
     Parameters
     ----------
     labels : pd.DataFrame
         With a value each.
+    attempt : int
+        Which one since the last release.
     firsts : bool
         Whether first votes are audited.
     """
     policy, most = state.workspace.policies.gate, state.workspace.policies.route.max_votes
     confusion, chance = slips(state)
     errors = vote_errors(confusion)
-    confirms = choose_confirm(chance, confusion, policy, len(labels), max_votes=most)
+    size = len(labels)
+    confirms = choose_confirm(chance, confusion, policy, size, attempt=attempt, max_votes=most)
     ties = confirms == 1 and may_tie(chance, errors, policy)
     alike = same_mistake(confusion) if firsts else chance
     missed = missed_share(
@@ -134,7 +151,7 @@ def _lacking_of_three(state: State, labels: pd.DataFrame) -> str:
     stream, carried = next_stream(state)
     if audits_firsts(state, stream if carried else 0, confusion):
         return ""
-    confirms = confirming(state, labels).confirms
+    confirms = confirming(state, labels, next_attempt(state, stream, policy.audit)).confirms
     seen = labels.loc[among(labels["item_id"], state.seen_by_all)]
     looks = state.looks(seen["item_id"], seen["value"], state.auditing(confirms), confirms)
     wrong = int((looks.status == WRONG).sum())

@@ -312,3 +312,12 @@ def test_wrong_use(arguments: tuple[object, ...], message: str) -> None:
     """Impossible shares, outcomes and populations are refused in one line."""
     with pytest.raises(UsageError, match=message):
         certify(*arguments)  # type: ignore[arg-type]
+
+
+def test_what_is_proven_is_not_overlooked() -> None:
+    """Half of the looks found an error: too many are wrong, however few looks miss."""
+    looks = [True, False] * 25
+    for missed in (0.0, 0.05):
+        found = certify(looks, 0.02, 0.04, 1000, corrected=25, missed=missed)
+        assert (found.status, found.overlooked) == ("fail", False)
+        assert "more than 0.02 of all" in found.reason

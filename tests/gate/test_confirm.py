@@ -231,3 +231,11 @@ def test_a_setting_goes_before_the_estimate() -> None:
     assert allowed_chance(0.4, people, GatePolicy(confirm=1)) == 0.05
     assert allowed_chance(0.03, people, GatePolicy(confirm=1)) < 0.04
     assert allowed_chance(0.4, people, GatePolicy()) == upper_chance(0.4, people) == 0.75
+
+
+def test_later_attempts_ask_for_more() -> None:
+    """Of 40 labels, none of which may be wrong, what one attempt bears the next does not."""
+    policy, people = GatePolicy(error=0.02), [[9990.0, 10.0], [10.0, 9990.0]]
+    assert [certifies_nothing(0.02, policy, 40, attempt) for attempt in (1, 2)] == [False, True]
+    leads = [choose_confirm(0.01, people, policy, 40, attempt=n) for n in (1, 2, 3)]
+    assert leads == sorted(leads) and leads[0] == 1 < leads[-1]
