@@ -37,17 +37,17 @@ Pocock 1977, https://doi.org/10.1093/biomet/64.2.191 (steps drawn by what each w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, gammaln, xlog1py, xlogy
+from scipy.special import bdtr
 
 from .codes import FloatArray, IntArray
 from .eprocess import check_outcomes, clean_looks_needed, log_wanted, running_maximum
 from .finite import ROUNDING, most_found, seen_bound, tolerated_errors
 from .intervals import check_share
+from .step_chances import least_looks, log_at_most, passing_wrongly
 
 __all__ = ["clean_looks_to_certify", "is_certified", "most_found_evenly", "step_looks"]
 
@@ -68,7 +68,6 @@ _LOWER = 3
 """How much lower the search for a step's chance begins, for each part that is missed."""
 _LATE = 0.9
 """Part of a set after which there are no steps where some of the wrong items are missed."""
-_NEVER = 1e-12
 
 
 def is_certified(
@@ -222,8 +221,8 @@ def step_looks(
         more = np.arange(1, steps.size - corrected)
         small = chance + _log_share(corrected + more) - (more + _OPEN) * math.log(2)
         wrong, errors = np.full(more.shape, tolerated + corrected + 1), corrected + more
-        open_ = _least_looks(
-            size, errors, small, lambda n: _log_at_most(errors, size, wrong, n, missed)
+        open_ = least_looks(
+            size, errors, small, lambda n: log_at_most(errors, size, wrong, n, missed)
         )
         if missed:
             open_ = np.where(open_ <= _LATE * size, open_, size + 1)
@@ -274,17 +273,17 @@ def _steps(
 
     def few(n: IntArray) -> FloatArray:
         if not missed:
-            return _log_at_most(k, size, wrong, n, 0.0)
+            return log_at_most(k, size, wrong, n, 0.0)
         # Near enough, and quick: whatever the steps, what they risk is counted.
         with np.errstate(divide="ignore"):
             chance: FloatArray = np.log(bdtr(k.astype(np.float64), wrong, n / size * (1 - missed)))
         return chance
 
     def tried(level: float, last: int) -> tuple[IntArray, FloatArray]:
-        steps = np.maximum.accumulate(_least_looks(size, k, level + _log_share(k), few))
+        steps = np.maximum.accumulate(least_looks(size, k, level + _log_share(k), few))
         steps[last:] = size + 1
         open_ = math.exp(level) * 0.5**_OPEN if tolerated else 0.0
-        return steps, allowed - _meeting(steps, size, tolerated, missed) - open_
+        return steps, allowed - passing_wrongly(steps, size, tolerated, missed) - open_
 
     # By Boole's inequality the least is allowed whatever the steps are, where nothing is missed.
     high = math.log(allowed)
@@ -307,88 +306,3 @@ def _steps(
     for array in (found, spare):
         array.setflags(write=False)
     return low, found, spare
-
-
-def _least_looks(
-    size: int, errors: IntArray, log_chance: FloatArray, few: Callable[[IntArray], FloatArray]
-) -> IntArray:
-    """Give the fewest looks that find so few errors with at most a chance.
-
-    Parameters
-    ----------
-    errors : (K,) int
-    log_chance : (K,) float
-    few : callable
-        From (K,) looks to the log of the chance.
-    """
-    low, high = errors.astype(np.int64), np.full(errors.shape, size + 1, dtype=np.int64)
-    while (high - low > 1).any():
-        middle = (low + high) // 2
-        enough = few(middle) <= log_chance
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
-
-
-def _log_at_most(k: IntArray, size: int, wrong: IntArray, n: IntArray, missed: float) -> FloatArray:
-    """Log of the chance that n looks find at most k of the `wrong` ones of `size` items."""
-    # With none missed, as many are found as are looked at.
-    most = int(wrong.max(initial=0)) if missed else int(k.max(initial=0))
-    x = np.arange(most + 1)[:, None]
-    value = _choose(wrong, x) + _choose(size - wrong, n - x) - _choose(size, n)
-    with np.errstate(divide="ignore"):
-        if missed:
-            value += np.log(bdtr(np.minimum(k, x).astype(np.float64), x, 1 - missed))
-        value = np.where((x <= n) & (bool(missed) | (x <= k)), value, -np.inf)
-        top = value.max(axis=0)
-        shifted = np.exp(value - np.where(np.isfinite(top), top, 0.0)).sum(axis=0)
-        result: FloatArray = np.where(np.isfinite(top), top, 0.0) + np.log(shifted)
-    return result
-
-
-def _choose(n: ArrayLike, k: ArrayLike) -> FloatArray:
-    """Log of the binomial coefficient; -inf where it is 0."""
-    total, some = np.asarray(n, dtype=np.float64), np.asarray(k, dtype=np.float64)
-    possible = (some >= 0) & (some <= total)
-    inside = np.where(possible, some, 0.0)
-    total = np.maximum(total, 0.0)
-    value = gammaln(total + 1) - gammaln(inside + 1) - gammaln(np.maximum(total - inside, 0) + 1)
-    return np.where(possible, value, -np.inf)
-
-
-def _meeting(steps: IntArray, size: int, tolerated: int, missed: float) -> FloatArray:
-    """Give, for each number of errors from one too many on, the chance to pass wrongly.
-
-    Returns
-    -------
-    (K,) float: with tolerated + 1 + k wrong items, to meet one of the steps 0 to k. With more than
-    that no wrong pass is likelier: there are no more steps, and fewer audits meet these.
-    """
-    count = steps.size
-    wrong = tolerated + 1 + np.arange(count)
-    # Of so many wrong items a look would find these; of the fewest wrong ones hardly ever fewer.
-    fewer = bdtr(np.arange(tolerated + 1, dtype=np.float64), tolerated + 1, 1 - missed)
-    least = int((fewer < _NEVER).sum())
-    seen = np.arange(least, tolerated + count + 1)
-    chance = np.zeros((count, seen.size))
-    # Log of the number of ways to have found x errors by a step without having met one before.
-    ways = np.full(count, -np.inf)
-    ways[0], before = 0.0, 0
-    x = np.arange(count)
-    for k, look in enumerate(np.minimum(steps, size).tolist()):
-        if look > before:
-            moved = _choose(look - before, x[:, None] - x[None, :]) + ways[None, :]
-            top = moved.max(axis=1)
-            finite = np.where(np.isfinite(top), top, 0.0)
-            with np.errstate(divide="ignore"):
-                ways = finite + np.log(np.exp(moved - finite[:, None]).sum(axis=1))
-            before = look
-        if steps[k] <= size:
-            met = ways[: k + 1, None] + _choose(size - look, seen[None, :] - x[: k + 1, None])
-            chance[k] = np.exp(met - _choose(size, seen)[None, :]).sum(axis=0)
-            ways[: k + 1] = -np.inf
-    # At least as many are wrong as are found; where nothing is missed, they are the same.
-    hidden = wrong[:, None] - seen[None, :]
-    odds = xlog1py(seen[None, :], -missed) + xlogy(np.maximum(hidden, 0), missed)
-    share = np.exp(_choose(wrong[:, None], seen[None, :]) + odds)
-    result: FloatArray = (share * np.cumsum(chance, axis=0)).sum(axis=1)
-    return result
