@@ -152,13 +152,13 @@ def _ready(state: State) -> Candidate | None:
     stream, carried = next_stream(state)
     doubt = _doubt(state, labels)
     policy, untried = state.workspace.policies.gate, _untried(state, labels)
-    confusion, _ = slips(state)
+    mistakes = slips(state)
     audit, why = choose_audit(doubt, policy, carried=carried, untried=untried)
-    firsts = audits_firsts(state, stream if carried else 0, confusion)
+    firsts = audits_firsts(state, stream if carried else 0, mistakes[0])
     if firsts and not carried:
         audit, why = UNIFORM, WHY_FIRSTS
     attempt = next_attempt(state, stream, audit)
-    rule = confirming(state, labels, attempt, firsts=firsts)
+    rule = confirming(state, labels, attempt, mistakes, firsts=firsts)
     if certifies_nothing(rule.missed, policy, len(labels), attempt):
         return None
     return Candidate(

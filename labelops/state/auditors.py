@@ -72,12 +72,12 @@ def auditors_lacking(state: State) -> str:
 
 def _certifying_nothing(state: State, labels: pd.DataFrame) -> str:
     """Say so where looks may miss so much that no audit could certify the labels."""
-    policy, (confusion, _) = state.workspace.policies.gate, slips(state)
+    policy, mistakes = state.workspace.policies.gate, slips(state)
     stream, carried = next_stream(state)
-    firsts = audits_firsts(state, stream if carried else 0, confusion)
+    firsts = audits_firsts(state, stream if carried else 0, mistakes[0])
     # Were it drawn by doubt, it might be another attempt: there is no earlier one of its order.
     attempt = next_attempt(state, stream, policy.audit)
-    missed = confirming(state, labels, attempt, firsts=firsts).missed
+    missed = confirming(state, labels, attempt, mistakes, firsts=firsts).missed
     if not certifies_nothing(missed, policy, len(labels), attempt):
         return ""
     mend = "more votes may show it to be less"
@@ -106,7 +106,12 @@ class Confirming:
 
 
 def confirming(
-    state: State, labels: pd.DataFrame, attempt: int, *, firsts: bool = False
+    state: State,
+    labels: pd.DataFrame,
+    attempt: int,
+    mistakes: tuple[FloatArray, float],
+    *,
+    firsts: bool = False,
 ) -> Confirming:
     """Say how an audit of labels confirms them, by what people's votes say of their mistakes.
 
@@ -116,11 +121,13 @@ def confirming(
         With a value each.
     attempt : int
         Which one since the last release.
+    mistakes : (K, K) float array, float
+        From `slips`.
     firsts : bool
         Whether first votes are audited.
     """
     policy, most = state.workspace.policies.gate, state.workspace.policies.route.max_votes
-    confusion, chance = slips(state)
+    confusion, chance = mistakes
     errors = vote_errors(confusion)
     size = len(labels)
     confirms = choose_confirm(chance, confusion, policy, size, attempt=attempt, max_votes=most)
@@ -147,11 +154,12 @@ def _need(labels: int) -> str:
 
 
 def _lacking_of_three(state: State, labels: pd.DataFrame) -> str:
-    policy, (confusion, _) = state.workspace.policies.gate, slips(state)
+    policy, mistakes = state.workspace.policies.gate, slips(state)
     stream, carried = next_stream(state)
-    if audits_firsts(state, stream if carried else 0, confusion):
+    if audits_firsts(state, stream if carried else 0, mistakes[0]):
         return ""
-    confirms = confirming(state, labels, next_attempt(state, stream, policy.audit)).confirms
+    attempt = next_attempt(state, stream, policy.audit)
+    confirms = confirming(state, labels, attempt, mistakes).confirms
     seen = labels.loc[among(labels["item_id"], state.seen_by_all)]
     looks = state.looks(seen["item_id"], seen["value"], state.auditing(confirms), confirms)
     wrong = int((looks.status == WRONG).sum())

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.gate.candidate import ADJUDICATED, OVERLOOKED
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate
 from labelops.state import Workspace
@@ -98,3 +99,31 @@ def test_one_vote_leaves_the_look_open_and_a_second_settles_it() -> None:
         audit = world.state.audit
         assert audit is not None
         assert audit.certificate.n == looks and bool(audit.pending[0]) == (looks == 0)
+
+
+@pytest.mark.slow
+def test_an_audit_that_can_show_nothing_any_more_ends() -> None:
+    """Of sixty labels one may be wrong. Four were, and are corrected: two may well be missed."""
+    world = _world(5, confirm=1, error=0.02)
+    audit = world.state.audit
+    assert audit is not None and audit.certificate.status == "inconclusive"
+    for place, item in enumerate(audit.planned.ids[:55].tolist()):
+        label, other = ("cat", "dog") if IDS.index(item) % 2 else ("dog", "cat")
+        if place % 11 != 10:
+            world.vote(item, "audit", fay=label)
+            continue
+        world.vote(item, "audit", dan=other, eve=other, fay=other)
+        world.flush()
+        rows = world.state.audit_votes
+        votes = sorted(rows.loc[rows["item_id"] == item, "vote_id"])
+        world.label({item: other}, method=ADJUDICATED, votes=votes)
+    consolidated(world, 2)
+    found = gate(world.workspace, now=world.tick(), split_groups={})
+    assert found.verdict.status == "fail"
+    assert "4 of them corrected, in 52 blind random audits" in found.verdict.summary
+    assert "auditors may take 5.67 % of wrong labels for right" in found.verdict.summary
+    (ended,) = world.state.candidates
+    assert ended.closed == OVERLOOKED and not ended.refuted
+    again = gate(world.workspace, now=world.tick(), split_groups={})
+    assert again.candidate is None and len(world.state.candidates) == 1
+    assert "least certain labels wait for another look" in again.verdict.summary
