@@ -32,6 +32,7 @@ _PART = 0.05
 _RARE = 0.05
 """Of the rest, for so few errors to be found that nothing is asked of the evidence against them."""
 _FIRST_TRY = 256
+_CERTAIN = 1e6
 
 _GRID = np.unique(np.round(1.01 ** np.arange(2100.0))).astype(np.int64)
 """Numbers of errors to be found that are told apart; others go as the next lower one."""
@@ -87,7 +88,7 @@ def log_e_values_seen(
         log_e_values_count(outcomes, drawn, chances, int(d) - 1) if d else np.zeros(n)
         for d in counts
     ]
-    above = np.maximum.accumulate(np.stack(against), axis=1) + limits[:, None]
+    above = np.maximum.accumulate(_finite(against), axis=1) + limits[:, None]
     return np.asarray(above.min(axis=0) - math.log(risk), dtype=np.float64)
 
 
@@ -110,13 +111,19 @@ def _limits(odds: bytes, wrong: int, missed: float, risk: float) -> tuple[IntArr
             else np.zeros(n)
             for d in counts
         ]
-        limits = -np.stack(against)
+        limits = -_finite(against)
         spent = logsumexp(log_chance[:, None] + limits, axis=0)
         kept = np.flatnonzero(spent <= math.log((1 - _RARE) * risk))
         if kept.size:
             return counts, limits[:, kept[0]]
     # So much is missed that no evidence is enough.
     return counts, np.full(counts.size, -math.inf)
+
+
+def _finite(against: list[FloatArray]) -> FloatArray:
+    """Stack log evidence, of which certainty is a large number: limits are taken from it."""
+    found: FloatArray = np.minimum(np.stack(against), _CERTAIN)
+    return found
 
 
 def _to_be_found(wrong: int, p: float, rare: float) -> tuple[IntArray, FloatArray]:

@@ -295,3 +295,13 @@ def test_more_corrected_than_there_are_labels() -> None:
     found = certify_weighted([True] * 47, odds, 0.1, 0.04, corrected=47, missed=0.05)
     assert found.status == "pass" and found.certified <= 0.1
     assert certify_weighted([True] * 50, odds, 0.1, 0.04, corrected=50).status == "pass"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("missed", [0.05, 0.5, 0.95])
+def test_looks_at_all_labels_however_much_they_miss(missed: float) -> None:
+    """Where no evidence is enough nothing is certified; else the last look may be certain."""
+    odds = audit_chances(np.arange(60) % 10 == 0)
+    for outcomes in (np.zeros(60, dtype=bool), np.arange(60) == 3):
+        found = certify_weighted(outcomes, odds, 0.05, 0.04, int(outcomes.sum()), missed)
+        assert found.status == ("pass" if missed == 0.05 else "fail")
