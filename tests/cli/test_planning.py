@@ -70,6 +70,7 @@ def test_the_fewest_looks_are_what_the_gate_asks_for(
     assert "of wrong labels are taken to look right.\n" in out
 
 
+@pytest.mark.slow
 def test_a_label_set_is_planned_with_what_its_last_audit_allows_for(
     capsys: pytest.CaptureFixture[str], passed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

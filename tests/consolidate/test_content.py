@@ -60,6 +60,7 @@ def _check(votes: Votes, rng: np.random.Generator, method: str = "auto") -> None
 
 @given(st.integers(0, 10_000), st.integers(21, 60), st.integers(2, 5), st.sampled_from([0, 30]))
 @settings(max_examples=12)
+@pytest.mark.slow
 def test_names_move_no_label(seed: int, people: int, K: int, strangers: int) -> None:
     """The default believes the same of each item whatever people and items are called."""
     rng = np.random.default_rng(seed)
@@ -76,6 +77,7 @@ def test_names_soften_nothing(method: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("people", [8, 60])
 @pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.slow
 def test_names_move_no_label_where_votes_are_many(people: int, weighed: bool) -> None:
     """Nor do they choose which votes are looked at where these are but some; nor do weights."""
     rng = np.random.default_rng(people)
