@@ -77,7 +77,6 @@ def test_names_soften_nothing(method: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("people", [8, 60])
 @pytest.mark.parametrize("weighed", [False, True])
-@pytest.mark.slow
 def test_names_move_no_label_where_votes_are_many(people: int, weighed: bool) -> None:
     """Nor do they choose which votes are looked at where these are but some; nor do weights."""
     rng = np.random.default_rng(people)
