@@ -21,7 +21,7 @@ from ..measure.codes import FloatArray
 from ..measure.confusion import confusion_rates
 from ..measure.staircase import clean_looks_to_certify
 from .candidate import attempt_risk
-from .policy import GatePolicy
+from .policy import MOST_CONFIRMS, GatePolicy
 
 __all__ = [
     "allowed_chance",
@@ -39,7 +39,7 @@ __all__ = [
 _OFTEN = 0.05
 """Chance agreement up to which it is taken as estimated: were the true one twice as large, up to
 6.3 of 100 sets of 300 labels at 1 % were certified wrongly for 4 (simulated)."""
-_LEADS = (1, 2, 3)
+_LEADS = tuple(range(1, MOST_CONFIRMS + 1))
 _TWICE = 0.05
 """Most that two chances to name a wrong label's class may come to where ties stand: what slips
 through then is no more than the part of the risk that is kept for later attempts bears."""
