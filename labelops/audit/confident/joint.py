@@ -169,11 +169,10 @@ def calibrated(cells: Cells, labels: IntArray) -> Cells:
 
 def _with_diagonal(cells: Cells, classes: int) -> Cells:
     diagonal = np.arange(classes) * (classes + 1)
-    absent = np.setdiff1d(diagonal, cells.at, assume_unique=True)
-    at = np.concatenate([cells.at, absent])
-    order = np.argsort(at, kind="stable")
-    count = np.concatenate([cells.count, np.ones(len(absent), dtype=np.int64)])
-    return Cells(at[order], count[order])
+    place = np.searchsorted(cells.at, diagonal)
+    absent = np.searchsorted(cells.at, diagonal, side="right") == place
+    place, diagonal = place[absent], diagonal[absent]
+    return Cells(np.insert(cells.at, place, diagonal), np.insert(cells.count, place, 1))
 
 
 def quotas(

@@ -10,6 +10,7 @@ might be taken out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -126,19 +127,8 @@ def _after_joint(asked: Round, partial: Partial) -> Round:
     options, labels = asked.options, partial.label_counts
     confident = Cells(partial.at, partial.count)
     joint = calibrated(confident, labels)
-    wanted = options.num_to_remove
-    plan = quotas(
-        joint,
-        labels,
-        frac_noise=options.frac_noise,
-        min_examples_per_class=options.min_examples_per_class,
-        num_to_remove=None if wanted is None else np.array(wanted, dtype=np.int64),
-    )
-    pairs = options.filter_by in ("prune_by_noise_rate", "both")
-    whole = options.filter_by in ("prune_by_class", "both")
+    plan = _plan(options, joint, labels)
     lowest = options.filter_by in ("low_self_confidence", "low_normalized_margin")
-    none = np.zeros(0, dtype=np.int64)
-    nothing = Quotas(none, none, none, np.zeros(asked.classes, dtype=np.int64))
     return Round(
         "mark",
         options,
@@ -149,10 +139,31 @@ def _after_joint(asked: Round, partial: Partial) -> Round:
         confident.count,
         joint.at,
         joint.count,
-        *(lambda used: (used.given, used.true, used.count))(plan if pairs else nothing),
-        class_quota=(plan if whole else nothing).by_class,
+        plan.given,
+        plan.true,
+        plan.count,
+        plan.by_class,
         lowest=partial.off if lowest else 0,
     )
+
+
+def _plan(options: Options, joint: Cells, labels: IntArray) -> Quotas:
+    """Say how many labels the filter takes out of which pairs of classes and of which classes."""
+    none = np.zeros(0, dtype=np.int64)
+    nothing = Quotas(none, none, none, np.zeros(len(labels), dtype=np.int64))
+    if not options.prunes:
+        return nothing
+    wanted = options.num_to_remove
+    plan = quotas(
+        joint,
+        labels,
+        frac_noise=options.frac_noise,
+        min_examples_per_class=options.min_examples_per_class,
+        num_to_remove=None if wanted is None else np.array(wanted, dtype=np.int64),
+    )
+    if options.filter_by == "prune_by_class":
+        return replace(nothing, by_class=plan.by_class)
+    return plan if options.filter_by == "both" else replace(plan, by_class=nothing.by_class)
 
 
 def _result(asked: Round, partial: Partial) -> LabelIssues:
