@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["__version__", "load"]
+    from .app.verifying import Verified
+
+__all__ = ["__version__", "load", "verify"]
 
 __version__ = "0.1.0"
 
@@ -48,3 +50,34 @@ def load(
     from .app import open_app
 
     return open_app(config).load(reference, weights=weights)
+
+
+def verify(what: str | Path, *, config: str | Path | None = None) -> Verified:
+    """Say whether a release, or an exported folder, is as it was made, and still fit to be used.
+
+    Parameters
+    ----------
+    what : str or Path
+        A release, as in `load`, or a folder that was exported, wherever it was copied to: a path,
+        or a text with a slash in it or the name of a folder that holds an export.
+    config : path, optional
+        The label set's labelops.toml, or its folder; the nearest above this folder by default. An
+        export is compared with what was exported also without one.
+
+    Returns
+    -------
+    Verified
+        `ok` (no byte is another one), `problems`, `deprecated` (why it should not be used any more,
+        or empty) and `newer` (the newest later release that may be used; None: no label set that
+        knows is at hand).
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such release or export, or the label set named has not released it.
+    SettingsError
+        If a release is named and there is no labelops.toml.
+    """
+    from .app.verifying import verify
+
+    return verify(what, config)

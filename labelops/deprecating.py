@@ -8,11 +8,12 @@ from datetime import datetime
 
 from .digest import canonical_json
 from .errors import UsageError
-from .release import parse_reference
+from .ports import Objects
+from .release import Manifest, parse_reference, released_versions
 from .released import names_of, resolve
 from .state import Event, State, Workspace, decide, load_events
 
-__all__ = ["Deprecation", "deprecate", "deprecated_in"]
+__all__ = ["Deprecation", "News", "deprecate", "deprecated_in", "news_of"]
 
 _LONGEST = 500
 """So many characters are kept, and shown wherever the warning is."""
@@ -30,11 +31,50 @@ class Deprecation:
         The warning as it is kept: white space is one space. Empty where there is none.
     new : bool
         False if that was so already.
+    names : tuple of str
+        Names that mean the release, and go on meaning it.
     """
 
     release: str
     deprecated: str
     new: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has become known of a release since it was made.
+
+    Parameters
+    ----------
+    deprecated : str
+        Why it should not be used any more; empty where nobody said so.
+    newer : str
+        The newest later release that may be used, as `name@version`; empty if there is none.
+    """
+
+    deprecated: str
+    newer: str
+
+    def in_words(self, release: str) -> str:
+        """Return the warning not to use a deprecated release, with what to use instead.
+
+        Examples
+        --------
+        >>> News("labels were swapped", "digits@1.1.0").in_words("digits@1.0.0")
+        'digits@1.0.0 should not be used any more: labels were swapped; newer is digits@1.1.0'
+        """
+        newer = f"; newer is {self.newer}" if self.newer else ""
+        return f"{release} should not be used any more: {self.deprecated}{newer}"
+
+
+def news_of(state: State, objects: Objects, manifest: Manifest) -> News:
+    """Return what has become known of a release since it was made."""
+    deprecated, name = deprecated_in(state), manifest.name
+    versions = released_versions(name, objects.list(f"releases/{name}/"))
+    later = [f"{name}@{v}" for v in versions if v > manifest.version]
+    usable = [release for release in later if release not in deprecated]
+    return News(deprecated.get(manifest.reference, ""), usable[-1] if usable else "")
 
 
 def deprecated_in(state: State) -> dict[str, str]:
@@ -69,6 +109,7 @@ def deprecate(workspace: Workspace, reference: str, because: str, *, now: dateti
         raise UsageError(f"the reason has {len(said)} characters; {_LONGEST} at most are kept")
     names = names_of(load_events(workspace))
     found = resolve(workspace.objects, parse_reference(reference), names).reference
+    meant = tuple(sorted(alias for alias, release in names.items() if release == found))
     body = canonical_json({"because": said})
 
     def conclude(state: State) -> tuple[bool, list[Event]]:
@@ -76,4 +117,4 @@ def deprecate(workspace: Workspace, reference: str, because: str, *, now: dateti
             return False, []
         return True, [state.next_event("deprecated", found, body)]
 
-    return Deprecation(found, said, decide(workspace, conclude, now, read=load_events))
+    return Deprecation(found, said, decide(workspace, conclude, now, read=load_events), meant)

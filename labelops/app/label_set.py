@@ -15,7 +15,7 @@ from ..adapters.export_files import holds_export, refuse_occupied, write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..adapters.sources import open_source
-from ..deprecating import Deprecation, deprecate, deprecated_in
+from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
 from ..errors import ConflictError, DeprecatedRelease, IntegrityError, shown
 from ..gate.candidate import Candidate
@@ -206,12 +206,16 @@ class App(Ends):
         """Say that a release should not be used any more; no reason takes that back."""
         return deprecate(self.workspace, reference, because, now=self.clock())
 
+    def news(self, manifest: Manifest) -> News:
+        """Return what has become known of a release since it was made."""
+        return news_of(load_events(self.workspace), self.objects, manifest)
+
     def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
         """Return a release as a frame to train on; see `labelops.load`."""
         found = self.read(reference)
-        why = self.deprecated.get(found.manifest.reference)
-        if why:
-            said = f"{found.manifest.reference} should not be used any more: {why}"
+        news = self.news(found.manifest)
+        if news.deprecated:
+            said = news.in_words(found.manifest.reference)
             warnings.warn(said, DeprecatedRelease, stacklevel=2)
         images = found.manifest.schema.media == "image"
         split = self.settings.split
@@ -226,7 +230,7 @@ class App(Ends):
             release=found.manifest.reference,
             manifest_digest=found.manifest.digest,
         )
-        frame.attrs["deprecated"] = why or ""
+        frame.attrs["deprecated"] = news.deprecated
         return frame
 
     def _files(self, release: Release) -> dict[str, bytes]:

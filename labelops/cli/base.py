@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..app import App
 
 __all__ = [
+    "DEPRECATED",
     "Group",
     "Session",
     "command",
@@ -36,9 +37,9 @@ __all__ = [
     "writing",
 ]
 
-DEFECT, PIPE, STOPPED = 70, 141, 130
-"""Exit codes beside those of `labelops.errors`: a defect of labelops (EX_SOFTWARE), and what
-shells report for SIGPIPE and SIGINT."""
+DEPRECATED, DEFECT, PIPE, STOPPED = 4, 70, 141, 130
+"""Exit codes beside those of `labelops.errors`: a release that is sound and should not be used, a
+defect of labelops (EX_SOFTWARE), and what shells report for SIGPIPE and SIGINT."""
 
 
 class Session:

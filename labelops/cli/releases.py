@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import click
 
 from ..errors import DeprecatedRelease, UsageError, counted
-from .base import Session, command
+from .base import DEPRECATED, Session, command
 from .stages import said_verdict
 from .words import columns, cut, emphasised, safe, short
 
 if TYPE_CHECKING:
+    from ..app.verifying import Verified
+    from ..deprecating import News
     from ..release import Diff, Manifest
 
 __all__ = ["RELEASES"]
@@ -60,10 +62,11 @@ def _warning(why: str) -> str:
     return emphasised("fail", f"deprecated: {safe(why)}") if why else ""
 
 
-def _said_manifest(found: Manifest, deprecated: str) -> str:
+def _said_manifest(found: Manifest, news: News) -> str:
     parents = ", ".join(f"{safe(p.name)}@{safe(p.version)}" for p in found.parents)
     about: list[list[str]] = [["digest", found.digest], ["written", safe(found.created_at)]]
     about += [["parent", parents]] if parents else []
+    about += [["newer", safe(news.newer)]] if news.newer else []
     for title, facts in (("counts", found.counts), ("change", found.change)):
         about += [[title, _facts({k: v for k, v in facts.items() if not _nested(v)})]]
         about += [[safe(k), _facts(v)] for k, v in facts.items() if _nested(v)]
@@ -75,7 +78,7 @@ def _said_manifest(found: Manifest, deprecated: str) -> str:
     ]
     return "\n\n".join(
         [
-            "\n".join(part for part in (title, _warning(deprecated), table) if part),
+            "\n".join(part for part in (title, _warning(news.deprecated), table) if part),
             columns(parts, ["part", "bytes", "rows", "file"], right=[1, 2], indent=2),
             said_verdict(found.verdict, "when it was released"),
         ]
@@ -107,13 +110,14 @@ def _fact(value: object) -> str:
 def show(session: Session, reference: str | None) -> None:
     """Show what a release says of itself.
 
-    Its parts, counts, rights, verdict and tools. REF is name@version, name@latest or another
-    name; by default the latest release.
+    Its parts, counts, rights, verdict and tools, and which release is newer. REF is name@version,
+    name@latest or another name; by default the latest release.
     """
-    found = session.app.manifest(reference)
-    why = session.app.deprecated.get(found.reference, "")
-    facts = {**found.to_json(), "digest": found.digest, "deprecated": why}
-    session.show(facts, _said_manifest(found, why))
+    app = session.app
+    found = app.manifest(reference)
+    news = app.news(found)
+    facts = {**found.to_json(), "deprecated": news.deprecated, "newer": news.newer}
+    session.show(facts, _said_manifest(found, news))
 
 
 def _why(row: Mapping[str, Any]) -> str:
@@ -163,33 +167,54 @@ def diff(session: Session, before: str, after: str) -> None:
     session.show(found, _said_diff(found, before, after))
 
 
-@command("labelops verify", "labelops verify digits@1.0.0 && echo untouched")
-@click.argument("reference", metavar="[REF]", required=False)
-def verify(session: Session, reference: str | None) -> int:
-    """Compare every byte of a release with what was released.
+@command(
+    "labelops verify",
+    "labelops verify digits@1.0.0 && echo untouched",
+    "labelops verify ./train --json",
+)
+@click.argument("what", metavar="[REF|FOLDER]", required=False)
+def verify(session: Session, what: str | None) -> int:
+    """Compare every byte of a release, or of an export, with what was released.
 
-    Needs no server. Exits 1 if anything harmful is found.
+    FOLDER is one that was exported, wherever it was copied to; it needs no label set, but only
+    one says whether its release was deprecated since, and which one is newer. Needs no server.
+    Exits 1 if anything harmful is found, else 4 if the release is deprecated.
     """
-    app = session.app
-    problems = app.verify(reference)
-    harmful = [p for p in problems if p.harmful]
-    rows = [
-        [
-            emphasised("fail" if p.harmful else "inconclusive", safe(p.kind)),
-            safe(p.file),
-            safe(p.message),
-        ]
-        for p in problems
-    ]
-    wanted = safe(reference or f"{app.settings.schema.name}@latest")
+    from ..app.verifying import verify
+
+    found = verify(what, session.config)
+    harmful = [p for p in found.problems if p.harmful]
+    facts = {
+        "release": found.release if found.export else found.what,
+        "ok": found.ok,
+        "problems": found.problems,
+        "deprecated": found.deprecated,
+        "newer": found.newer,
+        **({"folder": found.what} if found.export else {}),
+    }
+    session.show(facts, _said_verified(found))
+    return 1 if harmful else DEPRECATED if found.deprecated else 0
+
+
+def _said_verified(found: Verified) -> str:
+    harmful = [p for p in found.problems if p.harmful]
     good = "every byte is as it was released"
+    if found.export:
+        good = f"every byte is as it was exported from {safe(found.release or 'no release')}"
     said = f"{counted(len(harmful), 'problem')} found" if harmful else good
     status = emphasised("fail" if harmful else "pass", "DAMAGED" if harmful else "OK")
-    text = "\n".join(
-        part for part in (f"{status}  {wanted}: {said}", columns(rows, indent=2)) if part
-    )
-    session.show({"release": wanted, "ok": not harmful, "problems": problems}, text)
-    return 1 if harmful else 0
+    styles = ["fail" if p.harmful else "inconclusive" for p in found.problems]
+    rows = [
+        [emphasised(style, safe(p.kind)), safe(p.file), safe(p.message)]
+        for style, p in zip(styles, found.problems, strict=True)
+    ]
+    news = [["newer", safe(found.newer)]] if found.newer else []
+    if found.export and found.newer is None and found.release:
+        unknown = "no label set that knows is at hand (--config names it); the above is as exported"
+        news = [["newer", unknown]]
+    parts = [f"{status}  {safe(found.what)}: {said}", columns(rows, indent=2)]
+    parts += [_warning(found.deprecated), columns(news, indent=2)]
+    return "\n".join(part for part in parts if part)
 
 
 @command("labelops name prod digits@1.2.0")
@@ -200,7 +225,11 @@ def name(session: Session, alias: str, reference: str) -> None:
 
     It is read as `digits@prod`, wherever a release is named.
     """
-    found = session.app.name(alias, reference)
+    app = session.app
+    found = app.name(alias, reference)
+    why = app.deprecated.get(found)
+    if why:
+        click.echo(f"labelops: warning: {safe(found)} is deprecated: {safe(why)}", err=True)
     reference = f"{found.partition('@')[0]}@{alias}"
     said = f"{safe(reference)} now means {safe(found)}."
     session.show({"name": alias, "release": found}, said)
@@ -216,8 +245,8 @@ def name(session: Session, alias: str, reference: str) -> None:
 def deprecate(session: Session, reference: str, because: str | None, undo: bool) -> None:
     """Warn everybody who reads a release not to use it.
 
-    Nothing of it changes: it can still be read, and names that mean it still do. `log` and `show`
-    say so, and loading and exporting warn.
+    Nothing of it changes: it can still be read, and names that mean it still do. `log`, `show` and
+    `verify` say so, and loading and exporting warn.
     """
     if undo == bool(because and because.strip()):
         raise UsageError("say why with --because TEXT, or take it back with --undo: one of the two")
@@ -225,7 +254,10 @@ def deprecate(session: Session, reference: str, because: str | None, undo: bool)
     said = "is deprecated: who reads it is warned"
     if undo:
         said = "is not deprecated any more" if found.new else "was not deprecated"
-    session.show(found, f"{safe(found.release)} {said}.")
+    text = f"{safe(found.release)} {said}."
+    if found.deprecated and found.names:
+        text += f" Still named so: {', '.join(map(safe, found.names))}."
+    session.show(found, text)
 
 
 @command(

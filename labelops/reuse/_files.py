@@ -8,11 +8,19 @@ from typing import Protocol
 
 import pandas as pd
 
-from ..digest import digest_bytes
-from ..errors import UsageError, shown
+from ..digest import digest, digest_bytes
+from ..errors import IntegrityError, UsageError, shown
 from .frame import provenance
 
-__all__ = ["SIDECAR", "Encode", "image_files", "image_name", "sidecar", "utf8"]
+__all__ = [
+    "SIDECAR",
+    "Encode",
+    "image_files",
+    "image_name",
+    "read_sidecar",
+    "utf8",
+    "with_sidecar",
+]
 
 SIDECAR = "_labelops.json"
 """The file in every export that says what it is. What reads a folder of Parquet files (Arrow,
@@ -38,11 +46,44 @@ class Encode(Protocol):
         ...
 
 
-def sidecar(frame: pd.DataFrame, layout: str) -> dict[str, bytes]:
-    """Return `_labelops.json`: format, rows, release, manifest digest, schema and class order."""
+def with_sidecar(files: Mapping[str, bytes], frame: pd.DataFrame, layout: str) -> dict[str, bytes]:
+    """Add `_labelops.json`: release, manifest digest, schema and class order, and every file.
+
+    Each file is named with its size and digest, and the last entry is the digest of all others.
+    """
     facts = {"format": layout, "rows": len(frame), **provenance(frame).to_json()}
+    facts["files"] = {
+        name: {"bytes": len(content), "sha256": digest_bytes(content)}
+        for name, content in sorted(files.items())
+    }
+    return {**files, SIDECAR: _sidecar({**facts, "digest": digest(facts)})}
+
+
+def _sidecar(facts: Mapping[str, object]) -> bytes:
     text = json.dumps(facts, ensure_ascii=False, indent=2)
-    return {SIDECAR: f"{text}\n".encode("utf-8", "surrogatepass")}
+    return f"{text}\n".encode("utf-8", "surrogatepass")
+
+
+def read_sidecar(content: bytes) -> dict[str, object]:
+    """Read what an export says of itself; any changed byte is refused.
+
+    Raises
+    ------
+    IntegrityError
+        If the bytes are not what `with_sidecar` wrote.
+    """
+    try:
+        facts = json.loads(content.decode("utf-8", "surrogatepass"))
+        said = {k: v for k, v in facts.items() if k != "digest"}
+        good = _sidecar(facts) == content
+        good = good and isinstance(facts.get("files"), dict) and facts["digest"] == digest(said)
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        good = False
+    if not good:
+        raise IntegrityError(
+            f"{SIDECAR} is damaged, or of an export that does not name its files; export again"
+        )
+    return dict(facts)
 
 
 def image_name(item_id: str, media_type: str) -> str:

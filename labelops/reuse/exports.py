@@ -1,8 +1,9 @@
 """Training frames as files: CSV, JSON Lines, Parquet, and the layouts of other tools.
 
 An export is a mapping of relative file name to bytes; who writes it where is another
-matter. Every export holds `_labelops.json`: the release, its manifest's digest and the class
-order. Texts are exact in every format: a class called `NA` or `1.0` comes back as text.
+matter. Every export holds `_labelops.json`: the release, its manifest's digest, the class
+order, and the digest of every file. Texts are exact in every format: a class called `NA` or
+`1.0` comes back as text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UsageError, shown
-from ._files import SIDECAR, Encode, image_files, sidecar, utf8
+from ._files import SIDECAR, Encode, image_files, read_sidecar, utf8, with_sidecar
 from .frame import provenance
 from .hugging_face import hugging_face_files
 from .label_studio_json import label_studio_files
@@ -26,6 +27,7 @@ __all__ = [
     "export",
     "jsonl_files",
     "parquet_files",
+    "read_sidecar",
 ]
 
 Files = dict[str, bytes]
@@ -69,7 +71,7 @@ def csv_files(frame: pd.DataFrame, encode: Encode | None = None) -> Files:
     header = ",".join(_quoted(str(name)) for name in flat.columns)
     lines = [header, *(",".join(cells) for cells in zip(*columns, strict=True))]
     text = "".join(f"{line}\r\n" for line in lines)
-    return {"data.csv": utf8(text, frame), **images, **sidecar(frame, "csv")}
+    return with_sidecar({"data.csv": utf8(text, frame), **images}, frame, "csv")
 
 
 def _csv_cells(series: pd.Series) -> list[str]:
@@ -116,7 +118,7 @@ def jsonl_files(frame: pd.DataFrame, encode: Encode | None = None) -> Files:
     columns = [[_plain(cell) for cell in flat[name]] for name in flat.columns]
     rows = (dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True))
     text = "".join(f"{_json(row).translate(_LINE_ENDS)}\n" for row in rows)
-    return {"data.jsonl": utf8(text, frame), **images, **sidecar(frame, "jsonl")}
+    return with_sidecar({"data.jsonl": utf8(text, frame), **images}, frame, "jsonl")
 
 
 def _json(value: object) -> str:
@@ -152,7 +154,7 @@ def parquet_files(frame: pd.DataFrame, encode: Encode | None = None) -> Files:
         raise UsageError("a Parquet export needs an encoder; give `encode`")
     types = {"probs": "floats", "image": "bytes"}
     metadata = {"labelops": _json(provenance(frame).to_json())}
-    return {"data.parquet": encode(frame, types, metadata), **sidecar(frame, "parquet")}
+    return with_sidecar({"data.parquet": encode(frame, types, metadata)}, frame, "parquet")
 
 
 FORMATS: Mapping[str, Callable[[pd.DataFrame, Encode | None], Files]] = {

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..errors import UsageError, shown
 from ..schema import Schema
-from ._files import Encode, image_name, sidecar
+from ._files import Encode, image_name, with_sidecar
 from .frame import Provenance, provenance
 
 __all__ = ["hugging_face_files"]
@@ -73,7 +73,7 @@ def hugging_face_files(frame: pd.DataFrame, encode: Encode | None = None) -> dic
     for split in splits:
         part = rows.loc[(frame["split"] == split).to_numpy()]
         files[f"data/{split}-00000-of-00001.parquet"] = encode(part, types, {})
-    return {**files, **sidecar(frame, "hugging-face")}
+    return with_sidecar(files, frame, "hugging-face")
 
 
 def _split_order(split: str) -> tuple[int, str]:

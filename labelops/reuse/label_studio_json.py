@@ -19,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 import pandas as pd
 
 from ..schema import Schema
-from ._files import Encode, sidecar, utf8
+from ._files import Encode, utf8, with_sidecar
 from .frame import Provenance, provenance
 
 __all__ = ["label_studio_files"]
@@ -53,11 +53,11 @@ def label_studio_files(frame: pd.DataFrame, encode: Encode | None = None) -> dic
     found = provenance(frame)
     tasks = [_task(row, found) for row in frame.to_dict("records")]
     text = json.dumps(tasks, ensure_ascii=False, allow_nan=False, indent=1)
-    return {
+    files = {
         "tasks.json": utf8(f"{text}\n", frame),
         "labeling_config.xml": _config(found.schema).encode(),
-        **sidecar(frame, "label-studio"),
     }
+    return with_sidecar(files, frame, "label-studio")
 
 
 def _task(row: dict[str, object], found: Provenance) -> dict[str, object]:
