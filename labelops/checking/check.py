@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ..errors import UsageError
 from ..measure.draws import check_rng
 from ..ports import NeighbourSearch
+from ..tables.brought import Table, as_frame, is_table
 from .columns import Evidence
 from .question import Question
 from .result import LabelCheck
@@ -19,14 +19,14 @@ __all__ = ["check_labels"]
 
 
 def check_labels(
-    frame: pd.DataFrame,
+    frame: Table,
     label: str,
     *,
     text: str | None = None,
     image: str | None = None,
     features: Sequence[str] = (),
     probs: Mapping[str, str] | None = None,
-    votes: Sequence[str] | pd.DataFrame = (),
+    votes: Sequence[str] | Table = (),
     fold: str | None = None,
     out_of_sample: bool = False,
     group: str | None = None,
@@ -45,12 +45,13 @@ def check_labels(
 
     Parameters
     ----------
-    frame : (N,) frame
+    frame : (N,) DataFrame, Arrow table or dict of columns
+        What gives Arrow (polars, duckdb) is an Arrow table; its rows are numbered from 0.
     label : str
         Column with the labels; an empty cell is none.
     text, image, features, probs, fold, out_of_sample, group
         As of `Evidence`.
-    votes : sequence of str or frame, optional
+    votes : sequence of str or table, optional
         Columns as of `Evidence`; or a table of its own, one row a vote, which takes `key`: see
         `VoteTable`.
     key : str, optional
@@ -69,12 +70,14 @@ def check_labels(
     Raises
     ------
     UsageError
-        Nothing to judge by, one class, or probabilities of a model that learned these labels.
+        No table, nothing to judge by, one class, or probabilities of a model that learned these
+        labels.
     SourceError
         A column that is not there, or a cell that is not what it should be, with its row.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> words = {"fruit": ["apple", "pear", "plum"], "tool": ["saw", "drill", "file"]}
     >>> rows = [(f"{a} and {b} {n}", k) for k, w in words.items() for a in w for b in w
     ...         for n in range(6)]
@@ -84,11 +87,11 @@ def check_labels(
     >>> found.worst(1)[["label", "better", "call"]].to_dict("index")
     {7: {'label': 'tool', 'better': 'fruit', 'call': 'wrong'}}
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise UsageError(f"expected a pandas DataFrame, found {type(frame).__name__}")
+    frame = as_frame("rows", frame)
     if rng is not None:
         check_rng(rng)
-    table, named = (votes, ()) if isinstance(votes, pd.DataFrame) else (None, votes)
+    table = as_frame("votes", votes) if is_table(votes) else None
+    named: Any = votes if table is None else ()
     evidence = Evidence(
         text, image, features, probs, named,
         fold=fold, out_of_sample=out_of_sample, group=group,

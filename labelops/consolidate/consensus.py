@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import UsageError, shown
 from ..measure.brief import brief
 from ..measure.codes import FloatArray, IntArray
+from ..tables.brought import Table
 from .choose import CodeConsensus
 from .evidence import decide
 from .fused import fused_codes
@@ -25,6 +26,7 @@ from .inputs import (
     known_classes,
     listed,
     model_probs,
+    read_probs,
     read_votes,
 )
 
@@ -115,7 +117,7 @@ def consolidate(
     *,
     items: Sequence[Any] | npt.NDArray[Any] | None = None,
     classes: Sequence[Any] | npt.NDArray[Any] | None = None,
-    probs: pd.DataFrame | npt.ArrayLike | None = None,
+    probs: Table | npt.ArrayLike | None = None,
     gold: pd.Series[Any] | Mapping[Any, Any] | None = None,
     start: Consolidated | None = None,
     method: str = "auto",
@@ -125,18 +127,20 @@ def consolidate(
 
     Parameters
     ----------
-    votes : DataFrame or tuple of three arrays
-        A row a vote. Columns `item` (or `item_id`, `task`), `annotator` (or `worker`), `label` (or
-        `value`), and optionally `weight` and `saw_proposal` (true or false: whether the model's
-        proposal was in sight). Or (items, annotators, labels). A missing label is no vote; two
-        votes of one annotator on an item are two votes.
+    votes : DataFrame, Arrow table, dict of columns, or tuple of three columns
+        A row a vote; what gives Arrow (polars, duckdb) is an Arrow table. Columns `item` (or
+        `item_id`, `task`), `annotator` (or `worker`), `label` (or `value`), and optionally `weight`
+        and `saw_proposal` (true or false: whether the model's proposal was in sight). Or (items,
+        annotators, labels). A missing label is no vote; two votes of one annotator on an item are
+        two votes.
     items : (N,) sequence, optional
         The items to label, in this order; those voted on when left out.
     classes : (K,) sequence, optional
         The classes in order; those given when left out (gold's and the model's included).
     probs : DataFrame by item and class, or (N, K) array-like with `items`, optional
         A model's probabilities for items whose votes it did not learn from; NaN rows where it
-        says nothing. Read where most items have fewer than three votes; with more, votes decide.
+        says nothing. Other tables name the items in a column `item`, for they have no index. Read
+        where most items have fewer than three votes; with more, votes decide.
     gold : Series or mapping by item, optional
         Known classes. They calibrate the posterior, they are not mixed into it.
     start : Consolidated, optional
@@ -157,8 +161,8 @@ def consolidate(
     TableError
         A column is missing or there twice, or holds what it should not; the row is named.
     UsageError
-        `probs` do not fit, the method is unknown, or `gold` is not by item or of no item that has
-        a vote.
+        The votes are no table, `probs` do not fit, the method is unknown, or `gold` is not by item
+        or of no item that has a vote.
 
     Examples
     --------
@@ -171,7 +175,7 @@ def consolidate(
     >>> found.decided(min_posterior=0.9).tolist()
     [None, None]
     """
-    given = read_votes(votes)
+    given, probs = read_votes(votes), read_probs(probs)
     if start is not None and not isinstance(start, Consolidated):
         raise UsageError(f"start is {shown(start)}, expected what `consolidate` returned")
     voted = distinct("item", given.items)

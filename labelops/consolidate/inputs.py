@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import TableError, UsageError, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..tables.brought import Table, as_frame, is_table
 
 __all__ = [
     "GivenVotes",
@@ -23,6 +24,7 @@ __all__ = [
     "known_classes",
     "listed",
     "model_probs",
+    "read_probs",
     "read_votes",
 ]
 
@@ -35,7 +37,7 @@ _COLUMNS = {
 }
 _NEEDED = ("item", "annotator", "label")
 
-VoteTable: TypeAlias = "pd.DataFrame | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]"
+VoteTable: TypeAlias = "Table | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class GivenVotes:
     Attributes
     ----------
     items, annotators, labels : (V,) Series
-        None is missing.
+        Indexed by the row each vote came in; None is missing.
     weights : (V,) float or None
     saw : (V,) bool or None
     """
@@ -74,10 +76,10 @@ def read_votes(votes: VoteTable) -> GivenVotes:
     ([7, 8], ['cat', 'dog'])
     """
     table = _columns(votes)
-    table = table.loc[table["label"].notna()].reset_index(drop=True)
+    table = table.loc[table["label"].notna()]  # Rows keep the numbers they had: errors name them.
     for name in ("item", "annotator"):
         if table[name].isna().any():
-            row = int(np.flatnonzero(table[name].isna())[0])
+            row = table.index[table[name].isna()][0]
             raise TableError("votes", [f"row {row} has no {name}; every vote needs one"])
     return GivenVotes(
         table["item"],
@@ -93,31 +95,19 @@ def _columns(votes: VoteTable) -> pd.DataFrame:
     if isinstance(votes, tuple):
         if len(votes) != 3:
             raise UsageError("votes: expected (items, annotators, labels)")
-        # A list of several types stays one: numpy would make strings of all, "nan" among them.
-        arrays = [np.asarray(pd.Series(v) if isinstance(v, list) else v) for v in votes]
-        if any(a.ndim != 1 for a in arrays):
-            raise UsageError(
-                f"votes: expected three flat arrays, found shapes {[a.shape for a in arrays]}"
-            )
-        if len({len(a) for a in arrays}) > 1:
-            raise UsageError(f"votes: arrays differ in length: {[len(a) for a in arrays]}")
-        return pd.DataFrame(dict(zip(_NEEDED, arrays, strict=True)))
-    if not isinstance(votes, pd.DataFrame):
-        raise UsageError(
-            f"votes: expected a DataFrame or a tuple (items, annotators, labels), found a "
-            f"{type(votes).__name__}"
-        )
+        votes = dict(zip(_NEEDED, votes, strict=True))
+    frame = as_frame("votes", votes, "a tuple (items, annotators, labels)")
     found: dict[str, pd.Series[Any]] = {}
     for name, among in _COLUMNS.items():
-        column = next((c for c in among if c in votes.columns), None)
+        column = next((c for c in among if c in frame.columns), None)
         if column is not None:
-            values = votes[column]
+            values = frame[column]
             if isinstance(values, pd.DataFrame):
                 raise TableError("votes", [f"column {column} is there twice"])
             found[name] = values.reset_index(drop=True)
         elif name in _NEEDED:
             raise TableError(
-                "votes", [f"no column {' or '.join(among)}; found {shown(list(votes.columns))}"]
+                "votes", [f"no column {' or '.join(among)}; found {shown(list(frame.columns))}"]
             )
     return pd.DataFrame(found)
 
@@ -126,8 +116,8 @@ def _numbers(values: pd.Series[Any]) -> FloatArray:
     found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(np.isnan(found))
     if bad.size:
-        row = int(bad[0])
-        raise TableError("votes", [f"row {row}: weight is {shown(values.iloc[row])}, no number"])
+        row, said = values.index[bad[0]], shown(values.iloc[bad[0]])
+        raise TableError("votes", [f"row {row}: weight is {said}, no number"])
     return np.asarray(found)
 
 
@@ -135,8 +125,8 @@ def _yes_or_no(values: pd.Series[Any]) -> BoolArray:
     """Read true and false, also as 1 and 0; "no" would count as true, and nothing as false."""
     good = values.isin([True, False]).to_numpy()
     if not good.all():
-        row = int(np.flatnonzero(~good)[0])
-        said = shown(values.iloc[row])
+        bad = np.flatnonzero(~good)[0]
+        row, said = values.index[bad], shown(values.iloc[bad])
         raise TableError("votes", [f"row {row}: saw_proposal is {said}, expected true or false"])
     return np.asarray(values.astype(bool), dtype=np.bool_)
 
@@ -157,8 +147,7 @@ def distinct(name: str, values: pd.Series[Any]) -> pd.Index[Any]:
     try:
         once = values.unique()
     except TypeError as problem:
-        row = next(i for i, v in enumerate(values) if getattr(v, "__hash__", None) is None)
-        said = shown(values.iloc[row])
+        row, said = next((i, shown(v)) for i, v in values.items() if v.__hash__ is None)
         raise TableError(
             "votes", [f"row {row}: {name} is {said}; expected a number or a string"]
         ) from problem
@@ -236,10 +225,33 @@ def class_codes(values: pd.Series[Any], names: pd.Index[Any]) -> IntArray:
     """
     codes: IntArray = names.get_indexer(values).astype(np.int64)
     if (codes < 0).any():
-        row = int(np.flatnonzero(codes < 0)[0])
-        said = shown(values.iloc[row])
+        bad = np.flatnonzero(codes < 0)[0]
+        row, said = values.index[bad], shown(values.iloc[bad])
         raise TableError("votes", [f"row {row} says {said}, expected one of {shown(list(names))}"])
     return codes
+
+
+def read_probs(probs: Any) -> Any:
+    """Give a table of probabilities that has no index, as Arrow's have none, its items for one.
+
+    Raises
+    ------
+    UsageError
+        It is a table without a column of items.
+
+    Examples
+    --------
+    >>> read_probs({"item": ["i"], "cat": [0.9], "dog": [0.1]}).loc["i"].tolist()
+    [0.9, 0.1]
+    """
+    if isinstance(probs, pd.DataFrame) or not is_table(probs):
+        return probs
+    frame = as_frame("probs", probs)
+    column = next((c for c in _COLUMNS["item"] if c in frame.columns), None)
+    if column is None:
+        among, found = " or ".join(_COLUMNS["item"]), shown(list(frame.columns))
+        raise UsageError(f"probs: no column {among} says whose they are; found {found}")
+    return frame.set_index(column)
 
 
 def model_probs(probs: Any, known: pd.Index[Any], names: pd.Index[Any]) -> FloatArray:

@@ -178,7 +178,7 @@ def test_wrong_shapes() -> None:
         consolidate(_table().drop(columns="annotator"))
     with pytest.raises(UsageError, match="differ in length"):
         consolidate(([1, 2], [1], [0, 1]))
-    with pytest.raises(UsageError, match="three flat arrays"):
+    with pytest.raises(UsageError, match="one value a row"):
         consolidate((1, 2, 3))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="found a list"):
         consolidate([[1, 2], [1, 2], [0, 1]])  # type: ignore[arg-type]
