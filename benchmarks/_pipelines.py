@@ -18,7 +18,8 @@ from benchmarks._work import EVIDENCE, Bools, Floats, Outcome, Rules, Work, lear
 from labelops.autolabel.acceptance import joint_threshold
 from labelops.autolabel.audited import model_stands
 from labelops.autolabel.policy import AUDITED, AcceptancePolicy, planned
-from labelops.gate.candidate import AuditState, audit_state, choose_audit, tried_doubt
+from labelops.gate.audit_state import AuditState, audit_state
+from labelops.gate.design import choose_audit, tried_doubt
 from labelops.gate.policy import WEIGHTED, GatePolicy
 from labelops.measure.adjudication import WRONG
 from labelops.measure.eprocess import hypothesis_risk

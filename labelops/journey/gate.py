@@ -13,18 +13,10 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import (
-    OUTGROWN,
-    OVERLOOKED,
-    REFUTED,
-    Candidate,
-    attempt_of,
-    attempt_risk,
-    choose_audit,
-    tried_doubt,
-)
+from ..gate.candidate import OUTGROWN, OVERLOOKED, REFUTED, Candidate, attempt_of, attempt_risk
 from ..gate.checks import Facts, evaluate
 from ..gate.confirm import certifies_nothing
+from ..gate.design import choose_audit, tried_doubt
 from ..gate.firsts import WHY_FIRSTS
 from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED

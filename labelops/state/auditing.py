@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..gate.candidate import ADJUDICATED, AuditState, Candidate, attempt_of, audit_state
+from ..gate.audit_state import AuditState, audit_state
+from ..gate.candidate import ADJUDICATED, Candidate, attempt_of
 from ..gate.firsts import judge_firsts
 from ..gate.policy import WEIGHTED
 from ..kinds.choice import codes_of

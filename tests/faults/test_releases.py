@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from labelops.gate.candidate import attempt_of, attempt_risk, audit_state
+from labelops.gate.audit_state import audit_state
+from labelops.gate.candidate import attempt_of, attempt_risk
 from labelops.gate.certificate import _EvenEvidence, certify
 from labelops.gate.weighted_audit import _WeightedEvidence
 from labelops.measure.adjudication import AGREES, PENDING, WRONG
@@ -26,6 +27,7 @@ from labelops.state.candidates import CandidatesView
 from labelops.state.votes import VotesView
 
 from ..gate import (
+    test_audit_state,
     test_audited_rule,
     test_candidate,
     test_certificate,
@@ -210,7 +212,7 @@ FAST: dict[str, Fault] = {
         audit_state,
         doubtful_looks_are_left_out,
         partial(
-            test_candidate.test_prefix_stops_at_the_first_open_look.hypothesis.inner_test,
+            test_audit_state.test_prefix_stops_at_the_first_open_look.hypothesis.inner_test,
             status=[AGREES] * 10 + [PENDING] + [AGREES, WRONG] * 5,
         ),
     ),

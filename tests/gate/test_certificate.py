@@ -321,3 +321,9 @@ def test_what_is_proven_is_not_overlooked() -> None:
         found = certify(looks, 0.02, 0.04, 1000, corrected=25, missed=missed)
         assert (found.status, found.overlooked) == ("fail", False)
         assert "more than 0.02 of all" in found.reason
+
+
+def test_a_population_is_counted() -> None:
+    """Half a label would put the bound below zero."""
+    with pytest.raises(UsageError, match=r"population is 10\.5, expected a whole number"):
+        certify([False] * 10, 0.02, 0.05, population=10.5)  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from labelops.gate.candidate import AuditState, attempt_risk, audit_state
+from labelops.gate.audit_state import AuditState, audit_state
+from labelops.gate.candidate import attempt_risk
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import (
     AGREES,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelops.gate.candidate import AuditState, audit_state
+from labelops.gate.audit_state import AuditState, audit_state
 from labelops.gate.checks import Facts, evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.gate.progress import AuditProgress

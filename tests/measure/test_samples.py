@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.autolabel.trial import try_labeler
 from labelops.errors import UsageError
-from labelops.gate.candidate import audit_state
+from labelops.gate.audit_state import audit_state
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set

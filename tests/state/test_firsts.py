@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelops.gate.candidate import AuditState, Candidate
+from labelops.gate.audit_state import AuditState
+from labelops.gate.candidate import Candidate
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate

@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from labelops.gate.candidate import choose_audit
 from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, gate, route
@@ -173,19 +172,6 @@ def test_too_many_errors_fail_and_the_next_order_is_another() -> None:
     assert failed.closed.startswith("failed") and failed.looks_again > 0
     again = dataclasses.replace(failed, number=2, closed="")
     assert again.order != failed.order
-
-
-def test_looks_that_count_on_keep_the_order_even() -> None:
-    """A grown set goes on in the order that a release was audited in, doubt or not."""
-    doubt = [0.7] * 12 + [0.01] * 108
-    assert choose_audit(doubt, GATE)[0] == "weighted"
-    assert choose_audit(doubt, GATE, carried=True)[0] == "uniform"
-
-
-@pytest.mark.parametrize("doubt", [[], [0.0] * 50, [0.3] * 50])
-def test_no_doubt_or_the_same_everywhere_is_even(doubt: list[float]) -> None:
-    """Doubts that tell nothing apart draw evenly, however great."""
-    assert choose_audit(doubt, GATE)[0] == "uniform"
 
 
 def test_facts_name_the_audit() -> None:
