@@ -4,10 +4,8 @@ Run it as a process of its own; it says on standard output which port it got::
 
     python -m labelops.testing.chat_server --port 0 --behaviour ok
 
-It answers like a model would: token by token, with the tokens it could have said instead and
-their log probabilities. A text is given the first class whose name occurs in it, else a class
-fixed by its content. ``GET /asked`` says how often each question was asked, and how often it
-was answered; ``GET /go`` ends a hold. It listens on this machine only.
+``GET /asked`` says how often each question was asked, and how often it was answered; ``GET /go``
+ends a hold. It listens on this machine only.
 """
 
 from __future__ import annotations
@@ -16,17 +14,18 @@ import argparse
 import gzip
 import hashlib
 import json
-import math
-import re
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from typing import Any
 
-from ._serving import serve
+from ._chat_completion import POISON, completion
+from ._serving import JsonHandler, serve
 
 __all__ = ["BEHAVIOURS", "make_server"]
 
@@ -75,117 +74,10 @@ BEHAVIOURS = {
 }
 """What it can be told to do."""
 
-_TOKEN = 3
-"""Characters in a token: most class names are several."""
+_Failure = tuple[int, dict[str, str], dict[str, str]]
+"""Status, headers, error."""
 
-
-def _named(text: str, classes: Sequence[str]) -> tuple[str, float]:
-    """Return the class and how sure: the first named in the text, else one by its content."""
-    named = [c for c in classes if c.lower() in text.lower()]
-    drawn = hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % len(classes)
-    return (named[0], 0.9) if named else (classes[drawn], 0.5)
-
-
-def _belief(text: str, classes: Sequence[str]) -> dict[str, float]:
-    """Return the share of every class, and of not being able to tell ("")."""
-    best, sure = _named(text, classes)
-    rest = (1 - sure - 0.01) / max(len(classes) - 1, 1)
-    return {**{c: sure if c == best else rest for c in classes}, "": 0.01}
-
-
-def _logprobs(said: str, others: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the tokens of what was said among whole texts with their shares."""
-    tokens, before = [], ""
-    while before != said:
-        open_ones = {t: s for t, s in others.items() if t.startswith(before) and t != before}
-        total, nexts = sum(open_ones.values()), Counter[str]()
-        for text, share in open_ones.items():
-            nexts[text[len(before) : len(before) + _TOKEN]] += share / total  # type: ignore[assignment]
-        top = [_token(t, math.log(s)) for t, s in nexts.most_common(20)]
-        mine = said[len(before) : len(before) + _TOKEN]
-        tokens.append({**_token(mine, math.log(nexts[mine])), "top_logprobs": top})
-        before += mine
-    return tokens
-
-
-def _token(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": min(logprob, 0.0), "bytes": list(text.encode())}
-
-
-def _asked(body: Mapping[str, Any]) -> tuple[str, list[str], bool]:
-    """Return the item's text, the classes, and whether the answer is bound to a schema."""
-    system, user = (m["content"] for m in body["messages"])
-    if not isinstance(user, str):
-        user = user[0]["image_url"]["url"]
-    shape = body.get("response_format")
-    if shape is None:
-        return user, re.findall(r"^- (.+)$", system, flags=re.MULTILINE), False
-    enum = shape["json_schema"]["schema"]["properties"]["label"]["enum"]
-    return user, [c for c in enum if c is not None], True
-
-
-def _completion(body: Mapping[str, Any], behaviour: str, number: int) -> dict[str, Any]:
-    user, classes, bound = _asked(body)
-    belief = _belief(user, classes)
-    best = max(belief, key=lambda c: belief[c])
-
-    def written(name: str) -> str:
-        return json.dumps({"label": name or None}) if bound else name or "-"
-
-    texts = {written(c): share for c, share in belief.items()}
-    content: str | None = written(best)
-    special = {
-        "outside": written("no such class"),
-        "almost": f"The answer is {best.upper()}.",
-        "unsure": written(""),
-        "twolabels": json.dumps({"label": best})[:-1] + f', "label": "{classes[0]}"}}',
-        "length": written(best)[:-4],
-    }
-    message: dict[str, Any] = {"role": "assistant", "content": special.get(behaviour, content)}
-    if behaviour == "refusal":
-        message |= {"content": None, "refusal": "I cannot help with that."}
-    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
-    if behaviour == "length":
-        choice["finish_reason"] = "length"
-    if body.get("logprobs") and behaviour != "nologprobs":
-        choice["logprobs"] = {"content": _bent(_logprobs(str(content), texts), behaviour)}
-    sent = "".join(str(m["content"]) for m in body["messages"])
-    answer: dict[str, Any] = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": body["model"],
-        "choices": [choice],
-        "usage": {"prompt_tokens": len(sent) // 4 + 9, "completion_tokens": 7, "total_tokens": 0},
-    }
-    if behaviour == "overcounts":
-        answer["usage"] = {"prompt_tokens": 10**30, "completion_tokens": 10**30}
-    poisoned = _POISON in str(user)
-    if poisoned and behaviour == "hides":
-        choice["finish_reason"] = "content_filter"
-    if poisoned and behaviour == "nochoiceof":
-        answer["choices"] = []
-    if behaviour == "nousage":
-        del answer["usage"]
-    if behaviour in ("nochoice", "twice"):
-        answer["choices"] = [] if behaviour == "nochoice" else [choice, choice]
-    if behaviour in ("wrongmodel", "drift"):
-        name = body["model"]
-        answer["model"] = "another" if behaviour == "wrongmodel" else f"{name}-2026-01-{number:02d}"
-    return answer
-
-
-def _bent(tokens: list[dict[str, Any]], behaviour: str) -> list[dict[str, Any]]:
-    if behaviour == "cutlogprobs":
-        return tokens[:-1]
-    if behaviour == "somelogprobs":
-        return [{**t, "top_logprobs": []} for t in tokens]
-    if behaviour == "badlogprobs":
-        return [{**t, "logprob": 0.5} for t in tokens]
-    return tokens
-
-
-_ERRORS: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
+_ERRORS: dict[str, _Failure] = {
     "closed": (429, {"Retry-After": "86400"}, {"message": "come back tomorrow"}),
     "quota": (429, {}, {"message": "You exceeded your quota", "code": "insufficient_quota"}),
     "down": (500, {}, {"message": "out of order"}),
@@ -194,16 +86,147 @@ _ERRORS: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
     "strange": (400, {}, {"message": "bad request"}),
     "noparam": (400, {}, {"message": "not known", "param": "top_logprobs"}),
 }
-_POISON = "POISON"
-_POISONED: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
+_POISONED: dict[str, _Failure] = {
     "filters": (400, {}, {"message": "The prompt was filtered", "code": "content_filter"}),
     "tooshort": (400, {}, {"message": "This model's maximum context length is 8192 tokens."}),
     "odd": (400, {}, {"message": "bad request"}),
 }
-_FIRST: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {
+_FIRST: dict[str, _Failure] = {
     "busy": (429, {"Retry-After": "3"}, {"message": "slow down"}),
     "flaky": (500, {}, {"message": "try again"}),
 }
+
+_HUGE = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How a question comes: for the first time, after so many answers, too late, or held."""
+
+    first: bool
+    done: int
+    late: bool
+    held: bool
+
+
+class _Server(ThreadingHTTPServer):
+    """Counts what it is asked, and behaves as it was told to."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, port: int, behaviour: str, delay: float, die_after: int, hold_after: int
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.behaviour, self.delay = behaviour, delay
+        self.pause = delay if behaviour == "drip" else None
+        self.go = threading.Event()
+        self._die_after, self._hold_after = die_after, hold_after
+        self._tries, self._answered = Counter[str](), Counter[str]()
+        self._lock = threading.Lock()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Say how often each question was asked, and answered."""
+        with self._lock:
+            return {"asked": dict(self._tries), "answered": dict(self._answered)}
+
+    def asked(self, question: str) -> _Asked:
+        """Count a question."""
+        with self._lock:
+            self._tries[question] += 1
+            done = self._answered.total()
+            return _Asked(
+                first=self._tries[question] == 1,
+                done=done,
+                late=0 < self._die_after < self._tries.total(),
+                held=0 < self._hold_after <= done and not self.go.is_set(),
+            )
+
+    def answered(self, question: str) -> None:
+        """Count an answer, before it is sent: who has an answer finds it counted."""
+        with self._lock:
+            self._answered[question] += 1
+
+
+class _Handler(JsonHandler):
+    server: _Server
+
+    def do_GET(self) -> None:  # noqa: N802 - inherited name
+        """Say how often each question was asked, and answered."""
+        if self.path == "/go":
+            self.server.go.set()
+        self._send(200, json.dumps(self.server.counts()).encode())
+
+    def do_POST(self) -> None:  # noqa: N802 - inherited name
+        """Answer /v1/chat/completions."""
+        content = self.content()
+        if self.path != "/v1/chat/completions":
+            self._send(404, b'{"error": {"message": "no such path"}}')
+            return
+        question = hashlib.sha256(content).hexdigest()
+        asked = self.server.asked(question)
+        failure = self._failure(content, asked)
+        if asked.held:
+            threading.Event().wait()  # For ever: nobody sets it.
+        elif failure is not None:
+            self._fail(*failure)
+        else:
+            self._answer(json.loads(content), question, asked)
+
+    def _failure(self, content: bytes, asked: _Asked) -> _Failure | None:
+        behaviour = self.server.behaviour
+        if asked.late:
+            return _ERRORS["down"]
+        if behaviour == "forbidden":
+            said = f"Incorrect key {self.headers.get('Authorization')}"
+            return 401, {}, {"message": said}
+        poisoned = _POISONED if POISON.encode() in content else {}
+        first = _FIRST if asked.first else {}
+        return {**_ERRORS, **poisoned, **first}.get(behaviour)
+
+    def _answer(self, body: Mapping[str, Any], question: str, asked: _Asked) -> None:
+        behaviour = self.server.behaviour
+        plain = self._written(body, asked.done)
+        if behaviour == "gone" or (behaviour in ("cut", "reset") and asked.first):
+            self._break_off(plain)
+            return
+        if behaviour == "slow":
+            time.sleep(self.server.delay)
+        self.server.answered(question)
+        if behaviour == "packed":
+            self._send(200, gzip.compress(b" " * _HUGE), {"Content-Encoding": "gzip"})
+        else:
+            self._send(200, plain)
+
+    def _written(self, body: Mapping[str, Any], done: int) -> bytes:
+        """Write the answer, or what stands in its place."""
+        behaviour, key = self.server.behaviour, str(self.headers.get("Authorization"))
+        if behaviour == "huge":
+            return b'"' + b"x" * _HUGE + b'"'
+        junk = {"junk": f"<html>Bad gateway: {key}</html>", "list": json.dumps([key])}
+        if behaviour in junk:
+            return junk[behaviour].encode()
+        return json.dumps(completion(body, behaviour, done)).encode()
+
+    def _break_off(self, content: bytes) -> None:
+        self._send(200, content[: len(content) // 2], length=len(content))
+        if self.server.behaviour == "reset":
+            # Closing with data unsent to a zero linger sends RST instead of FIN.
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+
+    def _fail(self, status: int, headers: Mapping[str, str], error: Mapping[str, str]) -> None:
+        self._send(status, json.dumps({"error": error}).encode(), headers)
+
+    def _send(
+        self,
+        status: int,
+        content: bytes,
+        headers: Mapping[str, str] | None = None,
+        length: int | None = None,
+    ) -> None:
+        self.send(status, content, headers, length=length, pause=self.server.pause)
 
 
 def make_server(
@@ -231,105 +254,7 @@ def make_server(
     """
     if behaviour not in BEHAVIOURS:
         raise ValueError(f"behaviour {behaviour!r} is not one of {', '.join(BEHAVIOURS)}")
-    tries, answered = Counter[str](), Counter[str]()
-    lock, never, go = threading.Lock(), threading.Event(), threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-            """Stay quiet."""
-
-        def do_GET(self) -> None:
-            """Say how often each question was asked, and answered."""
-            if self.path == "/go":
-                go.set()
-            with lock:
-                counts = {"asked": dict(tries), "answered": dict(answered)}
-            self._send(200, json.dumps(counts).encode())
-
-        def do_POST(self) -> None:
-            """Answer /v1/chat/completions."""
-            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.path != "/v1/chat/completions":
-                self._send(404, b'{"error": {"message": "no such path"}}')
-                return
-            question = hashlib.sha256(content).hexdigest()
-            with lock:
-                tries[question] += 1
-                first, done = tries[question] == 1, answered.total()
-                late = 0 < die_after < tries.total()
-                held = 0 < hold_after <= done and not go.is_set()
-            if held:
-                never.wait()
-            elif late:
-                self._fail(*_ERRORS["down"])
-            elif behaviour in _ERRORS:
-                self._fail(*_ERRORS[behaviour])
-            elif behaviour in _POISONED and _POISON.encode() in content:
-                self._fail(*_POISONED[behaviour])
-            elif behaviour in _FIRST and first:
-                self._fail(*_FIRST[behaviour])
-            elif behaviour == "forbidden":
-                said = f"Incorrect key {self.headers.get('Authorization')}"
-                self._fail(401, {}, {"message": said})
-            else:
-                self._answer(json.loads(content), question, first, done)
-
-        def _answer(self, body: Mapping[str, Any], question: str, first: bool, done: int) -> None:
-            whole = json.dumps(_completion(body, behaviour, done)).encode()
-            key = str(self.headers.get("Authorization"))
-            junk = {"junk": f"<html>Bad gateway: {key}</html>", "list": json.dumps([key])}
-            plain = junk[behaviour].encode() if behaviour in junk else whole
-            if behaviour == "huge":
-                plain = b'"' + b"x" * 64 * 2**20 + b'"'
-            if behaviour == "gone" or (behaviour in ("cut", "reset") and first):
-                self._break_off(plain)
-                return
-            never.wait(delay if behaviour == "slow" else 0)
-            with lock:  # Before it is sent: who has an answer finds it counted.
-                answered[question] += 1
-            if behaviour == "packed":
-                self._send(200, gzip.compress(b" " * 64 * 2**20), {"Content-Encoding": "gzip"})
-            else:
-                self._send(200, plain)
-
-        def _break_off(self, content: bytes) -> None:
-            self._send(200, content[: len(content) // 2], length=len(content))
-            if behaviour == "reset":
-                # Closing with data unsent to a zero linger sends RST instead of FIN.
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.close_connection = True
-
-        def _fail(self, status: int, headers: Mapping[str, str], error: Mapping[str, str]) -> None:
-            self._send(status, json.dumps({"error": error}).encode(), headers)
-
-        def _send(
-            self,
-            status: int,
-            content: bytes,
-            headers: Mapping[str, str] | None = None,
-            *,
-            length: int | None = None,
-        ) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content) if length is None else length))
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            size = 1 if behaviour == "drip" else max(len(content), 1)
-            try:
-                for start in range(0, len(content), size):
-                    self.wfile.write(content[start : start + size])
-                    self.wfile.flush()
-                    if size == 1:
-                        never.wait(delay)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    return server
+    return _Server(port, behaviour, delay, die_after, hold_after)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -15,14 +15,14 @@ import hashlib
 import importlib
 import itertools
 import json
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ._serving import serve
+from ._serving import JsonHandler, serve
 
 __all__ = ["BEHAVIOURS", "Predict", "make_server", "obvious"]
 
@@ -73,94 +73,66 @@ def obvious(data: Mapping[str, Any], classes: Sequence[str]) -> Mapping[str, flo
     return {c: sure if c == best else rest for c in classes}
 
 
-def make_server(
-    predict: Predict = obvious,
-    *,
-    behaviour: str = "ok",
-    port: int = 0,
-    delay: float = 60.0,
-    version: str = "1",
-) -> ThreadingHTTPServer:
-    """Return a server bound to 127.0.0.1; `serve_forever` runs it.
+class _Server(ThreadingHTTPServer):
+    """Holds what the model says, and how it is to behave."""
 
-    Parameters
-    ----------
-    predict : Predict
-        What the model says.
-    behaviour : str
-        One of `BEHAVIOURS`.
-    port : int
-        0 takes a free one, found at `server_address`.
-    delay : float
-        Seconds, for the slow behaviours.
-    version : str
-        The model version it reports; empty: none.
-    """
-    if behaviour not in BEHAVIOURS:
-        raise ValueError(f"behaviour {behaviour!r} is not one of {', '.join(BEHAVIOURS)}")
-    counter = itertools.count()
-    never = threading.Event()
+    daemon_threads = True
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-            """Stay quiet."""
+    def __init__(
+        self, predict: Predict, behaviour: str, port: int, delay: float, version: str
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.predict, self.behaviour, self.delay = predict, behaviour, delay
+        self.version = version
+        self.counter = itertools.count()
 
-        def do_GET(self) -> None:
-            """Answer /health."""
-            if behaviour == "error":
-                self._send(500, b'{"error": "out of order"}')
-            elif self.path in ("/", "/health"):
-                self._send(200, b'{"status": "UP", "model_class": "labelops"}')
-            else:
-                self._send(404, b"{}")
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet when the caller hangs up, which is what some tests are about."""
 
-        def do_POST(self) -> None:
-            """Answer /setup and /predict."""
-            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            if self.path == "/setup":
-                self._send(200, json.dumps({"model_version": version or None}).encode())
-            elif self.path != "/predict":
-                self._send(404, b"{}")
-            elif (status := _refuses(asked["tasks"], behaviour, counter)) != 200:
-                self._send(status, b'{"error": "too long, whoever holds sesame"}')
-            else:
-                self._misbehave(_predicted(asked, predict, behaviour, self._version()))
 
-        def _version(self) -> str:
-            return f"{version}.{next(counter)}" if behaviour == "drift" else version
+class _Handler(JsonHandler):
+    server: _Server
 
-        def _misbehave(self, answer: bytes) -> None:
-            if behaviour in ("error", "refuse", "redirect"):
-                self._send({"error": 500, "refuse": 401, "redirect": 307}[behaviour], b"{}")
-            elif behaviour == "junk":
-                self._send(200, b"<html>It works!</html>")
-            elif behaviour == "huge":
-                self._send(200, b'"' + b"x" * 64 * 2**20 + b'"')
-            elif behaviour == "drip":
-                self._send(200, answer, drip=True)
-            else:
-                never.wait(delay if behaviour == "slow" else 0)
-                self._send(200, answer)
+    def do_GET(self) -> None:  # noqa: N802 - inherited name
+        """Answer /health."""
+        if self.server.behaviour == "error":
+            self.send(500, b'{"error": "out of order"}')
+        elif self.path in ("/", "/health"):
+            self.send(200, b'{"status": "UP", "model_class": "labelops"}')
+        else:
+            self.send(404, b"{}")
 
-        def _send(self, status: int, content: bytes, *, drip: bool = False) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            if status == 307:
-                self.send_header("Location", "/elsewhere")
-            self.end_headers()
-            step = 1 if drip else len(content) or 1
-            for start in range(0, len(content), step):
-                self.wfile.write(content[start : start + step])
-                never.wait(delay if drip else 0)
+    def do_POST(self) -> None:  # noqa: N802 - inherited name
+        """Answer /setup and /predict."""
+        server = self.server
+        asked = json.loads(self.content())
+        if self.path == "/setup":
+            self.send(200, json.dumps({"model_version": server.version or None}).encode())
+        elif self.path != "/predict":
+            self.send(404, b"{}")
+        elif (status := _refuses(asked["tasks"], server.behaviour, server.counter)) != 200:
+            self.send(status, b'{"error": "too long, whoever holds sesame"}')
+        else:
+            version = server.version
+            if server.behaviour == "drift":
+                version += f".{next(server.counter)}"
+            self._misbehave(_predicted(asked, server.predict, server.behaviour, version))
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Stay quiet when the caller hangs up, which is what some tests are about."""
-
-    return Server(("127.0.0.1", port), Handler)
+    def _misbehave(self, answer: bytes) -> None:
+        behaviour, delay = self.server.behaviour, self.server.delay
+        if behaviour in ("error", "refuse"):
+            self.send({"error": 500, "refuse": 401}[behaviour], b"{}")
+        elif behaviour == "redirect":
+            self.send(307, b"{}", {"Location": "/elsewhere"})
+        elif behaviour == "junk":
+            self.send(200, b"<html>It works!</html>")
+        elif behaviour == "huge":
+            self.send(200, b'"' + b"x" * 64 * 2**20 + b'"')
+        elif behaviour == "drip":
+            self.send(200, answer, pause=delay)
+        else:
+            time.sleep(delay if behaviour == "slow" else 0)
+            self.send(200, answer)
 
 
 def _refuses(tasks: Sequence[Any], behaviour: str, counter: Iterator[int]) -> int:
@@ -234,6 +206,34 @@ def _from_name(dotted: str) -> Predict:
     module, _, function = dotted.partition(":")
     found: Predict = getattr(importlib.import_module(module), function)
     return found
+
+
+def make_server(
+    predict: Predict = obvious,
+    *,
+    behaviour: str = "ok",
+    port: int = 0,
+    delay: float = 60.0,
+    version: str = "1",
+) -> ThreadingHTTPServer:
+    """Return a server bound to 127.0.0.1; `serve_forever` runs it.
+
+    Parameters
+    ----------
+    predict : Predict
+        What the model says.
+    behaviour : str
+        One of `BEHAVIOURS`.
+    port : int
+        0 takes a free one, found at `server_address`.
+    delay : float
+        Seconds, for the slow behaviours.
+    version : str
+        The model version it reports; empty: none.
+    """
+    if behaviour not in BEHAVIOURS:
+        raise ValueError(f"behaviour {behaviour!r} is not one of {', '.join(BEHAVIOURS)}")
+    return _Server(predict, behaviour, port, delay, version)
 
 
 def server_of(argv: Sequence[str] | None = None) -> ThreadingHTTPServer:

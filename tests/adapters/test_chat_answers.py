@@ -18,7 +18,7 @@ from labelops.adapters.chat_client import _retry_after
 from labelops.adapters.chat_request import PROMPT, Asking
 from labelops.errors import EndProtocolError, SchemaError
 from labelops.schema import Schema
-from labelops.testing.chat_server import _logprobs, _token
+from labelops.testing._chat_completion import _logprobs, _token
 
 MAILS = Schema("mails", ("billing", "delivery", "other"))
 
