@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from importlib.util import find_spec
+from types import FunctionType
 from typing import Generic, ParamSpec, TypeVar
 
 __all__ = [
@@ -91,7 +92,7 @@ class Kernel(Generic[P, R]):
     Parameters
     ----------
     function : callable
-        Over arrays, numbers and tuples of them; it must not call another kernel.
+        Over arrays, numbers and tuples of them. It may call other kernels of its module.
     fastmath : bool or frozenset of str
         Whether sums may be reordered and NaN ignored, for loops where neither matters; or
         which of LLVM's flags may be used, such as ``{"reassoc", "nsz"}`` to reorder sums only.
@@ -107,12 +108,24 @@ class Kernel(Generic[P, R]):
         from numba import njit  # lazy: 0.3 s
 
         flags = self._fastmath if isinstance(self._fastmath, bool) else set(self._fastmath)
-        made: Callable[P, R] = njit(nogil=True, cache=True, fastmath=flags)(self.python)
+        made: Callable[P, R] = njit(nogil=True, cache=True, fastmath=flags)(_linked(self.python))
         return made
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the compiled function."""
         return self.compiled(*args, **kwargs)
+
+
+def _linked(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a function whose calls of other kernels are calls of what is compiled of them."""
+    names = function.__globals__
+    called = {n: names[n] for n in function.__code__.co_names if isinstance(names.get(n), Kernel)}
+    if not called:
+        return function
+    compiled = {name: made.compiled for name, made in called.items()}
+    linked = FunctionType(function.__code__, {**names, **compiled}, function.__name__)
+    linked.__qualname__ = function.__qualname__
+    return linked
 
 
 def kernel(*, fastmath: bool | frozenset[str] = False) -> Callable[[Callable[P, R]], Kernel[P, R]]:

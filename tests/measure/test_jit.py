@@ -16,6 +16,19 @@ def _total(values: np.ndarray) -> float:
     return found
 
 
+@kernel()
+def _mean(values: np.ndarray) -> float:
+    return _total(values) / values.size
+
+
+@pytest.mark.slow
+def test_a_kernel_calls_another_of_its_module() -> None:
+    """What it calls is compiled with it."""
+    pytest.importorskip("numba")
+    assert _mean(np.arange(5.0)) == 2
+    assert _mean.compiled.nopython_signatures  # type: ignore[attr-defined]
+
+
 @pytest.mark.slow
 def test_compiled_is_the_same_as_python() -> None:
     """A kernel gives what its Python source gives."""

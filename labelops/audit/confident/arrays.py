@@ -18,9 +18,8 @@ from labelops.audit.confident.blocks import working
 from labelops.measure.room import rooms
 from labelops.measure.rows import NARROW, first_largest, first_largest_down
 
-__all__ = ["add_up", "compare", "gather", "survey", "tied", "tile_rows", "top_margins", "tops"]
+__all__ = ["add_up", "compare", "gather", "survey", "tied", "tile_rows", "tops"]
 
-_TILE = 1 << 20  # Margins held at once.
 _CACHED = 1 << 17  # Numbers that a core's cache holds beside what is made of them.
 
 
@@ -322,68 +321,3 @@ def compare(
         differs &= codes >= 0
     np.not_equal(guess, codes, out=away)
     away &= guess >= 0
-
-
-def top_margins(
-    probs: NDArray[Any],
-    rows: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    pair_starts: NDArray[np.int64],
-    true: NDArray[np.int64],
-    quota: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    floor: float,
-    first: int,
-    last: int,
-    out_rows: NDArray[np.int64],
-    out_margins: NDArray[np.float64],
-    short: NDArray[np.bool_],
-) -> None:
-    """Find, for the pairs of given classes first … last - 1, the rows of largest margin."""
-    for k in range(first, last):
-        members = rows[starts[k] : starts[k + 1]]
-        begin, end = int(pair_starts[k]), int(pair_starts[k + 1])
-        step = max(1, _TILE // max(1, len(members)))
-        for p in range(begin, end, step):
-            pairs = np.arange(p, min(p + step, end))
-            enough = pairs[quota[pairs] <= len(members)]
-            short[pairs] = quota[pairs] > len(members)
-            if not enough.size:
-                continue
-            margins = _margins(probs, members, true[enough], k)
-            cut = _nth_largest(margins, quota[enough])
-            short[enough] = cut <= floor
-            chosen = (margins >= cut[:, None]) & (cut > floor)[:, None]
-            excess = np.count_nonzero(chosen, axis=1) > quota[enough]
-            for a in np.flatnonzero(excess):
-                chosen[a] = _earliest(margins[a], cut[a], int(quota[enough[a]]))
-            pair, place = np.nonzero(chosen)
-            before = np.searchsorted(pair, pair)  # Where each pair's run begins.
-            at = offsets[enough][pair] + np.arange(len(pair)) - before
-            out_rows[at] = members[place]
-            out_margins[at] = margins[pair, place]
-
-
-def _margins(
-    probs: NDArray[Any], rows: NDArray[np.int64], true: NDArray[np.int64], given: int
-) -> NDArray[np.float64]:
-    """Give (pairs, rows) margins as float64."""
-    wide = probs.shape[1] <= 2 * len(true) and len(rows) * probs.shape[1] <= 2 * _TILE
-    held = probs[rows][:, true] if wide else probs[rows[:, None], true[None, :]]
-    mine = probs[rows, given].astype(np.float64)
-    return np.asarray(np.ascontiguousarray(held.T).astype(np.float64) - mine, dtype=np.float64)
-
-
-def _nth_largest(table: NDArray[np.float64], n: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give of each row of the table its n-th largest number."""
-    width = table.shape[1]
-    if width <= 4096:
-        return np.asarray(np.sort(table, axis=1)[np.arange(len(table)), width - n])
-    return np.array([np.partition(t, width - c)[width - c] for t, c in zip(table, n, strict=True)])
-
-
-def _earliest(margin: NDArray[np.float64], cut: float, n: int) -> NDArray[np.bool_]:
-    """Mark the n rows of largest margin, the earlier ones of those that tie at the cut."""
-    chosen = np.asarray(margin > cut)
-    chosen[np.flatnonzero(margin == cut)[: n - np.count_nonzero(chosen)]] = True
-    return chosen

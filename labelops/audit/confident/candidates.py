@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelops.audit.confident import arrays, kernels
+from labelops.audit.confident.margins import top_margins, top_margins_numpy
 from labelops.audit.confident.messages import Round
 from labelops.audit.confident.order import by_class, smallest
 from labelops.audit.confident.reading import Facts
@@ -92,7 +92,7 @@ def _search(
     short = np.zeros(len(pairs), dtype=np.bool_)
     direct = table.flags.c_contiguous and table.dtype in (np.float32, np.float64)
     compiled = can_compile(table.size) and direct and table.dtype.isnative
-    loop = kernels.top_margins if compiled else arrays.top_margins
+    loop = top_margins if compiled else top_margins_numpy
     view = table.view(np.ndarray)[:]
     view.flags.writeable = False
     # Pairs of these classes only, and their places in the output of all pairs.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from labelops.measure.jit import kernel
 
-__all__ = ["compare", "count_cells", "gather", "survey", "survey_narrow", "top_margins"]
+__all__ = ["compare", "count_cells", "gather", "survey", "survey_narrow"]
 
 _REORDERED = frozenset({"reassoc", "nsz"})  # Sums in any order; NaN stays NaN.
 
@@ -97,20 +97,7 @@ def survey(
             doubts += 1
             continue
         other[i] = max(best, zero)
-        at = -1
-        if best >= own:
-            start = 0
-            while at < 0:
-                end = min(start + 64, K)
-                hit = zero
-                for k in range(start, end):
-                    hit = min(hit, none if bits[i, k] == best else zero)
-                if hit < 0:
-                    for k in range(start, end):
-                        if bits[i, k] == best and k != y:
-                            at = k
-                            break
-                start = end
+        at = _first_but(bits, i, best, y) if best >= own else -1
         rival[i] = at
         guess[i] = -1
         if y < 0:
@@ -121,23 +108,52 @@ def survey(
         if top >= limits[chosen]:
             guess[i] = chosen
         elif top >= lowest:
-            sure = none
-            for k in range(K):
-                v = bits[i, k]
-                v = v if v >= limits[k] else none
-                sure = max(sure, v)
-            if sure >= 0:
-                found = 0
-                first = -1
-                for k in range(K):
-                    if bits[i, k] >= limits[k]:
-                        found += 1
-                        if first < 0 and bits[i, k] == sure:
-                            first = k
-                            if not whole_row:
-                                break
-                guess[i] = chosen if whole_row and found > 1 else first
+            guess[i] = _confident(bits, i, limits, whole_row, chosen)
     return doubts
+
+
+@kernel()
+def _first_but(bits: NDArray[Any], i: int, value: Any, skipped: int) -> int:
+    """Find the first class of a row that has a value, but one; the value is there."""
+    zero, none = bits.dtype.type(0), bits.dtype.type(-1)
+    start, K = 0, bits.shape[1]
+    while True:
+        end = min(start + 64, K)
+        hit = zero
+        for k in range(start, end):
+            hit = min(hit, none if bits[i, k] == value else zero)
+        if hit < 0:
+            for k in range(start, end):
+                if bits[i, k] == value and k != skipped:
+                    return k
+        start = end
+
+
+@kernel()
+def _confident(
+    bits: NDArray[Any], i: int, limits: NDArray[Any], whole_row: bool, chosen: int
+) -> int:
+    """Find the first largest class of a row among those at their limits, -1 where none is.
+
+    Under the rule `whole_row` it is the one `chosen` of all classes where several are.
+    """
+    none = bits.dtype.type(-1)
+    sure = none
+    K = bits.shape[1]
+    for k in range(K):
+        v = bits[i, k]
+        sure = max(sure, v if v >= limits[k] else none)
+    if sure < 0:
+        return -1
+    found, first = 0, -1
+    for k in range(K):
+        if bits[i, k] >= limits[k]:
+            found += 1
+            if first < 0 and bits[i, k] == sure:
+                first = k
+                if not whole_row:
+                    break
+    return chosen if whole_row and found > 1 else first
 
 
 @kernel()
@@ -222,113 +238,3 @@ def count_cells(
     for i in range(codes.size):
         if codes[i] >= 0 and guess[i] >= 0:
             table[codes[i], guess[i]] += 1
-
-
-@kernel()
-def top_margins(
-    probs: NDArray[Any],
-    rows: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    pair_starts: NDArray[np.int64],
-    true: NDArray[np.int64],
-    quota: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    floor: float,
-    first: int,
-    last: int,
-    out_rows: NDArray[np.int64],
-    out_margins: NDArray[np.float64],
-    short: NDArray[np.bool_],
-) -> None:
-    """Find, for the pairs of given classes first … last - 1, the rows of largest margin.
-
-    Class k has the rows `rows[starts[k]:starts[k + 1]]`, ascending, and the pairs
-    `pair_starts[k]` … `pair_starts[k + 1] - 1`; pair p wants `quota[p]` rows with the largest
-    probability of `true[p]` above that of k, the earlier row at a tie, and has its place in the
-    output from `offsets[p]` on. Rows at or below `floor` do not count, and a pair that finds too
-    few is `short`.
-    """
-    largest = 0
-    for k in range(first, last):
-        largest = max(largest, starts[k + 1] - starts[k])
-    margin = np.empty(largest, np.float64)
-    kept = np.empty(largest, np.int64)
-    work = np.empty(largest, np.float64)
-    for k in range(first, last):
-        members = rows[starts[k] : starts[k + 1]]
-        for p in range(pair_starts[k], pair_starts[k + 1]):
-            j = true[p]
-            n = quota[p]
-            m = 0
-            for r in range(members.size):
-                i = members[r]
-                gap = np.float64(probs[i, j]) - np.float64(probs[i, k])
-                margin[m] = gap
-                kept[m] = i
-                if gap > floor:
-                    m += 1
-            if m < n:
-                short[p] = True
-                continue
-            cut = margin[0]
-            if n == m:
-                for r in range(1, m):
-                    cut = min(cut, margin[r])
-            elif n <= 12:
-                size = 0
-                for r in range(m):
-                    v = margin[r]
-                    if size < n or v > work[n - 1]:
-                        at = size if size < n else n - 1
-                        size = size + 1 if size < n else n
-                        while at > 0 and work[at - 1] < v:
-                            work[at] = work[at - 1]
-                            at -= 1
-                        work[at] = v
-                cut = work[n - 1]
-            else:
-                for r in range(m):
-                    work[r] = margin[r]
-                lo = 0
-                hi = m - 1
-                while lo < hi:
-                    a = work[lo]
-                    b = work[(lo + hi) // 2]
-                    c = work[hi]
-                    pivot = max(min(a, b), min(max(a, b), c))
-                    left = lo
-                    right = hi
-                    while left <= right:
-                        while work[left] > pivot:
-                            left += 1
-                        while work[right] < pivot:
-                            right -= 1
-                        if left <= right:
-                            swap = work[left]
-                            work[left] = work[right]
-                            work[right] = swap
-                            left += 1
-                            right -= 1
-                    if n - 1 <= right:
-                        hi = right
-                    elif n - 1 >= left:
-                        lo = left
-                    else:
-                        break
-                cut = work[n - 1]
-            above = 0
-            for r in range(m):
-                if margin[r] > cut:
-                    above += 1
-            ties = n - above
-            at = offsets[p]
-            for r in range(m):
-                if margin[r] > cut:
-                    out_rows[at] = kept[r]
-                    out_margins[at] = margin[r]
-                    at += 1
-                elif margin[r] == cut and ties > 0:
-                    out_rows[at] = kept[r]
-                    out_margins[at] = cut
-                    at += 1
-                    ties -= 1
