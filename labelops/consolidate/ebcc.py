@@ -83,7 +83,8 @@ def ebcc(
     restarts : int
         Random beginnings.
     rng : numpy Generator, optional
-        Of the beginnings; a fixed one when left out, so that results repeat.
+        Of the beginnings; a fixed one when left out, so that results repeat. They are drawn item
+        after item: items in another order are another beginning.
     max_iterations, tolerance
         Most steps; stop when no posterior moves further than this.
 
@@ -163,9 +164,7 @@ def ebcc_shards(
     confusion = given_true(counts) + priors.confusion(prior.size)[:, :, 0]
     confusion = confusion.transpose(0, 2, 1)
     return DawidSkene(
-        np.concatenate(
-            [np.where(s.voted[:, None], b, shares) for s, b in zip(held, believed, strict=True)]
-        ),
+        np.concatenate([s.spread(b, shares) for s, b in zip(held, believed, strict=True)]),
         np.ascontiguousarray(confusion / confusion.sum(axis=2, keepdims=True)),
         shares,
         sum(run.steps for run in runs),
@@ -193,20 +192,26 @@ class _Counts:
 
 
 class _Shard:
-    """Votes on some items, and what is believed of these at first."""
+    """Votes on some items, and what is believed of these at first; only items with a vote count."""
 
     def __init__(self, votes: Votes, shares: FloatArray) -> None:
         weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
         size = (votes.n_items, votes.n_annotators * votes.n_classes)
-        self.by_item = sparse.csr_matrix((weights, votes.cells, votes.rows), shape=size)
+        self.voted = votes.per_item > 0
+        all_items = sparse.csr_matrix((weights, votes.cells, votes.rows), shape=size)
+        self.by_item = all_items if self.voted.all() else all_items[self.voted]
         self.by_cell = self.by_item.T.tocsr()
-        self.shares, self.voted = shares, votes.per_item > 0
+        self.shares = shares[self.voted]
+
+    def spread(self, posterior: FloatArray, shares: FloatArray) -> FloatArray:
+        """Give every item its belief, and one without a vote the classes' shares."""
+        found = np.tile(shares, (self.voted.size, 1))
+        found[self.voted] = posterior
+        return found
 
     def count(self, posterior: FloatArray) -> SkillCounts:
         """Count votes and items by class believed."""
-        return SkillCounts(
-            np.asarray(self.by_item.T @ posterior), posterior[self.voted].sum(axis=0)
-        )
+        return SkillCounts(np.asarray(self.by_item.T @ posterior), posterior.sum(axis=0))
 
     def count_kinds(self, kinds: FloatArray) -> _Counts:
         """Count votes and items by class believed and kind, from (N, K, M)."""

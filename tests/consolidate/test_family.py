@@ -173,6 +173,18 @@ def test_kinds_of_items_are_told_apart() -> None:
     np.testing.assert_allclose(one.confusion.sum(axis=2), 1.0)
 
 
+@pytest.mark.parametrize("name", ARRAYS)
+def test_items_without_a_vote_say_nothing(name: str) -> None:
+    """However many items nobody has looked at, the others' classes and the people are the same."""
+    _, items, who, codes = _crowd(11, _even(SKILL, 3), 80, 3)
+    items = np.where(items < 10, items, items + 5)  # Some unseen ones lie among the others.
+    few = ARRAYS[name](items, who, codes, **_size(85, 6, 3))
+    many = ARRAYS[name](items, who, codes, **_size(400, 6, 3))
+    np.testing.assert_allclose(many.posterior[:85], few.posterior, atol=1e-12)
+    np.testing.assert_allclose(many.confusion, few.confusion, atol=1e-12)
+    np.testing.assert_allclose(many.posterior[10:15], many.posterior[395:], atol=0)
+
+
 def test_glad_goes_on_from_yesterday() -> None:
     """With some more items and one more person it ends where it does anew, in fewer steps."""
     _, items, who, codes = _crowd(8, _even(SKILL, 3), 300, 4)
