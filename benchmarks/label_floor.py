@@ -5,6 +5,9 @@ labels and their audit cost if
 
 - the model was taught by the true classes of nine tenths of the *other* items, for nothing, and
   its probabilities have the temperature that suits the true classes best;
+- or, as the second table has it, it was taught by the true classes of only as many items, which
+  people then have to look at once at least: drawn evenly, or those that the first model finds
+  hardest;
 - everybody's confusion matrix is known, and each item gets votes, one after the other, until the
   likeliest class is as probable as a threshold asks, which is chosen after the fact;
 - the audit is the exact one of a release, at the first attempt's risk, each error it finds is
@@ -12,13 +15,15 @@ labels and their audit cost if
   matrices, once a class has nine chances in ten.
 
 No pipeline whose people take turns, whose model is no better than that and whose release is audited
-blind can take fewer votes. It has to buy the labels that its model learns from.
+blind can take fewer votes. In the first table it has to buy the labels that its model learns from,
+too; in the second the model learns from labels of which each took a vote.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -34,26 +39,37 @@ from labelops.measure.staircase import step_looks
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 BOUND, RISK = 0.02, 0.05
 FOLDS, VOTES, SETTLED, AUDITS = 10, 8, 0.9, 10
 THRESHOLDS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99)
+LEARNED = (150, 200, 250, 300, 350, 400, 500)
 
 
-def taught_by_the_truth(tickets: LabelSet, vectors: TextVectors | None) -> Array:
-    """Return each item's probabilities by a model that learned all other tenths' true classes."""
+def taught_by_the_truth(
+    tickets: LabelSet, vectors: TextVectors | None, learned: Mask | None = None
+) -> Array:
+    """Return each item's probabilities by a model that learned others' true classes.
+
+    Of items in `learned` (by default all) it knows nine tenths, drawn without the item itself; of
+    the others nothing.
+    """
     truth, schema = tickets.truth, tickets.schema
     ids = [f"i{n:05d}" for n in range(len(truth))]
     items = pd.DataFrame(
         {"item_id": ids, "payload": tickets.payloads, "payload_digest": ids, "group": ids}
     )
-    fold = np.random.default_rng(0).permutation(len(truth)) % FOLDS
+    known = np.ones(len(truth), dtype=bool) if learned is None else learned
+    fold = np.full(len(truth), FOLDS)
+    fold[known] = np.random.default_rng(0).permutation(known.sum()) % FOLDS
     probs = np.zeros((len(truth), len(schema.classes)))
-    for held in range(FOLDS):
+    for held in np.unique(fold):
         labeler = SklearnLabeler(folds=2, vectors=vectors)
         labeler.read(items, schema)
-        some = items.loc[fold != held]
-        labeler.fit(some, truth[fold != held].tolist(), some["group"].tolist(), schema)
+        others = known & (fold != held)
+        some = items.loc[others]
+        labeler.fit(some, truth[others].tolist(), some["group"].tolist(), schema)
         said = labeler.propose(items.loc[fold == held], schema)["probs"]
         probs[fold == held] = np.stack(said.to_list())
     probs = np.maximum(probs, 1e-9)
@@ -92,14 +108,21 @@ class KnownCrowd:
         return cls(crowd.said, np.log(np.maximum(chance, 1e-12))[crowd.who, :, crowd.said])
 
 
-def labeled(probs: Array, crowd: KnownCrowd, threshold: float) -> tuple[Codes, Codes]:
-    """Ask until a class is likely enough; return each item's class and how many votes it took."""
+def labeled(
+    probs: Array, crowd: KnownCrowd, threshold: float, looked_at: Mask | None = None
+) -> tuple[Codes, Codes]:
+    """Ask until a class is likely enough; return each item's class and how many votes it took.
+
+    Items in `looked_at` take one at least.
+    """
     logs = np.log(probs)[None] + np.concatenate(
         [np.zeros((1, *probs.shape)), crowd.seen[:, :VOTES].cumsum(axis=1).swapaxes(0, 1)]
     )
     chance = np.exp(logs - logs.max(axis=2, keepdims=True))
     chance /= chance.sum(axis=2, keepdims=True)
     sure = chance.max(axis=2) >= threshold
+    if looked_at is not None:
+        sure[0, looked_at] = False
     votes = np.where(sure.any(axis=0), sure.argmax(axis=0), VOTES)
     return chance.argmax(axis=2)[votes, np.arange(len(probs))], votes
 
@@ -115,7 +138,7 @@ def looks(label: Codes, begun: Codes, crowd: KnownCrowd) -> Codes:
     return cost
 
 
-def audited(wrong: npt.NDArray[np.bool_], cost: Codes, rng: np.random.Generator) -> float:
+def audited(wrong: Mask, cost: Codes, rng: np.random.Generator) -> float:
     """Return the mean votes of audits that certify the bound, in random orders."""
     N, risk = len(wrong), attempt_risk(1, RISK)
     steps = np.array([_looks_with(errors, N, risk) for errors in range(int(wrong.sum()) + 1)])
@@ -133,33 +156,79 @@ def _looks_with(errors: int, size: int, risk: float) -> int:
     return int(steps[errors]) if errors < len(steps) else size
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a label set took, per 1,000 labels, over seeds.
+
+    Parameters
+    ----------
+    threshold : float
+        Asked until a class was so probable.
+    label, wrong, audit : float
+        Votes for labels, share of them wrong before the audit, votes of the audit: means.
+    every, spread : float
+        All votes: mean and standard error, NaN of one seed.
+    """
+
+    threshold: float
+    label: float
+    wrong: float
+    audit: float
+    every: float
+    spread: float
+
+    def __str__(self) -> str:
+        """Return the cells of a row."""
+        return (
+            f"{self.threshold:g} | {self.label:,.0f} | {self.wrong:.2%} | {self.audit:,.0f} | "
+            f"{self.every:,.0f} ± {self.spread:.0f} | {1 - self.every / 3_000:.1%}"
+        )
+
+
+def cost(
+    tickets: LabelSet, probs: Array, threshold: float, seeds: int, looked_at: Mask | None = None
+) -> Cost:
+    """Label and audit the tickets once per seed."""
+    rows = []
+    for seed in range(seeds):
+        crowd = KnownCrowd.of_rte(tickets, seed)
+        label, votes = labeled(probs, crowd, threshold, looked_at)
+        wrong = label != tickets.truth
+        audit = audited(wrong, looks(label, votes, crowd), np.random.default_rng(seed))
+        rows.append((votes.sum(), wrong.sum(), audit))
+    label_votes, errors, audits = 1_000 / len(tickets.truth) * np.array(rows).T
+    every = label_votes + audits
+    spread = every.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else np.nan
+    return Cost(
+        threshold, label_votes.mean(), errors.mean() / 1_000, audits.mean(), every.mean(), spread
+    )
+
+
 def main() -> None:
-    """Print a table: votes per 1,000 labels by threshold, words and vectors."""
+    """Print the tables: votes per 1,000 labels, by words and by vectors."""
     options = argparse.ArgumentParser(description="The least that certified labels can cost.")
     options.add_argument("--seeds", type=int, default=20)
     asked = options.parse_args()
     tickets = label_set("tickets")
-    each = 1_000 / len(tickets.truth)
-    print("| model reads | asked until | label | wrong | audit | all, ± s.e. | fewer |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for name, vectors in (("words", None), ("vectors", TextVectors(WordLlamaEncoder()))):
-        probs = taught_by_the_truth(tickets, vectors)
+    cells = "asked until | label | wrong | audit | all, ± s.e. | fewer |"
+    readers = {"words": None, "vectors": TextVectors(WordLlamaEncoder())}
+    knowing = {name: taught_by_the_truth(tickets, vectors) for name, vectors in readers.items()}
+    print(f"| model reads | {cells}\n|---|---:|---:|---:|---:|---:|---:|")
+    for name, probs in knowing.items():
         for threshold in THRESHOLDS:
-            rows = []
-            for seed in range(asked.seeds):
-                crowd = KnownCrowd.of_rte(tickets, seed)
-                label, votes = labeled(probs, crowd, threshold)
-                wrong = label != tickets.truth
-                audit = audited(wrong, looks(label, votes, crowd), np.random.default_rng(seed))
-                rows.append((votes.sum() * each, wrong.mean(), audit * each))
-            label_votes, error, audit = np.mean(rows, axis=0)
-            every = np.array([row[0] + row[2] for row in rows])
-            spread = every.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.nan
-            print(
-                f"| {name} | {threshold:g} | {label_votes:,.0f} | {error:.2%} | {audit:,.0f} | "
-                f"{every.mean():,.0f} ± {spread:.0f} | {1 - every.mean() / 3_000:.1%} |",
-                flush=True,
-            )
+            print(f"| {name} | {cost(tickets, probs, threshold, asked.seeds)} |", flush=True)
+    print(f"\n| model reads | learned | of them | right | {cells}")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    evenly = np.random.default_rng(1).permutation(len(tickets.truth))
+    for name, vectors in readers.items():
+        orders = {"evenly": evenly, "hardest": np.argsort(knowing[name].max(axis=1))}
+        for (drawn, order), many in product(orders.items(), LEARNED):
+            learned = np.isin(np.arange(len(order)), order[:many])
+            probs = taught_by_the_truth(tickets, vectors, learned)
+            right = (probs.argmax(axis=1) == tickets.truth).mean()
+            costs = [cost(tickets, probs, t, asked.seeds, learned) for t in THRESHOLDS]
+            least = min(costs, key=lambda found: found.every)
+            print(f"| {name} | {drawn} | {many} | {right:.1%} | {least} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def test_surer_labels_take_more_votes_and_are_righter() -> None:
     known = np.where(np.arange(3) == truth[:, None], 1 - 2e-9, 1e-9)
     label, votes = labeled(known, crowd, 0.99)
     assert (label == truth).all() and not votes.any()
+    some = np.arange(len(truth)) < 50
+    assert (labeled(known, crowd, 0.99, some)[1] == some).all()
 
 
 def test_a_look_that_agrees_is_one_vote() -> None:
