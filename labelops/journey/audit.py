@@ -280,7 +280,7 @@ def _cut_short(state: State, digest_of_labels: str) -> int:
 def _settled(state: State) -> pd.DataFrame:
     """Return findings that reviewers confirmed, or whose label was changed, with the status."""
     real = state.findings.loc[~state.findings["planted"] & ~state.findings["kind"].isin(SHOWN)]
-    status = finding_status(real, state.votes, state.labels)
+    status = finding_status(real, state.reviews, state.labels)
     return real.assign(status=status).loc[status.isin(["confirmed", "corrected"])]
 
 

@@ -13,7 +13,7 @@ from ..digest import canonical_json
 from ..errors import SchemaError, shown
 from ..schema import Schema
 
-__all__ = ["canonical", "codes_of", "distance", "parse", "values_of"]
+__all__ = ["canonical", "codes_of", "distance", "parse", "renamed", "values_of"]
 
 
 def canonical(raw: object, schema: Schema) -> str:
@@ -109,3 +109,20 @@ def values_of(codes: npt.ArrayLike, schema: Schema) -> npt.NDArray[np.object_]:
     """
     table = np.array([canonical_json(c) for c in schema.classes] + [None], dtype=object)
     return table[np.asarray(codes, dtype=np.int64)]
+
+
+def renamed(values: pd.Series, schema: Schema) -> pd.Series:
+    """Return canonical values under the present names of their classes; all others stay.
+
+    Also a class that nothing but a suggestion ever named, and that is gone.
+
+    Examples
+    --------
+    >>> renamed(pd.Series(['"tom"', '"ox"']), Schema("pets", ("cat", "dog"), renames={"tom": "cat"})
+    ...     ).tolist()
+    ['"cat"', '"ox"']
+    """
+    if not schema.renames:
+        return values
+    names = {canonical_json(old): canonical_json(new) for old, new in schema.renames.items()}
+    return values.where(~values.isin(list(names)), values.map(names))

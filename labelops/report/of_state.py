@@ -96,7 +96,7 @@ def report_facts(
         ),
         findings_total=len(real),
         recall=recall(state.findings) if len(state.findings) else None,
-        precision=precision(state.findings, state.votes, state.labels) if len(real) else None,
+        precision=precision(state.findings, state.reviews, state.labels) if len(real) else None,
         shown=finding_rows(
             odd, [""] * len(odd), workspace.schema, **_payloads(state, odd, read), limit=len(odd)
         ),
@@ -205,7 +205,7 @@ def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
     rows = state.findings.loc[~hidden]
     rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
     rows = rows.drop_duplicates("item_id").head(_SHOWN)
-    return rows, finding_status(rows, state.votes, state.labels, state.lacking_classes).tolist()
+    return rows, finding_status(rows, state.reviews, state.labels, state.lacking_classes).tolist()
 
 
 def _payloads(

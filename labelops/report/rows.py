@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from labelops.kinds.choice import parse
 from labelops.measure.codes import check_codes
 from labelops.schema import Schema
 
@@ -115,4 +115,8 @@ def finding_rows(
 
 
 def _class(value: str | None, schema: Schema) -> str | None:
-    return None if value is None else parse(value, schema)
+    """Return a class's present name; one that was only ever suggested may be gone."""
+    if value is None:
+        return None
+    name = str(json.loads(value))
+    return schema.renames.get(name, name)

@@ -15,6 +15,7 @@ from ..consolidate.labels import label_rows
 from ..consolidate.opinions import Voices
 from ..consolidate.votes import Consensus, consolidate_votes
 from ..gate.candidate import ADJUDICATED
+from ..kinds.choice import renamed
 from ..measure.codes import among
 from .auditing import AuditView
 
@@ -67,12 +68,18 @@ class State(AuditView):
         return asked & ~among(self.item_ids, self.calibration_stream.ids)
 
     @cached_property
+    def reviews(self) -> pd.DataFrame:
+        """All reviews, of whatever standing, under the present names of their classes."""
+        rows = self.votes.loc[self.votes["purpose"] == "review"]
+        return rows.assign(value=renamed(rows["value"], self.workspace.schema))
+
+    @cached_property
     def suspicions(self) -> pd.DataFrame:
         """Findings that nobody reviewed, or on which reviewers contradict the label.
 
         Not where nobody is left to review: there the votes there are decided.
         """
-        rows = open_findings(self.findings, self.votes, self.labels, self.lacking_classes)
+        rows = open_findings(self.findings, self.reviews, self.labels, self.lacking_classes)
         return rows.loc[~rows["item_id"].isin(self.seen_by_all)]
 
     @cached_property

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..consolidate.labels import UNDECIDED
-from ..kinds.choice import codes_of, values_of
+from ..kinds.choice import codes_of, renamed, values_of
 from ..schema import Schema
 from ..tables import (
     EVENTS,
@@ -69,7 +69,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         plan=_still_about(rows(PLAN), "planned_at", since),
         proposals=_still_about(proposals, "proposed_at", since),
         labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
-        findings=rows(FINDINGS),
+        findings=_renamed(rows(FINDINGS), schema),
         events=rows(EVENTS),
         arrived=arrived,
         revised=since,
@@ -96,6 +96,13 @@ def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     values = np.where(old, values_of(codes_of(labels["value"], schema), schema), labels["value"])
     probs = labels["probs"].where(~old, None)
     return labels.assign(value=values, probs=probs)
+
+
+def _renamed(findings: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Say suspicions in the present class names, as labels are: a new name corrects nothing."""
+    return findings.assign(
+        value=renamed(findings["value"], schema), suggestion=renamed(findings["suggestion"], schema)
+    )
 
 
 def content_came(history: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
