@@ -159,13 +159,20 @@ def _checked_values(values: ArrayLike | None, level: Level, n_classes: int) -> F
     elif level != "interval":
         raise UsageError(f"agreement: values are for level 'interval', not {level!r}")
     else:
-        array = np.asarray(values, dtype=np.float64)
+        array = _numbers(values)
         if array.shape != (n_classes,) or not np.isfinite(array).all():
             raise UsageError(f"agreement: values must be {n_classes} finite numbers, one a class")
     if not array.size:
         return array
     apart = float(array.max() - array.min())
     return np.asarray((array - array.mean()) / (apart if apart > 0 else 1.0))
+
+
+def _numbers(values: ArrayLike) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as problem:
+        raise UsageError(f"agreement: values must be numbers; {problem}") from problem
 
 
 def _agreement_weights(level: Level, values: FloatArray) -> FloatArray | None:

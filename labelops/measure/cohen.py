@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.intervals import check_share, check_whole
 
 from .agreement import Coefficient
 from .coefficients import one_minus
 from .draws import check_rng
-from .votes import Votes, pack_votes
+from .patterns import check_alike
+from .votes import Votes, compact, named, pack_votes
 
 __all__ = ["PairKappas", "cohen_kappa"]
 
@@ -110,24 +109,21 @@ def cohen_kappa(
 def _packed(
     items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int
 ) -> tuple[Votes, NDArray[np.object_]]:
-    shapes = [np.shape(array) for array in (items, annotators, codes)]
-    if len(set(shapes)) > 1:
-        raise UsageError(
-            f"votes: {shapes[0]} items, {shapes[1]} annotators and {shapes[2]} codes; "
-            "expected arrays of one length"
-        )
-    item, item_ids = pd.factorize(np.asarray(items))
-    who, names = pd.factorize(np.asarray(annotators), sort=True)
+    check_alike(items, annotators, codes)
+    item, n_items = compact(items)
+    who, names = named(annotators, "an annotator")
     votes = pack_votes(
         item,
         who,
         codes,
-        n_items=len(item_ids),
+        n_items=n_items,
         n_annotators=len(names),
         n_classes=n_classes,
         repeats="last",
     )
-    return votes, np.asarray(names, dtype=object)
+    ids = np.empty(len(names), dtype=object)
+    ids[:] = names
+    return votes, ids
 
 
 class _Pairs:

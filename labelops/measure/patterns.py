@@ -16,9 +16,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import IntArray
 
 from .jit import can_compile, in_threads, kernel
-from .votes import AnyInts, Votes, compact, pack_votes
+from .votes import AnyInts, Votes, compact, named, pack_votes
 
-__all__ = ["AgreementPartial", "agreement_partial", "agreement_partials", "packed"]
+__all__ = ["AgreementPartial", "agreement_partial", "agreement_partials", "check_alike", "packed"]
 
 _KEYS = 1 << 20
 """Most keys that are counted in a table instead of being sorted."""
@@ -146,7 +146,7 @@ def agreement_partials(
     Raises
     ------
     UsageError
-        An item is in two groups.
+        An item is in two groups, or a vote in none, or arrays differ in length.
 
     Examples
     --------
@@ -154,33 +154,31 @@ def agreement_partials(
     >>> {group: partial.codes.tolist() for group, partial in found.items()}
     {'a': [0, 1], 'b': [1, 1]}
     """
-    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    check_alike(items, annotators, codes)
     item, n_items = compact(items)
-    if group.shape != item.shape:
-        raise UsageError(f"groups: {group.size} values, expected one for each of {item.size} votes")
+    if np.shape(groups) != item.shape:
+        raise UsageError(
+            f"groups: found shape {np.shape(groups)}, expected one for each of {item.size} votes"
+        )
+    group, names = named(groups, "a group")
     of_item = np.full(n_items, -1, dtype=np.int64)
     of_item[item] = group
     mixed = np.flatnonzero(of_item[item] != group)
     if mixed.size:
         row = int(mixed[0])
         raise UsageError(f"groups: row {row} puts an item into another group than another vote")
-    who, code = np.asarray(annotators), np.asarray(codes)
+    who, code = compact(annotators)[0], np.asarray(codes)
     order = np.argsort(group, kind="stable")
-    split = np.split(order, np.cumsum(np.bincount(group, minlength=len(names)))[:-1])
+    split = np.split(order, np.cumsum(np.bincount(group))[:-1])
     return {
         name: agreement_partial(item[rows], who[rows], code[rows], n_classes)
-        for name, rows in zip(names.tolist(), split, strict=True)
+        for name, rows in zip(names, split, strict=False)  # Of no vote one part.
     }
 
 
 def packed(items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int) -> Votes:
     """Pack votes under any ids, the last of an annotator on an item."""
-    shapes = [np.shape(array) for array in (items, annotators, codes)]
-    if len(set(shapes)) > 1:
-        raise UsageError(
-            f"votes: {shapes[0]} items, {shapes[1]} annotators and {shapes[2]} codes; "
-            "expected arrays of one length"
-        )
+    check_alike(items, annotators, codes)
     item, n_items = compact(items)
     annotator, n_annotators = compact(annotators)
     return pack_votes(
@@ -192,6 +190,16 @@ def packed(items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes:
         n_classes=n_classes,
         repeats="last",
     )
+
+
+def check_alike(items: ArrayLike, annotators: ArrayLike, codes: ArrayLike) -> None:
+    """Refuse three arrays of votes that are not of one shape."""
+    shapes = [np.shape(array) for array in (items, annotators, codes)]
+    if len(set(shapes)) > 1:
+        raise UsageError(
+            f"votes: {shapes[0]} items, {shapes[1]} annotators and {shapes[2]} codes; "
+            "expected arrays of one length"
+        )
 
 
 def partial_of(votes: Votes) -> AgreementPartial:

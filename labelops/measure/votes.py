@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_integers
@@ -31,6 +31,7 @@ __all__ = [
     "check_sizes",
     "check_weights",
     "compact",
+    "named",
     "pack_votes",
 ]
 
@@ -174,9 +175,7 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
     >>> [codes.tolist() for codes, _ in (compact([7, 9, 7]), compact(["b", "a", "b"]))]
     [[0, 2, 0], [1, 0, 1]]
     """
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise UsageError(f"ids: expected one dimension, found shape {array.shape}")
+    array = _flat_ids(values)
     if not array.size:
         return np.empty(0, dtype=np.int32), 0
     if array.dtype.kind in "iu":
@@ -189,9 +188,7 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
             wide = array if array.itemsize >= width.itemsize else array.astype(width)
             return (wide - wide.dtype.type(low)).astype(width), high - low + 1
     codes, ids = pd.factorize(array)
-    if (codes < 0).any():
-        row = int(np.flatnonzero(codes < 0)[0])
-        raise UsageError(f"ids: row {row} is {shown(array[row])}; every vote needs an id")
+    _refuse_missing(codes, array, "an id")
     try:
         order = np.argsort(ids, kind="stable")
     except TypeError:  # Of several types; pandas puts numbers before strings.
@@ -199,6 +196,47 @@ def compact(values: ArrayLike | Sequence[Any]) -> tuple[AnyInts, int]:
     rank = np.empty(len(ids), dtype=codes.dtype)
     rank[order] = np.arange(len(ids))
     return rank[codes], len(ids)
+
+
+def named(values: ArrayLike | Sequence[Any], what: str = "an id") -> tuple[IntArray, list[Any]]:
+    """Give ids numbers from 0 in their order, numbers before strings, and the ids themselves.
+
+    Parameters
+    ----------
+    values : (V,) array-like
+    what : str
+        What each vote needs, with its article, for errors.
+
+    Raises
+    ------
+    UsageError
+        They are not flat, or one is missing; the row is named.
+
+    Examples
+    --------
+    >>> codes, ids = named(["b", 7, "b"])
+    >>> codes.tolist(), ids
+    ([1, 0, 1], [7, 'b'])
+    """
+    array = _flat_ids(values)
+    codes, ids = pd.factorize(array, sort=True)
+    _refuse_missing(codes, array, what)
+    return codes.astype(np.int64), pd.Index(ids).tolist()  # An array makes numbers of dates.
+
+
+def _flat_ids(values: ArrayLike | Sequence[Any]) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=object)  # 7 is not "7", and a missing one not "nan".
+    if array.ndim != 1:
+        raise UsageError(f"ids: expected one dimension, found shape {array.shape}")
+    return array
+
+
+def _refuse_missing(codes: NDArray[Any], ids: NDArray[Any], what: str) -> None:
+    if (codes < 0).any():
+        row, noun = int(np.flatnonzero(codes < 0)[0]), what.split()[-1]
+        raise UsageError(f"{noun}s: row {row} is {shown(ids[row])}; every vote needs {what}")
 
 
 def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:

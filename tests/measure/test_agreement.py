@@ -317,6 +317,7 @@ def test_interval_is_by_item() -> None:
         ({"level": "ratio"}, "level is 'ratio'"),
         ({"values": [0.0, 1.0]}, "values are for level 'interval'"),
         ({"level": "interval", "values": [0.0]}, "2 finite numbers"),
+        ({"level": "interval", "values": ["a", "b"]}, "values must be numbers"),
         ({"level": "interval", "values": [0.0, np.nan]}, "2 finite numbers"),
         ({"codes": [0, 2]}, "row 1 is 2"),
         ({"codes": [0.5, np.nan]}, "expected integers"),

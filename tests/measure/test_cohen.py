@@ -103,3 +103,31 @@ def test_lengths_must_match() -> None:
     """Arrays of different length are refused."""
     with pytest.raises(UsageError, match="one length"):
         cohen_kappa([0], [0, 1], [0], 2, rng=np.random.default_rng(0))
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    """The interval resamples items as they are numbered, not as they first appear."""
+    rng = np.random.default_rng(5)
+    items, codes = np.repeat(np.arange(60), 3), rng.integers(0, 3, 180)
+    who = np.concatenate([rng.choice(5, 3, replace=False) for _ in range(60)])
+    order = rng.permutation(180)
+    one, other = (
+        cohen_kappa(items[o], who[o], codes[o], 3, rng=np.random.default_rng(0), resamples=50).mean
+        for o in (np.arange(180), order)
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("items", "annotators", "message"),
+    [
+        ([0.0, np.nan], ["a", "b"], "ids: row 1 is nan"),
+        ([0, 0], ["a", None], "annotators: row 1 is None; every vote needs an annotator"),
+        ([[0], [0]], [["a"], ["b"]], "expected one dimension"),
+    ],
+)
+def test_votes_of_nobody_are_refused(items: object, annotators: object, message: str) -> None:
+    """A vote without item or annotator is named."""
+    codes = np.zeros(np.shape(items), dtype=int)
+    with pytest.raises(UsageError, match=message):
+        cohen_kappa(items, annotators, codes, 2, rng=np.random.default_rng(0))  # type: ignore[arg-type]

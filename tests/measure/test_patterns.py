@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelops.errors import UsageError
 from labelops.measure.jit import numpy_only
-from labelops.measure.patterns import AgreementPartial, agreement_partial
+from labelops.measure.patterns import AgreementPartial, agreement_partial, agreement_partials
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -61,3 +62,36 @@ def test_nothing() -> None:
     """No votes have no patterns."""
     empty = agreement_partial([], [], [], 3)
     assert empty.items.size == empty.merge(empty).items.size == empty.pairable().items.size == 0
+
+
+def test_groups_of_any_type() -> None:
+    """Numbers and strings, days and nobody's votes: a group is called what it was called."""
+    two, codes = ([0, 0, 1, 1], [0, 1, 0, 1]), [0, 1, 1, 1]
+    mixed = agreement_partials(*two, codes, 2, ["1", "1", 1, 1])
+    assert [(name, part.codes.tolist()) for name, part in mixed.items()] == [
+        (1, [1, 1]),
+        ("1", [0, 1]),
+    ]
+    days = np.array(["2026-01-02", "2026-01-01"], dtype="datetime64[ns]")[[0, 0, 1, 1]]
+    found = agreement_partials(*two, codes, 2, days)
+    assert [str(day)[:10] for day in found] == ["2026-01-01", "2026-01-02"]
+    assert agreement_partials([], [], [], 2, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groups": ["a", "a", None, None]}, "groups: row 2 is None; every vote needs a group"),
+        ({"groups": [1.0, 1.0, np.nan, np.nan]}, "groups: row 2 is nan"),
+        ({"groups": ["a", "b", "b", "b"]}, "row 0 puts an item into another group"),
+        ({"groups": ["a", "b"]}, "groups: found shape"),
+        ({"annotators": [0, 1, 0, 1, 2]}, "one length"),
+        ({"codes": [0, 1, 1, 1, 1]}, "one length"),
+        ({"annotators": [0, 1, 0]}, "one length"),
+    ],
+)
+def test_groups_that_do_not_fit(change: dict[str, list[object]], message: str) -> None:
+    """What says nothing of some vote, or more than there are, is refused."""
+    arrays = {"items": [0, 0, 1, 1], "annotators": [0, 1, 0, 1], "codes": [0, 1, 1, 1]}
+    with pytest.raises(UsageError, match=message):
+        agreement_partials(**({"groups": ["a", "a", "b", "b"]} | arrays | change), n_classes=2)  # type: ignore[arg-type]

@@ -139,6 +139,7 @@ def test_wrong_use(change: dict[str, object], message: str) -> None:
         ([-7, 0, -7], [0, 7, 0]),
         ([10**12, 0, 10**12], [1, 0, 1]),
         (["b", "a", "b"], [1, 0, 1]),
+        ([1, "1", 1], [0, 1, 0]),
         (np.array([2, 0], np.uint8), [2, 0]),
         ([], []),
     ],
@@ -150,11 +151,16 @@ def test_compact(ids: list[object], expected: list[int]) -> None:
     assert size == max(expected, default=-1) + 1
 
 
-@pytest.mark.parametrize(("ids", "message"), [(["a", None], "row 1"), ([[1]], "one dimension")])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [(["a", None], "row 1"), (["a", float("nan")], "row 1"), ([[1]], "one dimension")],
+)
 def test_compact_refuses(ids: list[object], message: str) -> None:
-    """A missing id is refused with its row."""
+    """A missing id is refused with its row, in a list as in an array."""
     with pytest.raises(UsageError, match=message):
-        compact(np.array(ids, dtype=object) if message == "row 1" else ids)
+        compact(ids)
+    with pytest.raises(UsageError, match=message):
+        compact(np.array(ids, dtype=object))
 
 
 @pytest.mark.parametrize("bits", [8, 16])
