@@ -14,6 +14,7 @@ from labelops.audit import annotators, collusion, speed, steadiness
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.state import people
+from labelops.state.audit_votes import AuditVotesView
 from labelops.state.votes import VotesView
 
 from ..audit import test_annotators, test_collusion, test_directed, test_speed, test_steadiness
@@ -168,7 +169,7 @@ FAST: dict[str, Fault] = {
         (VotesView, "one_voice"), lambda _: lambda self, rows, per: rows, _copy
     ),
     "copies: one audits the other's label": Fault(
-        (VotesView, "outside_audits"), _who_did_not_label_by_name, _copy
+        (AuditVotesView, "outside_audits"), _who_did_not_label_by_name, _copy
     ),
     "copies: agreement with all the others counts": Fault(
         (collusion, "_both_differ"), any_agreement, test_collusion.test_counts_by_hand

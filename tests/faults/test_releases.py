@@ -23,8 +23,8 @@ from labelops.measure.weighted import (
     log_e_values_weighted,
     log_e_values_weighted_above,
 )
+from labelops.state.audit_votes import AuditVotesView
 from labelops.state.candidates import CandidatesView
-from labelops.state.votes import VotesView
 
 from ..gate import (
     test_audit_state,
@@ -275,15 +275,15 @@ FAST: dict[str, Fault] = {
         _pets(test_audit.test_attempts_share_the_risk),
     ),
     "auditors: whoever labeled it": Fault(
-        (VotesView, "outside_audits"), _of_another(_every_audit),
+        (AuditVotesView, "outside_audits"), _of_another(_every_audit),
         _pets(test_audit.test_auditing_ones_own_label_counts_for_nothing),
     ),
     "auditors: the votes that made the label": Fault(
-        (VotesView, "spare_votes"), _of_another(_all_that_labeled),
+        (AuditVotesView, "spare_votes"), _of_another(_all_that_labeled),
         _pets(test_audit.test_a_majority_is_not_its_own_audit),
     ),
     "auditors: those who saw a proposal": Fault(
-        (VotesView, "spare_votes"), _of_another(_all_that_labeled),
+        (AuditVotesView, "spare_votes"), _of_another(_all_that_labeled),
         _pets(test_audit.test_a_vote_that_saw_a_proposal_audits_nothing),
     ),
     "orders: labels that moved are read on": Fault(

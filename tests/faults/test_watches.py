@@ -12,7 +12,7 @@ from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.trial import still_passes
 from labelops.measure.eprocess import hypothesis_risk, log_wanted
 from labelops.state import gold, watch
-from labelops.state.votes import VotesView
+from labelops.state.audit_votes import AuditVotesView
 
 from ..audit import test_drift, test_gold_watch
 from ..state import test_drift as test_stream
@@ -108,7 +108,7 @@ FAST: dict[str, Fault] = {
         gold.gold_answers, the_latest_answer_counts, test_gold.test_an_answer_counts_once
     ),
     "random looks: by whoever labeled the item": Fault(
-        (VotesView, "outside_audits"), whoever_labeled_looks,
+        (AuditVotesView, "outside_audits"), whoever_labeled_looks,
         test_watch.test_a_label_voter_does_not_look_at_random,
     ),
     "acceptance stands on votes that contradict each other": Fault(
