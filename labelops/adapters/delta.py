@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -22,8 +21,9 @@ from ..errors import (
     UsageError,
     shown,
 )
-from ..tables import TABLES, Column, TableSpec, check, empty
-from ._arrow import ARROW, POOL, SLICE, arrow_schema, arrow_table, frame_of_arrow, parts, slices
+from ..tables import TABLES, TableSpec, check, empty
+from ._arrow import POOL, SLICE, arrow_schema, arrow_table, frame_of_arrow, parts, slices
+from ._arrow_filter import column_of, condition_of
 from ._delta_log import (
     DAMAGED,
     Written,
@@ -142,8 +142,8 @@ class DeltaTables:
         """
         spec = _spec(table)
         names = spec.names if columns is None else list(columns)
-        wanted = [_column(spec, name) for name in names]
-        condition = _condition(spec, where or {})
+        wanted = [column_of(spec, name) for name in names]
+        condition = condition_of(spec, where or {})
         with self._mapped(spec, "reading"):
             delta = self._open(spec)
             if delta is None:
@@ -337,36 +337,6 @@ def _spec(table: str) -> TableSpec:
     if table not in TABLES:
         raise UsageError(f"no table {shown(table)}; there are {', '.join(TABLES)}")
     return TABLES[table]
-
-
-def _column(spec: TableSpec, name: str) -> Column:
-    if name not in spec.names:
-        raise UsageError(f"table {spec.name} has no column {shown(name)}")
-    return spec[name]
-
-
-def _condition(
-    spec: TableSpec, where: Mapping[str, str | int | Sequence[str]]
-) -> ds.Expression | None:
-    """Build the filter from values, never from text: nothing to inject into."""
-    condition: ds.Expression | None = None
-    for name, wanted in where.items():
-        column = _column(spec, name)
-        single = isinstance(wanted, str | int)
-        values = [wanted] if single else list(wanted)  # type: ignore[arg-type]
-        try:
-            if column.type == "floats" or any(v is None for v in values):
-                raise TypeError("no comparison")
-            typed = pa.array(values, type=ARROW[column.type])
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            raise UsageError(
-                f"table {spec.name}, column {name!r}: {shown(wanted)} does not fit a "
-                f"{column.type} column"
-            ) from None
-        field = ds.field(name)
-        part = field == typed[0] if single else field.isin(typed)
-        condition = part if condition is None else condition & part
-    return condition
 
 
 def _refuse_unwritable(spec: TableSpec, frame: pd.DataFrame) -> None:

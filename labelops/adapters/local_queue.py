@@ -9,24 +9,23 @@ holds a cursor can miss none.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
-from ..digest import canonical_json, digest
-from ..errors import NotFoundError, SchemaError, StorageError, UsageError, shown
+from ..digest import canonical_json
+from ..errors import SchemaError, StorageError, UsageError, shown
 from ..ports import Answer, Objects, Offer, Received, Sent
 from ..schema import Schema
 from ..tables import ITEMS, PLAN, VOTES, check, frame_of, newest
+from ._local_queue_answers import Hand, asked_now
 from ._local_queue_file import (
     CHANGES,
     FORMAT,
@@ -44,15 +43,6 @@ from ._sqlite import transaction
 __all__ = ["LocalQueue"]
 
 _FILE = "queue.sqlite"
-
-
-class _Kept(NamedTuple):
-    """What is stored about one annotator's answer to one offer."""
-
-    status: str
-    value: str | None
-    seconds: float | None
-    revision: int
 
 
 def _microseconds() -> int:
@@ -259,10 +249,8 @@ class LocalQueue:
         """Give or skip many offers in one transaction: all or none. Raises as `answer`."""
         if not annotator.startswith("human:") or len(annotator) == len("human:"):
             raise UsageError(f"annotator {shown(annotator)}: expected a name like human:ann")
-        with transaction(self.file, "write") as db:
-            schema = _schema(db)
-            for said in answers:
-                self._say(db, annotator, said, schema)
+        with self._hand(annotator) as hand:
+            hand.say(answers)
 
     def edit(self, annotator: str, offer: Offer, value: str) -> None:
         """Change the annotator's own earlier answer.
@@ -272,12 +260,8 @@ class LocalQueue:
         NotFoundError
             If this annotator has no answer there. Otherwise as `answer`.
         """
-        with transaction(self.file, "write") as db:
-            number, schema = _offer_of(db, offer), _schema(db)
-            kept = _own(db, number, annotator, offer)
-            given = canonical(value, schema)
-            now = ("given", given, kept.seconds)
-            self._keep(db, number, annotator, offer, kept, now, schema)
+        with self._hand(annotator) as hand:
+            hand.edit(offer, value)
 
     def delete(self, annotator: str, offer: Offer) -> None:
         """Take the annotator's own earlier answer back; its seat is free again.
@@ -287,62 +271,14 @@ class LocalQueue:
         NotFoundError
             If this annotator has no answer there.
         """
+        with self._hand(annotator) as hand:
+            hand.delete(offer)
+
+    @contextmanager
+    def _hand(self, annotator: str) -> Iterator[Hand]:
+        """Give somebody's hand in one transaction."""
         with transaction(self.file, "write") as db:
-            number, schema = _offer_of(db, offer), _schema(db)
-            kept = _own(db, number, annotator, offer)
-            now = ("deleted", None, kept.seconds)
-            self._keep(db, number, annotator, offer, kept, now, schema)
-
-    def _say(self, db: sqlite3.Connection, annotator: str, said: Answer, schema: Schema) -> None:
-        number = _offer_of(db, said.offer)
-        barred = "SELECT 1 FROM excluded WHERE offer = ? AND annotator = ?"
-        if db.execute(barred, (number, annotator)).fetchone():
-            raise UsageError(
-                f"annotator {shown(annotator)} is excluded from item {shown(said.offer.item_id)} "
-                f"for {said.offer.purpose}; somebody else must look"
-            )
-        value = None if said.value is None else canonical(said.value, schema)
-        status = "skipped" if value is None else "given"
-        kept = _kept(db, number, annotator)
-        if kept is None or (kept.status, kept.value) != (status, value):
-            now = (status, value, said.seconds)
-            self._keep(db, number, annotator, said.offer, kept, now, schema)
-
-    def _keep(
-        self,
-        db: sqlite3.Connection,
-        number: int,
-        annotator: str,
-        offer: Offer,
-        kept: _Kept | None,
-        now: tuple[str, str | None, float | None],
-        schema: Schema,
-    ) -> None:
-        """Store the answer's new state, log the change, and count the seat."""
-        # Strictly increasing within a vote, even if the clock stands still or goes back.
-        revision = max(self._clock(), kept.revision + 1 if kept else 0)
-        row = (number, annotator, *now, revision)
-        db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
-        key = [self.name, offer.item_id, offer.purpose, offer.round, annotator]
-        log = (
-            "INSERT INTO changes (vote_id, offer, annotator, status, value, seconds, revision, "
-            "schema_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        db.execute(log, (digest(key)[:32], *row, schema.digest))
-        seats = int(now[0] == "given") - int(kept is not None and kept.status == "given")
-        if seats:
-            db.execute("UPDATE offers SET taken = taken + ? WHERE offer = ?", (seats, number))
-
-
-def _schema(db: sqlite3.Connection) -> Schema:
-    """Read the schema that was sent last: what is asked now, of earlier offers too."""
-    read = "SELECT body FROM schemas JOIN facts ON digest = value WHERE name = 'schema'"
-    body = db.execute(read).fetchone()
-    if body is None:
-        raise NotFoundError(
-            "this was not offered in this queue, where nothing is yet; ask for offers again"
-        )
-    return Schema.from_json(json.loads(body[0]))
+            yield Hand(db, self.name, annotator, self._clock)
 
 
 def _now_called(values: set[str], db: sqlite3.Connection) -> dict[str | None, str]:
@@ -350,35 +286,8 @@ def _now_called(values: set[str], db: sqlite3.Connection) -> dict[str | None, st
     says: dict[str | None, str] = {}
     if not values:
         return says
-    schema = _schema(db)
+    schema = asked_now(db)
     for value in values:
         with suppress(SchemaError):
             says[value] = canonical(value, schema)
     return says
-
-
-def _offer_of(db: sqlite3.Connection, offer: Offer) -> int:
-    find = "SELECT offer FROM offers WHERE item_id = ? AND round = ? AND purpose = ?"
-    found = db.execute(find, (offer.item_id, offer.round, offer.purpose)).fetchone()
-    if found is None:
-        raise NotFoundError(
-            f"item {shown(offer.item_id)} was not offered for {offer.purpose} in round "
-            f"{offer.round}; ask for offers again"
-        )
-    return int(found[0])
-
-
-def _kept(db: sqlite3.Connection, number: int, annotator: str) -> _Kept | None:
-    find = "SELECT status, value, seconds, revision FROM answers WHERE offer = ? AND annotator = ?"
-    found = db.execute(find, (number, annotator)).fetchone()
-    return None if found is None else _Kept(*found)
-
-
-def _own(db: sqlite3.Connection, number: int, annotator: str, offer: Offer) -> _Kept:
-    kept = _kept(db, number, annotator)
-    if kept is None or kept.status != "given":
-        raise NotFoundError(
-            f"annotator {shown(annotator)} has no answer to item {shown(offer.item_id)} for "
-            f"{offer.purpose} in round {offer.round}; answer first"
-        )
-    return kept
