@@ -67,9 +67,17 @@ def plan_page(app: App, done: Summary) -> str:
             f"{counted(asked, 'new vote')} asked for, {counted(offered, 'item')} newly offered. "
             + (f"People label at {escaped(where)}." if where else "People label in the queue."),
             _table(("purpose", "reason", "items", "votes open"), rows),
-            f"The model: {escaped(done['autolabel']['reason'])}.",
+            *_model_and_not_done(done),
         ]
     )
+
+
+def _model_and_not_done(done: Summary) -> list[str]:
+    """Say what the model came to, and what could not be done of a part."""
+    reason = done["autolabel"].get("reason")
+    lines = [f"The model: {escaped(reason)}."] if reason else []
+    failed = {stage: found["not_done"] for stage, found in done.items() if "not_done" in found}
+    return [*lines, *(f"Not done, {escaped(s)}: {escaped(why)}." for s, why in failed.items())]
 
 
 def verdict_page(label_set: str, verdict: Summary) -> str:

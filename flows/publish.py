@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from labelops.app import App
+from labelops.parts import Parts
 
 from .artifacts import key_of, release_page
 from .stages import Summary, run_stages
@@ -38,9 +39,11 @@ def publish(config: str) -> dict[str, Summary]:
     dict
         Stage → what it did. The artifact `<label set>-release` says where the release is.
     """
+    parts = Parts()
     with opened(config) as app:
-        done = tasks(config, PUBLISH)
+        done = tasks(config, PUBLISH, parts)
         if done["reuse"]["reference"] is not None:
             key = key_of(app.settings.schema.name, "release")
             create_markdown_artifact(release_page(done), key, "The latest release")
+    parts.raise_first()
     return done

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from labelops.app import App
+from labelops.parts import Parts
 
 from .artifacts import key_of, verdict_page
 from .stages import Summary, run_stages
@@ -36,9 +37,11 @@ def receive(config: str) -> dict[str, Summary]:
     dict
         Stage → what it did. The artifact `<label set>-verdict` holds every check of the gate.
     """
+    parts = Parts()
     with opened(config) as app:
-        done = tasks(config, RECEIVE)
+        done = tasks(config, RECEIVE, parts)
         name = app.settings.schema.name
         page = verdict_page(name, done["gate"])
         create_markdown_artifact(page, key_of(name, "verdict"), "May the labels be released?")
+    parts.raise_first()
     return done

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from labelops.app import App
+from labelops.parts import Parts
 
 from .artifacts import key_of, plan_page
 from .stages import Summary, run_stages
@@ -36,10 +37,17 @@ def send(config: str) -> dict[str, Summary]:
     -------
     dict
         Stage → what it did. The artifact `<label set>-plan` says what people are asked for.
+
+    Raises
+    ------
+    LabelopsError
+        What concerned a part only, such as the labeler: when all else is done.
     """
+    parts = Parts()
     with opened(config) as app:
         app.check_ends()
-        done = tasks(config, SEND)
+        done = tasks(config, SEND, parts)
         name = app.settings.schema.name
         create_markdown_artifact(plan_page(app, done), key_of(name, "plan"), "What people do next")
+    parts.raise_first()
     return done

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from click import unstyle
 
 from labelops.app import App
-from labelops.cli.stages import SAID
-from labelops.errors import GateNotPassed, NotFoundError
+from labelops.cli.stages import SAID, said_not_done
+from labelops.errors import GateNotPassed, LabelopsError, NotFoundError
+from labelops.parts import Parts
 
-__all__ = ["STAGES", "Summary", "Tell", "run_stages"]
+__all__ = ["STAGES", "Summary", "Tell", "carried_out", "run_stages"]
 
 Found = TypeVar("Found")
 Summary: TypeAlias = dict[str, Any]
@@ -48,7 +50,7 @@ def _numbers(found: Any) -> Summary:
 
 
 def _autolabel(app: App, tell: Tell) -> Summary:
-    return dataclasses.asdict(_said("autolabel", app.autolabel(), tell))
+    return dataclasses.asdict(_said("autolabel", app.autolabel(going_on=True), tell))
 
 
 def _route(app: App, tell: Tell) -> Summary:
@@ -124,6 +126,25 @@ STAGES: Mapping[str, Callable[[App, Tell], Summary]] = {
 """Every stage of the journey in order: label set → what was done."""
 
 
+def carried_out(work: Callable[[], Summary], parts: Parts, tell: Tell) -> Summary:
+    """Carry out a stage; where that failed for a part only, keep the error and say what it was."""
+    try:
+        return work()
+    except LabelopsError as error:
+        parts.keep(error)
+        tell(unstyle(said_not_done(error)))
+        return {"not_done": str(error)}
+
+
 def run_stages(app: App, names: Iterable[str], tell: Tell = _tell_nobody) -> dict[str, Summary]:
-    """Run stages one after the other in this process, without an orchestrator."""
-    return {name: STAGES[name](app, tell) for name in names}
+    """Run stages one after the other in this process, without an orchestrator.
+
+    Raises
+    ------
+    LabelopsError
+        What stops a stage, at once; what concerned a part only, when the others are done.
+    """
+    parts = Parts()
+    done = {n: carried_out(partial(STAGES[n], app, tell), parts, tell) for n in names}
+    parts.raise_first()
+    return done

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from prefect.client.schemas.objects import TaskRun
 
 from labelops.app import App, open_app
 from labelops.errors import LabelopsError
+from labelops.parts import Parts
 
-from .stages import STAGES, Summary, Tell
+from .stages import STAGES, Summary, Tell, carried_out
 
 __all__ = ["DELAYS", "TASKS", "app_of", "opened", "run_name", "tasks"]
 
@@ -93,6 +95,16 @@ def _task(name: str, work: Callable[[App, Tell], Summary]) -> Task[[str], Summar
 TASKS: Mapping[str, Task[[str], Summary]] = {name: _task(name, w) for name, w in STAGES.items()}
 
 
-def tasks(config: str, names: Iterable[str]) -> dict[str, Summary]:
-    """Run stages one after the other as tasks of the flow around this call."""
-    return {name: TASKS[name](config) for name in names}
+def tasks(config: str, names: Iterable[str], parts: Parts) -> dict[str, Summary]:
+    """Run stages one after the other as tasks of the flow around this call.
+
+    Parameters
+    ----------
+    config : str
+    names : iterable of str
+    parts : Parts
+        Is handed what concerned a part only: that task has failed, and the others go on. Raised
+        by the flow at its end, so that its run has failed, too.
+    """
+    tell = get_run_logger().warning
+    return {n: carried_out(partial(TASKS[n], config), parts, tell) for n in names}

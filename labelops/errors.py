@@ -22,7 +22,8 @@
         └── StorageError                    disk full, corrupted table or object
 
 The message is one line and says where (file, row, column), what was found, what was
-expected, and what to do. ``retryable`` tells a scheduler whether asking again can help.
+expected, and what to do. ``retryable`` tells a scheduler whether asking again can help, and
+``of_a_part`` whether it may go on with all else meanwhile.
 """
 
 from __future__ import annotations
@@ -136,10 +137,14 @@ class LabelopsError(Exception):
         What the command line exits with: 1 gate not passed, 2 wrong use, 3 an end is unavailable.
     retryable : bool
         Whether the same call may succeed later without anybody changing anything.
+    of_a_part : bool
+        Whether it concerns a part only (a row, a source, a rule, the labeler): all else of that
+        stage was done, and the stages that follow may go on. Set by the stage that says so.
     """
 
     exit_code: ClassVar[int] = 2
     retryable: bool = False
+    of_a_part: bool = False
 
 
 class UsageError(LabelopsError, ValueError):

@@ -22,6 +22,7 @@ from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
 from ..ingest import Ingested
+from ..parts import Parts
 from ..ports import Estimate, Metered, Sent
 from ..release import (
     Diff,
@@ -90,15 +91,20 @@ class App(Ends):
         columns = (items[c] for c in ("payload", "media_type", "sketch"))
         return dict(zip(items["payload_digest"], zip(*columns, strict=True), strict=True))
 
-    def autolabel(self) -> journey.Autolabeled:
-        """Let rules vote; fit the labeler, let it propose, and try whether it may be accepted."""
-        ruled = journey.vote_by_rules(self.workspace, self.rules, now=self.clock())
-        labeler = self.labeler
-        if labeler is None:
-            reason = "no labeler is configured"
-            return journey.Autolabeled(None, 0, 0, 0, reason, rule_votes=ruled.votes)
-        found = journey.autolabel(self.workspace, labeler, now=self.clock())
-        return dataclasses.replace(found, rule_votes=ruled.votes)
+    def autolabel(self, *, going_on: bool = False) -> journey.Autolabeled:
+        """Let rules vote; fit the labeler, let it propose, and try whether it may be accepted.
+
+        In a pass that is `going_on` without it the state says when it could not be asked.
+        """
+        parts, votes = Parts(), 0
+        with parts.each():
+            votes = journey.vote_by_rules(self.workspace, self.rules, now=self.clock()).votes
+        with parts.each():
+            found = journey.autolabel(
+                self.workspace, self.labeler, now=self.clock(), going_on=going_on
+            )
+        parts.raise_first()
+        return dataclasses.replace(found, rule_votes=votes)
 
     def estimate(self) -> Estimate | None:
         """Say what the labeler's answers about all items will cost; None if they cost nothing."""

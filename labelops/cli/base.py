@@ -283,7 +283,7 @@ def run(cli: click.Group, argv: Sequence[str] | None = None) -> int:
         return _say(f"error: {error.problem}", error.exit_code, error.against)
     except LabelopsError as error:
         _trace()
-        return _say(f"error: {error}", error.exit_code)
+        return _say(f"error: {error}", error.exit_code, getattr(error, "__notes__", ()))
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
         _trace()
         return _say(

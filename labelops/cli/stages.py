@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted, shown
+from ..errors import LabelopsError, counted, shown
+from ..parts import Parts
 from .base import Session, command
 from .words import columns, emphasised, safe, short
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..ports import Sent
     from ..releasing import Released
 
-__all__ = ["SAID", "STAGES", "said_collected", "said_verdict"]
+__all__ = ["SAID", "STAGES", "said_collected", "said_not_done", "said_verdict"]
 
 _SHOWN = 5
 
@@ -175,6 +176,11 @@ def _said_released(found: Released) -> str:
     return f"{done} {emphasised('released', safe(found.reference))}: {number}."
 
 
+def said_not_done(error: LabelopsError) -> str:
+    """Return what a stage could not do of a part, and what becomes of all else."""
+    return f"Not done: {safe(str(error))}.\nAll else goes on without it; the next run tries again."
+
+
 # --- the commands ------------------------------------------------------------------------
 
 
@@ -280,7 +286,7 @@ _INGEST: _Step = ("ingest", lambda app: app.ingest(), _said_ingested)
 _PASSES: dict[str, tuple[_Step, ...]] = {
     "send": (
         _INGEST,
-        ("autolabel", lambda app: app.autolabel(), _said_autolabeled),
+        ("autolabel", lambda app: app.autolabel(going_on=True), _said_autolabeled),
         ("route", lambda app: app.route(), _said_routed),
         ("send", lambda app: app.send(), _said_sent),
     ),
@@ -318,17 +324,32 @@ def run_pass(session: Session, which: str) -> None:
 
     Each may be stopped and run again at any time, also beside another of its kind. `receive`
     exits 0 whatever the gate says; `publish` exits 1 if it does not pass.
+
+    What concerns a part only (a labeler that is away, a rule that fails) stops nothing else:
+    `send` goes on without it, names it at the end, and exits with its code, 3 or 2.
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
-    results = {}
+    results, parts = dict[str, Any](), Parts()
     session.app.check_ends(*_ENDS[which])
-    for name, step, said in _PASSES[which]:
-        session.note(f"{which}: {name} …")
-        results[name] = step(session.app)
+    for step in _PASSES[which]:
+        session.note(f"{which}: {step[0]} …")
+        results[step[0]], text = _carried_out(session.app, step, parts)
         if not session.as_json:
-            text = said(results[name]).replace("\n", "\n" + " " * 13)
-            click.echo(f"{click.style(name, bold=True)}{' ' * (13 - len(name))}{text}")
+            text = text.replace("\n", "\n" + " " * 13)
+            click.echo(f"{click.style(step[0], bold=True)}{' ' * (13 - len(step[0]))}{text}")
     if session.as_json:
         session.show(results, "")
+    parts.raise_first()
+
+
+def _carried_out(app: App, step: _Step, parts: Parts) -> tuple[Any, str]:
+    """Carry out a step of a pass; return what it found, or what was not done, and that in words."""
+    _, work, said = step
+    try:
+        found = work(app)
+    except LabelopsError as error:
+        parts.keep(error)
+        return {"not_done": str(error)}, said_not_done(error)
+    return found, said(found)
 
 
 STAGES = (

@@ -12,7 +12,7 @@ from ..gate.verdict import PASS, Verdict
 from ..ports import Usage
 from ..released import names_of, released_as
 from ..report.of_state import counts_of
-from ..state import State
+from ..state import State, Unasked
 from ..state.awaited import awaited
 from ..state.drift import DriftWatch, drift_watch
 from ..state.needs import all_needs, budget_spent, work_in_flight
@@ -56,6 +56,8 @@ class Standing:
         What the labeler's answers have cost, one entry a model and prompt.
     refused : mapping of item to reason
         Items that the labeler's model refused; people label them without a proposal.
+    unasked : Unasked or None
+        Why the labeler could not be asked; people label without its new proposals.
     candidate : mapping or None
         The candidate under audit as JSON.
     verdict : mapping
@@ -93,6 +95,7 @@ class Standing:
     closed: str
     usage: tuple[Usage, ...]
     refused: Mapping[str, str]
+    unasked: Unasked | None
     candidate: object | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
@@ -148,6 +151,7 @@ def standing_of(
         closed=_closed(state),
         usage=state.usage,
         refused=state.refused,
+        unasked=state.unasked,
         candidate=state.candidate,
         verdict=verdict.to_json(),
         releases=releases,

@@ -15,6 +15,7 @@ from .stages import said_verdict
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
+    from ..state import Unasked
     from ..state.drift import DriftWatch
     from ..state.plan import LabelingPlan
     from .standing import Standing
@@ -57,7 +58,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
     if not found.items:
         return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
-    parts += [_said_acceptance(found), said_drift(found.drift)]
+    parts += [_said_unasked(found.unasked), _said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
@@ -109,6 +110,17 @@ def _said_refused(refused: Mapping[str, str]) -> str:
     if len(ranked) > _REASONS:
         said.append(f"{counted(len(ranked) - _REASONS, 'more reason')} (--json has all)")
     return " · ".join(["by the model, so people label without a proposal", *said])
+
+
+def _said_unasked(unasked: Unasked | None) -> str:
+    """Say that the labeler could not be asked, since when, and what follows."""
+    if unasked is None:
+        return ""
+    return (
+        f"{emphasised('fail', 'NOT ASKED')}  The labeler could not be asked since "
+        f"{unasked.since:%Y-%m-%d %H:%M}: {safe(unasked.reason)}.\n"
+        "People label without its new proposals; nothing more of it is accepted until it answers."
+    )
 
 
 def _said_flagged(flagged: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,14 @@ import pandas as pd
 from ..autolabel.policy import FIXED
 from ..autolabel.proposals import check_answers, proposals_frame
 from ..digest import canonical_json, digest
+from ..errors import LabelopsError
 from ..kinds.choice import codes_of, values_of
 from ..measure.chosen import TrainingSet, training_set
 from ..measure.codes import among
 from ..measure.samples import expect_sample
+from ..parts import as_a_part
 from ..ports import Labeler, LearnsFromVectors, MayNotLearn, MayRefuse, Metered, SemiSupervised
-from ..state import State, Workspace, last_body, load, refusals_of, say
+from ..state import State, Unasked, Workspace, last_body, load, refusals_of, say
 from ..state.training import training_rows
 from ..tables import ITEMS
 from .acceptance import close_void, try_to_accept
@@ -62,15 +64,45 @@ class Autolabeled:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autolabeled:
-    """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted."""
+def autolabel(
+    workspace: Workspace, labeler: Labeler | None, *, now: datetime, going_on: bool = False
+) -> Autolabeled:
+    """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    labeler : Labeler or None
+        None where people label everything.
+    now : datetime
+    going_on : bool
+        Whether people are asked next in any case: then it is said, for whoever is to wait for it,
+        that the labeler could not be asked.
+
+    Raises
+    ------
+    LabelopsError
+        What went wrong with the labeler, `of_a_part`: nothing of it is proposed or accepted that
+        was not before.
+    """
     state = up_to_date(workspace, now)
+    if labeler is None:
+        _say_unasked(state, "", now)
+        return Autolabeled(None, 0, 0, 0, "no labeler is configured")
     rows = training_rows(state)
     enough = len(rows) >= state.seed_enough and len(set(rows.codes)) > 1
     if state.fits.empty and not enough:
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
-    proposed = _propose(state, labeler, rows, is_new, now)
+    try:
+        proposed = _propose(state, labeler, rows, is_new, now)
+    except LabelopsError as error:
+        if error.of_a_part and going_on:
+            # What is void closes whether anybody answers or not.
+            close_void(workspace, now)
+            _say_unasked(load(workspace), str(error), now)
+        raise
+    _say_unasked(load(workspace), "", now)
     closed = close_void(workspace, now)
     reason = try_to_accept(workspace, len(rows), now)
     state = load(workspace)
@@ -80,6 +112,17 @@ def autolabel(workspace: Workspace, labeler: Labeler, *, now: datetime) -> Autol
     return Autolabeled(
         version, len(rows), proposed, accepted, reason, closed=closed, refused=refused
     )
+
+
+def _say_unasked(state: State, reason: str, now: datetime) -> None:
+    """Say why the labeler could not be asked, or, with no reason, that it could again."""
+    before, days = state.unasked, state.workspace.policies.route.settle_days
+    since = now if before is None else before.since.to_pydatetime()
+    given_up = bool(days) and now - since > timedelta(days=days)
+    found = Unasked(reason, pd.Timestamp(since), given_up) if reason else None
+    if found != before:
+        body = {"reason": reason, "since": since.isoformat(), "given_up": given_up}
+        say(state, [state.next_event("unasked", "labeler", body)], now)
 
 
 def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
@@ -117,23 +160,27 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
     by_id = state.items.set_index("item_id", drop=False)
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
     if isinstance(labeler, Metered):
-        labeler.estimate(state.items, schema).refuse_beyond()
+        with as_a_part():
+            labeler.estimate(state.items, schema).refuse_beyond()
     read = state.items.iloc[:0]
     if isinstance(labeler, SemiSupervised):
         read = _to_read(state, is_new)
-        labeler.read(read, schema)
-    with _metered(state, labeler, now):
+        with as_a_part():
+            labeler.read(read, schema)
+    with _metered(state, labeler, now), as_a_part():
         version = labeler.fit(
             fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
         )
     known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
     lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
     if len(lacking):
-        with _metered(state, labeler, now):
-            found = labeler.propose(lacking, schema)
-            _say_refused(state, labeler, version, lacking["item_id"], now)
         trained = set(rows.ids) if _learns(labeler) else set()
-        answers = check_answers(found, lacking, schema, trained=trained)
+        with _metered(state, labeler, now):
+            with as_a_part():
+                answers = check_answers(
+                    labeler.propose(lacking, schema), lacking, schema, trained=trained
+                )
+            _say_refused(state, labeler, version, lacking["item_id"], now)
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
     body = _fitted(state, labeler, version, rows, read)

@@ -12,6 +12,7 @@ import pandas as pd
 from ..autolabel.proposals import check_answers
 from ..errors import UsageError
 from ..measure.codes import among
+from ..parts import Parts, as_a_part
 from ..ports import Labeler
 from ..state import RULES, State, Workspace, last_body, load, rule_vote_id, say
 from ..tables import VOTES, empty, frame_of
@@ -54,16 +55,19 @@ def vote_by_rules(workspace: Workspace, rules: Sequence[Labeler], *, now: dateti
     UsageError
         If two rules have one name, or a name is not `rule:…`.
     EndError
-        If a rule fails on an item; nothing of that rule is stored.
+        If a rule fails on an item; nothing of that rule is stored. It is `of_a_part`: the other
+        rules have voted.
     """
     state = load(workspace)
     if not rules and not state.rule_versions:
         return Ruled(0, 0, ())
     versions = _versions(rules, workspace)
     changed = _adopt(state, versions, now)
-    state, votes = load(workspace), 0
+    state, votes, parts = load(workspace), 0, Parts()
     for rule in rules:
-        votes += _vote(state, rule, versions[rule.name], now)
+        with parts.each():
+            votes += _vote(state, rule, versions[rule.name], now)
+    parts.raise_first()
     return Ruled(len(rules), votes, changed)
 
 
@@ -103,7 +107,8 @@ def _vote(state: State, rule: Labeler, version: str, now: datetime) -> int:
     ]
     lacking = ~among(ids, state.machine_votes["vote_id"])
     asked = items.loc[lacking].reset_index(drop=True)
-    answers = check_answers(rule.propose(asked, schema), asked, schema)
+    with as_a_part():
+        answers = check_answers(rule.propose(asked, schema), asked, schema)
     answers = answers.loc[answers["value"].notna()]
     names = pd.Series(ids, index=items["item_id"])
     votes = empty(VOTES) if answers.empty else frame_of(

@@ -49,7 +49,8 @@ class RoutePolicy:
         not suffice; 1 is everybody. Teams below six have no such share.
     settle_days : float
         Days without a vote after which somebody is none of these people, and a seat kept for
-        nobody else is for everybody; 0 keeps it for ever.
+        nobody else is for everybody, and days that people wait with what a labeler may spare
+        them which cannot be asked; 0 waits for ever.
     blind_share : float in [0, 1]
         Random share of items shown without the model's pre-label, to measure anchoring.
     show_proposals : bool

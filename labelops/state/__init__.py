@@ -9,7 +9,17 @@ from __future__ import annotations
 from .events import decide, say
 from .labels import State
 from .reading import load, load_events
-from .rows import HASTE, NO_VOTES, OFFERED_AT, RULES, Event, last_body, refusals_of, rule_vote_id
+from .rows import (
+    HASTE,
+    NO_VOTES,
+    OFFERED_AT,
+    RULES,
+    Event,
+    Unasked,
+    last_body,
+    refusals_of,
+    rule_vote_id,
+)
 from .votes import EVIDENCE
 from .workspace import Policies, Workspace
 
@@ -22,6 +32,7 @@ __all__ = [
     "Event",
     "Policies",
     "State",
+    "Unasked",
     "Workspace",
     "decide",
     "last_body",

@@ -72,7 +72,9 @@ def _calibration_needs(state: State) -> list[pd.DataFrame]:
     unseen = looks.status == NO_VOTE
     needs = [sample_needs(sample, given, unseen, "calibrate")]
     if state.to_be_tried:
-        pending = looks.status == PENDING
+        # What the labeler was not asked about yet has nothing that a vote could disagree with.
+        asked = among(sample.ids, state.current_proposals["item_id"].to_numpy(dtype=object))
+        pending = (looks.status == PENDING) & asked
         needs.append(adjudication_needs(sample.ids, given, pending, "calibrate", looks.needed))
     return needs
 

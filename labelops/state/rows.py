@@ -22,6 +22,7 @@ __all__ = [
     "RULES",
     "Event",
     "Rows",
+    "Unasked",
     "last_body",
     "refusals_of",
     "rule_vote_id",
@@ -72,6 +73,25 @@ def rule_vote_id(rule: str, version: str, item_id: str = "", payload_digest: str
     """
     begin = f"{rule}/{version[:12]}/"
     return f"{begin}{item_id}/{payload_digest[:12]}" if item_id else begin
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """The labeler could not be asked when it should have been, and has not been since.
+
+    Parameters
+    ----------
+    reason : str
+        What went wrong the last time, in words.
+    since : timestamp
+        The first time.
+    given_up : bool
+        Whether that is longer ago than people wait for anybody (`[route] settle_days`).
+    """
+
+    reason: str
+    since: pd.Timestamp
+    given_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,6 +251,15 @@ class Rows:
             rest = [g for g in groups if not g & group]
             groups = [*rest, group.union(*(g for g in groups if g & group))]
         return tuple(sorted(tuple(sorted(group)) for group in groups))
+
+    @property
+    def unasked(self) -> Unasked | None:
+        """Why the labeler could not be asked; None where it could, or did not have to be."""
+        rows = self.latest("unasked")
+        said = {} if rows.empty else last_body(rows)
+        if not said.get("reason"):
+            return None
+        return Unasked(said["reason"], pd.Timestamp(said["since"]), said["given_up"])
 
     @cached_property
     def gold(self) -> dict[str, str]:

@@ -52,6 +52,8 @@ def asked_now(
     many new ones as the next version waits for, which may be sure of the rest; once nothing is
     left to begin with, all that is in doubt.
 
+    While the labeler cannot be asked, what it may spare people waits for it, for a while.
+
     Parameters
     ----------
     state : State
@@ -63,14 +65,15 @@ def asked_now(
     audited = policy.accept.rule == AUDITED
     if policy.accept.rule == NEVER or (audited and refused_until_released(state)):
         return np.ones(len(ids), dtype=bool)
-    if not audited and state.acceptance_tried:
+    if _given_up(state) or (not audited and state.acceptance_tried):
         return np.ones(len(ids), dtype=bool)
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].unique()
     first = state.labeler_version is None
     untried = not audited and not len(state.calibration_stream)
     # Labels that stayed unclear: people disagree on what both were asked at once.
     short = math.ceil(state.seed_enough - len(training_rows(state))) if first else 0
-    if (untried or first) and short <= 0 and len(learned) >= state.training_enough:
+    never = untried or (first and state.unasked is None)
+    if never and short <= 0 and len(learned) >= state.training_enough:
         # Nothing to try acceptance on, or nothing to try: nobody waits for what never comes.
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
@@ -98,6 +101,16 @@ def asked_now(
     return now
 
 
+def _given_up(state: State) -> bool:
+    """Say whether nobody waits for a labeler that cannot be asked.
+
+    It has been away for too long, or was tried and nothing of it stands.
+    """
+    tried = any(h.labeler_version == state.labeler_version for h in state.hypotheses)
+    unasked = state.unasked
+    return unasked is not None and (unasked.given_up or (tried and not state.standing))
+
+
 def _until_the_next(state: State, begun: npt.NDArray[np.object_]) -> int:
     """Count the items to begin with, beside those that are begun, until there is a new version."""
     rows = training_rows(state)
@@ -122,12 +135,18 @@ def _to_learn_from(
     places = pd.Index(state.item_ids).get_indexer(np.concatenate([near, known]))
     found = features(state.items.iloc[places[places >= 0]].reset_index(drop=True))
     points = found.toarray() if sparse.issparse(found) else found
-    doubt = _uncertainty(state, near)
+    doubt = np.maximum(_uncertainty(state, near), 0.0)
     order = diverse_choice(doubt, points[: len(near)], size, points[len(near) :])
     return choose_active(near[order], -np.arange(len(order)), size, apart_from=apart)
 
 
 def _uncertainty(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    known = state.current_proposals.set_index("item_id")["confidence"].reindex(ids)
-    value: npt.NDArray[np.float64] = 1.0 - known.fillna(0.0).to_numpy(dtype=np.float64)
+    """Return how unsure the model is of each item, in [0, 1].
+
+    What it was not asked about yet, and may be sure of, comes after all others, as it is drawn.
+    """
+    said = state.current_proposals.set_index("item_id")["confidence"]
+    value: npt.NDArray[np.float64] = 1.0 - said.reindex(ids).fillna(0.0).to_numpy(dtype=np.float64)
+    later = ~among(ids, said.index.to_numpy(dtype=object))
+    value[later] = -state.workspace.draws("seed", ids[later])
     return value

@@ -22,8 +22,8 @@ from prefect.settings import (
 
 from flows.deploy import _drop_late, _pause, deployments
 from flows.publish import publish
-from flows.receive import receive
-from flows.send import send
+from flows.receive import receive, run_receive
+from flows.send import run_send, send
 from flows.tasks import TASKS
 from labelops.errors import EndUnavailable, SettingsError, SourceError
 from labelops.settings import read_settings
@@ -143,6 +143,33 @@ def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(
     assert str(world.config).encode() in kept
     assert token.encode() not in kept
     assert key.encode() not in kept
+
+
+def test_a_labeler_that_is_away_fails_its_task_and_the_others_go_on(
+    server: PrefectServer, make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again first; people are offered the plan; the run has failed, and says why."""
+    monkeypatch.setattr(TASKS["autolabel"], "retry_delay_seconds", [0.0, 0.0, 0.0])
+    world = make_world("away", extra='[labeler]\ntype = "http"\nurl = "http://127.0.0.1:9"\n')
+    app = world.open()
+    run_send(app)
+    world.label()
+    run_receive(app)
+    with pytest.raises(EndUnavailable, match=r"127\.0\.0\.1:9"):
+        send(str(world.config))
+    (run,) = runs_of(server, world.config)
+    assert run["state_type"] == "FAILED"
+    assert "EndUnavailable: labeler 'model:http'" in run["state"]["message"]
+    done = tasks_of(server, run)
+    assert {name: (t["run_count"], t["state_type"]) for name, t in done.items()} == {
+        "ingest": (1, "COMPLETED"),
+        "autolabel": (4, "FAILED"),
+        "route": (1, "COMPLETED"),
+        "queue": (1, "COMPLETED"),
+    }
+    assert "Not done, autolabel: labeler" in server.artifact("digits-plan")
+    assert load(world.open().workspace).sent() == 2
+    assert receive(str(world.config))["gate"]["status"] == "inconclusive"
 
 
 def test_what_is_wrong_for_good_is_not_tried_again(server: PrefectServer, world: World) -> None:

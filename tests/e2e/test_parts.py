@@ -1,0 +1,139 @@
+"""What is broken in a part only stops nothing else: real commands, real servers, real files."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from labelops.adapters._address import free_port
+from labelops.app import App, open_app
+from labelops.cli import main
+from labelops.digest import canonical_json
+from labelops.state import State, load
+from labelops.testing.annotators import work
+
+from .label_sets import CLASSES, MAIL, mails, team, write_mails
+from .test_own_labelers import server
+
+FIRST, ALL = 100, 160
+
+
+class World:
+    """A label set of mails on disk, whose model is behind a port that may have no server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder / "set", free_port()
+        self.said = folder / "said.jsonl"
+        toml = MAIL.replace("[accept]\nerror = 0.3", "[accept]\nerror = 0.5")
+        toml = toml.replace("calibration = 10", "calibration = 24")
+        url = f'[labeler]\ntype = "http"\nurl = "http://127.0.0.1:{self.port}"\n'
+        write_mails(self.folder, FIRST, toml + url)
+        self.truth = {key: canonical_json(name) for key, (_, name) in mails(ALL).items()}
+        with self.said.open("w") as out:
+            for n, (key, (_, name)) in enumerate(mails(ALL).items()):
+                said = CLASSES[(CLASSES.index(name) + (n % 40 == 39)) % 3]
+                probs = {c: 0.9 if c == said else 0.05 for c in CLASSES}
+                out.write(json.dumps({"item_id": key, "probs": probs}) + "\n")
+
+    def served(self) -> AbstractContextManager[str]:
+        """Run the model's server in another process, at the same address each time."""
+        return server("ml_backend", "--predictions", str(self.said), "--port", str(self.port))
+
+    def grow(self) -> None:
+        """Let more mails come."""
+        rows = [f"{key},{text}" for key, (text, _) in mails(ALL).items()]
+        (self.folder / "mail.csv").write_text("\n".join(["id,text", *rows]) + "\n")
+
+    def open(self) -> App:
+        return open_app(self.folder)
+
+    @property
+    def state(self) -> State:
+        return load(self.open().workspace)
+
+    def run(self, *arguments: str) -> int:
+        """Run a command, as another process would."""
+        return main(["-q", "--config", str(self.folder), *arguments])
+
+    def label(self) -> int:
+        app = self.open()
+        return work(app.queue, team(app, 0.98, 0.98, 0.98), self.truth)  # type: ignore[arg-type]
+
+    def a_round(self) -> None:
+        assert self.run("run", "send") == 0
+        self.label()
+        assert self.run("run", "receive") == 0
+
+
+@pytest.mark.server
+def test_people_go_on_while_the_model_is_away_and_it_is_made_up_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 3 and one line; random looks only, no label of the model's; then all is as ever."""
+    world = World(tmp_path)
+    with world.served():
+        for _ in range(5):
+            world.a_round()
+    before = world.state
+    assert len(before.accepted) > FIRST // 2
+    world.grow()
+    capsys.readouterr()
+    assert world.run("run", "send") == 3
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert err.startswith("labelops: error: labeler 'model:http' at 127.0.0.1")
+    assert "Not done: labeler 'model:http'" in out
+    assert "Round " in out and "newly offered" in out
+    away = world.state
+    fresh = set(away.item_ids) - set(before.item_ids)
+    assert len(fresh) == ALL - FIRST
+    asked = away.open_seats.loc[away.open_seats["item_id"].isin(fresh)]
+    assert set(asked["item_id"]) == fresh & set(away.calibration_stream.ids) != set()
+    assert set(asked["purpose"]) == {"calibrate"}
+    assert world.label() >= len(asked)
+    assert world.run("run", "receive") == 0
+    capsys.readouterr()
+    assert world.run("run", "send", "--json") == 3
+    done = json.loads(capsys.readouterr().out)
+    assert done["autolabel"]["not_done"].startswith("labeler 'model:http'")
+    assert done["route"]["votes"] == 0, "nobody settles what nothing was proposed for"
+    assert world.run("status") == 0
+    assert "NOT ASKED  The labeler could not be asked since " in capsys.readouterr().out
+    away = world.state
+    assert [h.to_body() for h in away.hypotheses] == [h.to_body() for h in before.hypotheses]
+    assert set(away.accepted["item_id"]) <= set(before.accepted["item_id"])
+    assert not set(away.labels.loc[away.labels["method"] == "accepted", "item_id"]) & fresh
+    with world.served():
+        for _ in range(3):
+            world.a_round()
+    after = world.state
+    assert len(after.current_proposals) == ALL
+    assert after.unasked is None
+    assert set(after.accepted["item_id"]) & fresh
+    assert after.hypotheses[-1].looks > before.hypotheses[-1].looks
+
+
+@pytest.mark.slow
+def test_a_rule_that_fails_keeps_neither_the_others_nor_people_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named with the item; the others vote, and what it says is stored once it is mended."""
+    code = "def broken(item):\n    return {}[item['item_id']]\n"
+    (tmp_path / "rules_of_parts.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rules = (
+        '[rule.broken]\nfunction = "rules_of_parts:broken"\n'
+        '[rule.paid]\nlabel = "bill"\nwords = ["paid"]\n'
+    )
+    write_mails(tmp_path / "set", FIRST, MAIL + rules)
+    config = ["-q", "--config", str(tmp_path / "set")]
+    assert main([*config, "run", "send"]) == 3
+    out, err = capsys.readouterr()
+    assert err.startswith("labelops: error: rule 'broken'") and "KeyError" in err
+    assert "newly offered" in out
+    state = load(open_app(tmp_path / "set").workspace)
+    assert set(state.machine_votes["annotator"]) == {"rule:paid"}
+    assert len(state.open_seats)
