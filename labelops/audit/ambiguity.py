@@ -150,16 +150,18 @@ def _checked(
     n_items: int | None,
     n_classes: int | None,
 ) -> ItemVotes:
-    N, K, A = code_count(items, n_items), code_count(codes, n_classes), code_count(annotators)
+    N, K = code_count(items, n_items), code_count(codes, n_classes)
     item = check_codes(items, N, missing=False, name="votes' items")
-    who = check_codes(annotators, A, missing=False, name="votes' annotators")
+    who = check_codes(annotators, code_count(annotators), missing=False, name="votes' annotators")
     code = check_codes(codes, K, name="votes' codes")
     if not len(item) == len(who) == len(code):
         raise UsageError(f"votes: {len(item)} items, {len(who)} annotators, {len(code)} codes")
+    item, who, code = item[code >= 0], who[code >= 0], code[code >= 0]
+    who = np.unique(who, return_inverse=True)[1].reshape(-1)
+    A = int(who.max(initial=-1)) + 1
     # Reversed, the first of each pair is the last that was given.
     _, last = np.unique((item * max(A, 1) + who)[::-1], return_index=True)
     kept = len(item) - 1 - last
-    kept = kept[code[kept] >= 0]
     return ItemVotes(item[kept], who[kept], code[kept], N, A, K)
 
 

@@ -19,6 +19,7 @@ _BINS = 10
 _COLUMNS = 20
 _MISSING = "missing"
 _OTHERS = "others"
+_EXACT = 2.0**53
 _VALUES = 200  # Of an attribute; rarer ones are looked at together.
 
 
@@ -40,16 +41,34 @@ def bin_attribute(name: str, given: ArrayLike, rows: int) -> Binned:
     >>> binned.codes.tolist(), binned.names
     ([0, 2, 0, 1], ['b', 'a', 'missing'])
     """
-    series = pd.Series(np.asarray(given) if not isinstance(given, pd.Series) else given.array)
+    values = given if isinstance(given, pd.Series | pd.Index) else np.asarray(given)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        values = np.asarray(given, dtype=object)  # A missing one of a list is not called "nan".
+    if values.ndim > 1:
+        raise UsageError(f"attribute {shown(name)}: expected one value an item, found several")
+    series = pd.Series(values.array if not isinstance(values, np.ndarray) else values)
     if len(series) != rows:
         raise UsageError(f"attribute {shown(name)}: found {len(series)} values for {rows} items")
-    if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
+    if _are_numbers(series):
         return _bin_numbers(np.asarray(series, dtype=np.float64))
-    codes, names = pd.factorize(series.astype(object), sort=False)
+    try:
+        codes, names = pd.factorize(series.astype(object), sort=False)
+    except TypeError as problem:
+        raise UsageError(f"attribute {shown(name)}: expected numbers or strings") from problem
     texts = [str(n) for n in names]
     if len(texts) > _VALUES:
         codes, texts = _pooled(codes, texts)
     return _with_missing(codes.astype(np.int64), texts, None)
+
+
+def _are_numbers(series: pd.Series) -> bool:
+    """Say whether values are to be cut: whole numbers that floats do not tell apart are names."""
+    types = pd.api.types
+    if not types.is_numeric_dtype(series) or types.is_bool_dtype(series):
+        return False
+    if types.is_integer_dtype(series):
+        return not (np.abs(np.asarray(series, dtype=np.float64)) > _EXACT).any()
+    return not types.is_complex_dtype(series)
 
 
 def _pooled(codes: IntArray, names: list[str]) -> tuple[IntArray, list[str]]:

@@ -114,7 +114,7 @@ def find_collusion(
     check_share("chance", chance, inside=True)
     check_share("risk", risk, inside=True)
     place, who, code = _checked(items, annotators, codes, n_classes)
-    counts = _pair_counts(place, who, code, n_classes) if n_classes > 2 else _no_pairs()
+    counts = _pair_counts(place, who, code) if n_classes > 2 else _no_pairs()
     # The middle pair's rate: a few copiers cannot raise it, look-alike classes do. It takes
     # some pairs to have a middle that is not one of the copiers'.
     if len(counts) >= _PAIRS:
@@ -156,7 +156,7 @@ def _checked(
     return place, who, code
 
 
-def _pair_counts(place: IntArray, who: IntArray, code: IntArray, n_classes: int) -> pd.DataFrame:
+def _pair_counts(place: IntArray, who: IntArray, code: IntArray) -> pd.DataFrame:
     """Count, for each pair, items where both differ from the others, and where they agree."""
     starts = np.flatnonzero(np.r_[True, np.diff(place) > 0]) if place.size else place
     sizes = np.diff(np.r_[starts, place.size])
@@ -168,7 +168,7 @@ def _pair_counts(place: IntArray, who: IntArray, code: IntArray, n_classes: int)
         same = starts[sizes == size]
         for at in range(0, len(same), step):
             rows = same[at : at + step, None] + np.arange(size)
-            both = _both_differ(code[rows], first, second, n_classes)
+            both = _both_differ(code[rows], first, second)
             item, pair = np.nonzero(both)
             a, b = rows[item, first[pair]], rows[item, second[pair]]
             frame = pd.DataFrame(
@@ -179,10 +179,12 @@ def _pair_counts(place: IntArray, who: IntArray, code: IntArray, n_classes: int)
 
 
 def _both_differ(
-    codes: IntArray, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp], n_classes: int
+    codes: IntArray, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
 ) -> BoolArray:
     """(items, pairs): whether both differ from the one class that most of the others chose."""
-    counts = (codes[:, :, None] == np.arange(n_classes)).sum(axis=1)
+    # A class is called by the first vote for it: an item has few, however many there are.
+    codes = (codes[:, :, None] == codes[:, None, :]).argmax(axis=2)
+    counts = (codes[:, :, None] == np.arange(codes.shape[1])).sum(axis=1)
     differ = np.zeros((len(codes), len(first)), dtype=np.bool_)
     for pair, (a, b) in enumerate(zip(first, second, strict=True)):
         others = counts.copy()

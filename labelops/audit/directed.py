@@ -92,14 +92,14 @@ def directed_confusions(
     from scipy.stats import hypergeom  # lazy: .4 s
 
     check_share("risk", risk, inside=True)
-    annotators, codes, reference = (np.asarray(a) for a in (annotators, codes, reference))
-    K = code_count(np.append(codes, reference), n_classes)
+    K = max(code_count(codes, n_classes), code_count(reference, n_classes))
     said, true = check_codes(codes, K), check_codes(reference, K)
     who = check_codes(annotators, code_count(annotators), missing=False)
     if not len(said) == len(true) == len(who):
         raise UsageError(f"votes: {len(who)} annotators, {len(said)} codes, {len(true)} references")
     known = (said >= 0) & (true >= 0)
-    who, said, true = who[known], said[known], true[known]
+    people, who = np.unique(who[known], return_inverse=True)
+    said, true = said[known], true[known]
     # Sparse: annotators × K² cells may be many, and those that never occurred have p = 1.
     cells, count = np.unique((who * K + true) * max(K, 1) + said, return_counts=True)
     row, given = np.divmod(cells, max(K, 1))
@@ -117,7 +117,7 @@ def directed_confusions(
     )
     order = np.lexsort((given, of, annotator, p_values))
     return DirectedConfusions(
-        *(part[order] for part in (annotator, of, given, count, mine)),
+        *(part[order] for part in (people[annotator], of, given, count, mine)),
         *(part[order] for part in (count / mine, others, p_values, q_values, q_values <= risk)),
     )
 

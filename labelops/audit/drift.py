@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, ndtri
 
+from labelops.audit.inputs import check_numbers
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, check_codes
 from labelops.measure.draws import check_rng
@@ -38,6 +39,7 @@ __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"
 
 _SOON = 100
 _LEAST = 20
+_MOST_RUNS = 1_000_000
 _CUTS = (0.1, 0.5, 0.9)
 _SHIFTS = np.array([-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0])
 """Bets: by how many standard deviations a run's share is off."""
@@ -135,7 +137,11 @@ def find_drift(
         raise UsageError("runs: a later item has an earlier run; sort items by arrival")
     if not statistics:
         raise UsageError("drift: there is no statistic to watch")
-    numbers = {name: np.asarray(values, dtype=np.float64) for name, values in statistics.items()}
+    if when.size and when[-1] >= _MOST_RUNS:
+        raise UsageError(
+            f"runs: the last one is {when[-1]}; number them 0, 1, … in order of arrival"
+        )
+    numbers = {name: check_numbers(f"drift: {name}", v) for name, v in statistics.items()}
     for name, values in numbers.items():
         if values.shape != when.shape:
             raise UsageError(f"drift: {name} has {values.size} values for {when.size} items")

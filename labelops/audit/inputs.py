@@ -19,6 +19,7 @@ __all__ = [
     "check_embeddings",
     "check_features",
     "check_groups",
+    "check_numbers",
     "check_verdicts",
     "check_votes",
     "group_codes",
@@ -130,6 +131,29 @@ def check_groups(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntA
     return None if groups is None else group_codes(np.asarray(groups), rows)
 
 
+def check_numbers(name: str, given: ArrayLike, expected: str = "numbers") -> FloatArray:
+    """Return a flat array of floats, NaN where one is missing (None, NaN or NA).
+
+    Raises
+    ------
+    UsageError
+        The array is not flat, or holds anything else, such as names, days or complex numbers.
+
+    Examples
+    --------
+    >>> check_numbers("seconds", [1, None, 2.5]).tolist()
+    [1.0, nan, 2.5]
+    """
+    column = given.array if isinstance(given, pd.Series) else given
+    if not isinstance(column, pd.api.extensions.ExtensionArray):
+        column = np.asarray(column)
+    try:
+        values = pd.Series(column).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name}: expected {expected}") from error
+    return np.asarray(values, dtype=np.float64)
+
+
 def check_verdicts(name: str, given: ArrayLike) -> FloatArray:
     """Return 0 and 1, and NaN where nobody judged, as a flat array of floats.
 
@@ -150,17 +174,11 @@ def check_verdicts(name: str, given: ArrayLike) -> FloatArray:
     >>> check_verdicts("right", [True, None, 0]).tolist()
     [1.0, nan, 0.0]
     """
-    column = given.array if isinstance(given, pd.Series) else given
-    if not isinstance(column, pd.api.extensions.ExtensionArray):
-        column = np.asarray(column)
-    try:
-        values = pd.Series(column).astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{name}: expected one of 0, 1 or missing in each row") from error
+    values = check_numbers(name, given, "one of 0, 1 or missing in each row")
     bad = np.flatnonzero(~(np.isnan(values) | (values == 0) | (values == 1)))
     if bad.size:
         raise UsageError(f"{name}: row {bad[0]} is {values[bad[0]]:g}, expected 0, 1 or missing")
-    return np.asarray(values, dtype=np.float64)
+    return values
 
 
 def check_votes(

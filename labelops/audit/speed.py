@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.audit.inputs import check_verdicts
+from labelops.audit.inputs import check_numbers, check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
@@ -106,7 +106,7 @@ def judge_speed(
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
-    time, truth = np.asarray(seconds, dtype=np.float64), check_verdicts("right", right)
+    time, truth = check_numbers("seconds", seconds), check_verdicts("right", right)
     if not who.shape == time.shape == truth.shape:
         raise UsageError(f"votes: {who.size} annotators, {time.size} seconds, {truth.size} right")
     if (time < 0).any():

@@ -124,6 +124,16 @@ def test_the_later_of_two_votes_counts() -> None:
     assert np.array_equal(twice.probability, once.probability)
 
 
+def test_no_vote_takes_no_earlier_one_back() -> None:
+    """A row of -1 is no vote, and annotators' numbers may be any."""
+    items, who, codes, _, _ = _crowd(5, 5, 3, 0.1, N=100)
+    once = ambiguous_items(items, who, codes, rng=np.random.default_rng(1))
+    more = np.r_[items, items[:9]], np.r_[who, who[:9]] * 2**40, np.r_[codes, np.full(9, -1)]
+    again = ambiguous_items(*more, rng=np.random.default_rng(1))
+    assert np.array_equal(again.probability, once.probability)
+    assert np.array_equal(again.p_values, once.p_values)
+
+
 @pytest.mark.slow
 def test_real_crowds(shared_data: Path) -> None:
     """Where people disagree on what they see (face), much is found; flagged majorities err more."""

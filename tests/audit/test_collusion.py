@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_order_and_names_are_nothing() -> None:
     pd.testing.assert_frame_equal(first.pairs, again.pairs)
     assert first.annotators == (0, 1)
     assert find_collusion(items, 8 - who, codes, 4).annotators == (7, 8)
+
+
+def test_many_classes_take_no_room() -> None:
+    """An item has no more classes than votes, however many there are elsewhere."""
+    items, who, codes, _ = crowd(np.random.default_rng(5), n=200, people=9, each=5, skill=0.6)
+    few = find_collusion(items, who, codes, 4)
+    tracemalloc.start()
+    many = find_collusion(items, who, codes * 60_000, 200_000)
+    room = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pd.testing.assert_frame_equal(few.pairs, many.pairs)
+    assert room < 50e6
 
 
 def test_two_classes_say_nothing() -> None:

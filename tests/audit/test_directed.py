@@ -89,6 +89,16 @@ def test_order_of_votes_changes_nothing() -> None:
     assert np.array_equal(one.q_values, other.q_values)
 
 
+def test_people_have_any_number() -> None:
+    """Ids as large as they come are not multiplied, and one type is as good as another."""
+    who, codes, true = _votes(2, 0.3)
+    small = directed_confusions(who, codes, true)
+    ids = np.sort(np.random.default_rng(0).integers(2**61, 2**63, who.max() + 1))
+    large = directed_confusions(ids[who], codes.astype(np.uint64), true)
+    assert np.array_equal(large.annotators, ids[small.annotators])
+    assert np.array_equal(large.q_values, small.q_values)
+
+
 def test_little_to_go_by() -> None:
     """No votes, one annotator, all right, no reference."""
     assert directed_confusions([], [], []).counts.shape == (0,)

@@ -211,6 +211,9 @@ def test_wrong_input() -> None:
         ({"x": [1.0, 2.0]}, [-1, 0]),
         ({}, [0]),
         ({"x": [1.0]}, [0.5]),
+        ({"x": ["a"]}, [0]),
+        ({"x": np.array(["2026-01-01"], dtype="M8[D]")}, [0]),
+        ({"x": [1.0, 2.0]}, [0, 1_795_000_000]),
     ):
         with pytest.raises(UsageError):
             find_drift(statistics, runs, rng=rng)

@@ -159,6 +159,10 @@ def test_malformed_input_is_refused() -> None:
         underperforming_slices(["yes", "no"], {"a": ["x", "y"]})
     with pytest.raises(UsageError, match="wrong"):
         underperforming_slices([[0, 1]], {})
+    with pytest.raises(UsageError, match="'a': expected one value an item"):
+        underperforming_slices([0, 1], {"a": [["x", "y"], ["x", "z"]]})
+    with pytest.raises(UsageError, match="'a': expected numbers or strings"):
+        underperforming_slices([0, 1], {"a": [{"x": 1}, {"x": 2}]})
     with pytest.raises(UsageError, match="least"):
         spurious_attributes([0, 1], {}, least=0.5, rng=rng)
     with pytest.raises(UsageError, match="values for 2"):
@@ -189,3 +193,11 @@ def test_days_written_as_numbers_keep_their_names() -> None:
     many = underperforming_slices(np.zeros(40), {"day": 20261100 + np.arange(40)})
     assert len(set(many.values)) == 10
     assert "[20261103, 20261107)" in many.values
+
+
+def test_what_is_called_alike_is_alike() -> None:
+    """Whole numbers that floats do not tell apart stay several; NaN in a list is missing."""
+    ids = 2**60 + np.arange(3)
+    assert sorted(underperforming_slices([1, 0, 0], {"id": ids}).values) == [str(i) for i in ids]
+    found = underperforming_slices([1, 0, 0], {"a": ["x", float("nan"), None]})
+    assert sorted(zip(found.values, found.sizes, strict=True)) == [("missing", 2), ("x", 1)]

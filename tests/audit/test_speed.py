@@ -116,6 +116,9 @@ def test_malformed_input_is_refused() -> None:
         judge_speed([0, 1], [1.0, -1.0], [1, 1])
     with pytest.raises(UsageError, match=r"right: row 0 is 0\.5"):
         judge_speed([0, 1], [1.0, 1.0], [0.5, 1])
+    for seconds in (["fast", "slow"], np.array([1, 2], dtype="m8[s]"), [1j, 2.0]):
+        with pytest.raises(UsageError, match="seconds: expected numbers"):
+            judge_speed([0, 1], seconds, [1, 1])
     with pytest.raises(UsageError, match="quick"):
         judge_speed([0], [1.0], [1], quick=np.nan)
 
