@@ -128,18 +128,19 @@ def ambiguous_items(
     """
     check_rng(rng)
     check_share("risk", risk, inside=True)
-    votes = _checked(items, annotators, codes, n_items, n_classes)
+    votes, voted, N = _checked(items, annotators, codes, n_items, n_classes)
     if votes.K < 2:
-        return _undecided(votes)
+        return _undecided(N, votes.K)
     model, weighed = fit_spread(votes)
     many = np.bincount(votes.items, minlength=votes.N)
-    probability = np.where(many > 1, weighed.ambiguous(model.prevalence), model.prevalence)
+    judged = np.zeros(N, dtype=np.bool_)
+    probability, p_values, class_probs = _unvoted(N, model)
+    judged[voted] = many > 1
+    probability[judged] = weighed.ambiguous(model.prevalence)[many > 1]
+    p_values[voted] = _p_values(votes, model, weighed, many, rng)
+    class_probs[voted] = weighed.class_probs
     return Ambiguity(
-        probability,
-        _p_values(votes, model, weighed, many, rng),
-        _flag(probability, many > 1, risk),
-        weighed.class_probs,
-        model.prevalence,
+        probability, p_values, _flag(probability, judged, risk), class_probs, model.prevalence
     )
 
 
@@ -149,7 +150,8 @@ def _checked(
     codes: ArrayLike,
     n_items: int | None,
     n_classes: int | None,
-) -> ItemVotes:
+) -> tuple[ItemVotes, IntArray, int]:
+    """Return the votes that count, on the items that have one; which these are, and N."""
     N, K = code_count(items, n_items), code_count(codes, n_classes)
     item = check_codes(items, N, missing=False, name="votes' items")
     who = check_codes(annotators, code_count(annotators), missing=False, name="votes' annotators")
@@ -158,17 +160,23 @@ def _checked(
         raise UsageError(f"votes: {len(item)} items, {len(who)} annotators, {len(code)} codes")
     item, who, code = item[code >= 0], who[code >= 0], code[code >= 0]
     who = np.unique(who, return_inverse=True)[1].reshape(-1)
+    voted, item = np.unique(item, return_inverse=True)
     A = int(who.max(initial=-1)) + 1
     # Reversed, the first of each pair is the last that was given.
     _, last = np.unique((item * max(A, 1) + who)[::-1], return_index=True)
     kept = len(item) - 1 - last
-    return ItemVotes(item[kept], who[kept], code[kept], N, A, K)
+    return ItemVotes(item[kept], who[kept], code[kept], len(voted), A, K), voted, N
 
 
-def _undecided(votes: ItemVotes) -> Ambiguity:
+def _undecided(N: int, K: int) -> Ambiguity:
     """Say of items with nothing to be torn between that they are clear."""
-    zero = np.zeros(votes.N)
-    return Ambiguity(zero, zero + 1, zero > 0, np.ones((votes.N, votes.K)), 0.0)
+    zero = np.zeros(N)
+    return Ambiguity(zero, zero + 1, zero > 0, np.ones((N, K)), 0.0)
+
+
+def _unvoted(N: int, model: SpreadModel) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Say of items what is to be said without a vote: probability, p-value, class."""
+    return np.full(N, model.prevalence), np.ones(N), np.tile(model.classes, (N, 1))
 
 
 def _p_values(

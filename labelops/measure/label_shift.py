@@ -23,7 +23,7 @@ from scipy.special import softmax
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.draws import check_rng
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_share, check_whole
 from labelops.measure.logs import log_sum_exp
 
 __all__ = ["BiasCorrected", "ClassShares", "class_shares", "fit_bias_corrected"]
@@ -182,6 +182,7 @@ def class_shares(
     old = check_probs(old_probs, new.shape[1])
     codes = check_codes(old_codes, new.shape[1])
     risk = 1 - check_share("confidence", confidence, inside=True)
+    check_whole("repeats", repeats, 0)
     if not len(new):
         raise UsageError("class shares: there is no new item")
     if codes.size != len(old) or not (codes >= 0).any():

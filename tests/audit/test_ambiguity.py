@@ -124,6 +124,18 @@ def test_the_later_of_two_votes_counts() -> None:
     assert np.array_equal(twice.probability, once.probability)
 
 
+def test_items_without_a_vote_say_nothing() -> None:
+    """However many there are, of the others the same is said, and of them what is usual."""
+    items, who, codes, _, _ = _crowd(5, 5, 3, 0.1, N=100)
+    few = ambiguous_items(items, who, codes, rng=np.random.default_rng(1))
+    many = ambiguous_items(items * 9, who, codes, n_items=5000, rng=np.random.default_rng(1))
+    assert np.array_equal(many.class_probs[: 9 * 100 : 9], few.class_probs)
+    assert np.array_equal(many.probability[: 9 * 100 : 9], few.probability)
+    assert np.array_equal(many.p_values[: 9 * 100 : 9], few.p_values)
+    assert many.prevalence == few.prevalence == many.probability[-1]
+    assert not many.flagged[1]
+
+
 def test_no_vote_takes_no_earlier_one_back() -> None:
     """A row of -1 is no vote, and annotators' numbers may be any."""
     items, who, codes, _, _ = _crowd(5, 5, 3, 0.1, N=100)

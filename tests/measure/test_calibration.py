@@ -59,6 +59,18 @@ def test_missing_labels_are_left_out() -> None:
     assert reliability_table(more, missing) == reliability_table(probs, codes)
 
 
+@pytest.mark.parametrize("bins", [10, 100])
+def test_a_probability_at_an_edge_is_below_it(bins: int) -> None:
+    """Bins are open below and closed above: each edge is alone in the bin that it ends."""
+    edges = np.arange(1, bins + 1) / bins
+    edges = edges[edges >= 0.5]
+    table = reliability_table(
+        np.stack([edges, 1 - edges], axis=1), np.zeros(edges.size, dtype=int), bins
+    )
+    assert [b.high for b in table] == edges.tolist()
+    assert [b.items for b in table] == [1] * edges.size
+
+
 def test_reliability_by_hand() -> None:
     """Four items in two bins: the table and the error are what one counts by hand."""
     probs = [[0.95, 0.05], [0.05, 0.95], [0.65, 0.35], [0.65, 0.35]]

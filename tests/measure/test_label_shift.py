@@ -124,3 +124,6 @@ def test_impossible_input() -> None:
     ):
         with pytest.raises((UsageError, TableError)):
             class_shares(new, old, codes, rng=rng, repeats=0)
+    for repeats in (-1, 2.5):
+        with pytest.raises(UsageError, match="repeats"):
+            class_shares(probs, probs, [0, 1, 0], rng=rng, repeats=repeats)  # type: ignore[arg-type]
