@@ -174,7 +174,7 @@ def diff(session: Session, before: str, after: str) -> None:
 )
 @click.argument("what", metavar="[REF|FOLDER]", required=False)
 def verify(session: Session, what: str | None) -> int:
-    """Compare every byte of a release, or of an export, with what was released.
+    """Compare every byte with what was released, or exported.
 
     FOLDER is one that was exported, wherever it was copied to; it needs no label set, but only
     one says whether its release was deprecated since, and which one is newer. Needs no server.
