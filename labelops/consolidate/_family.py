@@ -28,6 +28,7 @@ __all__ = [
     "Start",
     "believed",
     "check_shards",
+    "check_start",
     "fit_votes",
     "given_true",
     "rates",
@@ -114,11 +115,9 @@ def fit_votes(
     """
     check_shards(shards)
     held = [Shard(votes, _beliefs(votes, start, len(shards))) for votes in shards]
-    skills = (
-        _earlier(start, shards[0])
-        if isinstance(start, DawidSkene)
-        else maximise(reduce(SkillCounts.merge, [s.count() for s in held]))
-    )
+    skills = _earlier(start, shards[0]) if isinstance(start, DawidSkene) else None
+    if skills is None:
+        skills = maximise(reduce(SkillCounts.merge, [s.count() for s in held]))
     iterations, converged = 0, False
     while iterations < max_iterations and not converged:
         steps = [s.update(skills.log_confusion, skills.log_prior) for s in held]
@@ -148,14 +147,30 @@ def check_shards(shards: Sequence[Votes]) -> None:
         raise UsageError("shards differ in annotators or classes; number them alike")
 
 
+def check_start(start: DawidSkene, votes: Votes) -> None:
+    """Refuse an earlier result of more annotators, or of other classes.
+
+    Raises
+    ------
+    UsageError
+        It is one.
+    """
+    known, n_classes = start.confusion, votes.n_classes
+    if known.shape[1:] != (n_classes, n_classes) or len(known) > votes.n_annotators:
+        raise UsageError(
+            f"start knows {known.shape[0]} annotators and {known.shape[1]} classes, expected at "
+            f"most {votes.n_annotators} annotators and {n_classes} classes"
+        )
+
+
 def started(votes: Votes, start: Start, shards: int) -> FloatArray:
     """Return what a start believes of a shard's items, (N, K).
 
     A posterior is of the items of one shard; an earlier result's annotators say it of any.
     """
     held = Shard(votes, _beliefs(votes, start, shards))
-    if isinstance(start, DawidSkene):
-        skills = _earlier(start, votes)
+    skills = _earlier(start, votes) if isinstance(start, DawidSkene) else None
+    if skills is not None:
         held.update(skills.log_confusion, skills.log_prior)
     return held.posterior
 
@@ -190,18 +205,23 @@ def _beliefs(votes: Votes, start: Start, shards: int) -> FloatArray:
     return np.array(posterior, dtype=np.float64, order="C")
 
 
-def _earlier(start: DawidSkene, votes: Votes) -> Skills:
-    known, n_classes = start.confusion, votes.n_classes
-    if known.shape[1:] != (n_classes, n_classes) or len(known) > votes.n_annotators:
-        raise UsageError(
-            f"start knows {known.shape[0]} annotators and {known.shape[1]} classes, expected at "
-            f"most {votes.n_annotators} annotators and {n_classes} classes"
-        )
-    mean = known.mean(axis=0) if len(known) else np.full((n_classes, n_classes), 1 / n_classes)
-    new = np.broadcast_to(mean, (votes.n_annotators - len(known), n_classes, n_classes))
-    confusion = np.maximum(np.concatenate([known, new]), _FLOOR).transpose(0, 2, 1)
+def _earlier(start: DawidSkene, votes: Votes) -> Skills | None:
+    """Return skills to begin with: who is not known yet is taken for the mean of those who are.
+
+    None where nobody is, as after a day without votes: where no vote tells one class from
+    another every item is alike, and EM stays there.
+    """
+    check_start(start, votes)
+    known = start.confusion
+    told = np.ptp(known, axis=1).max(axis=1, initial=0.0) > _FLOOR
+    if not told.any():
+        return None
+    confusion = np.tile(known[told].mean(axis=0), (votes.n_annotators, 1, 1))
+    confusion[: len(known)][told] = known[told]
+    confusion = np.maximum(confusion, _FLOOR).transpose(0, 2, 1)
     return Skills(
-        np.log(confusion).reshape(-1, n_classes), np.log(np.maximum(start.class_prior, _FLOOR))
+        np.log(confusion).reshape(-1, votes.n_classes),
+        np.log(np.maximum(start.class_prior, _FLOOR)),
     )
 
 

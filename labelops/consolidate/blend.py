@@ -24,7 +24,7 @@ import numpy as np
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes
 
-from ._family import DawidSkene, Start
+from ._family import DawidSkene, Start, check_start
 from .evidence import soften, softening
 from .few_people import first_belief
 from .held_out import HeldOut, held_out_votes, member_weights
@@ -133,15 +133,17 @@ def blend(
     """
     members = members_for(votes) if members is None else members
     earlier = start if isinstance(start, Blend) else None
-    begins: Mapping[str, Start] = {} if earlier is None else earlier.fits
+    begins = {} if earlier is None else earlier.fits
+    if begins:
+        check_start(max(begins.values(), key=lambda fit: len(fit.confusion)), votes)
     begin = first_belief(votes) if start is None or isinstance(start, Blend) else start
     worth = _worth(votes, members, earlier, least)
     pooled: FloatArray = np.zeros((votes.n_items, votes.n_classes))
     fits: dict[str, DawidSkene] = {}
-    for (name, fit), weight, temperature in zip(
+    for (name, member), weight, temperature in zip(
         members.items(), worth.weights, worth.temperatures, strict=True
     ):
-        found = fit(votes, start=begins.get(name, begin), max_iterations=100)
+        found = member(votes, start=begins.get(name, begin), max_iterations=100)
         _add(pooled, weight, found.posterior, temperature)
         # Of very many items one method's beliefs at a time is all that there is room for.
         fits[name] = replace(found, posterior=found.posterior[:0].copy())

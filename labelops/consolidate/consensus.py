@@ -218,6 +218,8 @@ def _people(values: pd.Series[Any], start: Consolidated | None) -> pd.Index[Any]
     if start is None:
         return now
     before = pd.Index(start.annotators)
+    if before.empty:
+        return now
     return before.append(now[~now.isin(before)])
 
 

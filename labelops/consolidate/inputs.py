@@ -163,14 +163,14 @@ def listed(name: str, given: Any) -> pd.Index[Any]:
     Raises
     ------
     UsageError
-        It is no list, or something is listed twice, or missing.
+        It is no list (a set has no order), or something is listed twice, or missing.
 
     Examples
     --------
     >>> listed("class", ["dog", "cat"]).tolist()
     ['dog', 'cat']
     """
-    if isinstance(given, str | bytes) or not np.iterable(given):
+    if isinstance(given, str | bytes | set | frozenset) or not np.iterable(given):
         raise UsageError(f"{name}: expected a list of them, found {shown(given)}")
     index = pd.Index(given)
     if not index.is_unique:

@@ -82,6 +82,17 @@ def test_yesterdays_state_goes_on() -> None:
         consolidate(day, classes=["cow", "bee", "ant"], start=cold)
 
 
+@pytest.mark.parametrize("method", ["auto", "dawid_skene", "shrunk"])
+def test_the_first_day_may_be_without_votes(method: str) -> None:
+    """What begins with nobody ends where a cold start does."""
+    day = _table(1, 120)
+    cold = consolidate(day, method=method)
+    before = consolidate(day.iloc[:0], classes=cold.classes, method=method)
+    warm = consolidate(day, start=before, method=method)
+    np.testing.assert_allclose(warm.posterior, cold.posterior, atol=1e-3)
+    assert warm.annotators.tolist() == cold.annotators.tolist()
+
+
 def test_a_model_helps_where_votes_are_single() -> None:
     """With one vote an item, a model as good as a person makes both better than either."""
     rng = np.random.default_rng(3)
@@ -270,6 +281,7 @@ THREE = pd.DataFrame(
         ({"gold": {"q": "cat"}, "items": ["a", "b", "q"]}, "none of its items has a vote"),
         ({"classes": "catdog"}, "class: expected a list of them, found 'catdog'"),
         ({"items": 3}, "item: expected a list of them, found 3"),
+        ({"classes": {"cat", "dog"}}, "class: expected a list of them, found {"),
         ({"start": 3}, "start is 3, expected what `consolidate` returned"),
     ],
 )

@@ -20,6 +20,7 @@ from labelops.consolidate import (
 from labelops.consolidate._family import fit_votes
 from labelops.consolidate.blend import blend
 from labelops.consolidate.counts import majority_vote, vote_counts
+from labelops.consolidate.dawid_skene import dawid_skene_shards
 from labelops.consolidate.evidence import soften
 from labelops.consolidate.few_people import first_belief
 from labelops.consolidate.ibcc import ibcc_shards
@@ -185,6 +186,23 @@ def test_items_without_a_vote_say_nothing(name: str) -> None:
     np.testing.assert_allclose(many.posterior[10:15], many.posterior[395:], atol=0)
 
 
+@pytest.mark.parametrize("name", [*FITS, "dawid_skene"])
+def test_a_start_from_nobody_is_a_cold_one(name: str) -> None:
+    """After a day without votes nobody is known, and where all are alike EM would stay."""
+    fit = {**FITS, "dawid_skene": dawid_skene_shards}[name]
+    _, items, who, codes = _crowd(12, _even(SKILL, 3), 150, 3)
+    votes = pack_votes(items, who, codes, **_size(150, 6, 3))
+    cold = fit([votes])
+    for people in (0, 6):
+        before = fit([pack_votes([], [], [], **_size(5, people, 3))])
+        warm = fit([votes], start=before)
+        np.testing.assert_allclose(warm.posterior, cold.posterior, atol=1e-3)
+    # Who has not voted yet is taken for such as have.
+    early = pack_votes(*(a[who < 3] for a in (items, who, codes)), **_size(150, 6, 3))
+    warm = fit([votes], start=fit([early]))
+    np.testing.assert_allclose(warm.posterior, cold.posterior, atol=0.02)
+
+
 def test_glad_goes_on_from_yesterday() -> None:
     """With some more items and one more person it ends where it does anew, in fewer steps."""
     _, items, who, codes = _crowd(8, _even(SKILL, 3), 300, 4)
@@ -261,3 +279,8 @@ def test_wrong_settings() -> None:
     big = dawid_skene([0, 0], [0, 1], [0, 0], **_size(1, 2, 2))
     with pytest.raises(UsageError, match="start knows 2 annotators"):
         ibcc(*vote, **size, start=big)
+    _, *votes = _crowd(9, _even(SKILL, 3), 60, 3)
+    many = blend(pack_votes(*votes, **_size(60, 6, 3)))
+    few = [a[votes[1] < 5] for a in votes]
+    with pytest.raises(UsageError, match="start knows 6 annotators and 3 classes"):
+        blend(pack_votes(*few, **_size(60, 5, 3)), start=many)
