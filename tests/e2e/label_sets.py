@@ -10,6 +10,9 @@ from labelops.app import App, open_app
 from labelops.digest import canonical_json
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 
+PATIENT = 300.0
+"""Seconds after which what should have ended long ago hangs, on however busy a machine."""
+
 CLASSES = ("bill", "login", "parcel")
 _WORDS = {
     "bill": ("invoice", "charged", "refund", "card", "paid"),
