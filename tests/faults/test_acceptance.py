@@ -24,7 +24,7 @@ from labelops.state import watch
 
 from ..autolabel import test_acceptance, test_anytime, test_trial
 from ..measure import test_changes, test_eprocess, test_planned
-from ..state import test_watch
+from ..state import test_random_looks
 from .plant import (
     Change,
     Fault,
@@ -52,7 +52,7 @@ _PLANNED = partial(
     bound=0.05, planned=100, n=40, k=1,
 )  # fmt: skip
 _VERSIONS = test_trial.test_the_risk_of_all_versions_adds_up_to_the_one_that_is_told
-_CLOSES = test_watch.test_random_looks_close_at_one_over_the_risk
+_CLOSES = test_random_looks.test_random_looks_close_at_one_over_the_risk
 
 
 def the_share_observed(_: Any) -> Any:
@@ -117,10 +117,6 @@ FAST: dict[str, Fault] = {
     ),
     "selective: twice the risk": Fault(selective_threshold, twice_the_risk, _SELECTIVE),
     "selective: twice the bound": Fault(selective_threshold, twice_the_error, _SELECTIVE),
-    "selective: any cut-off that passes": Fault(
-        selective_threshold, any_cut_off_that_passes,
-        partial(test_acceptance.test_flat_adversary, n=500),
-    ),
     "per class: each at twice its share": Fault(
         (trial, "_one"), with_risk(2), test_trial.test_the_risk_of_a_class_is_its_share
     ),
@@ -146,9 +142,6 @@ FAST: dict[str, Fault] = {
     ),
     "a plan and a mixture that each bet all": Fault(
         log_e_value_planned, counts_double, _PLANNED
-    ),
-    "versions: shares that add up to twice the risk": Fault(
-        hypothesis_risk, twice_the_risk, test_eprocess.test_risk_of_many_hypotheses
     ),
     "versions: shares that never end": Fault(
         hypothesis_risk, share_of_risk(lambda j: 6 / (math.pi**2 * j)),
@@ -186,6 +179,13 @@ FAST: dict[str, Fault] = {
 
 
 SLOW: dict[str, Fault] = {
+    "versions: shares that add up to twice the risk": Fault(
+        hypothesis_risk, twice_the_risk, test_eprocess.test_risk_of_many_hypotheses
+    ),
+    "selective: any cut-off that passes": Fault(
+        selective_threshold, any_cut_off_that_passes,
+        partial(test_acceptance.test_flat_adversary, n=500),
+    ),
     "versions at twice the risk": Fault(hypothesis_risk, twice_the_risk, _VERSIONS),
     "each version at the first's risk": Fault(
         hypothesis_risk, everybody_has_the_firsts, _VERSIONS

@@ -37,7 +37,7 @@ from ..gate import (
 )
 from ..measure import test_eprocess, test_finite, test_sequences, test_staircase, test_weighted
 from ..state import test_audit, test_orders
-from ..state.world import make_world
+from ..state.frozen import forty_pets
 from .plant import (
     Change,
     Fault,
@@ -168,12 +168,10 @@ def _fair(name: str) -> Callable[[], None]:
 
 
 def _pets(test: Callable[..., None]) -> Callable[[], None]:
-    """Run a test of `state/test_audit.py` in forty pets."""
+    """Run a test of `state/test_audit.py` on forty pets."""
 
     def in_pets() -> None:
-        world = make_world(gate=test_audit.GATE)
-        world.items(*test_audit.IDS)
-        test(world)
+        test(forty_pets())
 
     return in_pets
 

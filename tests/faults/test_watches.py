@@ -15,8 +15,8 @@ from labelops.state import gold, watch
 from labelops.state.audit_votes import AuditVotesView
 
 from ..audit import test_drift, test_gold_watch
-from ..state import test_drift as test_stream
-from ..state import test_gold, test_watch
+from ..state import test_drift as test_state_drift
+from ..state import test_gold, test_random_looks, test_watch
 from ..state.world import make_world
 from .plant import (
     Fault,
@@ -69,7 +69,7 @@ def doubts_are_clean(real: Any) -> Any:
 
 
 def _watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    test_stream.test_watches_share_one_risk(make_world(calibration=10_000), monkeypatch)
+    test_state_drift.test_watches_share_one_risk(make_world(calibration=10_000), monkeypatch)
 
 
 def _settings() -> None:
@@ -109,7 +109,7 @@ FAST: dict[str, Fault] = {
     ),
     "random looks: by whoever labeled the item": Fault(
         (AuditVotesView, "outside_audits"), whoever_labeled_looks,
-        test_watch.test_a_label_voter_does_not_look_at_random,
+        test_random_looks.test_a_label_voter_does_not_look_at_random,
     ),
     "acceptance stands on votes that contradict each other": Fault(
         still_passes, doubts_are_clean,
@@ -127,14 +127,14 @@ SLOW: dict[str, Fault] = {
     ),
     "drift: acceptance stands after an alarm": Fault(
         (watch, "_drifted"), lambda _: lambda state, h: None,
-        test_watch.test_a_changed_stream_closes_it_for_what_came_since,
+        test_state_drift.test_a_changed_stream_closes_it_for_what_came_since,
     ),
     "gold: people together at twice the risk": Fault(hypothesis_risk, twice_the_risk, _PEOPLE),
     "gold: each at the first's risk": Fault(hypothesis_risk, everybody_has_the_firsts, _PEOPLE),
     "gold: people are not counted": Fault(hypothesis_risk, instead(j=1), _PEOPLE),
     "random looks: a quarter of the evidence, in a thousand streams": Fault(
         (watch, "log_wanted"), lambda real: lambda risk: real(min(4 * risk, 0.999)),
-        test_watch.test_size_of_random_looks_in_a_thousand_streams,
+        test_random_looks.test_size_of_random_looks_in_a_thousand_streams,
     ),
 }  # fmt: skip
 

@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pandas as pd
 import pytest
 
-from labelops.gate.candidate import ADJUDICATED, Candidate, attempt_risk
-from labelops.gate.checks import evaluate
-from labelops.gate.policy import GatePolicy
+from labelops.gate.candidate import attempt_risk
 from labelops.journey import consolidate, route
 from labelops.measure.adjudication import AGREES, WRONG
 from labelops.schema import Schema
 from labelops.state.awaited import awaited
-from labelops.state.facts import gate_facts
 from labelops.state.needs import all_needs, label_doubt
 from labelops.state.people import annotator_table
 
+from .frozen import GATE, IDS, certified_message, close, forty_pets, freeze
 from .test_needs import plan
 from .world import PETS, World, make_world
-
-GATE = GatePolicy(error=0.2)
-
-
-def freeze(world: World, number: int = 1, stream: int = 1, *, ties: bool = False) -> Candidate:
-    """Freeze the labels there are."""
-    labels = world.state.labels
-    revision = int(labels["revision"].max())
-    candidate = Candidate(number, revision, stream, len(labels), "d", ties=ties)
-    world.say("candidate", str(number), 0, **_body(candidate))
-    return candidate
-
-
-def close(world: World, candidate: Candidate, why: str) -> None:
-    """Close a candidate."""
-    world.say("candidate", str(candidate.number), 1, **(_body(candidate) | {"closed": why}))
-
-
-def _body(c: Candidate) -> dict[str, object]:
-    names = ("number", "revision", "stream", "items", "digest", "closed", "ties")
-    return {n: getattr(c, n) for n in names}
 
 
 @pytest.fixture
 def world() -> World:
-    """Forty items labeled cat."""
-    world = make_world(gate=GATE)
-    world.items(*(f"i{n:02d}" for n in range(40)))
-    return world
-
-
-IDS = [f"i{n:02d}" for n in range(40)]
+    return forty_pets()
 
 
 def test_a_majority_is_not_its_own_audit(world: World) -> None:
@@ -76,7 +44,7 @@ def test_a_spare_vote_is_an_audit(world: World) -> None:
     audit = world.state.audit
     assert audit is not None
     assert audit.certificate.status == "pass" and audit.certificate.errors == 0
-    assert "nobody was left" in _message(world)
+    assert "nobody was left" in certified_message(world)
 
 
 @pytest.mark.parametrize(
@@ -134,11 +102,6 @@ def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, er
     assert (looks.status == AGREES).sum() == len(IDS) - errors
 
 
-def _message(world: World) -> str:
-    verdict = evaluate(gate_facts(world.state, world.now, {}), GATE)
-    return verdict.checks[0].message
-
-
 @pytest.mark.parametrize(
     ("classes", "renames", "counted", "says"),
     [
@@ -169,7 +132,7 @@ def test_looks_from_before_a_class_was_added_do_not_count(
     later = make_world(Schema("pets", classes, renames=renames), gate=GATE, like=world)
     audit = later.state.audit
     assert audit is not None and audit.certificate.n == counted
-    message = _message(later)
+    message = certified_message(later)
     assert f"0 wrong in {counted} blind random audits" in message
     assert says in message and ("before" in message) == bool(says)
     asked = pd.concat(all_needs(later.state))
@@ -177,7 +140,7 @@ def test_looks_from_before_a_class_was_added_do_not_count(
     assert set(asked.loc[asked["purpose"] == "audit", "wanted"]) == ({2} if says else set())
     for item in IDS:
         later.vote(item, "audit", cyn="tom" if renames else "cat")
-    since = _message(later)
+    since = certified_message(later)
     assert "0 wrong in 40 blind random audits" in since and "before" not in since
 
 
@@ -201,8 +164,8 @@ def test_too_few_people_stay_inconclusive(world: World, people: tuple[str, ...])
     audit = world.state.audit
     assert audit is not None
     assert audit.certificate.status == "inconclusive" and audit.certificate.n == 0
-    assert "0 wrong in 0 blind random audits" in _message(world)
-    assert f"wait for another person: all {len(people)} have looked" in _message(world)
+    assert "0 wrong in 0 blind random audits" in certified_message(world)
+    assert f"wait for another person: all {len(people)} have looked" in certified_message(world)
 
 
 def test_auditing_ones_own_label_counts_for_nothing(world: World) -> None:
@@ -220,35 +183,6 @@ def test_auditing_ones_own_label_counts_for_nothing(world: World) -> None:
     assert audit is not None and audit.certificate.n == 0
 
 
-def test_an_error_stays_one_until_its_candidate_failed(world: World) -> None:
-    """A corrected label counts as wrong in the order that found it; in the next it is looked at."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.vote("i00", dan="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    first = freeze(world)
-    state = world.state
-    assert state.audit is not None
-    wrong = state.audit.planned.ids[0]
-    world.vote(wrong, "audit", ben="dog", cid="dog")
-    votes = world.state.audit_votes["vote_id"].tolist()
-    world.label({wrong: "dog"}, ADJUDICATED, votes)
-    audit = world.state.audit
-    assert audit is not None and audit.certificate.errors == 1
-    assert audit.correction.tolist().count(1) == 0, "it is not corrected twice"
-    close(world, first, "failed: test")
-    freeze(world, 2, stream=2)
-    audit = world.state.audit
-    assert audit is not None and not audit.wrong.any()
-    assert audit.certificate.n == 0, "those who corrected it do not audit it"
-    for item in IDS:
-        said = "dog" if item == wrong else "cat"
-        world.vote(item, "audit", dan=said, eve=said)
-    audit = world.state.audit
-    assert audit is not None and audit.certificate.errors == 0
-    assert audit.certificate.status == "pass"
-
-
 def test_attempts_share_the_risk(world: World) -> None:
     """After a candidate that failed less risk is left; a release starts anew."""
     world.label(dict.fromkeys(IDS, "cat"))
@@ -259,144 +193,6 @@ def test_attempts_share_the_risk(world: World) -> None:
         seen.append(world.state.audit.certificate.risk)
         close(world, candidate, end)
     assert seen == pytest.approx([attempt_risk(j, GATE.risk) for j in (1, 2, 3, 1)])
-
-
-def test_later_items_neither_help_nor_hinder() -> None:
-    """The gate's facts are about the frozen labels, not about what came after."""
-    world = make_world(gate=GatePolicy(per_class=1))
-    world.items("a", "b")
-    world.label({"a": "cat", "b": "dog"})
-    freeze(world)
-    world.items("c", "d", "e")
-    world.label({"c": "cow"})
-    facts = gate_facts(world.state, world.now, {})
-    assert (facts.items, facts.decided) == (2, 2)
-    assert dict(facts.class_counts) == {"cat": 1, "dog": 1, "cow": 0}
-
-
-def test_a_revised_item_leaves_its_label() -> None:
-    """A label of the earlier content is released with no other: not frozen, not corrected."""
-    world = make_world()
-    world.items("a", "b", "c")
-    world.vote("b", ann="dog")
-    world.label({"a": "cat", "b": "dog"})
-    freeze(world)
-    world.label({"c": "cow"}, ADJUDICATED, ["x"])
-    last = world.state.labels["revision"].max()
-    world.items("a", "c", payload="other text of", revision=1)
-    state = world.state
-    assert state.frozen["item_id"].tolist() == ["b"]
-    assert state.labels["revision"].max() == last, "the next revision is later than all"
-    assert "a" in state.decided[1].loc[state.decided[1]["value"].isna(), "item_id"].tolist()
-    assert np.isin(["a", "c"], state.undecided).all()
-
-
-def test_a_correction_is_written_once(world: World) -> None:
-    """Deciding again, and a further vote on a corrected label, correct nothing twice."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    freeze(world)
-    assert world.state.audit is not None
-    wrong = world.state.audit.planned.ids[0]
-    world.vote(wrong, "audit", ben="dog", cid="dog")
-    world.flush()
-    assert consolidate(world.workspace, now=world.tick()).corrected == 1
-    assert consolidate(world.workspace, now=world.tick()).corrected == 0
-    world.vote(wrong, "audit", dan="dog")
-    world.flush()
-    assert consolidate(world.workspace, now=world.tick()).corrected == 0
-    row = world.state.labels.set_index("item_id").loc[wrong]
-    assert json.loads(row["evidence"])["replaces"] == '"cat"' and row["value"] == '"dog"'
-
-
-@pytest.mark.slow
-def test_only_a_correction_that_is_in_the_labels_is_taken_off(world: World) -> None:
-    """Found, then corrected, then corrected by votes that do not count any more."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    freeze(world)
-
-    def certified() -> tuple[int, int]:
-        audit = world.state.audit
-        assert audit is not None
-        return audit.certificate.errors, audit.certificate.corrected
-
-    audit = world.state.audit
-    assert audit is not None
-    wrong = audit.planned.ids[0]
-    world.vote(wrong, "audit", ben="dog", cid="dog")
-    assert certified() == (1, 0), "found, and not yet corrected"
-    consolidate(world.workspace, now=world.tick())
-    assert certified() == (1, 1)
-    assert world.state.frozen.set_index("item_id").loc[wrong, "value"] == '"dog"'
-    assert "1 wrong, 1 of them corrected, in 1 blind" in _message(world)
-    world.vote(wrong, "audit", dan="cat", eve="cat")
-    assert certified() == (1, 0), "others contradict it"
-    world.vote(wrong, "audit", fay="dog")
-    assert certified() == (1, 1)
-    for name in ("ben", "cid", "fay"):
-        world.say("annotator_flagged", f"human:{name}", 0, reason="a test")
-    assert certified() == (1, 0), "nobody who counts names it"
-
-
-def test_a_correction_counts_on_in_the_same_order(world: World) -> None:
-    """The next release reads the same looks: the error among them, the label mended."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    first = freeze(world)
-    audit = world.state.audit
-    assert audit is not None
-    world.vote(audit.planned.ids[0], "audit", ben="dog", cid="dog")
-    world.flush()
-    consolidate(world.workspace, now=world.tick())
-    close(world, first, "released pets@1.0.0")
-    world.items("new")
-    freeze(world, 2)
-    state = world.state
-    assert state.audit is not None and state.candidate is not None
-    assert state.candidate.order == first.order
-    found = state.audit.certificate
-    assert (found.errors, found.corrected) == (1, 1)
-
-
-def test_a_correction_by_spare_votes_is_taken_off(world: World) -> None:
-    """Where everybody labeled an item, those who were outvoted and prevail count as correcting."""
-    for item in IDS:
-        world.vote(item, ann="cat", ben="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    freeze(world)
-    audit = world.state.audit
-    assert audit is not None
-    wrong = audit.planned.ids[0]
-    world.vote(wrong, cid="dog", dan="dog")
-    audit = world.state.audit
-    assert audit is not None and audit.unaided == 1 and audit.correction[0] == 1
-    consolidate(world.workspace, now=world.tick())
-    state = world.state
-    row = state.frozen.set_index("item_id").loc[wrong]
-    assert (row["value"], row["method"]) == ('"dog"', ADJUDICATED)
-    assert state.audit is not None and state.audit.certificate.corrected == 1
-
-
-def test_what_nobody_can_settle_is_not_corrected(world: World) -> None:
-    """A look that ends in a tie among all who may look is an error that stays one."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    freeze(world)
-    audit = world.state.audit
-    assert audit is not None
-    world.vote(
-        audit.planned.ids[0], "audit",
-        ben="dog", cid="cow", dan="cat", eve="dog", fay="cow", gil="cat", hal="dog",
-    )  # fmt: skip
-    consolidate(world.workspace, now=world.tick())
-    audit = world.state.audit
-    assert audit is not None
-    assert (audit.certificate.errors, audit.certificate.corrected) == (1, 0)
 
 
 @pytest.mark.parametrize(("ties", "errors"), [(True, 0), (False, 3)])
@@ -413,7 +209,7 @@ def test_the_last_two_may_disagree(world: World, ties: bool, errors: int) -> Non
     audit = world.state.audit
     assert audit is not None
     assert (audit.certificate.errors, audit.tied) == (errors, 0 if errors else 3)
-    assert ("at 3 of them people disagree" in _message(world)) == ties
+    assert ("at 3 of them people disagree" in certified_message(world)) == ties
 
 
 @pytest.mark.parametrize(("says", "errors"), [("cat", 0), ("dog", 3), ("cow", 3)])
@@ -478,45 +274,6 @@ def test_late_label_votes_change_no_frozen_label(world: World) -> None:
     world.flush()
     assert consolidate(world.workspace, now=world.tick()).changed == 0
     assert set(world.state.frozen["value"]) == {'"cat"'}
-
-
-def test_a_correction_from_before_a_class_was_added_is_looked_at_again(world: World) -> None:
-    """That the label was wrong is true for good, that it is a dog was said without the fox."""
-    for item in IDS:
-        world.vote(item, ann="cat")
-    world.label(dict.fromkeys(IDS, "cat"))
-    freeze(world)
-    assert world.state.audit is not None
-    first, last = world.state.audit.planned.ids[[0, -1]]
-    world.vote(last, eve="cat", fay="cat", gus="cat", hal="cat")
-    world.vote(first, "audit", ben="dog", cid="dog", dan="dog")
-    world.flush()
-    assert consolidate(world.workspace, now=world.tick()).corrected == 1
-    assert world.state.audit.certificate.corrected == 1
-    wider = Schema("pets", (*PETS.classes, "fox"))
-    for schema in (PETS, wider):
-        world.say("schema", schema.digest, 0, **schema.to_json())
-    later = make_world(wider, gate=GATE, like=world)
-    audit = later.state.audit
-    assert audit is not None and audit.certificate.n == 0
-    assert audit.planned.ids[0] == first and audit.unseen[0]
-    asked = pd.concat(all_needs(later.state)).set_index("item_id")
-    assert asked.loc[first, "purpose"] == "audit" and asked.loc[first, "wanted"] == 4
-    other = later.copy()
-    later.vote(first, "audit", eve="dog")
-    found = later.state.audit
-    assert found is not None
-    seen = found.certificate
-    assert (seen.n, seen.errors, seen.corrected) == (1, 1, 1)
-    for name in ("eve", "fay", "gus"):
-        other.vote(first, "audit", **{name: "fox"})
-    other.flush()
-    assert consolidate(other.workspace, now=other.tick()).corrected == 1
-    assert other.state.labels.set_index("item_id").loc[first, "value"] == '"fox"'
-    found = other.state.audit
-    assert found is not None
-    seen = found.certificate
-    assert (seen.n, seen.errors, seen.corrected) == (1, 1, 1)
 
 
 def test_an_audit_vote_from_before_a_class_was_added_takes_no_doubt_away(world: World) -> None:

@@ -19,7 +19,7 @@ from labelops.released import released_as
 from labelops.releasing import _reopened
 from labelops.report.of_state import report_facts
 
-from .test_watch import _accepting, _arrive, _closed, _settle
+from .accepting import accepting, arrive, closed_now, settle
 from .world import World, make_world
 
 
@@ -38,9 +38,9 @@ def test_nothing_was_tried() -> None:
 
 def test_a_standing_certificate_shows_what_it_rests_on() -> None:
     """Number, version, rule, test, looks, votes, risk, cut-off, accepted, classes, random looks."""
-    world = _accepting()
-    _arrive(world, "b", np.random.default_rng(2).uniform(0.6, 1.0, 120))
-    _settle(world)
+    world = accepting()
+    arrive(world, "b", np.random.default_rng(2).uniform(0.6, 1.0, 120))
+    settle(world)
     facts, text = _shown(world)
     (h,) = facts["hypotheses"]
     assert (h["number"], h["looks"], h["status"]) == (1, 2, "stands")
@@ -57,9 +57,9 @@ def test_a_standing_certificate_shows_what_it_rests_on() -> None:
 
 def test_a_closed_certificate_says_why() -> None:
     """The reason is there, and what it spent stays spent."""
-    world = _accepting(AcceptancePolicy(error=0.2, spot_share=0.0))
+    world = accepting(AcceptancePolicy(error=0.2, spot_share=0.0))
     world.say("annotator_flagged", "human:ann", 0, reason="a test")
-    _closed(world)
+    closed_now(world)
     facts, text = _shown(world)
     (h,) = facts["hypotheses"]
     assert (h["status"], h["cause"], h["random_looks"]) == ("closed", "votes", None)

@@ -11,11 +11,13 @@ import pytest
 
 from labelops.audit.drift import Drift, accumulate
 from labelops.audit.policy import AuditPolicy
+from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate
 from labelops.state import drift
 from labelops.state.drift import drift_watch, next_drift_look, stream_items
 from labelops.state.shares import latest_shares
 
+from .accepting import POLICY, accepting, arrive, asking, calibrate, closed_now, look_anew, settle
 from .world import World, events, make_world
 
 BATCH = 80
@@ -204,3 +206,85 @@ def test_shares_of_the_latest_items(world: World) -> None:
     cow = next(row for row in latest_shares(world.state) if row.name == "cow")
     assert cow.low < 0.5 < cow.high and abs(cow.now - 0.5) < 0.12
     assert 0.15 < cow.before < 0.25
+
+
+@pytest.mark.slow
+def test_a_changed_stream_closes_it_for_what_came_since() -> None:
+    """A labeler less sure than it was is on other items: what came before stays accepted."""
+    world = accepting()
+    rng = np.random.default_rng(6)
+    settle(world)
+    early = arrive(world, "b", rng.uniform(0.6, 1.0, 120))
+    assert settle(world).closed == ()
+    assert world.state.accepted["item_id"].isin(early).any()
+    late = arrive(world, "c", rng.uniform(0.35, 0.5, 900))
+    done = settle(world)
+    assert len(done.closed) == 1 and "the stream it was tested on has changed" in done.closed[0]
+    kept = world.state.accepted
+    assert len(kept) >= 240 and not kept["item_id"].isin(late).any()
+    assert "nothing has come since" in look_anew(world), "what gave the alarm is not read again"
+    assert world.state.acceptance_tried, "and people are asked about it meanwhile"
+    assert asking(world, 200).state.planned_looks == 60, "what is to come is planned at the alarm"
+    new = arrive(world, "d", rng.uniform(0.35, 0.5, 240))
+    assert not settle(world).closed
+    first, second = world.state.hypotheses
+    assert (first.cause, second.number, second.looks) == ("drift", 2, 1)
+    assert second.pool_size == 240 and second.sample == 60, "a whole sample of what came since"
+    assert second.planned == 60
+    (alarm,) = drift_watch(world.state).alarms
+    assert first.until == alarm.good_until < alarm.until == second.since
+    assert first in world.state.standing, "what was good stays"
+    assert set(world.state.accepted["item_id"]) & set(new)
+    assert not world.state.accepted["item_id"].isin(late).any()
+    assert closed_now(world) == (), "the new one is of the new stream"
+
+
+@pytest.mark.slow
+def test_no_drift_no_alarm() -> None:
+    """Three more batches like the first close nothing, and cost no risk."""
+    world = accepting()
+    rng = np.random.default_rng(7)
+    for n in range(3):
+        arrive(world, f"b{n}", rng.uniform(0.6, 1.0, 40))
+        assert settle(world).closed == ()
+    (found,) = world.state.hypotheses
+    assert found.looks == 4 and found.pool_size == 360
+
+
+@pytest.mark.slow
+def test_scores_without_variance() -> None:
+    """One score for everything is no drift, and one cut-off for everything."""
+    world = make_world(accept=POLICY, calibration=60)
+    arrive(world, "a", np.full(240, 0.9))
+    calibrate(world)
+    look_anew(world)
+    settle(world)
+    for batch in "bcd":
+        arrive(world, batch, np.full(150, 0.9))
+        assert settle(world).closed == ()
+    assert len(world.state.accepted) == len(world.state.items) == 690
+
+
+def test_an_earlier_version_s_hypothesis_still_stands() -> None:
+    """An event without the newer fields is read as a fixed test, and kept on its own votes."""
+    world = accepting(AcceptancePolicy(error=0.2, test="fixed", spot_share=0.0))
+    new = {"test", "looks", "votes", "schema", "classes", "cutoffs", "thresholds", "cause"}
+    new |= {"looked_at", "since", "until"}
+    body = json.loads(world.state.hypotheses[0].to_body())
+    old = {k: v for k, v in body.items() if k not in new}
+    old["by_class"] = [row[:3] for row in body["by_class"]]
+    world.say("hypothesis", "1", 1, **old)
+    later = make_world(accept=AcceptancePolicy(error=0.2), like=world, calibration=60)
+    assert closed_now(later) == () and len(later.state.accepted) == 240
+    later.say("annotator_flagged", "human:ann", 0, reason="a test")
+    assert "too few calibration votes" in closed_now(later)[0]
+
+
+def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
+    """Items without an answer are left to people."""
+    world = accepting()
+    world.items("x1", "x2")
+    assert closed_now(world) == ()
+    calibrate(world)
+    look_anew(world)
+    assert not world.state.accepted["item_id"].isin(["x1", "x2"]).any()

@@ -18,7 +18,7 @@ from labelops.state import decide, load, load_events, say
 from labelops.state.drift import drift_watch
 from labelops.testing.memory import MemoryTables
 
-from .test_watch import _accepting, _closed, _look
+from .accepting import accepting, closed_now, look_anew
 from .world import World, events, make_world
 
 
@@ -95,17 +95,17 @@ def test_two_models_at_once_do_not_spend_one_risk_twice() -> None:
 
     What it found is not said: the next number, and its smaller risk, is for a test made anew.
     """
-    world = _accepting()
+    world = accepting()
 
     def another(world: World) -> None:
         world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.8)), version="m3")
-        _look(world)
+        look_anew(world)
 
     world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2")
     late = beside(world, "events", another)
-    assert "tried on these items already" in _look(late)
+    assert "tried on these items already" in look_anew(late)
     world.propose(dict.fromkeys(world.state.item_ids, ("cat", 0.9)), version="m2b")
-    _look(world)
+    look_anew(world)
     found = world.state.hypotheses
     assert [(h.number, h.labeler_version) for h in found] == [(1, "m1"), (2, "m3"), (3, "m2b")]
     assert [h.risk for h in found] == [hypothesis_risk(j, 0.05) for j in (1, 2, 3)]
@@ -114,7 +114,7 @@ def test_two_models_at_once_do_not_spend_one_risk_twice() -> None:
 
 def test_a_look_beside_a_closing_does_not_undo_it() -> None:
     """A process that looks again while another closes the hypothesis finds it closed."""
-    world = _accepting()
+    world = accepting()
     ids = [f"b{n}" for n in range(8)]
     world.items(*ids)
     world.propose(dict.fromkeys(ids, ("cat", 0.9)), fit=False)
@@ -127,7 +127,7 @@ def test_a_look_beside_a_closing_does_not_undo_it() -> None:
         say(world.state, [world.state.hypothesis_event(body)], world.tick())
 
     late = beside(world, "events", failed)
-    said = _look(late)
+    said = look_anew(late)
     (h,) = load(world.workspace).hypotheses
     assert h.closed and h.looks == 1 and load(world.workspace).accepted.empty
     assert "tried on these items already" in said
@@ -135,7 +135,7 @@ def test_a_look_beside_a_closing_does_not_undo_it() -> None:
 
 def test_a_closing_beside_a_look_is_said_after_it() -> None:
     """A process that closes a hypothesis while another looks at it closes what came of the look."""
-    world = _accepting()
+    world = accepting()
 
     def looked(world: World) -> None:
         (h,) = world.state.hypotheses
@@ -144,7 +144,7 @@ def test_a_closing_beside_a_look_is_said_after_it() -> None:
 
     world.say("annotator_flagged", "human:ann", 0, reason="a test")
     late = beside(world, "events", looked)
-    assert len(_closed(late)) == 1
+    assert len(closed_now(late)) == 1
     (h,) = load(world.workspace).hypotheses
     assert h.closed and h.looks == 2
 

@@ -15,7 +15,7 @@ from labelops.measure.finite import tolerated_errors
 from labelops.schema import Schema
 from labelops.state.verdicts import audit_verdicts
 
-from .test_audit import close, freeze
+from .frozen import close, freeze
 from .world import World, make_world
 
 IDS = [f"i{n:02d}" for n in range(40)]

@@ -18,7 +18,7 @@ from labelops.journey import audit, consolidate
 from labelops.schema import Schema
 from labelops.state.verdicts import audit_verdicts
 
-from .test_audit import close, freeze
+from .frozen import close, freeze
 from .test_audited import SURE, UNSURE, look
 from .test_audited import sure_world as audited_world
 from .world import PETS, World, make_world
