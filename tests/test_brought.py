@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -11,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from labelops.checking import check_labels
-from labelops.consolidate import consolidate
+from labelops.checking import LabelCheck, check_labels
+from labelops.consolidate import Consolidated, consolidate
 from labelops.errors import SourceError, TableError, UsageError
 from labelops.tables.brought import as_frame
 
@@ -104,13 +105,17 @@ def _votes(kind: str) -> pd.DataFrame:
     return frame
 
 
+@cache
+def _of_frame(kind: str) -> Consolidated:
+    return consolidate(_votes(kind), method="dawid_skene")
+
+
 @pytest.mark.parametrize("kind", ["names", "numbers"])
 @pytest.mark.parametrize("form", FORMS)
 def test_votes_in_any_form(kind: str, form: str) -> None:
     """Labels, names, posterior and skills are those of the plain frame, to the last bit."""
-    frame = _votes(kind)
-    expected = consolidate(frame, method="dawid_skene")
-    found = consolidate(FORMS[form](frame), method="dawid_skene")
+    expected = _of_frame(kind)
+    found = consolidate(FORMS[form](_votes(kind)), method="dawid_skene")
     assert found.items.tolist() == expected.items.tolist()
     assert found.annotators.tolist() == expected.annotators.tolist()
     assert found.classes.tolist() == expected.classes.tolist()
@@ -123,39 +128,55 @@ def test_three_columns_of_arrow() -> None:
     """A tuple may hold Arrow's columns, dictionaries among them."""
     frame = _votes("names")
     columns = tuple(_chunked(frame).columns)
-    assert consolidate(columns).labels.tolist() == consolidate(frame).labels.tolist()  # type: ignore[arg-type]
+    found = consolidate(columns, method="dawid_skene")  # type: ignore[arg-type]
+    assert found.labels.tolist() == _of_frame("names").labels.tolist()
+
+
+def _same(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
+
+
+def _weighed(make: Callable[[pd.DataFrame], Any]) -> Consolidated:
+    return consolidate(make(_votes("names").assign(weight=np.linspace(0.2, 1, 240))))
+
+
+def _beside_a_model(make: Callable[[pd.DataFrame], Any]) -> Consolidated:
+    """Consolidate one vote an item, some with the proposal in sight, beside probabilities."""
+    single = _votes("names").drop_duplicates("item").assign(saw_proposal=np.arange(60) % 2 == 0)
+    drawn = np.random.default_rng(5).dirichlet(np.ones(3), 60)
+    probs = pd.DataFrame(drawn, single["item"], ["cow", "ant", "bee"])
+    given = probs if make is _same else make(probs.reset_index())
+    return consolidate(make(single), classes=["ant", "bee", "cow"], probs=given)
+
+
+def _checked(make: Callable[[pd.DataFrame], Any]) -> LabelCheck:
+    votes = _votes("names")
+    rows = pd.DataFrame({"id": votes["item"].unique(), "kind": ["ant", "bee", "cow"] * 20})
+    rows.loc[5, "kind"] = "bee"
+    return check_labels(make(rows), "kind", votes=make(votes), key="id")
+
+
+@cache
+def _plainly(what: Callable[[Callable[[pd.DataFrame], Any]], Any]) -> Any:
+    """Return what plain frames give."""
+    return what(_same)
 
 
 @pytest.mark.parametrize("form", ["table", "capsule", "duckdb", "dict of arrays"])
 def test_weights_sights_and_probs_in_any_form(form: str) -> None:
     """So are weights, what was in sight, and a model's probabilities, whose columns have names."""
-    make = FORMS[form]
-    frame = _votes("names")
-    weighted = frame.assign(weight=np.linspace(0.2, 1, 240))
-    expected, found = consolidate(weighted), consolidate(make(weighted))
-    assert np.array_equal(found.posterior, expected.posterior)
-
-    single = frame.drop_duplicates("item").assign(saw_proposal=np.arange(60) % 2 == 0)
-    drawn = np.random.default_rng(5).dirichlet(np.ones(3), 60)
-    probs = pd.DataFrame(drawn, single["item"], ["cow", "ant", "bee"])
-    expected = consolidate(single, classes=["ant", "bee", "cow"], probs=probs)
-    found = consolidate(
-        make(single), classes=["ant", "bee", "cow"], probs=make(probs.reset_index())
-    )
-    assert expected.method == "votes_and_model"
-    assert np.array_equal(found.posterior, expected.posterior)
+    assert np.array_equal(_weighed(FORMS[form]).posterior, _plainly(_weighed).posterior)
+    assert _plainly(_beside_a_model).method == "votes_and_model"
+    found = _beside_a_model(FORMS[form])
+    assert np.array_equal(found.posterior, _plainly(_beside_a_model).posterior)
 
 
 @pytest.mark.parametrize("form", ["table", "chunks of dictionaries", "capsule", "dict of lists"])
 def test_labels_are_checked_in_any_form(form: str) -> None:
     """A check finds the same wrong labels, of rows and votes that come in any table."""
-    votes = _votes("names")
-    rows = pd.DataFrame({"id": votes["item"].unique(), "kind": ["ant", "bee", "cow"] * 20})
-    rows.loc[5, "kind"] = "bee"
-    expected = check_labels(rows, "kind", votes=votes, key="id")
-    found = check_labels(FORMS[form](rows), "kind", votes=FORMS[form](votes), key="id")
-    assert expected.worst().index[0] == 5
-    pd.testing.assert_frame_equal(found.worst(), expected.worst())
+    worst = _plainly(_checked).worst()
+    assert worst.index[0] == 5
+    pd.testing.assert_frame_equal(_checked(FORMS[form]).worst(), worst)
 
 
 def test_a_frame_stays() -> None:

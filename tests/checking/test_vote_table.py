@@ -39,10 +39,10 @@ def test_they_are_the_same_votes() -> None:
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("text", [None, "text"])
+@pytest.mark.parametrize("text", [None, pytest.param("text", marks=pytest.mark.slow)])
 def test_a_check_says_the_same(text: str | None) -> None:
     """Alone, and beside texts of which some cannot be read."""
-    frame, columns = _wide(120, 4), ["p0", "p1", "p2", "p3"]
+    frame, columns = _wide(60, 3), ["p0", "p1", "p2"]
     bare = frame.drop(columns=columns)
     wide = check_labels(frame, "final", votes=columns, text=text, key="id")
     long = check_labels(bare, "final", votes=_long(frame, columns), text=text, key="id")

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labelops.adapters.delta import DeltaTables
 from labelops.cli import main
 from labelops.cli.stages import said_collected
-from labelops.errors import StorageError
 from labelops.journey import Collected
 
 from .world import (
@@ -102,20 +100,6 @@ def test_gate_and_release_exit_1_before_they_pass(
         assert first == "labelops: error: the gate did not pass: INCONCLUSIVE"
         assert lines[0].startswith("  certified error: no audit yet")
         assert all(line.startswith("  ") and line.count(": ") for line in lines)
-
-
-def test_a_release_is_made_although_tables_cannot_be_merged(
-    passed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What is done after a release, on a disk that is full by then, does not say that it failed."""
-
-    def full(self: DeltaTables, table: str) -> int:
-        raise StorageError("the disk is full")
-
-    monkeypatch.setattr(DeltaTables, "compact", full)
-    assert run(passed, "release") == 0
-    assert run(passed, "verify", "mails@1.0.0") == 0
-    assert "the disk is full" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def _misled(seed: int) -> tuple[Votes, IntArray]:
     return votes, truth
 
 
+@pytest.mark.slow
 def test_gold_widens_what_shared_mistakes_make_too_high() -> None:
     """Where items mislead most people, a hundred gold items mend the intervals on the others too.
 

@@ -183,10 +183,6 @@ def crowd(
     return as_votes(items, names, given), [f"i{k:04d}" for k in range(n)]
 
 
-def by_rules(rules: Rules) -> pd.DataFrame:
-    return as_votes(rules[0], [f"rule:{r}" for r in rules[1]], rules[2])
-
-
 def decided(
     people: pd.DataFrame,
     ids: list[str],

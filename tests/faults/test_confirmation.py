@@ -68,10 +68,6 @@ FAST: dict[str, Fault] = {
     "accuracies: that two agree is taken for skill": Fault(
         (accuracy, "WORTH_OF_FEW"), _constant({}), test_accuracy.test_two_people_tell_nothing
     ),
-    "accuracies: the others are believed whatever gold says": Fault(
-        (accuracy._Held, "overstated"), _constant(lambda held: np.zeros(held.given.size)),
-        test_accuracy.test_gold_widens_what_shared_mistakes_make_too_high,
-    ),
     "early end: doubts nobody knows are held": Fault(
         held_by, the_unknown_are_held,
         test_futility.test_what_is_not_known_is_not_held,
@@ -80,6 +76,10 @@ FAST: dict[str, Fault] = {
 
 
 SLOW: dict[str, Fault] = {
+    "accuracies: the others are believed whatever gold says": Fault(
+        (accuracy._Held, "overstated"), _constant(lambda held: np.zeros(held.given.size)),
+        test_accuracy.test_gold_widens_what_shared_mistakes_make_too_high,
+    ),
     "by doubt: what looks miss is taken for nothing": Fault(
         log_e_values_seen, instead(missed=0.0),
         partial(

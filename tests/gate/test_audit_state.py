@@ -126,8 +126,8 @@ def test_too_many_errors_fail() -> None:
 
 def test_errors_ahead_cost_more_looks() -> None:
     """Errors found beyond the settled beginning are planned for."""
-    plain = _state([NO_VOTE] * 2000)
-    ahead = _state([NO_VOTE] * 50 + [WRONG] + [NO_VOTE] * 1949)
+    plain = _state([NO_VOTE] * 1000)
+    ahead = _state([NO_VOTE] * 50 + [WRONG] + [NO_VOTE] * 949)
     assert len(ahead.planned) > len(plain.planned)
 
 

@@ -132,6 +132,7 @@ def test_a_small_set_of_which_looks_miss_some_is_counted_out(size: int, bound: f
     assert plan.median == int(np.argmax(np.cumsum(expected) >= 0.5))
 
 
+@pytest.mark.slow
 def test_what_looks_miss_makes_audits_longer() -> None:
     """Evenly and by doubt, of sets and of streams; of the errors there are fewer are found."""
     for size in (None, 800):

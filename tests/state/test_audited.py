@@ -300,6 +300,7 @@ def test_a_named_sample_is_watched_and_nothing_is_tried_on_it() -> None:
     assert "from posterior 0.85 up" in labeling_plan(sure_world().state).in_words[1]
 
 
+@pytest.mark.slow
 def test_doubts_of_a_named_sample_wait_until_all_else_is_begun() -> None:
     """Their only vote names another class than the model: who else would be asked about them?"""
     world = sure_world(calibration=10, overlap_share=0.0)

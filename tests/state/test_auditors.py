@@ -46,7 +46,7 @@ def _three(split: int, *, alike: bool) -> World:
     """Let three people label all; one of them in turn is wrong on so many of the items."""
     world = make_world(TEN, gate=GatePolicy(error=0.1))
     world.items(*IDS)
-    names = ("ann", "ben", "cid")
+    names, labels = ("ann", "ben", "cid"), {}
     for n, item in enumerate(IDS):
         right = n % 10
         said = dict.fromkeys(names, str(right))
@@ -56,12 +56,18 @@ def _three(split: int, *, alike: bool) -> World:
             said = dict.fromkeys(names, str(right))
             said[names[n % 3]] = str(1 - right if alike else (right + 1 + n // 10) % 10)
         world.vote(item, **said)
-        world.label({item: str(right)})
+        labels[item] = str(right)
+    world.label(labels)
     return world
 
 
 @pytest.mark.parametrize(
-    ("split", "alike", "waits"), [(13, True, True), (12, True, False), (13, False, False)]
+    ("split", "alike", "waits"),
+    [
+        (13, True, True),
+        pytest.param(12, True, False, marks=pytest.mark.slow),
+        pytest.param(13, False, False, marks=pytest.mark.slow),
+    ],
 )
 def test_three_whose_mistakes_are_alike_are_told(split: int, alike: bool, waits: bool) -> None:
     """Once more labels are split than may be wrong; where first votes are audited, never."""

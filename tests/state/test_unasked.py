@@ -93,6 +93,7 @@ def _accepted(labeler: Served, rounds: int = 6) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_what_a_labeler_does_wrong_concerns_it_alone_and_is_remembered() -> None:
     """Since when and why, until it answers; a workspace that fails is no such matter."""
     labeler = Served()
@@ -125,6 +126,7 @@ def test_what_a_labeler_does_wrong_concerns_it_alone_and_is_remembered() -> None
     assert world.state.unasked is None
 
 
+@pytest.mark.slow
 def test_without_a_labeler_nothing_waits_for_one() -> None:
     """Once the settings name none, it is not said any more that it could not be asked."""
     labeler = Served()
@@ -137,6 +139,7 @@ def test_without_a_labeler_nothing_waits_for_one() -> None:
     assert world.state.unasked is None
 
 
+@pytest.mark.slow
 def test_an_outage_changes_no_look() -> None:
     """With and without one, the same items are drawn, asked about and read, with one outcome."""
     labeler = Served()
@@ -167,6 +170,7 @@ def test_an_outage_changes_no_look() -> None:
     assert len(a.votes) == len(b.votes), "it cost no vote"
 
 
+@pytest.mark.slow
 def test_before_the_first_model_an_outage_opens_no_floodgate() -> None:
     """People label what it will learn from, at random; the rest waits for it, for a week."""
     labeler = Served()
@@ -190,6 +194,7 @@ def test_before_the_first_model_an_outage_opens_no_floodgate() -> None:
     assert state.accepted.empty and not state.hypotheses
 
 
+@pytest.mark.slow
 def test_people_who_label_everything_anyway_are_not_held_up() -> None:
     """Where a model was tried and nothing of it stands, what comes in is asked about at once."""
     labeler = Served()
