@@ -64,6 +64,13 @@ _SCHEMA = (
     ("media", "str", f'`"{MEDIA[0]}"`', "What an item is: " + ", ".join(f"`{m}`" for m in MEDIA)),
     ("question", "str", f'`"{QUESTION}"`', "What annotators are asked. May be reworded any time."),
     ("renames", "table", "`{}`", "`[schema.renames]`: old class name = its name now."),
+    (
+        "splits",
+        "table",
+        "`{}`",
+        "`[schema.splits]`: class = the classes that were cut out of it. People are asked again "
+        "about what it was said of before.",
+    ),
 )
 
 _SECTIONS: dict[str, tuple[str, type]] = {

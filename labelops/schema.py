@@ -55,11 +55,14 @@ class Schema:
     renames : mapping of str to str
         Old class name → its name now. A vote given under the old name counts for the new one;
         a class that disappeared without a rename is an error, never a silent loss.
+    splits : mapping of str to tuple of str
+        Class → the classes that were cut out of it. Who named it before they were there did not
+        say which of them it is: people are asked again.
 
     Raises
     ------
     SchemaError
-        If a part is missing, unknown, repeated, or a rename leads nowhere.
+        If a part is missing, unknown, repeated, or a rename or split leads nowhere.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class Schema:
     media: str = "text"
     question: str = QUESTION
     renames: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -92,6 +96,12 @@ class Schema:
                 raise SchemaError(
                     f"rename {shown(old)} → {shown(new)}: the old name must be gone from the "
                     "classes and the new one among them"
+                )
+        for whole, parts in self.splits.items():
+            if not parts or not {whole, *parts} <= set(self.classes) or whole in parts:
+                raise SchemaError(
+                    f"split {shown(whole)} → {shown(list(parts))}: expected classes that were cut "
+                    "out of another, all of them among the classes"
                 )
 
     @property
@@ -129,6 +139,7 @@ class Schema:
 
     def to_json(self) -> dict[str, object]:
         """Return the schema as a JSON object that `from_json` reads back."""
+        splits = {whole: list(parts) for whole, parts in self.splits.items()}
         return {
             "classes": list(self.classes),
             "digest": self.digest,
@@ -137,6 +148,7 @@ class Schema:
             "name": self.name,
             "question": self.question,
             "renames": dict(self.renames),
+            **({"splits": splits} if splits else {}),
         }
 
     @classmethod
@@ -151,6 +163,11 @@ class Schema:
         classes, renames = raw.get("classes"), raw.get("renames", {})
         if not isinstance(classes, list) or not isinstance(renames, Mapping):
             raise SchemaError("a schema needs `classes` (a list) and `renames` (a table)")
+        splits = raw.get("splits", {})
+        if not isinstance(splits, Mapping) or not all(isinstance(p, list) for p in splits.values()):
+            raise SchemaError(
+                f"schema.splits is {shown(splits)}, expected class = [the classes cut out of it]"
+            )
         schema = cls(
             name=str(raw.get("name", "")),
             classes=tuple(classes),
@@ -158,6 +175,7 @@ class Schema:
             media=str(raw.get("media", "text")),
             question=str(raw.get("question", QUESTION)),
             renames={str(k): str(v) for k, v in renames.items()},
+            splits={str(k): tuple(map(str, parts)) for k, parts in splits.items()},
         )
         if raw.get("digest", schema.digest) != schema.digest:
             raise SchemaError(f"schema {schema.name!r} does not match its own digest")

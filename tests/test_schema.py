@@ -117,3 +117,28 @@ def test_the_class_that_was_meant_is_named(given: str, meant: str) -> None:
         schema.code_of(given)
     with pytest.raises(SchemaError, match="schema 'mails'; it has"):
         schema.code_of("weather")
+
+
+def test_splits() -> None:
+    """What was cut out of a class goes to JSON and back, and is no part of the digest."""
+    whole = Schema("pets", ("cat", "dog", "pup"))
+    split = Schema("pets", ("cat", "dog", "pup"), splits={"dog": ("pup",)})
+    assert split.digest == whole.digest
+    assert Schema.from_json(split.to_json()) == split
+    assert "splits" not in whole.to_json()
+
+
+@pytest.mark.parametrize(
+    "splits", [{"dog": ()}, {"dog": ("dog",)}, {"dog": ("ox",)}, {"ox": ("dog",)}]
+)
+def test_bad_splits(splits: dict[str, tuple[str, ...]]) -> None:
+    """All are classes of now, and one is not cut out of itself."""
+    with pytest.raises(SchemaError, match=r"split '(dog|ox)' → .*: expected classes that were cut"):
+        Schema("pets", ("cat", "dog", "pup"), splits=splits)
+
+
+@pytest.mark.parametrize("splits", ["dog", {"dog": "pup"}])
+def test_splits_are_lists(splits: object) -> None:
+    """A name where a list belongs is not read letter by letter."""
+    with pytest.raises(SchemaError, match=r"schema.splits is .*, expected class = \["):
+        Schema.from_json({"name": "pets", "classes": ["dog", "pup"], "splits": splits})

@@ -40,12 +40,14 @@ def test_everything_set(tmp_path: Path) -> None:
         'workspace = "s3://bucket/team"\n'
         + MINIMAL
         + 'media = "image"\n[schema.renames]\nkitty = "cat"\n'
+        + '[schema.splits]\ncat = ["dog"]\n'
         + '[source.web]\npath = "a.csv"\nkey = "id"\npurposes = ["training"]\n'
         + "[labeler]\nparams = { C = 2 }\n[gate]\nerror = 0.01\n[route]\nseed = 7\n"
         + "[split]\ntrain = 1\nvalidation = 0\ntest = 0\n[schedule]\nsend = 60\n",
     )
     assert settings.workspace == "s3://bucket/team"
     assert settings.schema.renames == {"kitty": "cat"}
+    assert settings.schema.splits == {"cat": ("dog",)}
     (source,) = settings.sources
     assert (source.name, source.key, source.purposes) == ("web", "id", ("training",))
     assert (settings.gate.error, settings.route.seed, settings.split.train) == (0.01, 7, 1.0)

@@ -82,9 +82,16 @@ def _said_counting(row: Mapping[str, Any]) -> str:
 
 def _said_schema(schema: Schema) -> str:
     old = {new: [o for o, n in schema.renames.items() if n == new] for new in schema.classes}
+    parts = {part: whole for whole, parts in schema.splits.items() for part in parts}
+    said = {
+        name: [
+            *([f"was {', '.join(map(safe, old[name]))}"] if old[name] else []),
+            *([f"cut out of {safe(parts[name])}"] if name in parts else []),
+        ]
+        for name in schema.classes
+    }
     rows = [
-        [str(code), safe(name), f"was {', '.join(map(safe, old[name]))}" if old[name] else ""]
-        for code, name in enumerate(schema.classes)
+        [str(code), safe(name), "; ".join(said[name])] for code, name in enumerate(schema.classes)
     ]
     kind = f"{safe(schema.kind)} for {'images' if schema.media == 'image' else 'texts'}"
     return (

@@ -229,6 +229,9 @@ def _top(name: str, classes: Sequence[str], guess: Guess) -> list[str]:
         "# A class may get another name later; say so here, and earlier votes count for it:",
         "# [schema.renames]",
         '# "old name" = "new name"',
+        "# And classes may be cut out of one; people are asked again about what it was said of:",
+        "# [schema.splits]",
+        '# "class" = ["cut out of it"]',
     ]
 
 

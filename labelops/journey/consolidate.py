@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..state.people import annotator_table, find_ties
 from ..tables import LABELS, frame_of
 from .acceptance import close_void
 
-__all__ = ["Consolidated", "consolidate", "up_to_date"]
+__all__ = ["Consolidated", "consolidate", "up_to_date", "withdraw_split"]
 
 _ATTEMPTS = 50
 
@@ -65,8 +65,17 @@ class Consolidated:
     cleared: tuple[str, ...] = ()
 
 
+def withdraw_split(state: State) -> tuple[None, list[Event]]:
+    """Withdraw a candidate some of whose labels were taken back, because their class was split."""
+    if state.candidate is None or not state.taken_apart:
+        return None, []
+    ended = replace(state.candidate, closed="withdrawn: a class was split")
+    return None, [state.next_event("candidate", str(ended.number), ended.to_body())]
+
+
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     """Decide labels from the votes that count, or say that the evidence is not enough."""
+    decide(workspace, withdraw_split, now)
     state = load(workspace)
     # First: who copies whom would pass for two who agree, and speak against the others.
     tied = _tie_annotators(state, now)

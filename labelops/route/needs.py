@@ -147,7 +147,12 @@ def adjudication_needs(
 
 
 def label_needs(
-    item_ids: npt.ArrayLike, votes: npt.ArrayLike, worth: Worth, *, pairs: bool = False
+    item_ids: npt.ArrayLike,
+    votes: npt.ArrayLike,
+    worth: Worth,
+    *,
+    pairs: bool = False,
+    again: npt.ArrayLike = 0.0,
 ) -> pd.DataFrame:
     """Ask for a label where there is none: whom and how many, by what their votes are worth.
 
@@ -160,6 +165,9 @@ def label_needs(
         Of a vote on each of them.
     pairs : bool
         Whether people are asked until an odd number of them have voted.
+    again : (N,) float array
+        More than 0 where people had labeled the item, and their class was split since: these come
+        before all that was never labeled, the largest first.
 
     Examples
     --------
@@ -173,13 +181,21 @@ def label_needs(
     counts = np.asarray(votes, dtype=np.int64)[asked]
     prevents, more = worth.prevents[asked], worth.votes[asked]
     more = more + (pairs & (by == CROWD) & ((counts + more) % 2 == 0))
+    first = np.broadcast_to(np.asarray(again, dtype=np.float64), asked.shape)[asked]
     reasons = [
-        f"{'no label yet' if not n else 'not enough evidence yet'}; "
+        f"{_lack(n, split=f > 0)}; "
         f"{counted(m, 'more vote prevents', 'more votes prevent')} {p:.2f} wrong labels"
-        for n, m, p in zip(counts, more, prevents, strict=True)
+        for n, m, p, f in zip(counts, more, prevents, first, strict=True)
     ]
     found = _needs(ids, "label", counts + more, reasons, worth.per_cost[asked], settles=counts > 0)
-    return found.assign(by=by)
+    return found.assign(by=by, priority=found["priority"] + first)
+
+
+def _lack(votes: int, *, split: bool) -> str:
+    """Say why an item has no label."""
+    if votes:
+        return "not enough evidence yet"
+    return "its class was split" if split else "no label yet"
 
 
 def _next_odd(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

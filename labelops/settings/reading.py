@@ -47,7 +47,7 @@ _SECTIONS = (
     "schedule",
 )
 _TOP = ("workspace", "schema", "source", "rule", *_SECTIONS)
-_SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames")
+_SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames", "splits")
 
 
 def find_settings(start: Path) -> Path:

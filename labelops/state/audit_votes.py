@@ -12,7 +12,7 @@ import pandas as pd
 from ..gate.candidate import ADJUDICATED
 from ..measure.adjudication import AGREES, WRONG
 from ..measure.codes import among
-from ..schema import Schema
+from .splits import lacking_classes
 from .votes import VotesView
 
 __all__ = ["AuditVotesView"]
@@ -85,14 +85,7 @@ class AuditVotesView(VotesView):
     @cached_property
     def lacking_classes(self) -> dict[str, tuple[str, ...]]:
         """Which of the classes of now each earlier schema could not name; by its digest."""
-        schema = self.workspace.schema
-        found = {}
-        for body in self.latest("schema")["body"]:
-            then = Schema.from_json(json.loads(body))
-            known = {schema.renames.get(name, name) for name in then.classes}
-            if lacking := tuple(c for c in schema.classes if c not in known):
-                found[then.digest] = lacking
-        return found
+        return lacking_classes(self.latest("schema")["body"], self.workspace.schema)
 
     def able(self, votes: pd.DataFrame) -> pd.DataFrame:
         """Return the votes that may judge a label: those that could name each class of now.

@@ -48,6 +48,23 @@ class CandidatesView(ProposalsView):
         return decided.loc[inside]
 
     @property
+    def taken_apart(self) -> bool:
+        """Whether labels of the open candidate were taken back: their class was split since."""
+        if self.candidate is None or not self.splits:
+            return False
+        rows = self.label_history
+        rows = rows.loc[rows["revision"] <= self.candidate.revision]
+        rows = rows.drop_duplicates("item_id", keep="last")
+        return any(split.about(rows).any() for split in self.splits)
+
+    @cached_property
+    def released_items(self) -> npt.NDArray[np.object_]:
+        """Items of the last release."""
+        done = [c for c in self.candidates if c.closed.startswith("released")]
+        ids = self.labels_of(done[-1]).index if done else []
+        return np.asarray(ids, dtype=np.object_)
+
+    @property
     def judged_already(self) -> str:
         """Why the labels as they stand are no new candidate, in words; empty if they may be one.
 
@@ -100,11 +117,12 @@ class CandidatesView(ProposalsView):
 
     @property
     def needless(self) -> frozenset[Seat]:
-        """Seats put up for somebody new after a failure: labels were frozen again without."""
+        """Also seats put up for somebody new after a failure: labels were frozen again without."""
         rows = again_seats(self.plan)
         if self.failed is not None:
             rows = rows.loc[rows["planned_at"] <= self._closed_at(self.failed)]
-        return frozenset(rows[["item_id", "round", "purpose"]].itertuples(index=False, name=None))
+        seats = rows[["item_id", "round", "purpose"]].itertuples(index=False, name=None)
+        return self.taken_back | frozenset(seats)
 
     def _closed_at(self, candidate: Candidate) -> pd.Timestamp:
         rows = self.latest("candidate")

@@ -187,9 +187,20 @@ def _label_needs(state: State, features: Features | None) -> list[pd.DataFrame]:
     seen = among(ids, state.evidence["item_id"].unique())
     # The calibration sample gets its votes for that purpose first, and others only after.
     ids = ids[seen | ~among(ids, state.calibration_stream.ids)]
-    ids = ids[asked_now(state, ids, features)]
+    again = _asked_again(state, ids)
+    now = asked_now(state, ids, features) | (again > 0)
+    ids, again = ids[now], again[now]
     given, pairs = state.given(ids, "label"), state.workspace.policies.route.pairs
-    return [label_needs(ids, given, label_worth(state, ids), pairs=pairs)]
+    return [label_needs(ids, given, label_worth(state, ids), pairs=pairs, again=again)]
+
+
+def _asked_again(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+    """Say which items people had labeled before their class was split: more where released so.
+
+    What only a model had given the class is proposed anew, once it has learned the new ones.
+    """
+    voted = among(ids, [item for item, _, _ in state.taken_back])
+    return np.where(voted, 1.0 + 0.5 * among(ids, state.released_items), 0.0)
 
 
 def budget_spent(state: State) -> str:

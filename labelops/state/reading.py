@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..consolidate.labels import UNDECIDED
 from ..kinds.choice import codes_of, renamed, values_of
+from ..measure.codes import among
+from ..route.plan import Seat
 from ..schema import Schema
 from ..tables import (
     EVENTS,
@@ -24,6 +27,7 @@ from ..tables import (
     newest,
 )
 from .labels import State
+from .splits import Split, splits_of
 from .workspace import Workspace
 
 __all__ = ["content_came", "load", "load_events"]
@@ -56,11 +60,13 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
 
     schema, items = workspace.schema, rows(ITEMS)
     arrived, since = workspace.cache[ITEMS.name][2]
-    votes = _still_about(rows(VOTES), "given_at", since)
+    splits = _splits(workspace, rows(EVENTS), rows(VOTES), versions[LABELS.name])
+    votes, taken_back = _without(_still_about(rows(VOTES), "given_at", since), splits)
     names = votes["annotator"]
     human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
     proposals = rows(PROPOSALS)
     proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
+    labels = _undecided_anew(_in_words_of(rows(LABELS), schema), since)
     return State(
         workspace=workspace,
         items=items,
@@ -68,13 +74,63 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         machine_votes=votes.loc[~human].reset_index(drop=True),
         plan=_still_about(rows(PLAN), "planned_at", since),
         proposals=_still_about(proposals, "proposed_at", since),
-        labels=_undecided_anew(_in_words_of(rows(LABELS), schema), since),
-        findings=_renamed(rows(FINDINGS), schema),
+        labels=_taken_back(labels, splits),
+        findings=_without_findings(_renamed(rows(FINDINGS), schema), splits, rows(EVENTS)),
         events=rows(EVENTS),
         arrived=arrived,
         revised=since,
+        splits=splits,
+        taken_back=taken_back,
         versions=versions,
     )
+
+
+def _splits(
+    workspace: Workspace, events: pd.DataFrame, votes: pd.DataFrame, version: int
+) -> tuple[Split, ...]:
+    """Return the classes that others were cut out of, with the items that they had before."""
+    if not workspace.schema.splits:
+        return ()
+    known = workspace.cache.get("all labels")
+    if known is None or known[0] != version:
+        columns = ["item_id", "value", "revision", "schema_digest"]
+        known = (version, workspace.tables.read(LABELS.name, columns=columns))
+        workspace.cache["all labels"] = known
+    bodies = events.loc[events["kind"] == "schema", "body"]
+    return splits_of(workspace.schema, bodies, known[1], votes)
+
+
+def _without(
+    votes: pd.DataFrame, splits: tuple[Split, ...]
+) -> tuple[pd.DataFrame, frozenset[Seat]]:
+    """Leave out what people said of a class before it was split, and return whose seats that is.
+
+    Gold stays, which says something of people; so does what rules say, which have versions.
+    """
+    gone = np.zeros(len(votes), dtype=bool)
+    for split in splits:
+        gone |= split.about(votes)
+    gone &= (votes["purpose"] != "gold").to_numpy()
+    gone &= votes["annotator"].str.startswith("human:").to_numpy(dtype=bool)
+    if not gone.any():
+        return votes, frozenset()
+    seats = votes.loc[gone, ["item_id", "round", "purpose"]].itertuples(index=False, name=None)
+    return votes.loc[~gone].reset_index(drop=True), frozenset(seats)
+
+
+def _without_findings(
+    findings: pd.DataFrame, splits: tuple[Split, ...], events: pd.DataFrame
+) -> pd.DataFrame:
+    """Leave out suspicions of labels that were taken back: nobody corrected them."""
+    schemas = events.loc[events["kind"] == "schema"]
+    gone = np.zeros(len(findings), dtype=bool)
+    for split in splits:
+        since = schemas.loc[~schemas["subject"].isin(list(split.before)), "at"].min()
+        earlier = (findings["found_at"] < since).to_numpy(dtype=bool)
+        same = (findings["value"] == split.value).to_numpy(dtype=bool)
+        gone |= same & earlier & among(findings["item_id"], split.items)
+    gone &= ~findings["planted"].to_numpy(dtype=bool)
+    return findings.loc[~gone].reset_index(drop=True) if gone.any() else findings
 
 
 def load_events(workspace: Workspace) -> State:
@@ -136,7 +192,17 @@ def _undecided_anew(labels: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
 
     The rows stay, so that the next revision is still a later one.
     """
-    old = (labels["decided_at"] < labels["item_id"].map(since)).to_numpy(dtype=bool)
+    return _blank(labels, (labels["decided_at"] < labels["item_id"].map(since)).to_numpy(bool))
+
+
+def _taken_back(labels: pd.DataFrame, splits: tuple[Split, ...]) -> pd.DataFrame:
+    """Take back labels of a class from before others were cut out of it."""
+    for split in splits:
+        labels = _blank(labels, split.about(labels))
+    return labels
+
+
+def _blank(labels: pd.DataFrame, old: npt.NDArray[np.bool_]) -> pd.DataFrame:
     if not old.any():
         return labels
     blank = {"value": None, "probs": None, "posterior": np.nan, "method": UNDECIDED, "evidence": ""}

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..route.plan import Seat
 from ..tables import VOTES, empty
+from .splits import Split
 from .workspace import Workspace
 
 __all__ = [
@@ -110,6 +112,10 @@ class Rows:
         licence nor another group is an arrival.
     revised : series
         The same of the items whose content was revised.
+    splits : tuple of Split
+        Classes that others were cut out of. What was said of their items before is left out.
+    taken_back : frozenset of Seat
+        Seats whose votes were left out so.
     versions : mapping of table to int
         Which state of the tables these are; empty if nobody asked.
     """
@@ -125,6 +131,8 @@ class Rows:
     machine_votes: pd.DataFrame = field(default_factory=lambda: empty(VOTES))
     arrived: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
+    splits: tuple[Split, ...] = ()
+    taken_back: frozenset[Seat] = frozenset()
     versions: Mapping[str, int] = field(default_factory=dict)
 
     def kept(self, name: str, tables: Sequence[str], rest: Hashable, make: Callable[[], T]) -> T:

@@ -85,7 +85,7 @@ def _seats_left(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.in
     left = [max(crowd, _LEAST_PEOPLE), len(experts - set(state.flagged))] - looked
     left = np.clip(left, 0, room[:, None])
     # No expert came for the seat that was kept for one.
-    gone = [item for item, _, purpose in state.forsaken if purpose == "label"]
+    gone = [item for item, _, purpose in state.forsaken - state.needless if purpose == "label"]
     left[among(ids, gone) & (left[:, 0] > 0), 1] = 0
     # Where all have looked, the seat waits for somebody to join.
     left[(left == 0).all(axis=1), 0] = 1

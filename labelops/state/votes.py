@@ -143,8 +143,8 @@ class VotesView(Rows):
 
     @property
     def needless(self) -> frozenset[Seat]:
-        """Seats that nothing needs any more: none, for all that votes can tell."""
-        return frozenset()
+        """Seats that nothing needs any more: their votes were taken back by a split of a class."""
+        return self.taken_back
 
     @cached_property
     def open_seats(self) -> pd.DataFrame:

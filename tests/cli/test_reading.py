@@ -11,16 +11,19 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 
 import labelops
 from labelops.adapters.delta import DeltaTables
 from labelops.app import open_app
+from labelops.cli.reading import _said_schema
 from labelops.digest import canonical_json
 from labelops.errors import DeprecatedRelease, StorageError
 from labelops.release import Manifest
 from labelops.release.version import Version
 from labelops.released import name_release
+from labelops.schema import Schema
 from labelops.state import decide, load_events
 
 from .world import (
@@ -247,6 +250,17 @@ def test_annotators_certificates_schema(released: Path, capsys: pytest.CaptureFi
     assert "released mails@1.0.0" in shown(capsys, released, "certificates")
     assert shown_as_json(capsys, released, "schema")["classes"] == list(WORDS)
     assert "Which class fits best?" in shown(capsys, released, "schema")
+
+
+def test_schema_says_what_a_class_was() -> None:
+    """Its old name, and which class it was cut out of."""
+    schema = Schema(
+        "pets", ("cat", "hound", "pup"), renames={"dog": "hound"}, splits={"hound": ("pup",)}
+    )
+    lines = click.unstyle(_said_schema(schema)).splitlines()[-3:]
+    assert [line.split(None, 2)[1:] for line in lines] == [
+        ["cat"], ["hound", "was dog"], ["pup", "cut out of hound"]
+    ]  # fmt: skip
 
 
 def test_export(released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -409,3 +409,28 @@ def test_a_class_that_is_added_is_audited_anew(tmp_path: Path) -> None:
     since = state.votes.loc[state.votes["schema_digest"] == digest]
     assert audit.certificate.n <= since["item_id"].nunique()
     assert app.release().reference == "tickets@2.0.0"
+
+
+def test_a_class_that_was_split_is_asked_about_again(tmp_path: Path) -> None:
+    """What was released under its name is labeled anew, and by the same people."""
+    folder = tmp_path / "mail"
+    truth = write_mails(folder, 60)
+    app = open_app(folder)
+    app = until_passed(folder, team(app, *[0.97] * 4), truth)
+    app.release()
+    parcels = sorted(item for item, name in truth.items() if name == '"parcel"')
+    toml = folder / "labelops.toml"
+    text = toml.read_text().replace('"parcel"]', '"parcel", "loss"]')
+    toml.write_text(text + '[schema.splits]\nparcel = ["loss"]\n')
+    truth |= dict.fromkeys(parcels[::2], '"loss"')
+    app = open_app(folder)
+    assert sorted(load(app.workspace).undecided) == parcels
+    app.route()
+    plan = load(app.workspace).plan
+    again = plan.loc[plan["reason"].str.startswith("its class was split"), "item_id"]
+    assert set(parcels) >= set(again) and len(again) >= len(parcels) / 2
+    app = until_passed(folder, team(app, *[0.97] * 4), truth)
+    state = load(app.workspace)
+    said = dict(zip(state.labels["item_id"], state.labels["value"], strict=True))
+    assert sum(said[item] != truth[item] for item in parcels) <= 1
+    assert app.release().reference == "tickets@2.0.0"
