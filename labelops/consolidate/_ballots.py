@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from ..errors import UsageError
-from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.codes import BoolArray, FloatArray, IntArray, check_flags
 from ..measure.votes import check_ints, check_sizes
 
 __all__ = ["CROWD", "Ballots", "People", "e_step", "gather", "m_step", "strangers", "vote_gains"]
@@ -77,9 +77,9 @@ def gather(
     i = check_ints("items", items, n_items).astype(np.int64)
     a = check_ints("annotators", annotators, n_annotators).astype(np.int64)
     v = check_ints("votes", votes, n_classes, lowest=-1).astype(np.int64)
-    seen = np.zeros(len(v), dtype=np.bool_) if saw is None else np.asarray(saw, dtype=np.bool_)
-    if not len(i) == len(a) == len(v) == len(seen):
-        raise UsageError("votes: items, annotators, votes and saw differ in length")
+    if not len(i) == len(a) == len(v):
+        raise UsageError("votes: items, annotators and votes differ in length")
+    seen = np.zeros(len(v), dtype=np.bool_) if saw is None else check_flags("saw", saw, len(v))
     there = v >= 0
     if not there.all():
         i, a, v, seen = i[there], a[there], v[there], seen[there]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, check_flags
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
@@ -213,10 +213,8 @@ def _pack(
             items, who, codes, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
             weights=weights,
         )  # fmt: skip
-    keep = np.asarray(use, dtype=np.bool_)
     code = check_ints("codes", codes, n_classes, lowest=-1)
-    if keep.shape != code.shape:
-        raise UsageError(f"votes: use and codes differ in length: {keep.size} and {code.size}")
+    keep = check_flags("use", use, code.size)
     return pack_votes(
         items, who, np.where(keep, code, -1), n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,

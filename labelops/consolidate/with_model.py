@@ -30,8 +30,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from ..errors import UsageError
-from ..measure.codes import FloatArray, IntArray
+from ..errors import UsageError, shown
+from ..measure.codes import FloatArray, IntArray, check_flags
 from ..measure.logs import log_sum_exp
 from ..measure.votes import check_ints
 from ._ballots import e_step, gather, m_step, strangers, vote_gains
@@ -47,6 +47,7 @@ _LEAST_SURE = 30
 _ENOUGH = 1e-3
 _SOFTEST, _SHARPEST = 20.0, 0.2
 _ROUNDS = 6
+_SLACK = 1e-3  # Sums of half precision are that far off.
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +155,12 @@ def consolidate_with_model(
     >>> bool(0.7 < seen.posterior[0, 0] < blind.posterior[0, 0])
     True
     """
-    if prior_votes < 0:
+    if not prior_votes >= 0:
         raise UsageError(f"prior_votes is {prior_votes}, expected 0 or more")
     known = _known(probs)
     shape = known.shape[0], known.shape[1]
     ballots = gather(items, annotators, votes, _proposed(known, proposed), saw, n_annotators, shape)
+    at_random = None if drawn is None else check_flags("drawn", drawn, len(known))
     log_model = np.log(known)
     temperature, done = 1.0, 0
     people = strangers(ballots)
@@ -183,8 +185,8 @@ def consolidate_with_model(
         temperature = _temperature(log_model[twice], vote_gains(ballots, people)[twice])
         if abs(temperature - before) < 0.01:
             break
-    voted = np.bincount(ballots.items, minlength=known.shape[0]) > 0
-    random = voted & (False if drawn is None else np.asarray(drawn, dtype=bool))
+    random = np.bincount(ballots.items, minlength=known.shape[0]) > 0
+    random &= False if at_random is None else at_random
     softer = temperature
     if weighed:
         gains = vote_gains(ballots, people)[random]
@@ -224,7 +226,14 @@ def _known(probs: npt.ArrayLike) -> FloatArray:
         raise UsageError(f"probs: shape {array.shape}, expected (items, classes)")
     if (array < 0).any() or np.isinf(array).any():
         raise UsageError("probs: a value is negative or infinite")
-    even = np.where(np.isnan(array), 1.0 / max(array.shape[1], 1), array)
+    silent = np.asarray(np.isnan(array).all(axis=1))
+    bad = np.flatnonzero(~silent & ~(np.abs(array.sum(axis=1) - 1) <= _SLACK))  # NaN is not.
+    if bad.size:
+        raise UsageError(
+            f"probs: row {bad[0]} is {shown(array[bad[0]].tolist())}, expected a sum of 1, or NaN "
+            "in all classes"
+        )
+    even = np.where(silent[:, None], 1.0 / max(array.shape[1], 1), array)
     return np.asarray(np.maximum(even, 1e-12))
 
 

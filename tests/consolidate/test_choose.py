@@ -183,6 +183,8 @@ def test_excluded_votes_are_as_if_not_given() -> None:
         )
         np.testing.assert_allclose(masked.posterior, left.posterior)
         np.testing.assert_allclose(light.posterior, left.posterior)
+    with pytest.raises(UsageError, match="use: row 0 is 'no'"):
+        consolidate_codes([0], [0], [0], 1, 2, use=["no"])  # type: ignore[arg-type]
         np.testing.assert_array_equal(masked.votes, left.votes)
 
 

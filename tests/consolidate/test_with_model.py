@@ -187,9 +187,17 @@ def test_an_over_confident_model_is_softened() -> None:
         ({"probs": [0.7, 0.3]}, "probs: shape"),
         ({"probs": [[1.5, -0.5]]}, "negative"),
         ({"probs": [[np.inf, 0.5]]}, "infinite"),
+        ({"probs": [[7.0, 3.0]]}, r"probs: row 0 is \[7.0, 3.0\], expected a sum of 1"),
+        ({"probs": [[0.0, 0.0]]}, "probs: row 0"),
+        ({"probs": [[0.7, np.nan]]}, "probs: row 0 is .* or NaN in all classes"),
+        ({"saw": ["no", "yes"]}, "saw: row 0 is 'no', expected true or false"),
+        ({"saw": [True, np.nan]}, "saw: row 1 is nan"),
+        ({"saw": [True]}, "saw: found shape"),
+        ({"drawn": [True, True]}, "drawn: found shape"),
         ({"proposed": [0, 1]}, "proposed: 2 classes"),
         ({"proposed": [2]}, "proposed: row 0 is 2"),
         ({"prior_votes": -1.0}, "prior_votes is -1"),
+        ({"prior_votes": np.nan}, "prior_votes is nan"),
     ],
 )
 def test_wrong_input_is_refused(change: dict[str, Any], message: str) -> None:

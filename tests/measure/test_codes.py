@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import SchemaError, TableError, UsageError
-from labelops.measure.codes import among, check_codes, check_probs, decode, encode, vote_arrays
+from labelops.measure.codes import (
+    among,
+    check_codes,
+    check_flags,
+    check_probs,
+    decode,
+    encode,
+    vote_arrays,
+)
 
 CLASSES = ["zebra", "ant", "cow"]
 
@@ -149,3 +157,20 @@ def test_what_are_no_codes(codes: list[Any], says: str) -> None:
     """The error says what makes integers of them."""
     with pytest.raises(UsageError, match=says):
         check_codes(codes, 2)
+
+
+def test_flags_are_true_and_false() -> None:
+    """Also written as numbers; what Python would take for true is named."""
+    for flags in ([True, False], [1, 0], [1.0, 0.0], np.array([True, False], dtype=object)):
+        assert check_flags("use", flags, 2).tolist() == [True, False]
+    assert check_flags("use", [], 0).dtype == np.bool_
+    for flags, message in (
+        (["yes", "no"], "use: row 0 is 'yes', expected true or false"),
+        ([True, None], "use: row 1 is None"),
+        ([1.0, np.nan], "use: row 1 is nan"),
+        ([0, 2], "use: row 1 is 2"),
+        ([True], "found shape"),
+        ([[True, False]], "found shape"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            check_flags("use", flags, 2)
