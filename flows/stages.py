@@ -14,7 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 from click import unstyle
 
 from labelops.app import App
-from labelops.cli.stages import SAID, said_not_done
+from labelops.cli.said import said_not_done
+from labelops.cli.stages import SAID
 from labelops.errors import GateNotPassed, LabelopsError, NotFoundError
 from labelops.parts import Parts
 
@@ -40,12 +41,15 @@ def _said(step: str, found: Found, tell: Tell) -> Found:
 
 
 def _ingest(app: App, tell: Tell) -> Summary:
-    return {name: _numbers(found) for name, found in _said("ingest", app.ingest(), tell).items()}
+    parts = Parts()
+    done = _said("ingest", app.ingest(parts=parts), tell)
+    parts.raise_first()
+    return {name: _numbers(found) for name, found in done.items()}
 
 
 def _numbers(found: Any) -> Summary:
-    """Return a result's fields but for its frame of rows."""
-    names = [f.name for f in dataclasses.fields(found) if f.name != "new"]
+    """Return a result's fields but for its frame of rows, and texts that quote from them."""
+    names = [f.name for f in dataclasses.fields(found) if f.name not in ("new", "why")]
     return {name: getattr(found, name) for name in names}
 
 

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ..adapters.source_files import Signature
-from ..adapters.sources import SourceSpec
+from ..adapters.sources import SourceSpec, open_source
 from ..errors import SettingsError
 from ..ingest import Rights
+from ..journey import Intake
 from ..settings import Settings, SourceSettings
 
-__all__ = ["source_spec"]
+__all__ = ["intake_of"]
 
 
-def source_spec(
+def intake_of(
     source: SourceSettings,
     settings: Settings,
     known: Mapping[str, tuple[str, str, str | None]],
     seen: dict[str, tuple[Signature, str]],
-) -> SourceSpec:
-    """Say how a source of the settings is read.
+) -> Intake:
+    """Return a source of the settings as it is taken in.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def source_spec(
                 f"source.{source.name}.expires is {source.expires!r}, expected an ISO date"
             ) from None
         expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
-    return SourceSpec(
+    spec = SourceSpec(
         name=source.name,
         path=settings.root / source.path,
         format=source.format or None,
@@ -61,3 +62,4 @@ def source_spec(
             expires=expires,
         ),
     )
+    return Intake(open_source(spec), spec.rights, source.gold)

@@ -14,7 +14,6 @@ from .. import journey, released, releasing
 from ..adapters.export_files import holds_export, refuse_occupied, write_export
 from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
-from ..adapters.sources import open_source
 from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
 from ..errors import ConflictError, DeprecatedRelease, IntegrityError, shown
@@ -49,7 +48,7 @@ from ..state.facts import gate_facts
 from ..state.reading import content_came
 from ..tables import ITEMS, newest
 from .ends import WORKSPACE, Ends
-from .intake import source_spec
+from .intake import intake_of
 from .tools import tool_versions
 
 __all__ = ["App"]
@@ -67,16 +66,20 @@ class App(Ends):
 
     # --- stages --------------------------------------------------------------------------
 
-    def ingest(self, *, revise: bool = False) -> dict[str, Ingested]:
+    def ingest(self, *, revise: bool = False, parts: Parts | None = None) -> dict[str, Ingested]:
         """Take in every source of the settings; source name → what changed.
 
-        All sources are read before anything of them is stored as an item.
+        All sources are read before anything of them is stored as an item. In a pass, which goes on
+        with all else, each is taken in by itself; what was refused is handed to `parts`.
         """
-        intakes, known = [], self._known_images()
-        for source in self.settings.sources:
-            spec = source_spec(source, self.settings, known, self._seen)
-            intakes.append(journey.Intake(open_source(spec), spec.rights, source.gold))
-        return journey.ingest(self.workspace, intakes, now=self.clock(), revise=revise)
+        known, settings = self._known_images(), self.settings
+        intakes = [intake_of(source, settings, known, self._seen) for source in settings.sources]
+        now, found = self.clock(), dict[str, Ingested]()
+        if parts is None:
+            return journey.ingest(self.workspace, intakes, now=now, revise=revise)
+        for intake in intakes:
+            found |= journey.ingest_apart(self.workspace, intake, parts, now=now)
+        return found
 
     @cached_property
     def _seen(self) -> dict[str, tuple[Signature, str]]:

@@ -12,7 +12,7 @@ import click
 
 from ..errors import DeprecatedRelease, UsageError, counted
 from .base import DEPRECATED, Session, command
-from .stages import said_verdict
+from .said import said_verdict
 from .words import columns, cut, emphasised, safe, short
 
 if TYPE_CHECKING:

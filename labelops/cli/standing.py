@@ -12,7 +12,7 @@ from ..gate.verdict import PASS, Verdict
 from ..ports import Usage
 from ..released import names_of, released_as
 from ..report.of_state import counts_of
-from ..state import State, Unasked
+from ..state import Refusal, State, Unasked
 from ..state.awaited import awaited
 from ..state.drift import DriftWatch, drift_watch
 from ..state.needs import all_needs, budget_spent, work_in_flight
@@ -58,6 +58,8 @@ class Standing:
         Items that the labeler's model refused; people label them without a proposal.
     unasked : Unasked or None
         Why the labeler could not be asked; people label without its new proposals.
+    refusals : mapping of source to Refusal
+        What was refused of each source when it was read last.
     candidate : mapping or None
         The candidate under audit as JSON.
     verdict : mapping
@@ -96,6 +98,7 @@ class Standing:
     usage: tuple[Usage, ...]
     refused: Mapping[str, str]
     unasked: Unasked | None
+    refusals: Mapping[str, Refusal]
     candidate: object | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
@@ -152,6 +155,7 @@ def standing_of(
         usage=state.usage,
         refused=state.refused,
         unasked=state.unasked,
+        refusals=state.refusals,
         candidate=state.candidate,
         verdict=verdict.to_json(),
         releases=releases,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import counted, percent, shown
 from .base import Session, command
-from .stages import said_verdict
+from .said import said_verdict
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
-    from ..state import Unasked
+    from ..state import Refusal, Unasked
     from ..state.drift import DriftWatch
     from ..state.plan import LabelingPlan
     from .standing import Standing
@@ -58,6 +59,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
     if not found.items:
         return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
+    parts += [_said_refusal(*one) for one in sorted(found.refusals.items())]
     parts += [_said_unasked(found.unasked), _said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
@@ -110,6 +112,14 @@ def _said_refused(refused: Mapping[str, str]) -> str:
     if len(ranked) > _REASONS:
         said.append(f"{counted(len(ranked) - _REASONS, 'more reason')} (--json has all)")
     return " · ".join(["by the model, so people label without a proposal", *said])
+
+
+def _said_refusal(source: str, refusal: Refusal) -> str:
+    """Say what was refused of a source: rows of it, or all of it."""
+    rows = len(refusal.set_aside)
+    what = emphasised("inconclusive", "SET ASIDE" if rows else "NOT READ")
+    of = f"{counted(rows, 'row')} of" if rows else "The source"
+    return f"{what}  {of} {safe(source)}: {safe(refusal.why)}."
 
 
 def _said_unasked(unasked: Unasked | None) -> str:
@@ -215,4 +225,7 @@ def status(session: Session) -> None:
     releases = tuple(m.reference for m in app.manifests())
     queue = app.settings.queue
     found = standing_of(load(app.workspace), app.verdict(), releases, queue.type, queue.place)
+    # What was read once and is no source any more lacks nothing.
+    named = {source.name for source in app.settings.sources}
+    found = replace(found, refusals={s: r for s, r in found.refusals.items() if s in named})
     session.show(found, _said_standing(found, app.settings.workspace))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,11 +16,12 @@ from labelops.tables import ITEMS, check, empty
 from .duplicates import components, name_groups, near_edges, same_edges
 from .identity import content_id, key_problems
 from .known import (
+    as_before,
+    changed_error,
     changed_rows,
     differs,
     match,
     none_for_missing,
-    refuse_changed,
     refuse_other_source,
 )
 from .payload import normalised, problem_of, text_digest
@@ -44,7 +45,7 @@ class Ingested:
     added : int
         Items that were not known.
     unchanged : int
-        Known items that came again as they are.
+        Known items that came again as they are, or whose row was set aside.
     revised : int
         Known items with another payload (`revise`).
     updated : int
@@ -57,6 +58,11 @@ class Ingested:
         Items of this source that no row is of any more. They stay, with all that was said of them.
     groups : int
         Leakage groups of two or more items, in the whole table.
+    set_aside : tuple of str
+        Known items whose row has another payload now (`apart`). They stay as they were, but for
+        what the source's rights are.
+    why : str
+        What is wrong with these rows, in words.
     """
 
     new: pd.DataFrame
@@ -68,6 +74,8 @@ class Ingested:
     duplicates: int
     gone: int
     groups: int
+    set_aside: tuple[str, ...] = ()
+    why: str = ""
 
 
 def ingest_rows(
@@ -79,6 +87,7 @@ def ingest_rows(
     key: bytes,
     now: datetime,
     revise: bool = False,
+    apart: bool = False,
     names: Mapping[str, str] | None = None,
     max_cell: int = MAX_CELL,
 ) -> Ingested:
@@ -103,6 +112,8 @@ def ingest_rows(
         With a time zone.
     revise : bool
         Take another payload under a known key as the item's next revision.
+    apart : bool
+        Else: set such rows aside, each by itself, and take all others.
     names : mapping, optional
         Raw column → the owner's name of it, for messages; else ``raw.attrs["names"]``.
     max_cell : int
@@ -113,7 +124,7 @@ def ingest_rows(
     SourceError
         For bad rows: the first one, with the count of the others.
     ChangedPayloadError
-        If a known key came with another payload and `revise` is false.
+        If a known key came with another payload, and it is to be neither taken nor set aside.
     """
     if now.tzinfo is None:
         raise UsageError("`now` needs a time zone")
@@ -127,11 +138,18 @@ def ingest_rows(
     known = match(rows["item_id"], existing)
     refuse_other_source(rows, existing, known)
     changed = changed_rows(rows, existing, known)
-    if not revise:
-        refuse_changed(rows, existing, known, changed)
+    aside, why = (), ""
+    if changed.any() and not revise:
+        error = changed_error(rows, existing, known, changed)
+        if not apart:
+            raise error
+        aside, why = tuple(sorted(rows["item_id"][changed])), str(error)
+        rows = as_before(rows, existing, known, changed)
+        changed = changed_rows(rows, existing, known)
     rows = _with_sketches(rows, existing, known, changed)
     gone = int((existing["source"] == source).sum()) - int((known >= 0).sum())
-    return _assemble(rows, existing, known, changed, now, again, gone)
+    found = _assemble(rows, existing, known, changed, now, again, gone)
+    return replace(found, set_aside=aside, why=why)
 
 
 def _check_columns(raw: pd.DataFrame) -> None:

@@ -11,11 +11,12 @@ from labelops.errors import ChangedPayloadError, SourceError, UsageError, counte
 from .raw import Problems
 
 __all__ = [
+    "as_before",
+    "changed_error",
     "changed_rows",
     "differs",
     "match",
     "none_for_missing",
-    "refuse_changed",
     "refuse_other_source",
 ]
 
@@ -84,21 +85,42 @@ def _same_times(before: pd.Series, after: pd.Series) -> npt.NDArray[np.bool_]:
     return np.asarray((a == b) | (np.isnat(a) & np.isnat(b)))
 
 
-def refuse_changed(
+_OWN = ("payload", "media_type", "payload_digest", "owner_group", "attributes")
+"""What a row says of its item; its rights are the source's."""
+
+
+def as_before(
     rows: pd.DataFrame,
     existing: pd.DataFrame,
     known: npt.NDArray[np.int64],
     changed: npt.NDArray[np.bool_],
-) -> None:
-    """Refuse rows that say something else under a known key: the first, and how many more."""
+) -> pd.DataFrame:
+    """Return the rows, but those with another payload as they were, for all but rights.
+
+    What an owner does not allow any more is not allowed for an item whose row is set aside.
+    """
+    rows = rows.copy()
+    for column in _OWN:
+        before = none_for_missing(existing[column])[known[changed]]
+        cells = none_for_missing(rows[column])
+        cells[changed] = before
+        rows[column] = cells
+    return rows
+
+
+def changed_error(
+    rows: pd.DataFrame,
+    existing: pd.DataFrame,
+    known: npt.NDArray[np.int64],
+    changed: npt.NDArray[np.bool_],
+) -> ChangedPayloadError:
+    """Return what is wrong with rows that say something else: the first, and how many more."""
     places = np.flatnonzero(changed)
-    if not places.size:
-        return
     first = places[np.argmin(rows["row"].to_numpy()[places])]
     row, before = rows.iloc[first], existing["payload"].iloc[known[first]]
     was, now = _where_they_differ(str(before), str(row["payload"]))
     more = f" (and {counted(places.size - 1, 'more changed payload')})" if places.size > 1 else ""
-    raise ChangedPayloadError(
+    return ChangedPayloadError(
         f"{row['file']}, row {row['row']}: the key {shown(row['item_id'])} was ingested with the "
         f"payload {was}, now it has {now}; `labelops ingest --revise` if that is meant{more}"
     )

@@ -13,7 +13,7 @@ from .autolabel import Autolabeled, autolabel
 from .collect import Collected, collect
 from .consolidate import Consolidated, consolidate
 from .gate import Gated, gate
-from .ingest import Intake, ingest
+from .ingest import Intake, ingest, ingest_apart
 from .route import Routed, route, send
 from .rules import Ruled, vote_by_rules
 
@@ -33,6 +33,7 @@ __all__ = [
     "consolidate",
     "gate",
     "ingest",
+    "ingest_apart",
     "route",
     "send",
     "vote_by_rules",

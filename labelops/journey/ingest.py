@@ -10,14 +10,15 @@ from datetime import datetime
 import pandas as pd
 
 from ..digest import canonical_json
-from ..errors import SchemaError, SourceError
+from ..errors import ChangedPayloadError, LabelopsError, SchemaError, SourceError
 from ..ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
 from ..kinds import kind_of
+from ..parts import Parts, as_a_part
 from ..ports import BatchObjects, Objects, Source
-from ..state import Workspace, load, say
+from ..state import Refusal, Workspace, load, load_events, say
 from ..tables import ITEMS, empty, newest
 
-__all__ = ["Intake", "ingest"]
+__all__ = ["Intake", "ingest", "ingest_apart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,12 @@ class Intake:
 
 
 def ingest(
-    workspace: Workspace, intakes: Sequence[Intake], *, now: datetime, revise: bool = False
+    workspace: Workspace,
+    intakes: Sequence[Intake],
+    *,
+    now: datetime,
+    revise: bool = False,
+    apart: bool = False,
 ) -> dict[str, Ingested]:
     """Take all rows of all sources into the items table, or none of any.
 
@@ -50,6 +56,8 @@ def ingest(
     now : datetime
     revise : bool
         Take another payload under a known key as its next revision.
+    apart : bool
+        Else: set rows with such a payload aside, and take all others.
 
     Returns
     -------
@@ -74,6 +82,7 @@ def ingest(
             key=workspace.key,
             now=now,
             revise=revise,
+            apart=apart,
         )
         known += _gold_events(took.new, raw, intake.gold, workspace)
         found[intake.source.name] = took
@@ -90,8 +99,49 @@ def ingest(
     if every:
         new = every[0] if len(every) == 1 else pd.concat(every, ignore_index=True)
         workspace.tables.append("items", new)
+    for name, took in found.items():
+        _say_refused(workspace, name, took.why, took.set_aside, now)
     # The rows are in the table now; who keeps the counts should not keep them too.
     return {name: replace(took, new=empty(ITEMS)) for name, took in found.items()}
+
+
+def ingest_apart(
+    workspace: Workspace, intake: Intake, parts: Parts, *, now: datetime
+) -> dict[str, Ingested]:
+    """Take in one source by itself, in a pass that goes on with the others.
+
+    Rows that have another payload than their known key had are set aside, and all others taken;
+    for what else is wrong with the source nothing of it is. Either is said, and kept in `parts`.
+
+    Returns
+    -------
+    mapping of source's name to Ingested
+        Empty where the source was refused.
+    """
+    name = intake.source.name
+    try:
+        with as_a_part():
+            found = ingest(workspace, [intake], now=now, apart=True)
+            if found[name].set_aside:
+                raise ChangedPayloadError(found[name].why)
+    except ChangedPayloadError as error:
+        parts.keep(error)
+    except LabelopsError as error:
+        parts.keep(error)
+        _say_refused(workspace, name, str(error), (), now)
+        return {}
+    return found
+
+
+def _say_refused(
+    workspace: Workspace, source: str, why: str, set_aside: Sequence[str], now: datetime
+) -> None:
+    """Say what was refused of a source this time, if that is news."""
+    state = load_events(workspace)
+    found = Refusal(why, tuple(set_aside))
+    if state.refusals.get(source, Refusal("")) != found:
+        body = {"why": why, "set_aside": list(set_aside)}
+        say(state, [state.next_event("intake", source, body)], now)
 
 
 _HELD = 64_000_000

@@ -23,6 +23,7 @@ __all__ = [
     "OFFERED_AT",
     "RULES",
     "Event",
+    "Refusal",
     "Rows",
     "Unasked",
     "last_body",
@@ -94,6 +95,22 @@ class Unasked:
     reason: str
     since: pd.Timestamp
     given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused of a source when it was read last.
+
+    Parameters
+    ----------
+    why : str
+        In words.
+    set_aside : tuple of str
+        Items whose rows were set aside; all else was taken in. Empty where nothing was.
+    """
+
+    why: str
+    set_aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +285,13 @@ class Rows:
         if not said.get("reason"):
             return None
         return Unasked(said["reason"], pd.Timestamp(said["since"]), said["given_up"])
+
+    @property
+    def refusals(self) -> dict[str, Refusal]:
+        """What was refused of each source when it was read last; without those read in full."""
+        rows = self.latest("intake")
+        said = {s: json.loads(b) for s, b in zip(rows["subject"], rows["body"], strict=True)}
+        return {s: Refusal(b["why"], tuple(b["set_aside"])) for s, b in said.items() if b["why"]}
 
     @cached_property
     def gold(self) -> dict[str, str]:

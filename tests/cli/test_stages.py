@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labelops.cli import main
-from labelops.cli.stages import said_collected
+from labelops.cli.said import said_collected
 from labelops.journey import Collected
 
 from .world import (

@@ -137,3 +137,88 @@ def test_a_rule_that_fails_keeps_neither_the_others_nor_people_waiting(
     state = load(open_app(tmp_path / "set").workspace)
     assert set(state.machine_votes["annotator"]) == {"rule:paid"}
     assert len(state.open_seats)
+
+
+def _two_sources(folder: Path) -> list[str]:
+    """Write a label set with two files of mails; return the arguments that name it."""
+    more = '[source.more]\npath = "more.csv"\nkey = "id"\ntext = "text"\npurposes = ["training"]\n'
+    write_mails(folder, FIRST, MAIL + more)
+    rows = list(mails(ALL).items())[FIRST:]
+    lines = [f"{key},{text}" for key, (text, _) in rows[:30]]
+    (folder / "more.csv").write_text("\n".join(["id,text", *lines]) + "\n")
+    return ["-q", "--config", str(folder)]
+
+
+def _append(file: Path, *rows: str) -> None:
+    file.write_text(file.read_text() + "".join(f"{row}\n" for row in rows))
+
+
+@pytest.mark.slow
+def test_a_revised_row_is_set_aside_and_all_others_are_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named with file, row and key until somebody says what it is; nothing of it is taken.
+
+    What the source does not allow any more holds for its item, too.
+    """
+    config = _two_sources(tmp_path / "set")
+    assert main([*config, "run", "send"]) == 0
+    file = tmp_path / "set" / "mail.csv"
+    old = mails(ALL)["mail-003"][0]
+    file.write_text(file.read_text().replace(f"mail-003,{old}", "mail-003,something else"))
+    _append(file, "new-1,a parcel that came", "new-2,a card that did not")
+    toml = tmp_path / "set" / "labelops.toml"
+    toml.write_text(toml.read_text().replace('licence = "CC0-1.0"', 'licence = "none"', 1))
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"labelops: error: {file}, row 4: the key 'mail-003' was ingested with")
+    assert err.count("\n") == 1 and "--revise" in err
+    assert "1 row of mail set aside, such as 'mail-003'" in out
+    assert "newly offered" in out
+    items = load(open_app(tmp_path / "set").workspace).items.set_index("item_id")
+    assert items.loc["mail-003", "payload"] == old
+    assert set(items.loc[["mail-003", "mail-004", "new-1"], "licence"]) == {"none"}
+    assert {"new-1", "new-2"} <= set(items.index)
+    assert main([*config, "run", "send"]) == 2, "as long as it is so"
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    said = capsys.readouterr().out
+    assert f"SET ASIDE  1 row of mail: {file}, row 4: the key 'mail-003'" in said
+    assert main([*config, "ingest", "--revise"]) == 0
+    assert main([*config, "run", "send"]) == 0
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    assert "SET ASIDE" not in capsys.readouterr().out
+    state = load(open_app(tmp_path / "set").workspace)
+    assert state.items.set_index("item_id").loc["mail-003", "payload"] == "something else"
+
+
+@pytest.mark.slow
+def test_one_source_of_two_that_is_broken_keeps_nobody_from_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of the broken one is taken, the other is; by itself `ingest` takes all or none."""
+    config = _two_sources(tmp_path / "set")
+    assert main([*config, "run", "send"]) == 0
+    mail, more = (tmp_path / "set" / f"{name}.csv" for name in ("mail", "more"))
+    _append(mail, "new-1,a parcel", "new-2,")
+    _append(more, "new-3,a card")
+    assert main([*config, "ingest"]) == 2
+    before = load(open_app(tmp_path / "set").workspace)
+    assert not {"new-1", "new-3"} & set(before.item_ids)
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and f"{mail}, row 102" in err and "text" in err
+    assert "newly offered" in out
+    after = set(load(open_app(tmp_path / "set").workspace).item_ids)
+    assert "new-3" in after and not {"new-1", "new-2"} & after
+    more.unlink()
+    assert main([*config, "run", "send"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert str(mail) in lines[0] and lines[1].startswith("  ") and str(more) in lines[1]
+    assert main([*config, "status"]) == 0
+    said = capsys.readouterr().out
+    assert f"NOT READ  The source mail: {mail}, row 102" in said
+    assert f"NOT READ  The source more: {more}" in said

@@ -173,7 +173,10 @@ def test_a_labeler_that_is_away_fails_its_task_and_the_others_go_on(
 
 
 def test_what_is_wrong_for_good_is_not_tried_again(server: PrefectServer, world: World) -> None:
-    """Items that cannot be read fail the stage at its first attempt, and the file is named."""
+    """Items that cannot be read fail the stage at its first attempt, and the file is named.
+
+    The other stages go on with the items there are.
+    """
     (world.config.parent / "scans" / "0003.png").unlink()
     with pytest.raises(SourceError, match=r"0003\.png"):
         send(str(world.config))
@@ -181,7 +184,12 @@ def test_what_is_wrong_for_good_is_not_tried_again(server: PrefectServer, world:
     assert run["state_type"] == "FAILED"
     assert "0003.png" in run["state"]["message"]
     done = tasks_of(server, run)
-    assert {name: t["run_count"] for name, t in done.items()} == {"ingest": 1}
+    assert {name: (t["run_count"], t["state_type"]) for name, t in done.items()} == {
+        "ingest": (1, "FAILED"),
+        "autolabel": (1, "COMPLETED"),
+        "route": (1, "COMPLETED"),
+        "queue": (1, "COMPLETED"),
+    }
 
 
 def test_a_setting_that_cannot_work_fails_before_any_stage(

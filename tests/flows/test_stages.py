@@ -17,6 +17,7 @@ from flows.send import run_send
 from flows.stages import STAGES, Summary, run_stages
 from flows.tasks import TASKS, app_of, opened
 from labelops import errors
+from labelops.state import load
 
 from .conftest import World, write_world
 
@@ -160,13 +161,27 @@ def test_no_labeler_is_no_obstacle(make_world: Callable[..., World]) -> None:
 
 
 def test_errors_go_through_unchanged(world: World) -> None:
-    """A stage's error reaches the caller as what it is."""
+    """A stage's error reaches the caller as what it is, also where it concerned one row only."""
     app = world.open()
     run_send(app)
+    before = load(app.workspace).items
     scans = world.config.parent / "scans"
     (scans / "0000.png").write_bytes((scans / "0001.png").read_bytes())
+    table = scans / "items.csv"
+    row = table.read_text().splitlines()[1]
+    (scans / "new.png").write_bytes((scans / "0002.png").read_bytes())
+    table.write_text(
+        table.read_text() + row.replace("digit-0000", "new").replace("0000", "new") + "\n"
+    )
+    told: list[str] = []
     with pytest.raises(errors.ChangedPayloadError, match="digit-0000"):
-        run_send(world.open())
+        run_stages(world.open(), ("ingest", "autolabel", "route", "queue"), told.append)
+    items = load(world.open().workspace).items
+    assert set(items["item_id"]) - set(before["item_id"]) == {"new"}
+    kept = items.loc[items["item_id"] != "new", before.columns].reset_index(drop=True)
+    pd.testing.assert_series_equal(kept["payload"], before["payload"])
+    assert "1 row of scans set aside, such as 'digit-0000'" in told[0]
+    assert len(told) == 5 and told[1].startswith("Not done: ")
 
 
 def test_an_open_label_set_is_shared_by_what_runs_inside(

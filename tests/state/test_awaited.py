@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labelops.adapters.local_queue import LocalQueue
-from labelops.cli.stages import _said_routed
+from labelops.cli.said import said_routed
 from labelops.cli.standing import standing_of
 from labelops.gate.checks import evaluate
 from labelops.journey import consolidate, route, send
@@ -176,7 +176,7 @@ def test_it_is_said_in_one_line() -> None:
     world.flush()
     found = route(world.workspace, now=world.tick())
     assert found.awaited == "2 votes wait for somebody other than human:ann"
-    assert _said_routed(found).splitlines()[1:] == [f"{found.awaited}."]
+    assert said_routed(found).splitlines()[1:] == [f"{found.awaited}."]
 
 
 def test_what_may_not_be_used_is_said_before_anybody_labels_it() -> None:
