@@ -132,18 +132,14 @@ def consolidate_votes(
         posterior, accuracy = found.posterior, found.accuracy
         method, reason, opinion = found.method, found.reason, None
     counts = np.bincount(items, minlength=len(ids))
-    peak = posterior.max(axis=1, initial=0.0)
-    sure = (peak >= policy.min_posterior) & (counts > 0)
-    best = posterior == peak[:, None]
-    sure &= best.sum(axis=1) == 1
+    decided = (counts > 0) & _stands_out(posterior, policy.min_posterior)
     if opinion is not None:
         # What only a model says needs the test of acceptance, whatever people said instead.
-        said = np.bincount(items * size[1] + codes, minlength=best.size).reshape(best.shape)
-        sure &= (best & (said > 0)).any(axis=1)
+        decided &= _somebody_says(posterior, items, codes)
     return Consensus(
         item_ids=ids,
         posterior=posterior,
-        codes=np.where(sure, posterior.argmax(axis=1), -1) if len(ids) else counts,
+        codes=np.where(decided, posterior.argmax(axis=1), -1) if len(ids) else counts,
         votes=counts,
         evidence=_evidence(
             len(ids), items, votes["vote_id"], None if opinion is None else opinion.heard
@@ -154,6 +150,26 @@ def consolidate_votes(
         alone=None if fused is None else fused.alone,
         weighed=fused is not None and fused.weighed,
     )
+
+
+def _stands_out(posterior: npt.NDArray[np.float64], least: float) -> npt.NDArray[np.bool_]:
+    """Say of which items one class alone is the most probable, and probable enough."""
+    peak = posterior.max(axis=1, initial=0.0)
+    found: npt.NDArray[np.bool_] = (peak >= least) & ((posterior == peak[:, None]).sum(axis=1) == 1)
+    return found
+
+
+def _somebody_says(
+    posterior: npt.NDArray[np.float64],
+    items: npt.NDArray[np.intp],
+    codes: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Say of which items somebody voted for a most probable class."""
+    size = posterior.shape
+    said = np.bincount(items * size[1] + codes, minlength=posterior.size).reshape(size)
+    best = posterior == posterior.max(axis=1, initial=0.0)[:, None]
+    found: npt.NDArray[np.bool_] = (best & (said > 0)).any(axis=1)
+    return found
 
 
 def _evidence(

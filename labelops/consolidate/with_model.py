@@ -34,7 +34,7 @@ from ..errors import UsageError, shown
 from ..measure.codes import FloatArray, IntArray, check_flags
 from ..measure.logs import log_sum_exp
 from ..measure.votes import check_ints
-from ._ballots import e_step, gather, m_step, strangers, vote_gains
+from ._ballots import Ballots, People, e_step, gather, m_step, strangers, vote_gains
 
 __all__ = ["WithModel", "consolidate_with_model", "surest_model"]
 
@@ -164,7 +164,6 @@ def consolidate_with_model(
     log_model = np.log(known)
     temperature, done = 1.0, 0
     people = strangers(ballots)
-    posterior = np.exp(_floored(log_model))
     # A single vote and the model agree or not: which of the two is careless shows only where
     # others voted too.
     twice = np.bincount(ballots.items, minlength=known.shape[0]) >= 2
@@ -172,13 +171,10 @@ def consolidate_with_model(
     enough = max(tolerance, _ENOUGH) if ballots.seen else tolerance
     for _ in range(_ROUNDS):
         log_prior = _floored(log_model / temperature)
-        posterior = e_step(log_prior, ballots, people)
-        for _ in range(max_iterations):
-            people = m_step(posterior, ballots, people, prior_votes)
-            previous, posterior = posterior, e_step(log_prior, ballots, people)
-            done += 1
-            if np.abs(posterior - previous).max(initial=0.0) <= enough:
-                break
+        posterior, people, steps = _in_turn(
+            log_prior, ballots, people, prior_votes, max_iterations, enough
+        )
+        done += steps
         if not weighed:
             break
         before = temperature
@@ -201,6 +197,29 @@ def consolidate_with_model(
         copied=people.copied,
         errors=people.errors,
     )
+
+
+def _in_turn(
+    log_prior: FloatArray,
+    ballots: Ballots,
+    people: People,
+    prior_votes: float,
+    max_iterations: int,
+    enough: float,
+) -> tuple[FloatArray, People, int]:
+    """Estimate people and posteriors in turn until no posterior moves by more than is enough.
+
+    Returns
+    -------
+    posterior, people, iterations
+    """
+    posterior = e_step(log_prior, ballots, people)
+    for done in range(1, max_iterations + 1):
+        people = m_step(posterior, ballots, people, prior_votes)
+        previous, posterior = posterior, e_step(log_prior, ballots, people)
+        if np.abs(posterior - previous).max(initial=0.0) <= enough:
+            return posterior, people, done
+    return posterior, people, max_iterations
 
 
 def surest_model(classes: int) -> float:
