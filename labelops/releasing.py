@@ -209,6 +209,8 @@ def _passed(state: State, candidate: Candidate | None) -> tuple[dict[str, object
     if mine.empty:
         raise GateNotPassed("the gate has not judged these labels yet; run the gate")
     verdict: dict[str, object] = json.loads(mine["body"].iloc[-1])
+    if verdict.get("withdrawn", 0) != state.withdrawn_since:
+        raise GateNotPassed("items were withdrawn since the gate judged these labels; run it again")
     if verdict.get("status") != "pass":
         raise GateNotPassed(f"the gate did not pass: {verdict.get('status')}")
     return verdict, mine["at"].iloc[-1].to_pydatetime()

@@ -17,7 +17,9 @@ __all__ = [
     "KEEP_FACT",
     "KEEP_SCHEMA",
     "LAYOUT",
+    "OFFER_AGAIN",
     "OPEN_OFFERS",
+    "RETRACT_OFFER",
     "UPGRADES",
     "OfferRow",
     "canonical",
@@ -74,6 +76,15 @@ INSERT_OFFER = """
 INSERT INTO offers (item_id, round, purpose, wanted, priority, shown, schema_digest, payload,
                     media_type)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+
+RETRACT_OFFER = """
+UPDATE offers SET wanted = 0 WHERE item_id = ? AND round = ? AND purpose = ? AND wanted > 0
+"""
+"""Of an offer that nobody is wanted for: `taken` says as before who has answered."""
+
+OFFER_AGAIN = """
+UPDATE offers SET wanted = ? WHERE item_id = ? AND round = ? AND purpose = ? AND wanted = 0
 """
 
 KEEP_SCHEMA = """

@@ -33,7 +33,9 @@ from ._local_queue_file import (
     KEEP_FACT,
     KEEP_SCHEMA,
     LAYOUT,
+    OFFER_AGAIN,
     OPEN_OFFERS,
+    RETRACT_OFFER,
     UPGRADES,
     canonical,
     offer_rows,
@@ -163,7 +165,22 @@ class LocalQueue:
                     offered += 1
                     barred = [(added.lastrowid, who) for who in exclude]
                     db.executemany("INSERT OR IGNORE INTO excluded VALUES (?, ?)", barred)
+                else:
+                    item_id, number, purpose, wanted = row[:4]
+                    db.execute(OFFER_AGAIN, (wanted, item_id, number, purpose))
         return Sent(offered, len(rows) - offered)
+
+    def retract(self, plan: pd.DataFrame) -> None:
+        """Offer these plan rows to nobody any more; answers stay, and sending offers them again.
+
+        Raises
+        ------
+        EndUnavailable, StorageError
+            If the file is locked for long, full, or damaged.
+        """
+        rows = zip(plan["item_id"], plan["round"].tolist(), plan["purpose"], strict=True)
+        with transaction(self.file, "write") as db:
+            db.executemany(RETRACT_OFFER, rows)
 
     def receive(self, since: str | None = None) -> Received:
         """Return every change of an answer since a cursor, the earliest first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from ..state import State, load, load_events
 from ..state.facts import gate_facts
 from ..state.reading import content_came
 from ..tables import ITEMS, newest
+from ..withdrawing import Withdrawn, withdraw
 from .ends import WORKSPACE, Ends
 from .intake import intake_of
 from .tools import tool_versions
@@ -214,6 +215,11 @@ class App(Ends):
     def deprecate(self, reference: str, because: str) -> Deprecation:
         """Say that a release should not be used any more; no reason takes that back."""
         return deprecate(self.workspace, reference, because, now=self.clock())
+
+    def withdraw(self, items: Sequence[str], because: str, by: str, **how: bool) -> Withdrawn:
+        """Take items out of the label set; `back=True` takes them back."""
+        now, read = self.clock(), decode_parquet
+        return withdraw(self.workspace, items, because=because, by=by, now=now, decode=read, **how)
 
     def news(self, manifest: Manifest) -> News:
         """Return what has become known of a release since it was made."""

@@ -19,6 +19,7 @@ from .releases import RELEASES
 from .rules import rules
 from .stages import STAGES
 from .starting import init
+from .withdrawing import withdraw
 
 __all__ = ["labelops", "main"]
 
@@ -40,6 +41,7 @@ Exit codes:
   1    the gate did not pass, or released bytes are not what was released
   2    wrong use: settings, arguments or input
   3    an end (annotation server, labeler, storage) is unavailable
+  4    `verify`: every byte is right, but the release is deprecated
   70   a defect of labelops; LABELOPS_DEBUG=1 shows the traceback
   130  stopped with Ctrl-C
   141  nobody reads the output on, as in `labelops log | head`
@@ -54,7 +56,7 @@ def labelops(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (init, check, plan, *STAGES, *READING, certificates, rules, *RELEASES):
+for _command in (init, check, plan, *STAGES, *READING, certificates, rules, *RELEASES, withdraw):
     labelops.add_command(_command)
 
 

@@ -54,6 +54,11 @@ def _said_explanation(found: Explanation, payload: str | None) -> str:
     parts = [f"Item {click.style(safe(found.item_id), bold=True)}"]
     if payload:
         parts[0] += f"\n  {cut(payload, 200)}"
+    if found.withdrawn is not None:
+        why, who = safe(found.withdrawn["because"]), safe(found.withdrawn["by"])
+        said = f"Withdrawn {_when(found.withdrawn, 'at')} by {who}: {why}."
+        # What it had: nothing of it holds while it is out.
+        decided = f"{said}\nBefore: {decided[0].lower()}{decided[1:]}" if label else said
     parts += [decided, *_evidence_of(found)]
     return "\n\n".join(part for part in parts if part)
 

@@ -47,7 +47,8 @@ def said_ingested(found: Mapping[str, Ingested]) -> str:
     head = ["source", "added", "unchanged", "revised", "updated", "duplicates", "leakage groups"]
     left = [
         f"{counted(f.gone, 'item')} of {safe(name)} {'has' if f.gone == 1 else 'have'} no row "
-        f"any more and {'stays' if f.gone == 1 else 'stay'} in the label set."
+        f"any more and {'stays' if f.gone == 1 else 'stay'} in the label set; "
+        "`labelops withdraw` takes items out."
         for name, f in found.items()
         if f.gone
     ]

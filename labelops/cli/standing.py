@@ -75,6 +75,8 @@ class Standing:
         The watch over the random stream.
     plan : LabelingPlan
         How sure a label has to be, and how many items are calibrated on.
+    withdrawn : int
+        Items that were taken out of the label set; none of the numbers above counts them.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Standing:
     next: str
     drift: DriftWatch
     plan: LabelingPlan
+    withdrawn: int = 0
 
 
 def standing_of(
@@ -132,7 +135,7 @@ def standing_of(
     """
     schema, counts = state.workspace.schema, counts_of(state)
     waiting = _by_purpose(state.open_seats)
-    sizes = state.items["group"].value_counts()
+    sizes = state.present_items["group"].value_counts()
     return Standing(
         name=schema.name,
         kind=schema.kind,
@@ -164,6 +167,7 @@ def standing_of(
         next=_next(state, verdict, queue, place),
         drift=drift_watch(state),
         plan=labeling_plan(state),
+        withdrawn=len(state.withdrawn),
     )
 
 

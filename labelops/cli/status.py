@@ -76,10 +76,11 @@ def said_plan(plan: LabelingPlan) -> str:
 
 
 def _said_groups(found: Standing) -> str:
-    """Say which items belong together; an item by itself is no group."""
-    if not found.groups:
-        return ""
-    return f"{counted(found.grouped)} of them in {counted(found.groups, 'leakage group')}"
+    """Say which items belong together, and how many are out; an item by itself is no group."""
+    said = []
+    if found.groups:
+        said = [f"{counted(found.grouped)} of them in {counted(found.groups, 'leakage group')}"]
+    return " · ".join(said + ([f"{counted(found.withdrawn)} withdrawn"] if found.withdrawn else []))
 
 
 def _said_labels(found: Standing) -> str:

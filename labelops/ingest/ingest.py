@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -55,7 +55,8 @@ class Ingested:
     duplicates : int
         Rows whose content a known item or another row of the file has, too (all but one).
     gone : int
-        Items of this source that no row is of any more. They stay, with all that was said of them.
+        Items of this source that no row is of any more. They stay, with all that was said of them;
+        those that were withdrawn are not counted.
     groups : int
         Leakage groups of two or more items, in the whole table.
     set_aside : tuple of str
@@ -90,6 +91,7 @@ def ingest_rows(
     apart: bool = False,
     names: Mapping[str, str] | None = None,
     max_cell: int = MAX_CELL,
+    withdrawn: Collection[str] = (),
 ) -> Ingested:
     """Turn the raw rows of one file into items, beside those that are there.
 
@@ -118,6 +120,8 @@ def ingest_rows(
         Raw column → the owner's name of it, for messages; else ``raw.attrs["names"]``.
     max_cell : int
         Largest text, in characters.
+    withdrawn : collection of str
+        Items that were withdrawn: they stay known, so that no row makes them new.
 
     Raises
     ------
@@ -147,7 +151,8 @@ def ingest_rows(
         rows = as_before(rows, existing, known, changed)
         changed = changed_rows(rows, existing, known)
     rows = _with_sketches(rows, existing, known, changed)
-    gone = int((existing["source"] == source).sum()) - int((known >= 0).sum())
+    ours = (existing["source"] == source) & ~existing["item_id"].isin(withdrawn)
+    gone = int((ours & ~existing["item_id"].isin(rows["item_id"])).sum())
     found = _assemble(rows, existing, known, changed, now, again, gone)
     return replace(found, set_aside=aside, why=why)
 

@@ -82,11 +82,20 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
         return "what comes in has changed, and nothing has come since"
     if state.acceptance_tried:
         return "this labeler version was tried on these items already"
+    out = _never_proposed(state, sample)
+    if out.any() and policy.accept.per_class:
+        return (
+            f"{counted(int(out.sum()), 'item')} of the calibration sample were withdrawn before "
+            "this version proposed for them: no class may be tested without them"
+        )
+    if out.any():
+        sure = pool["confidence"].where(~pool["item_id"].isin(sample.ids[out]), 1.0)
+        pool = pool.assign(confidence=sure)
     looks = state.judged(sample.ids, state.labeler_version)
     waiting = int(np.isin(looks.status, (NO_VOTE, PENDING)).sum())
     if waiting:
         return calibration_waits(waiting)
-    wrong = looks.status == WRONG
+    wrong = (looks.status == WRONG) | out
     if before is None:
         values = tuple(map(canonical_json, workspace.schema.classes))
         found = try_labeler(
@@ -97,6 +106,17 @@ def _looked_at(state: State, trained_on: int, now: datetime) -> Hypothesis | str
         found = look_again(before, pool, sample, wrong)
     found = replace(found, votes=int(looks.votes.sum()))
     return _said_of(state, found, pool, since, now)
+
+
+def _never_proposed(state: State, sample: RandomSample) -> npt.NDArray[np.bool_]:
+    """Say which items of the sample were withdrawn before the current version proposed for them.
+
+    They count as accepted and wrong: whoever withdraws what a model gets wrong must not have that
+    model trusted sooner, and what this version would have said of them is not known.
+    """
+    proposed = state.current_proposals["item_id"].to_numpy(dtype=object)
+    out: npt.NDArray[np.bool_] = among(sample.ids, state.withdrawn_ids)
+    return out & ~among(sample.ids, proposed)
 
 
 def _stood_by_posterior(state: State, trained_on: int, now: datetime) -> tuple[str, list[Event]]:

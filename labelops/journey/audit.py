@@ -182,7 +182,7 @@ def _for_people(
     # Another look at what people really disagree on settles nothing: it is shown instead.
     torn = items["item_id"][looked.ambiguous]
     known = [*asked.settled["item_id"], *_stands(labels, asked.looked_at)]
-    settled = [*known, *state.seen_by_all, *torn]
+    settled = [*known, *state.nobody_left, *torn]
     every = every.loc[every["planted"] | ~every["item_id"].isin(settled)]
     policies = state.workspace.policies
     share = min(policies.audit.suspects, policies.route.review_share)

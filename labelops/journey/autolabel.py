@@ -137,8 +137,9 @@ def _rows_to_fit(state: State, rows: TrainingSet) -> tuple[TrainingSet, bool]:
     # As values: codes of an earlier schema would mean other classes now.
     codes = codes_of(known["values"], state.workspace.schema)
     ids, sample = np.asarray(known["items"], dtype=object), state.calibration_stream
-    # The sample of a grown set may hold what was learned from before: that is unlearned.
-    apart = ~among(ids, sample.ids)
+    # The sample of a grown set may hold what was learned from before: that is unlearned, and so
+    # is what was withdrawn.
+    apart = ~among(ids, sample.ids) & ~among(ids, state.withdrawn_ids)
     unlearned = not apart.all() or _was_read(state, known)
     # An item revised since has no vote on what it says now.
     kept = apart & among(ids, state.votes["item_id"])
@@ -155,13 +156,14 @@ def _was_read(state: State, known: dict[str, Any]) -> bool:
 def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, now: datetime) -> int:
     """Fit and propose for the items that lack a proposal of this version; count them."""
     workspace, schema = state.workspace, state.workspace.schema
-    if not is_new and len(state.current_proposals) >= len(state.items):
+    present = state.present_items
+    if not is_new and present["item_id"].isin(state.current_proposals["item_id"]).all():
         return 0
     by_id = state.items.set_index("item_id", drop=False)
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
     if isinstance(labeler, Metered):
         with as_a_part():
-            labeler.estimate(state.items, schema).refuse_beyond()
+            labeler.estimate(present, schema).refuse_beyond()
     read = state.items.iloc[:0]
     if isinstance(labeler, SemiSupervised):
         read = _to_read(state, is_new)
@@ -172,7 +174,7 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
             fitted.reset_index(drop=True), rows.codes.tolist(), fitted["group"].tolist(), schema
         )
     known = state.proposals.loc[state.proposals["labeler_version"] == version, "item_id"]
-    lacking = state.items.loc[~state.items["item_id"].isin(known)].reset_index(drop=True)
+    lacking = present.loc[~present["item_id"].isin(known)].reset_index(drop=True)
     if len(lacking):
         trained = set(rows.ids) if _learns(labeler) else set()
         with _metered(state, labeler, now):
@@ -212,7 +214,8 @@ def _to_read(state: State, is_new: bool) -> pd.DataFrame:
     came since are not among it, and those revised since are read as they were.
     """
     if is_new:
-        return _by_id(state.items.loc[state.items["item_id"].isin(state.to_read.ids)])
+        present = state.present_items
+        return _by_id(present.loc[present["item_id"].isin(state.to_read.ids)])
     known = json.loads(state.workspace.objects.get(last_body(state.fits)["object"]))
     before = pd.Series(known.get("read", {}), dtype=object)
 

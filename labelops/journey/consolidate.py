@@ -91,7 +91,8 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     number, before = _last_consolidated(state)
     if state.votes_digest != before:
         say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
-    after = load(workspace).labels
+    left = load(workspace)
+    after = left.labels.loc[~left.labels["item_id"].isin(left.withdrawn_ids)]
     decided = after["value"].notna()
     return Consolidated(
         changed=len(changed),
@@ -128,7 +129,9 @@ def _write_labels(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFr
         revision = 1 + (int(state.labels["revision"].max()) if len(state.labels) else 0)
         rows = state.decided[1].assign(revision=revision, decided_at=pd.Timestamp(now))
         adjudicated = state.labels.loc[state.labels["method"] == ADJUDICATED, "item_id"]
-        fixed = pd.concat([state.frozen["item_id"], adjudicated])
+        # Of what was withdrawn nothing is decided: taken back, it has the label that it had.
+        out = pd.Series(state.withdrawn_ids, dtype=object)
+        fixed = pd.concat([state.frozen["item_id"], adjudicated, out])
         changed = changed_labels(rows, state.labels, fixed)
         corrected = _corrections(state, revision, now)
         every = pd.concat([changed, corrected], ignore_index=True)

@@ -76,9 +76,11 @@ def _judge(
     verdict = evaluate(facts, state.workspace.policies.gate)
     candidate, events = state.candidate, list[Event]()
     if candidate is not None:
-        body = verdict.to_json() | {"candidate": candidate.number}
+        # A release is made by a verdict that knows of all that was withdrawn from its labels.
+        out = {"withdrawn": state.withdrawn_since} if state.withdrawn_since else {}
+        body = verdict.to_json() | {"candidate": candidate.number} | out
         number = len(state.events.loc[state.events["kind"] == "verdict"])
-        if verdict.to_json() != _last_verdict(state, candidate):
+        if body != _last_verdict(state, candidate):
             events.append(("verdict", str(candidate.number), number, body))
         if facts.certificate is not None and facts.certificate.overlooked:
             # Nothing was proven: what the model was trusted with stands.
@@ -114,8 +116,7 @@ def _last_verdict(state: State, candidate: Candidate) -> object:
     rows = rows.loc[rows["subject"] == str(candidate.number)]
     if rows.empty:
         return None
-    body = last_body(rows)
-    return {"checks": body["checks"], "status": body["status"]}
+    return last_body(rows)
 
 
 def _withdraw(state: State) -> tuple[None, list[Event]]:
@@ -139,7 +140,7 @@ def _ready(state: State) -> Candidate | None:
         return None
     if not audit_not_due(state) or state.judged_already:
         return None
-    limit = state.workspace.policies.gate.open_findings * len(state.items)
+    limit = state.workspace.policies.gate.open_findings * len(state.present_items)
     if state.suspicions["item_id"].nunique() > limit:
         return None
     stream, carried = next_stream(state)

@@ -83,6 +83,7 @@ def ingest(
             now=now,
             revise=revise,
             apart=apart,
+            withdrawn=state.withdrawn,
         )
         known += _gold_events(took.new, raw, intake.gold, workspace)
         found[intake.source.name] = took

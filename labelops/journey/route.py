@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import ConflictError, SchemaError, UsageError
 from ..kinds.choice import codes_of, values_of
-from ..ports import Features, Pausing, Placed, Queue, Sent
+from ..ports import Features, Pausing, Placed, Queue, Retracting, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
 from ..route.surest import forsaken_seats
@@ -139,6 +139,9 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
             queue.pause(annotator, reason)
         for annotator in state.cleared:
             queue.resume(annotator)
+    withdrawn = state.plan.loc[state.plan["item_id"].isin(state.withdrawn_ids)]
+    if len(withdrawn) and isinstance(queue, Retracting):
+        queue.retract(withdrawn)
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
     rows = _in_words_of(rows[PLAN.names].reset_index(drop=True), workspace.schema)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)

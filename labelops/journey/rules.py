@@ -106,6 +106,7 @@ def _vote(state: State, rule: Labeler, version: str, now: datetime) -> int:
         for item, content in zip(items["item_id"], items["payload_digest"], strict=True)
     ]
     lacking = ~among(ids, state.machine_votes["vote_id"])
+    lacking &= ~among(items["item_id"], state.withdrawn_ids)
     asked = items.loc[lacking].reset_index(drop=True)
     with as_a_part():
         answers = check_answers(rule.propose(asked, schema), asked, schema)

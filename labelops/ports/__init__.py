@@ -19,7 +19,7 @@ from .labeler import (
     Usage,
 )
 from .looking import Detected, Detector, Features, NeighbourSearch, WithWords
-from .queue import Pausing, Placed, Queue, Received, Sent
+from .queue import Pausing, Placed, Queue, Received, Retracting, Sent
 from .source import RowBlock, Source
 from .storage import BatchObjects, Compacting, Objects, Tables
 
@@ -45,6 +45,7 @@ __all__ = [
     "Placed",
     "Queue",
     "Received",
+    "Retracting",
     "RowBlock",
     "SemiSupervised",
     "Sent",

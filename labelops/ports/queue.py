@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Schema
 from .storage import Objects
 
-__all__ = ["Pausing", "Placed", "Queue", "Received", "Sent"]
+__all__ = ["Pausing", "Placed", "Queue", "Received", "Retracting", "Sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +97,17 @@ class Pausing(Protocol):
 
     def resume(self, annotator: str) -> None:
         """Serve this annotator again; nothing happens if they were not paused."""
+        ...
+
+
+@runtime_checkable
+class Retracting(Protocol):
+    """A queue that can take back what is on offer."""
+
+    def retract(self, plan: pd.DataFrame) -> None:
+        """Offer these plan rows to nobody any more, as far as they were offered.
+
+        Answers that were given stay. Saying it twice is saying it once, and sending a row again
+        offers it again.
+        """
         ...

@@ -55,13 +55,22 @@ class Explanation:
     refusals: Facts = ()
 
     @property
+    def withdrawn(self) -> dict[str, object] | None:
+        """Why, by whom and when the item was taken out of the label set; None if it is in it."""
+        said = [e for e in self.events if e["kind"] == "withdrawn"]
+        body = said[-1]["body"] if said else None
+        if not isinstance(body, dict) or not body["out"]:
+            return None
+        return {"because": body["because"], "by": body["by"], "at": said[-1]["at"]}
+
+    @property
     def reviews(self) -> Facts:
         """The votes of people who looked again: purposes `review` and `audit`."""
         return tuple(v for v in self.votes if v["purpose"] in ("review", "audit"))
 
     def to_json(self) -> dict[str, object]:
         """Return the explanation as a JSON object."""
-        return {**asdict(self), "reviews": list(self.reviews)}
+        return {**asdict(self), "reviews": list(self.reviews), "withdrawn": self.withdrawn}
 
 
 def explain(

@@ -104,7 +104,7 @@ def report_facts(
         views=view_rows(facts),
         drift=watch if watch.looks else None,
         shares=latest_shares(state),
-        rights=_rights(state.items),
+        rights=_rights(state.present_items),
         lineage=_lineage(state),
         schema=workspace.schema,
         purpose=workspace.policies.gate.purpose,
@@ -126,13 +126,14 @@ def counts_of(state: State) -> Counts:
     labels = state.labels
     given = state.votes.loc[state.votes["status"] == "given", "purpose"].value_counts()
     decided, accepted = labels["value"].notna(), labels["method"] == "accepted"
+    items = len(state.present_items)
     return Counts(
-        items=len(state.items),
+        items=items,
         by_people=int((decided & ~accepted).sum()),
         accepted=int(accepted.sum()),
-        undecided=len(state.items) - int(decided.sum()),
+        undecided=items - int(decided.sum()),
         votes={str(k): int(v) for k, v in given.items()},
-        baseline=_BASELINE_VOTES * len(state.items),
+        baseline=_BASELINE_VOTES * items,
     )
 
 
@@ -196,12 +197,14 @@ def _odd_items(state: State) -> pd.DataFrame:
     """Return the worst few items of each kind that is only shown, from the latest audit."""
     rows = state.findings.loc[state.findings["kind"].isin(SHOWN)]
     rows = rows.loc[rows["round"] == state.findings["round"].max()]
+    rows = rows.loc[~rows["item_id"].isin(state.withdrawn_ids)]
     rows = rows.sort_values(["kind", "score", "item_id"], kind="stable")
     return rows.groupby("kind").head(_ODD)
 
 
 def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
     hidden = state.findings["planted"].astype(bool) | state.findings["kind"].isin(SHOWN)
+    hidden |= state.findings["item_id"].isin(state.withdrawn_ids)
     rows = state.findings.loc[~hidden]
     rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
     rows = rows.drop_duplicates("item_id").head(_SHOWN)

@@ -57,6 +57,7 @@ class AuditVotesView(VotesView):
         """
         rows = self.evidence.loc[self.evidence["item_id"].isin(self.seen_by_all)]
         values = self.labels.set_index("item_id")["value"]
+        values = self.withdrawn_labels.combine_first(values)
         rows = rows.assign(agrees=rows["value"] == rows["item_id"].map(values))
         # Votes that saw a proposal are no audit, so they make the label first.
         rows = rows.sort_values(

@@ -14,6 +14,7 @@ from ..gate.candidate import ADJUDICATED, Candidate, attempt_of
 from ..gate.firsts import judge_firsts
 from ..gate.policy import WEIGHTED
 from ..kinds.choice import codes_of
+from ..measure.adjudication import AGREES, NO_VOTE
 from ..measure.codes import among
 from ..measure.samples import RandomSample, WeightedSample, draw_weighted
 from ..measure.weighted import audit_chances
@@ -152,13 +153,25 @@ class AuditView(CandidatesView):
         ids = firsts["item_id"].to_numpy(dtype=object)
         inside = self.labels_of(candidate).index.union(self.frozen["item_id"])
         before = (self.arrived.reindex(ids) <= until).to_numpy(dtype=bool)
-        without = ids[before & ~among(ids, inside.to_numpy(dtype=object))]
-        return self.able(pd.concat([self.outside_audits, later])), without
+        votes = self.able(pd.concat([self.outside_audits, later]))
+        # Nobody contradicted these before they were withdrawn.
+        had = firsts.loc[firsts["item_id"].isin(self.withdrawn_labels.index)]
+        looks = self.looks(had["item_id"], had["value"], votes, stuck=())
+        calm = had["item_id"].to_numpy(dtype=object)[np.isin(looks.status, (NO_VOTE, AGREES))]
+        inside = inside.union(calm)
+        return votes, ids[before & ~among(ids, inside.to_numpy(dtype=object))]
 
     @cached_property
     def split(self) -> npt.NDArray[np.object_]:
-        """Items that everybody has looked at and that have no label all the same."""
+        """Items that everybody has looked at and that have no label all the same.
+
+        Those that had one before they were withdrawn are among them unless people confirm it: to
+        withdraw what the votes beyond two refute leaves only what they confirm.
+        """
         rows = self.labels.loc[self.labels["value"].isna(), "item_id"]
+        had = self.withdrawn_labels
+        looks = self.looks(had.index, had, self.audit_votes, stuck=had.index)
+        rows = rows.loc[~rows.isin(had.index[looks.status == AGREES])]
         found: npt.NDArray[np.object_] = self.seen_by_all[among(self.seen_by_all, rows)]
         return found
 

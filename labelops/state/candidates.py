@@ -45,7 +45,8 @@ class CandidatesView(ProposalsView):
         if candidate is None:
             return decided.iloc[:0]
         inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
-        return decided.loc[inside]
+        # What was withdrawn by then and taken back since is the next candidate's.
+        return decided.loc[inside & ~decided["item_id"].isin(self.out_of(candidate.number))]
 
     @property
     def taken_apart(self) -> bool:
@@ -144,15 +145,22 @@ class CandidatesView(ProposalsView):
         A correction has no posterior and later votes may decide a label anew: what was frozen
         stands in the label's earlier rows only.
         """
-        began = self._beginnings[candidate.order]
+        began, out = self._beginnings[candidate.order], self.out_of(candidate.number)
 
         def read() -> pd.DataFrame:
             rows = self._uncorrected(began)
-            rows = rows.loc[rows["revision"] <= candidate.revision]
+            rows = rows.loc[(rows["revision"] <= candidate.revision) & ~rows["item_id"].isin(out)]
             rows = rows.drop_duplicates("item_id", keep="last")
             return rows.loc[rows["value"].notna()].set_index("item_id").sort_index()
 
-        return self.kept("labels_of", (LABELS.name,), (candidate.revision, began), read)
+        return self.kept("labels_of", (LABELS.name,), (candidate.revision, began, *out), read)
+
+    @property
+    def withdrawn_since(self) -> int:
+        """How many labels of the open candidate were withdrawn since it was frozen."""
+        if self.candidate is None:
+            return 0
+        return int(self.labels_of(self.candidate).index.isin(self.withdrawn_ids).sum())
 
     def _uncorrected(self, began: int) -> pd.DataFrame:
         """Return all labels but those that an audit corrected which began at a revision."""
@@ -195,6 +203,7 @@ class CandidatesView(ProposalsView):
         order.sort(key=lambda c: c.revision)
         at = np.array([c.revision for c in order])
         rows = self._uncorrected(self._beginnings[candidate.order])
+        rows = rows.loc[~rows["item_id"].isin(self.out_of(min(c.number for c in order)))]
         # A label holds from its revision up to the next; who froze first in there froze it.
         until = rows.groupby("item_id")["revision"].shift(-1, fill_value=np.iinfo(np.int64).max)
         who = np.searchsorted(at, rows["revision"].to_numpy())

@@ -207,7 +207,7 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _waiting(state: State, fresh: pd.DataFrame) -> bool:
     rows = state.current.loc[state.current["purpose"] == "calibrate", "item_id"]
-    done = fresh["item_id"].isin(rows) | fresh["item_id"].isin(state.seen_by_all)
+    done = fresh["item_id"].isin(rows) | fresh["item_id"].isin(state.nobody_left)
     return not bool(done.all())
 
 

@@ -20,7 +20,7 @@ __all__ = ["agreement", "gate_facts"]
 
 def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> Facts:
     """Gather what the gate's checks need to know."""
-    schema, items, labels = state.workspace.schema, state.items, state.frozen
+    schema, items, labels = state.workspace.schema, state.present_items, state.frozen
     if state.candidate is None:
         labels = state.labels.loc[state.labels["value"].notna()]
     else:

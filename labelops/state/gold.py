@@ -26,7 +26,8 @@ def gold_sample(state: State) -> RandomSample:
     to come included.
     """
     policy = state.workspace.policies.route
-    known = state.workspace.sample("gold", sorted(set(state.gold) & set(state.item_ids)))
+    there = set(state.gold) & set(state.item_ids) - set(state.withdrawn)
+    known = state.workspace.sample("gold", sorted(there))
     if not policy.gold_rate:
         return known.first(0)
     rows = state.votes.loc[(state.votes["purpose"] != "gold") & (state.votes["status"] == "given")]

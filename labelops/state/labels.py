@@ -31,7 +31,8 @@ class State(AuditView):
     def decided(self) -> tuple[Consensus, pd.DataFrame]:
         """What the votes that count say now, and a label row for each item (not yet stamped)."""
         rules = tuple(sorted(self.rule_versions.items()))
-        rest = (self.distrust, self.tied, self.labeler_version, rules, self.standing)
+        out = tuple(self.withdrawn)
+        rest = (self.distrust, self.tied, self.labeler_version, rules, self.standing, out)
         return self.kept("decided", ("items", "votes", "proposals"), rest, self._decide)
 
     def _decide(self) -> tuple[Consensus, pd.DataFrame]:
@@ -80,7 +81,7 @@ class State(AuditView):
         Not where nobody is left to review: there the votes there are decided.
         """
         rows = open_findings(self.findings, self.reviews, self.labels, self.lacking_classes)
-        return rows.loc[~rows["item_id"].isin(self.seen_by_all)]
+        return rows.loc[~rows["item_id"].isin(self.nobody_left)]
 
     @cached_property
     def undecided(self) -> npt.NDArray[np.object_]:
@@ -97,7 +98,7 @@ class State(AuditView):
             stands |= earlier & labels["value"].notna()
         fixed = pd.concat([self.frozen["item_id"], labels.loc[stands, "item_id"]])
         open_rows = rows["value"].isna() & ~rows["item_id"].isin(fixed)
-        open_rows &= ~rows["item_id"].isin(self.seen_by_all)
+        open_rows &= ~rows["item_id"].isin(self.nobody_left)
         ids = rows.loc[open_rows, "item_id"].to_numpy(dtype=object)
         votes = self.evidence["item_id"].value_counts().reindex(ids, fill_value=0).to_numpy()
         found: npt.NDArray[np.object_] = ids[votes < self.workspace.policies.route.max_votes]

@@ -57,7 +57,9 @@ def all_needs(state: State, features: Features | None = None) -> list[pd.DataFra
     # Whoever audits an item must not be about to review it: one of the two waits.
     needs += [_apart(state, rows, "audit") for rows in _review_needs(state)]
     needs += [*_doubt_needs(state), *_overlap_needs(state), *_audit_needs(state)]
-    return [*needs, *_spot_needs(state), *_gold_needs(state)]
+    needs += [*_spot_needs(state), *_gold_needs(state)]
+    # Whatever asks: nobody is asked about what was withdrawn.
+    return [rows.loc[~rows["item_id"].isin(state.withdrawn_ids)] for rows in needs]
 
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:

@@ -73,6 +73,7 @@ def overlap_sample(state: State) -> Overlap:
         # Where nobody is left, or enough were asked, no second one will come.
         ended = among(order.ids, state.seen_by_all) | (given >= policies.route.max_votes)
         lacking[ended] = 0
+    lacking[among(order.ids, state.withdrawn_ids)] = 0
     share, seed = policies.route.overlap_share, min(policies.route.seed, state.training_target)
     size = min(seed_overlap(share, seed), len(order))
     if not at_seed:

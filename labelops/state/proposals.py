@@ -104,7 +104,8 @@ class ProposalsView(CalibrationView):
             none = self.proposals.iloc[:0]
             return none.assign(hypothesis=pd.Series(dtype=np.int64), stands_as="")
         rows = pd.concat(parts).drop_duplicates("item_id")
-        return rows.loc[~rows["item_id"].isin(self._found_wrong(rows))]
+        gone = [*self._found_wrong(rows), *self.withdrawn]
+        return rows.loc[~rows["item_id"].isin(gone)]
 
     def _found_wrong(self, rows: pd.DataFrame) -> npt.NDArray[np.object_]:
         """Return the items whose proposal blind auditors refuted, and nobody has corrected yet."""

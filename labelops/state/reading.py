@@ -28,6 +28,7 @@ from ..tables import (
 )
 from .labels import State
 from .splits import Split, splits_of
+from .withdrawn import out_when_frozen, read_withdrawals, without_labels
 from .workspace import Workspace
 
 __all__ = ["content_came", "load", "load_events"]
@@ -58,15 +59,17 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         frame: pd.DataFrame = known[1]
         return frame
 
-    schema, items = workspace.schema, rows(ITEMS)
+    schema, items, events = workspace.schema, rows(ITEMS), rows(EVENTS)
+    out = np.array(sorted(out_when_frozen(read_withdrawals(events))), dtype=object)
     arrived, since = workspace.cache[ITEMS.name][2]
-    splits = _splits(workspace, rows(EVENTS), rows(VOTES), versions[LABELS.name])
+    splits = _splits(workspace, events, rows(VOTES), versions[LABELS.name])
     votes, taken_back = _without(_still_about(rows(VOTES), "given_at", since), splits)
     names = votes["annotator"]
     human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
     proposals = rows(PROPOSALS)
     proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
     labels = _undecided_anew(_in_words_of(rows(LABELS), schema), since)
+    labels, had = without_labels(_taken_back(labels, splits), out)
     return State(
         workspace=workspace,
         items=items,
@@ -74,14 +77,15 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         machine_votes=votes.loc[~human].reset_index(drop=True),
         plan=_still_about(rows(PLAN), "planned_at", since),
         proposals=_still_about(proposals, "proposed_at", since),
-        labels=_taken_back(labels, splits),
-        findings=_without_findings(_renamed(rows(FINDINGS), schema), splits, rows(EVENTS)),
-        events=rows(EVENTS),
+        labels=labels,
+        findings=_without_findings(_renamed(rows(FINDINGS), schema), splits, events),
+        events=events,
         arrived=arrived,
         revised=since,
         splits=splits,
         taken_back=taken_back,
         versions=versions,
+        withdrawn_labels=had,
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from ..route.plan import Seat
 from ..tables import VOTES, empty
 from .splits import Split
+from .withdrawn import Withdrawal, out_when_frozen, read_withdrawals
 from .workspace import Workspace
 
 __all__ = [
@@ -135,6 +136,8 @@ class Rows:
         Seats whose votes were left out so.
     versions : mapping of table to int
         Which state of the tables these are; empty if nobody asked.
+    withdrawn_labels : series
+        The labels that withdrawn items had, by item id; in `labels` they have none.
     """
 
     workspace: Workspace
@@ -151,6 +154,7 @@ class Rows:
     splits: tuple[Split, ...] = ()
     taken_back: frozenset[Seat] = frozenset()
     versions: Mapping[str, int] = field(default_factory=dict)
+    withdrawn_labels: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
 
     def kept(self, name: str, tables: Sequence[str], rest: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, or what it returned before from the same.
@@ -204,6 +208,36 @@ class Rows:
         """All items' ids, sorted."""
         ids: npt.NDArray[np.object_] = self.items["item_id"].to_numpy(dtype=object)
         return ids
+
+    @cached_property
+    def _withdrawals(self) -> tuple[Withdrawal, ...]:
+        return read_withdrawals(self.events)
+
+    @cached_property
+    def withdrawn(self) -> dict[str, Withdrawal]:
+        """Items that were taken out of the label set, by id.
+
+        They are no items to be labeled, proposed for or released; what people said of them stays
+        evidence of people and models.
+        """
+        return out_when_frozen(self._withdrawals)
+
+    @cached_property
+    def withdrawn_ids(self) -> npt.NDArray[np.object_]:
+        """The ids of the items that were withdrawn."""
+        return np.array(sorted(self.withdrawn), dtype=object)
+
+    def out_of(self, number: int) -> npt.NDArray[np.object_]:
+        """Return the items that were withdrawn when the candidate of a number was frozen."""
+        return np.array(sorted(out_when_frozen(self._withdrawals, number)), dtype=object)
+
+    @cached_property
+    def present_items(self) -> pd.DataFrame:
+        """All items that were not withdrawn."""
+        if not self.withdrawn:
+            return self.items
+        there = ~self.items["item_id"].isin(self.withdrawn_ids)
+        return self.items.loc[there].reset_index(drop=True)
 
     @cached_property
     def votes_digest(self) -> str:

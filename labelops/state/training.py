@@ -38,7 +38,7 @@ def training_rows(state: State) -> TrainingSet:
     # Drift compares what the model says of the stream then and now: it learns from none of it,
     # though a growing set draws a sample that leaves some of the earlier items out.
     stream = [*state.calibration_stream.ids, *stream_items(state)["item_id"]]
-    kept = both.loc[~both.index.isin(stream)].sort_index()
+    kept = both.loc[~both.index.isin([*stream, *state.withdrawn])].sort_index()
     return training_set(kept.index, kept, apart_from=[state.calibration_stream])
 
 

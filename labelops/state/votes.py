@@ -126,6 +126,11 @@ class VotesView(Rows):
         return found
 
     @cached_property
+    def nobody_left(self) -> npt.NDArray[np.object_]:
+        """Items that nobody may look at any more: all have looked, or they were withdrawn."""
+        return np.union1d(self.seen_by_all, self.withdrawn_ids)
+
+    @cached_property
     def lookers(self) -> pd.Series:
         """How many people who count have looked at an item, skipping included, by item id."""
         rows = self.votes.loc[
@@ -149,7 +154,8 @@ class VotesView(Rows):
     @cached_property
     def open_seats(self) -> pd.DataFrame:
         """Plan rows that still lack votes, with how many are `open`."""
-        return in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
+        rows = in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
+        return rows.loc[~rows["item_id"].isin(self.withdrawn_ids)]
 
     def sent(self, queue: str = "", place: str = "") -> int:
         """Return the last round that a queue offered to people as a whole; 0 if it did none.
@@ -202,8 +208,8 @@ class VotesView(Rows):
         """Judge values (canonical JSON or None, in `item_ids` order) by blind votes.
 
         A doubt that nobody is left to settle counts as wrong: it must not certify anything. That
-        is so of `stuck` items, by default those that everybody has looked at, but where
-        `ties_stand`, an array over `item_ids`.
+        is so of `stuck` items, by default those that everybody has looked at or that were
+        withdrawn, but where `ties_stand`, an array over `item_ids`.
         """
         schema = self.workspace.schema
         index = pd.Index(np.asarray(item_ids, dtype=object))
@@ -216,7 +222,7 @@ class VotesView(Rows):
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
             confirms=confirms,
-            stuck=among(index, self.seen_by_all if stuck is None else stuck),
+            stuck=among(index, self.nobody_left if stuck is None else stuck),
             ties_stand=ties_stand,
         )
 

@@ -26,6 +26,7 @@ from ..ports import (
     Objects,
     Pausing,
     Queue,
+    Retracting,
     Source,
     Tables,
 )
@@ -43,6 +44,7 @@ _PORTS = (
     BatchObjects,
     Queue,
     Pausing,
+    Retracting,
     Hands,
     BatchHands,
     Labeler,

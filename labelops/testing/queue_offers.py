@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labelops.digest import canonical_json
+from labelops.ports import Retracting
 
 from .queue_end import QueueEnd
 from .queue_wishes import (
@@ -76,6 +77,26 @@ class OfferTests(QueueEnd):
         queue, _ = ends
         assert sent(queue, []) == (0, 0)
         assert len(votes_of(queue)) == 0
+
+    def test_what_is_retracted_is_offered_to_nobody(self, ends: Ends) -> None:
+        """Answered or not, again is fine, and answers stay; what is sent again is offered again."""
+        queue, hands = ends
+        if not isinstance(queue, Retracting):
+            pytest.skip("this queue cannot take back what is on offer")
+        wishes = [Wish("a", annotators=2), Wish("b"), Wish("c"), Wish("d")]
+        sent(queue, wishes)
+        say(hands, ANN1, "a", "cat")
+        say(hands, ANN1, "d", "eel")
+        for _ in range(2):
+            queue.retract(plan_for([*wishes[:2], wishes[3], Wish("never")]))
+            assert open_items(hands, ANN2) == ["c"]
+        assert given_in(votes_of(queue)) == {("a", ANN1, "cat"), ("d", ANN1, "eel")}
+        queue, hands = self.reopen(ends)
+        sent(queue, wishes)
+        assert open_items(hands, ANN2) == ["a", "b", "c"]
+        assert open_items(hands, ANN1) == ["b", "c"]
+        say(hands, ANN2, "a", "dog")
+        assert open_items(hands, ANN3) == ["b", "c"]
 
     def test_overlap_asks_so_many_different_people(self, ends: Ends) -> None:
         """With two annotators an item closes after two answers by different people."""

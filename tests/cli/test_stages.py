@@ -49,7 +49,8 @@ def test_ingest_says_what_has_no_row_any_more(
     file = sent.parent / "mails.csv"
     file.write_text("\n".join(file.read_text(encoding="utf-8").splitlines()[:-2]) + "\n")
     said = shown(capsys, sent, "ingest")
-    assert said.endswith("2 items of mails have no row any more and stay in the label set.\n")
+    stay = "2 items of mails have no row any more and stay in the label set; "
+    assert said.endswith(f"{stay}`labelops withdraw` takes items out.\n")
     found = shown_as_json(capsys, sent, "ingest")["mails"]
     assert (found["unchanged"], found["gone"]) == (ITEMS - 2, 2)
     assert shown_as_json(capsys, sent, "status")["items"] == ITEMS

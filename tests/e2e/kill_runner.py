@@ -117,13 +117,14 @@ def team(schema: Schema) -> list[SimulatedAnnotator]:
 def run(folder: Path, trap: Trap, known: Collection[str]) -> tuple[list[str], bool]:
     """Run the journey to the first release and a warning not to use it, or to a known standing.
 
-    Known is where another run stood after a round. Returns where this one did after each of its
-    rounds, and whether it went on to the end.
+    Two items are withdrawn first. Known is where another run stood after a round. Returns where
+    this one did after each of its rounds, and whether it went on to the end.
     """
     app = _trapped_app(folder, trap)
     people = team(app.settings.schema)
     truth = {key: canonical_json(name) for key, _, name in texts()}
     app.ingest()
+    app.withdraw(["mail-010", "mail-011"], "asked for", "ann")
     stood: list[str] = []
     while len(stood) < MOST_ROUNDS:
         app.autolabel()

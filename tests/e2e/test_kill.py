@@ -145,6 +145,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         "acceptance": sorted(e for e in events if e.startswith(("hypothesis/", "candidate/"))),
         "named": "name/latest/0" in events,
         "deprecated": sorted(e for e in events if e.startswith("deprecated/")),
+        "withdrawn": sorted(e for e in events if e.startswith("withdrawn/")),
     }
 
 
@@ -229,6 +230,8 @@ def test_undisturbed_run_is_worth_disturbing(world: World) -> None:
     assert found["versions"] == ["1.0.0"]
     assert found["flagged"] == ["annotator_flagged/human:gus/0"]
     assert found["deprecated"] == ["deprecated/tickets@1.0.0/0"]
+    assert found["withdrawn"] == ["withdrawn/mail-010/0", "withdrawn/mail-011/0"]
+    assert not set(found["released"]["item_id"]) & {"mail-010", "mail-011"}
     assert {"hypothesis/1/0", "candidate/1/0", "candidate/1/1"} <= set(found["acceptance"])
     purposes = set(found["votes"]["purpose"])
     assert purposes == {"label", "calibrate", "review", "audit", "gold"}

@@ -110,6 +110,27 @@ class LabelStudioQueue:
         with self._api.session():
             return self._send(rows, items, schema, payloads)
 
+    def retract(self, plan: pd.DataFrame) -> None:
+        """Offer these plan rows to nobody any more.
+
+        A task that nobody has answered is deleted; another is closed and keeps its answers, with
+        what it shows. Sending the row again offers it again.
+
+        Raises
+        ------
+        EndError
+            If the server is away, slow, refuses, or a project was edited by hand.
+        """
+        keys = [row.key for row in rows_of(check(PLAN, plan), self._key)]
+        with self._api.session():
+            known = known_tasks(self._api, self._projects.find(), keys)
+            for task in (task for copies in known.values() for task in copies):
+                if not task.touched:
+                    self._api.delete(f"/api/tasks/{task.id}/")
+                elif not task.closed:
+                    change = {"overlap": max(task.answers, 1), "is_labeled": True}
+                    self._api.send("PATCH", f"/api/tasks/{task.id}/", change)
+
     def _send(
         self, rows: Sequence[Row], items: pd.DataFrame, schema: Schema, payloads: Objects | None
     ) -> Sent:
