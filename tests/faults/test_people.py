@@ -75,7 +75,7 @@ def who_left_is_gone(real: Any) -> Any:
 
 def any_agreement(real: Any) -> Any:
     """Count also what two agree on with everybody else."""
-    return lambda codes, first, second, n_classes: np.ones((len(codes), len(first)), dtype=bool)
+    return lambda codes, first, second: np.ones((len(codes), len(first)), dtype=bool)
 
 
 def uncorrected(factor: float | None) -> Change:

@@ -211,6 +211,7 @@ def test_people_who_label_everything_anyway_are_not_held_up() -> None:
     assert set(_ids(100, 140)) <= set(world.state.plan["item_id"])
 
 
+@pytest.mark.slow
 def test_what_is_void_closes_though_the_labeler_is_away() -> None:
     """A promise that the settings do not ask for any more ends at the next run, asked or not."""
     labeler = Served()
