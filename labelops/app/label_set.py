@@ -46,7 +46,8 @@ from ..reuse import export, split_conflicts, training_frame
 from ..state import State, load, load_events
 from ..state.facts import gate_facts
 from ..state.reading import content_came
-from ..tables import ITEMS, newest
+from ..state.splits import left_out, splits_of
+from ..tables import ITEMS, VOTES, newest
 from ..withdrawing import Withdrawn, withdraw
 from .ends import WORKSPACE, Ends
 from .intake import intake_of
@@ -328,10 +329,14 @@ class App(Ends):
         mine = {"item_id": item_id}
         items = read("items", where=mine)
         revised = content_came(items, newest(ITEMS, items))[1]
+        labels, votes = read("labels", where=mine), read("votes", where=mine)
+        schemas = read("events", where={"kind": "schema"})["body"]
+        newest_votes = newest(VOTES, votes)
+        splits = splits_of(self.workspace.schema, schemas, labels, newest_votes)
         return explain(
             item_id,
-            read("labels", where=mine),
-            read("votes", where=mine),
+            labels,
+            votes,
             read("proposals", where=mine),
             read("plan", where=mine),
             read("findings", where=mine),
@@ -340,6 +345,7 @@ class App(Ends):
             refused=read("events", where={"kind": "refused"}),
             known=len(items) > 0,
             revised=revised.get(item_id),
+            split=newest_votes.loc[left_out(newest_votes, splits), "vote_id"].tolist(),
         )
 
     def name(self, alias: str, reference: str) -> str:

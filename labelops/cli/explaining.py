@@ -133,6 +133,7 @@ def _counts(vote: Mapping[str, Any]) -> str:
         return safe(vote["status"])
     edits = vote["revisions"] - 1
     said = "the label rests on it" if vote["counted"] else ""
+    said = "before its class was split" if vote["split"] else said
     said = "on earlier content" if vote["earlier"] else said
     return said + (f" (edited {edits}×)" if edits else "")
 

@@ -22,7 +22,7 @@ from ..state.people import annotator_table, find_ties
 from ..tables import LABELS, frame_of
 from .acceptance import close_void
 
-__all__ = ["Consolidated", "consolidate", "up_to_date", "withdraw_split"]
+__all__ = ["Consolidated", "consolidate", "up_to_date"]
 
 _ATTEMPTS = 50
 
@@ -65,7 +65,7 @@ class Consolidated:
     cleared: tuple[str, ...] = ()
 
 
-def withdraw_split(state: State) -> tuple[None, list[Event]]:
+def _withdraw_split(state: State) -> tuple[None, list[Event]]:
     """Withdraw a candidate some of whose labels were taken back, because their class was split."""
     if state.candidate is None or not state.taken_apart:
         return None, []
@@ -75,7 +75,7 @@ def withdraw_split(state: State) -> tuple[None, list[Event]]:
 
 def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     """Decide labels from the votes that count, or say that the evidence is not enough."""
-    decide(workspace, withdraw_split, now)
+    decide(workspace, _withdraw_split, now)
     state = load(workspace)
     # First: who copies whom would pass for two who agree, and speak against the others.
     tied = _tie_annotators(state, now)
@@ -151,6 +151,7 @@ def _last_consolidated(state: State) -> tuple[int, str]:
 
 def up_to_date(workspace: Workspace, now: datetime) -> State:
     """Load the state; first decide labels from votes whose collecting run died before that."""
+    decide(workspace, _withdraw_split, now)
     state = load(workspace)
     if _last_consolidated(state)[1] != state.votes_digest:
         consolidate(workspace, now=now)

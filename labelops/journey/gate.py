@@ -28,7 +28,7 @@ from ..state.auditors import audits_firsts, confirming, next_attempt, next_strea
 from ..state.facts import gate_facts
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
-from .consolidate import up_to_date, withdraw_split
+from .consolidate import up_to_date
 
 __all__ = ["Gated", "gate"]
 
@@ -62,7 +62,6 @@ def gate(workspace: Workspace, *, now: datetime, split_groups: Mapping[str, str]
         Leakage groups on two sides of a split, with explanations.
     """
     up_to_date(workspace, now)
-    decide(workspace, withdraw_split, now)
     decide(workspace, _withdraw, now)
     decide(workspace, _freeze, now)
     return decide(workspace, lambda state: _judge(state, split_groups, now), now)

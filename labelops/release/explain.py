@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -29,8 +30,8 @@ class Explanation:
         Earlier labels, oldest first.
     votes : tuple of dict
         The newest revision of every vote, by time; `counted` says whether the label rests on it,
-        `earlier` whether it is about earlier content, `revisions` how often it was given or
-        changed.
+        `earlier` whether it is about earlier content, `split` whether it is from before the item's
+        class was split, `revisions` how often it was given or changed.
     proposals : tuple of dict
         By time; `accepted` marks the one the label rests on, `encoder` is the version of the text
         encoder whose vectors its labeler learned from, None where there was none.
@@ -86,6 +87,7 @@ def explain(
     refused: pd.DataFrame | None = None,
     known: bool = False,
     revised: pd.Timestamp | None = None,
+    split: Collection[str] = (),
 ) -> Explanation:
     """Gather what led to an item's label.
 
@@ -104,6 +106,8 @@ def explain(
         Whether the item is among the items: then that nothing happened to it yet is the answer.
     revised : Timestamp, optional
         When the item's present content replaced another; votes given before are `earlier`.
+    split : collection of vote ids
+        Those from before the item's class was split.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def explain(
         item_id=item_id,
         decided=last,
         history=decisions[:-1],
-        votes=_votes(own[1], rests_on, revised),
+        votes=_votes(own[1], rests_on, revised, split),
         proposals=_proposals(own[2], rests_on, _encoders(fits)),
         looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
@@ -152,7 +156,12 @@ def _refusals(item_id: str, events: pd.DataFrame | None) -> Facts:
     )
 
 
-def _votes(rows: pd.DataFrame, rests_on: dict[str, object], revised: pd.Timestamp | None) -> Facts:
+def _votes(
+    rows: pd.DataFrame,
+    rests_on: dict[str, object],
+    revised: pd.Timestamp | None,
+    split: Collection[str],
+) -> Facts:
     counted = rests_on.get("votes")
     counted = counted if isinstance(counted, list) else []
     revisions = rows.drop_duplicates(["vote_id", "revision"])["vote_id"].value_counts()
@@ -163,6 +172,7 @@ def _votes(rows: pd.DataFrame, rests_on: dict[str, object], revised: pd.Timestam
             **fact,
             "counted": fact["vote_id"] in counted,
             "earlier": bool(before),
+            "split": fact["vote_id"] in split,
             "revisions": int(revisions[fact["vote_id"]]),
         }
         for fact, before in zip(_facts(VOTES, found), earlier, strict=True)

@@ -27,7 +27,7 @@ from ..tables import (
     newest,
 )
 from .labels import State
-from .splits import Split, splits_of
+from .splits import Split, left_out, splits_of
 from .withdrawn import out_when_frozen, read_withdrawals, without_labels
 from .workspace import Workspace
 
@@ -62,7 +62,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
     schema, items, events = workspace.schema, rows(ITEMS), rows(EVENTS)
     out = np.array(sorted(out_when_frozen(read_withdrawals(events))), dtype=object)
     arrived, since = workspace.cache[ITEMS.name][2]
-    splits = _splits(workspace, events, rows(VOTES), versions[LABELS.name])
+    splits = _splits(workspace, events, rows(VOTES), versions)
     votes, taken_back = _without(_still_about(rows(VOTES), "given_at", since), splits)
     names = votes["annotator"]
     human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
@@ -90,32 +90,28 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
 
 
 def _splits(
-    workspace: Workspace, events: pd.DataFrame, votes: pd.DataFrame, version: int
+    workspace: Workspace, events: pd.DataFrame, votes: pd.DataFrame, versions: Mapping[str, int]
 ) -> tuple[Split, ...]:
     """Return the classes that others were cut out of, with the items that they had before."""
     if not workspace.schema.splits:
         return ()
-    known = workspace.cache.get("all labels")
-    if known is None or known[0] != version:
+    bodies = tuple(events.loc[events["kind"] == "schema", "body"])
+    key = (versions[LABELS.name], versions[VOTES.name], bodies)
+    known = workspace.cache.get("splits")
+    if known is None or known[0] != key:
         columns = ["item_id", "value", "revision", "schema_digest"]
-        known = (version, workspace.tables.read(LABELS.name, columns=columns))
-        workspace.cache["all labels"] = known
-    bodies = events.loc[events["kind"] == "schema", "body"]
-    return splits_of(workspace.schema, bodies, known[1], votes)
+        labels = workspace.tables.read(LABELS.name, columns=columns)
+        known = (key, splits_of(workspace.schema, bodies, labels, votes))
+        workspace.cache["splits"] = known
+    found: tuple[Split, ...] = known[1]
+    return found
 
 
 def _without(
     votes: pd.DataFrame, splits: tuple[Split, ...]
 ) -> tuple[pd.DataFrame, frozenset[Seat]]:
-    """Leave out what people said of a class before it was split, and return whose seats that is.
-
-    Gold stays, which says something of people; so does what rules say, which have versions.
-    """
-    gone = np.zeros(len(votes), dtype=bool)
-    for split in splits:
-        gone |= split.about(votes)
-    gone &= (votes["purpose"] != "gold").to_numpy()
-    gone &= votes["annotator"].str.startswith("human:").to_numpy(dtype=bool)
+    """Leave out what people said of a class before it was split, and return whose seats that is."""
+    gone = left_out(votes, splits)
     if not gone.any():
         return votes, frozenset()
     seats = votes.loc[gone, ["item_id", "round", "purpose"]].itertuples(index=False, name=None)

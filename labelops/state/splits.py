@@ -15,7 +15,7 @@ from ..kinds.choice import renamed
 from ..measure.codes import among
 from ..schema import Schema
 
-__all__ = ["Split", "lacking_classes", "splits_of"]
+__all__ = ["Split", "lacking_classes", "left_out", "splits_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,19 @@ def splits_of(
             items = _said(canonical_json(whole), before, labels, votes)
             found.append(Split(canonical_json(whole), before, items))
     return tuple(found)
+
+
+def left_out(votes: pd.DataFrame, splits: Iterable[Split]) -> npt.NDArray[np.bool_]:
+    """Say which votes count no more: what people said of a class before it was split.
+
+    Gold stays, which says something of people; so does what rules say, which have versions.
+    """
+    gone: npt.NDArray[np.bool_] = np.zeros(len(votes), dtype=np.bool_)
+    for split in splits:
+        gone |= split.about(votes)
+    rows = votes.iloc[np.flatnonzero(gone)]
+    gone[gone] = (rows["purpose"] != "gold") & rows["annotator"].str.startswith("human:")
+    return gone
 
 
 def _said(

@@ -433,4 +433,7 @@ def test_a_class_that_was_split_is_asked_about_again(tmp_path: Path) -> None:
     state = load(app.workspace)
     said = dict(zip(state.labels["item_id"], state.labels["value"], strict=True))
     assert sum(said[item] != truth[item] for item in parcels) <= 1
+    for vote in app.explain(parcels[0]).votes:
+        before = vote["schema_digest"] != app.settings.schema.digest
+        assert vote["split"] is (before and vote["purpose"] != "gold")
     assert app.release().reference == "tickets@2.0.0"

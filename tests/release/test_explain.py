@@ -59,6 +59,13 @@ def test_a_vote_on_earlier_content_is_marked(days: int, earlier: bool) -> None:
     assert (vote["earlier"], told("a").votes[0]["earlier"]) == (earlier, False)
 
 
+def test_a_vote_from_before_a_split_is_marked() -> None:
+    """What was said of a class before it was split counts no more."""
+    (vote,) = told("a").votes
+    assert not vote["split"]
+    assert told("a", split=[vote["vote_id"]]).votes[0]["split"]
+
+
 def test_a_label_of_the_model() -> None:
     """Which model proposed it, with what probabilities, and which of two was accepted."""
     both = pd.concat([proposals(MODEL), proposals(MODEL, "m2", proposed_at=NOW + timedelta(1))])

@@ -280,6 +280,19 @@ def test_an_open_candidate_is_withdrawn() -> None:
     assert state.candidates[-1].closed == "withdrawn: a class was split"
 
 
+def test_it_is_withdrawn_before_anybody_is_asked_to_audit_it() -> None:
+    """Also where only a model had given the class: no vote tells that the labels have changed."""
+    world = _adopted(make_world(), PETS)
+    world.items(*IDS)
+    world.label(dict.fromkeys(IDS, "dog"), method="accepted")
+    freeze(world)
+    assert route(world.copy().workspace, now=world.tick()).by_purpose["audit"], "else nobody is"
+    later = _adopted(world, SPLIT)
+    asked = route(later.workspace, now=later.tick())
+    assert later.state.candidate is None
+    assert "audit" not in asked.by_purpose
+
+
 def test_a_candidate_without_the_class_goes_on() -> None:
     """Nothing of it was taken back."""
     world = _labeled()
