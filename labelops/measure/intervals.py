@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv
+from scipy.special import betainccinv, betaincinv
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray
@@ -201,7 +201,8 @@ def clopper_pearson_arrays(
     tail = risk_of(confidence, risk) / 2
     k, size = check_counts(errors, n)
     low = np.where(k > 0, betaincinv(np.maximum(k, 1), size - k + 1, tail), 0.0)
-    high = np.where(k < size, betaincinv(k + 1, np.maximum(size - k, 1), 1 - tail), 1.0)
+    # The tail itself, not 1 less it: of a small one that keeps few digits, or none.
+    high = np.where(k < size, betainccinv(k + 1, np.maximum(size - k, 1), tail), 1.0)
     return low, high
 
 
@@ -224,4 +225,4 @@ def binomial_upper(errors: int, n: int, risk: float) -> float:
     k, size = check_counts(errors, n)
     if k >= size:
         return 1.0
-    return float(betaincinv(k + 1, size - k, 1 - risk))
+    return float(betainccinv(k + 1, size - k, risk))

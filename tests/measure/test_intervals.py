@@ -27,6 +27,18 @@ def test_oracle_scipy(k: int, n: int) -> None:
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
+@pytest.mark.parametrize("risk", [1e-6, 1e-12, 1e-15, 1e-17, 1e-20, 1e-100])
+def test_a_small_risk_is_kept(risk: float) -> None:
+    """Both ends have their own tail, which 1 - risk has no digits for; no bound is too low."""
+    clean = clopper_pearson(0, 1000, risk=risk)
+    assert clean.high == pytest.approx(-np.expm1(np.log(risk / 2) / 1000), rel=1e-9)
+    assert binomial_upper(0, 1000, risk) == pytest.approx(-np.expm1(np.log(risk) / 1000), rel=1e-9)
+    for k in (1, 30, 500):
+        one, other = clopper_pearson(k, 1000, risk=risk), clopper_pearson(1000 - k, 1000, risk=risk)
+        assert one.high == pytest.approx(1 - other.low, rel=1e-9)
+        assert binom.cdf(k, 1000, one.high) == pytest.approx(risk / 2, rel=1e-6)
+
+
 def test_nothing_seen() -> None:
     """Without a look the share may be anything."""
     assert clopper_pearson(0, 0) == Interval(0.0, 1.0)
