@@ -16,7 +16,7 @@ from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
-from ..errors import ConflictError, DeprecatedRelease, IntegrityError, shown
+from ..errors import ConflictError, DeprecatedRelease, IntegrityError, UsageError, shown
 from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
@@ -112,11 +112,24 @@ class App(Ends):
         return dataclasses.replace(found, rule_votes=votes)
 
     def estimate(self) -> Estimate | None:
-        """Say what the labeler's answers about all items will cost; None if they cost nothing."""
+        """Say what answers about all items taken in will cost; None if they cost nothing.
+
+        Raises
+        ------
+        UsageError
+            If none was taken in: an estimate of nothing would read as if all were answered.
+        """
         labeler: object = self.labeler
-        if isinstance(labeler, Metered):
-            return labeler.estimate(load(self.workspace).items, self.settings.schema)
-        return None
+        if not isinstance(labeler, Metered):
+            return None
+        # Where no workspace was begun, none is begun.
+        items = load(self.workspace).items if self.objects.list(WORKSPACE) else ()
+        if not len(items):
+            raise UsageError(
+                "no item was taken in yet, so there is nothing to price; run `labelops ingest`, "
+                "which asks no labeler, and then this again"
+            )
+        return labeler.estimate(items, self.settings.schema)
 
     def route(self) -> journey.Routed:
         """Plan who should look at what next."""

@@ -14,7 +14,7 @@ __all__ = ["plan_labeler"]
 
 
 def plan_labeler(session: Session) -> None:
-    """Show what asking the labeler about all items will cost; asks nobody."""
+    """Show what asking the labeler about all items taken in will cost; asks nobody."""
     found = session.app.estimate()
     session.show(found, "The labeler's answers cost nothing." if found is None else _said(found))
 
@@ -30,6 +30,7 @@ def _said(found: Estimate) -> str:
         )
         if found.answered:
             text += f"\n{counted(found.answered, 'item')} are answered already, or are copies."
+    text += "\nOnly items taken in are counted: `labelops ingest` takes in what is new."
     if found.cost is None:
         return f"{text}\nNo prices are set: input_price and output_price are under [chat]."
     most = f", of {found.most:,.4f} that may be spent" if found.most else ""

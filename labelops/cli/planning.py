@@ -57,7 +57,8 @@ _SHARES = (0.0, 0.05, 0.125, 0.25, 0.5, 0.75, 1.0)
     "shares",
     type=click.FloatRange(0, 1),
     multiple=True,
-    help="A true share of errors to plan for; may be given again.",
+    help="A true share of errors to plan for; may be given again. With `--items` it is rounded to "
+    "whole labels.",
 )
 @click.option(
     "--budget",
@@ -98,8 +99,9 @@ def plan(
 ) -> None:
     """Say what a certificate or a labeler will cost.
 
-    `labeler` says what the answers of the label set's chat model about all its items will cost,
-    at the prices under [chat], and what was spent. It takes none of the options.
+    `labeler` says what the answers of the label set's chat model about all items taken in will
+    cost, at the prices under [chat], and what was spent. It takes none of the options. Before
+    anything was taken in (`labelops ingest`, which asks no model) it says so, and exits with 2.
 
     `audit` says how many random audits certify an error bound. That depends on the true error,
     which nobody knows: so for several. The audit is looked at after every item and stops as
@@ -125,7 +127,7 @@ def plan(
 
     like = None if missed is not None else _last_candidate(session)
     missed = missed or (0.0 if like is None else like.missed)
-    asked = shares or tuple(round(error * share, 6) for share in _SHARES)
+    asked = _asked(shares or tuple(round(error * share, 6) for share in _SHARES), items)
     risk = round(1 - confidence, 12)
     risk = attempt_risk(attempt, risk) if attempt else risk
     plans = audit_plan(error, risk, asked, budget=budget, size=items, missed=missed)
@@ -148,6 +150,13 @@ def plan(
         "by_doubt": by_doubt,
     }
     session.show(found, _said(found, plans, by_doubt))
+
+
+def _asked(shares: Sequence[float], items: int | None) -> Sequence[float]:
+    """Leave out what is the same: in a small set many shares stand for as many whole labels."""
+    if items is None:
+        return tuple(dict.fromkeys(shares))
+    return tuple(n / items for n in dict.fromkeys(round(share * items) for share in shares))
 
 
 def _last_candidate(session: Session) -> Candidate | None:
@@ -199,7 +208,9 @@ def _missing(found: Mapping[str, Any]) -> str:
 
 def _table(plans: Sequence[AuditPlan]) -> str:
     head = ["true error", "mean audits", "half need", "9 of 10 need", "certified"]
-    return columns([_row(p) for p in plans], head, right=range(5))
+    if plans[0].wrong is not None:
+        head = ["wrong labels", *head]
+    return columns([_row(p) for p in plans], head, right=range(len(head)))
 
 
 def _simulated(
@@ -224,6 +235,7 @@ def _simulated(
 
 def _row(plan: AuditPlan) -> list[str]:
     return [
+        *([] if plan.wrong is None else [counted(plan.wrong)]),
         percent(plan.true_error, 3, fixed=True),
         counted(round(plan.mean)),
         "–" if plan.median is None else counted(plan.median),

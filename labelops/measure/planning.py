@@ -41,7 +41,9 @@ class AuditPlan:
     Attributes
     ----------
     true_error : float
-        The share of wrong labels.
+        The share of wrong labels; in a set of a known size, of whole ones.
+    wrong : int or None
+        How many they are, in a set of a known size.
     certified : float
         Probability that the bound is certified within the budget. Where the true share is above
         the bound this is the risk that is run, in an endless set; in a set of a known size the
@@ -53,6 +55,7 @@ class AuditPlan:
     """
 
     true_error: float
+    wrong: int | None
     certified: float
     mean: float
     median: int | None
@@ -145,7 +148,7 @@ def audit_plan(
     bound, risk : float in (0, 1)
         "At most `bound` wrong", at confidence 1 - risk.
     true_error : (E,) array-like of float in [0, 1]
-        With `size`, rounded to whole items.
+        With `size`, rounded to whole items: the plan says how many.
     budget : int
         Most audits; at most `size`.
     size : int, optional
@@ -184,7 +187,7 @@ def audit_plan(
     stops = looks_to_certify(bound, risk, most, size, worst, missed)
     found, chance = _found(shares, size, missed)
     ends = _endings(found, chance, stops, most, size)
-    return [plan_of(float(s), end, most) for s, end in zip(shares, ends, strict=True)]
+    return [plan_of(float(s), end, most, size) for s, end in zip(shares, ends, strict=True)]
 
 
 def _found(shares: FloatArray, size: int | None, missed: float) -> tuple[FloatArray, FloatArray]:
@@ -251,7 +254,7 @@ def _endings(
     return ending
 
 
-def plan_of(share: float, ending: FloatArray, most: int) -> AuditPlan:
+def plan_of(share: float, ending: FloatArray, most: int, size: int | None = None) -> AuditPlan:
     """Sum up when audits of a set with this true share of errors end.
 
     Parameters
@@ -261,14 +264,21 @@ def plan_of(share: float, ending: FloatArray, most: int) -> AuditPlan:
         The chance that the certificate comes at each look.
     most : int
         Looks after which an audit ends without one.
+    size : int, optional
+        Items in the set, of which a whole number is wrong.
 
     Examples
     --------
     >>> plan_of(0.01, np.array([0.0, 0.5, 0.25, 0.0]), 3)
-    AuditPlan(true_error=0.01, certified=0.75, mean=1.75, median=1, high=None)
+    AuditPlan(true_error=0.01, wrong=None, certified=0.75, mean=1.75, median=1, high=None)
+    >>> found = plan_of(0.06, np.array([0.0, 0.5, 0.25, 0.0]), 3, size=10)
+    >>> found.wrong, found.true_error
+    (1, 0.1)
     """
     certified = min(1.0, round(float(ending.sum()), 12))
     mean = float(ending @ np.arange(most + 1) + (1 - certified) * most)
     reached = np.cumsum(ending)
     median, high = (int(np.argmax(reached >= q)) if reached[-1] >= q else None for q in _QUANTILES)
-    return AuditPlan(share, certified, mean, median, high)
+    wrong = None if size is None else round(share * size)
+    stands_for = share if size is None or wrong is None else wrong / size
+    return AuditPlan(stands_for, wrong, certified, mean, median, high)

@@ -81,7 +81,7 @@ def weighted_plan(
         looks = _Looks(chances, bound, risk, most, missed, many=size is None)
         found = [looks.until_certified(wrong, rng) for _ in range(runs)]
         ending = np.bincount([n for n in found if n is not None], minlength=most + 1) / runs
-        plans.append(plan_of(share, ending, most))
+        plans.append(plan_of(share, ending, most, size))
     return plans
 
 

@@ -143,6 +143,38 @@ def test_a_set_of_which_none_may_be_wrong_is_not_shown_by_looks_that_miss_some(
     assert said(capsys, *argv, "0.04")[1].startswith("Without any error found, 40 audits of 40")
 
 
+@pytest.mark.parametrize(
+    ("items", "wrong"),
+    [(20, [0]), (60, [0, 1]), (300, [0, 1, 2, 3, 4, 6]), (1797, [0, 2, 4, 9, 18, 27, 36])],
+)
+def test_a_small_set_is_planned_in_whole_labels(
+    capsys: pytest.CaptureFixture[str], items: int, wrong: list[int]
+) -> None:
+    """A row says for how many wrong labels it stands; shares that come to the same are one row."""
+    argv = ("--items", str(items), "--missed", "0")
+    plans = json.loads(said(capsys, *argv, "--json")[1])["plans"]
+    assert [(p["wrong"], p["true_error"]) for p in plans] == [(n, n / items) for n in wrong]
+    table = said(capsys, *argv)[1].split("\n\n")[1].splitlines()
+    assert table[0].split()[:4] == ["wrong", "labels", "true", "error"]
+    assert [int(line.split()[0]) for line in table[1:]] == wrong
+
+
+def test_shares_asked_about_stand_for_whole_labels_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """3 % and 6 % of 20 labels are one label each, 5 %, however the audit draws."""
+    argv = ("--items", "20", "--true", "0.03", "--true", "0.06", "--true", "0.1", "--told", "0.5")
+    found = json.loads(said(capsys, *argv, "--json")[1])
+    for plans in (found["plans"], found["by_doubt"]):
+        assert [(p["wrong"], p["true_error"]) for p in plans] == [(1, 0.05), (2, 0.1)]
+    _, out, _ = said(capsys, *argv)
+    assert out.count("wrong labels  true error") == 2
+
+
+def test_an_endless_set_has_no_whole_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a size a row is a share, and says so in one column."""
+    assert json.loads(said(capsys, "--json")[1])["plans"][1]["wrong"] is None
+    assert "wrong labels  true error" not in said(capsys)[1]
+
+
 def test_says_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
     """A budget below the first step is said to be too small."""
     _, out, _ = said(capsys, "--budget", "100")
