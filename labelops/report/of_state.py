@@ -22,9 +22,11 @@ from ..state.people import annotator_table, remarks
 from ..state.plan import labeling_plan
 from ..state.shares import latest_shares
 from .facts import (
+    AnnotatorRow,
     ClassRow,
     Confusion,
     Counts,
+    FindingRow,
     LineageRow,
     ReportFacts,
     RightsRow,
@@ -62,56 +64,40 @@ def report_facts(
     release : str
         The release it is part of, as `name@version`; empty where it is none's.
     """
-    workspace = state.workspace
-    findings, status = _worst_findings(state)
-    facts = _last_views(state)
-    odd = _odd_items(state)
-    hidden = state.findings["planted"].astype(bool) | state.findings["kind"].isin(SHOWN)
-    real = state.findings.loc[~hidden]
-    watch, candidate = drift_watch(state), state.candidate
+    schema, policies = state.workspace.schema, state.workspace.policies
+    views, real = _last_views(state), _real_findings(state)
+    watch, candidate, audit = drift_watch(state), state.candidate, state.audit
     label = "labels as they stand" if candidate is None else f"candidate {candidate.number}"
     released = released_as(state) or ""
     return ReportFacts(
-        title=workspace.schema.name,
-        release=release or released or f"{workspace.schema.name}, {label}",
+        title=schema.name,
+        release=release or released or f"{schema.name}, {label}",
         created=when,
         verdict=_verdict(verdict),
-        certificate=None if state.audit is None else state.audit.certificate,
+        certificate=None if audit is None else audit.certificate,
         counts=counts_of(state),
         classes=_classes(state),
         confusions=_confusions(state),
-        annotators=annotator_rows(
-            annotator_table(state),
-            {name: [r.text for r in said] for name, said in remarks(state).items()},
-        ),
-        floor=workspace.policies.audit.annotator_floor,
+        annotators=_annotators(state),
+        floor=policies.audit.annotator_floor,
         anchoring=_anchoring(state),
-        findings=finding_rows(
-            findings,
-            status,
-            workspace.schema,
-            **_payloads(state, findings, read),
-            labels=dict(zip(state.labels["item_id"], state.labels["value"], strict=True)),
-            limit=_SHOWN,
-        ),
+        findings=_worst_findings(state, real, read),
         findings_total=len(real),
         recall=recall(state.findings) if len(state.findings) else None,
         precision=precision(state.findings, state.reviews, state.labels) if len(real) else None,
-        shown=finding_rows(
-            odd, [""] * len(odd), workspace.schema, **_payloads(state, odd, read), limit=len(odd)
-        ),
-        shown_total=facts.get("kinds", {}),
-        views=view_rows(facts),
+        shown=_odd_items(state, read),
+        shown_total=views.get("kinds", {}),
+        views=view_rows(views),
         drift=watch if watch.looks else None,
         shares=latest_shares(state),
         rights=_rights(state.present_items),
         lineage=_lineage(state),
-        schema=workspace.schema,
-        purpose=workspace.policies.gate.purpose,
+        schema=schema,
+        purpose=policies.gate.purpose,
         audit_why="" if candidate is None else candidate.why,
         released_as=released,
-        confidence=workspace.policies.gate.confidence,
-        progress=None if state.audit is None else state.audit.progress,
+        confidence=policies.gate.confidence,
+        progress=None if audit is None else audit.progress,
     )
 
 
@@ -193,22 +179,43 @@ def _last_views(state: State) -> dict[str, Any]:
     return found
 
 
-def _odd_items(state: State) -> pd.DataFrame:
+def _annotators(state: State) -> tuple[AnnotatorRow, ...]:
+    said = {name: [r.text for r in rows] for name, rows in remarks(state).items()}
+    return annotator_rows(annotator_table(state), said)
+
+
+def _odd_items(state: State, read: Callable[[str], bytes]) -> tuple[FindingRow, ...]:
     """Return the worst few items of each kind that is only shown, from the latest audit."""
     rows = state.findings.loc[state.findings["kind"].isin(SHOWN)]
     rows = rows.loc[rows["round"] == state.findings["round"].max()]
     rows = rows.loc[~rows["item_id"].isin(state.withdrawn_ids)]
     rows = rows.sort_values(["kind", "score", "item_id"], kind="stable")
-    return rows.groupby("kind").head(_ODD)
+    rows = rows.groupby("kind").head(_ODD)
+    none, payloads = [""] * len(rows), _payloads(state, rows, read)
+    return finding_rows(rows, none, state.workspace.schema, **payloads, limit=len(rows))
 
 
-def _worst_findings(state: State) -> tuple[pd.DataFrame, list[str]]:
+def _real_findings(state: State) -> pd.DataFrame:
+    """Return what speaks against labels: nothing that was planted, or is only shown."""
     hidden = state.findings["planted"].astype(bool) | state.findings["kind"].isin(SHOWN)
-    hidden |= state.findings["item_id"].isin(state.withdrawn_ids)
-    rows = state.findings.loc[~hidden]
+    return state.findings.loc[~hidden]
+
+
+def _worst_findings(
+    state: State, real: pd.DataFrame, read: Callable[[str], bytes]
+) -> tuple[FindingRow, ...]:
+    rows = real.loc[~real["item_id"].isin(state.withdrawn_ids)]
     rows = rows.sort_values(["score", "item_id", "kind"], kind="stable")
     rows = rows.drop_duplicates("item_id").head(_SHOWN)
-    return rows, finding_status(rows, state.reviews, state.labels, state.lacking_classes).tolist()
+    status = finding_status(rows, state.reviews, state.labels, state.lacking_classes).tolist()
+    return finding_rows(
+        rows,
+        status,
+        state.workspace.schema,
+        **_payloads(state, rows, read),
+        labels=dict(zip(state.labels["item_id"], state.labels["value"], strict=True)),
+        limit=_SHOWN,
+    )
 
 
 def _payloads(
