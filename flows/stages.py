@@ -62,11 +62,17 @@ def _route(app: App, tell: Tell) -> Summary:
 
 
 def _queue(app: App, tell: Tell) -> Summary:
-    return dataclasses.asdict(_said("send", app.send(), tell))
+    parts = Parts()
+    sent = _said("send", app.send(parts), tell)
+    parts.raise_first()
+    return dataclasses.asdict(sent)
 
 
 def _collect(app: App, tell: Tell) -> Summary:
-    return dataclasses.asdict(_said("collect", app.collect(), tell))
+    parts = Parts()
+    found = _said("collect", app.collect(parts), tell)
+    parts.raise_first()
+    return dataclasses.asdict(found)
 
 
 def _consolidate(app: App, tell: Tell) -> Summary:

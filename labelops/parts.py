@@ -7,12 +7,12 @@ goes on with the stages that follow, and raises it at *its* end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .errors import LabelopsError, StorageError
 
-__all__ = ["Parts", "as_a_part"]
+__all__ = ["Parts", "as_a_part", "keep_or_raise"]
 
 
 class Parts:
@@ -67,6 +67,25 @@ class Parts:
                 first.add_note(said)
         self.errors = []
         raise first
+
+
+def keep_or_raise(parts: Parts | None, errors: Sequence[LabelopsError]) -> None:
+    """Hand errors of parts to a pass that goes on; without one, raise the first.
+
+    Examples
+    --------
+    >>> from labelops.errors import EndProtocolError
+    >>> parts = Parts()
+    >>> keep_or_raise(parts, [EndProtocolError("a project was edited")])
+    >>> parts.errors[0].of_a_part
+    True
+    """
+    found = Parts() if parts is None else parts
+    for error in errors:
+        error.of_a_part = True
+        found.keep(error)
+    if parts is None:
+        found.raise_first()
 
 
 @contextmanager

@@ -16,12 +16,19 @@ from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
-from ..errors import ConflictError, DeprecatedRelease, IntegrityError, UsageError, shown
+from ..errors import (
+    ConflictError,
+    DeprecatedRelease,
+    EndProtocolError,
+    IntegrityError,
+    UsageError,
+    shown,
+)
 from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
 from ..ingest import Ingested
-from ..parts import Parts
+from ..parts import Parts, keep_or_raise
 from ..ports import Estimate, Metered, Sent
 from ..release import (
     Diff,
@@ -135,13 +142,17 @@ class App(Ends):
         """Plan who should look at what next."""
         return journey.route(self.workspace, self.features, now=self.clock())
 
-    def send(self) -> Sent:
-        """Offer the plan to people."""
-        return journey.send(self.workspace, self.queue, now=self.clock())
+    def send(self, parts: Parts | None = None) -> Sent:
+        """Offer the plan to people; parts of the queue that are broken keep none of the others."""
+        sent = journey.send(self.workspace, self.queue, now=self.clock())
+        keep_or_raise(parts, [*map(EndProtocolError, sent.broken)])
+        return sent
 
-    def collect(self) -> journey.Collected:
-        """Take people's answers in."""
-        return journey.collect(self.workspace, self.queue, now=self.clock())
+    def collect(self, parts: Parts | None = None) -> journey.Collected:
+        """Take people's answers in; parts of the queue that are broken keep none of the others."""
+        found = journey.collect(self.workspace, self.queue, now=self.clock())
+        keep_or_raise(parts, [*map(EndProtocolError, found.broken)])
+        return found
 
     def consolidate(self) -> journey.Consolidated:
         """Decide labels from votes."""

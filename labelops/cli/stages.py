@@ -136,10 +136,10 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
         ("ingest", lambda app, parts: app.ingest(parts=parts), said_ingested),
         ("autolabel", lambda app, _: app.autolabel(going_on=True), said_autolabeled),
         ("route", lambda app, _: app.route(), said_routed),
-        ("send", lambda app, _: app.send(), said_sent),
+        ("send", lambda app, parts: app.send(parts), said_sent),
     ),
     "receive": (
-        ("collect", lambda app, _: app.collect(), said_collected),
+        ("collect", lambda app, parts: app.collect(parts), said_collected),
         ("consolidate", lambda app, _: app.consolidate(), said_consolidated),
         ("audit", lambda app, _: app.audit(), said_audited),
         ("gate", lambda app, _: app.gate(), said_gated),

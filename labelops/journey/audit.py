@@ -21,6 +21,7 @@ from ..digest import seed_of
 from ..errors import counted
 from ..gate.candidate import ADJUDICATED, labels_digest
 from ..kinds.choice import codes_of
+from ..parts import as_a_part
 from ..ports import Detector, Features, NeighbourSearch, WithWords
 from ..schema import Schema
 from ..state import Event, State, Workspace, decide
@@ -123,7 +124,9 @@ def audit(
     if reason:
         return Audited(0, 0, 0, 0, reason)
     asked = _Asked.of(state, now)
-    read = features(asked.items)
+    # Without them no audit is done, and no candidate is frozen; all else goes on.
+    with as_a_part():
+        read = features(asked.items)
     near, words = (read.features, read.words) if isinstance(read, WithWords) else (read, None)
     around = _surroundings(asked, near, search)
     found = _wrong_labels(asked, around, words, detectors)

@@ -24,6 +24,8 @@ class Collected:
         New ones that give no vote.
     reasons : tuple of str
         Why answers were refused.
+    broken : tuple of str
+        Parts of the queue that could not be read, and why; all others were.
     """
 
     received: int
@@ -32,6 +34,7 @@ class Collected:
     reasons: tuple[str, ...]
     skipped: int = 0
     deleted: int = 0
+    broken: tuple[str, ...] = ()
 
 
 def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
@@ -50,4 +53,12 @@ def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
         say(state, [("collected", queue.name, number + 1, {"cursor": received.cursor})], now)
     reasons = (*found.rejected["message"], *received.rejected)
     skipped, deleted = (int((found.new["status"] == said).sum()) for said in ("skipped", "deleted"))
-    return Collected(len(received.votes), len(found.new), len(reasons), reasons, skipped, deleted)
+    return Collected(
+        received=len(received.votes),
+        new=len(found.new),
+        rejected=len(reasons),
+        reasons=reasons,
+        skipped=skipped,
+        deleted=deleted,
+        broken=received.broken,
+    )

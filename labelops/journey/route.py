@@ -146,7 +146,7 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
     rows = _in_words_of(rows[PLAN.names].reset_index(drop=True), workspace.schema)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
     sent = queue.send(rows, items, workspace.schema, payloads=workspace.objects)
-    if len(state.plan):
+    if len(state.plan) and not sent.broken:
         # Last: a run that died before it offers again, which offers nothing twice.
         last = int(state.plan["round"].max())
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")

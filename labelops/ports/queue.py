@@ -25,11 +25,15 @@ class Sent:
         Plan rows that were offered before (nothing was done again).
     url : str or None
         Where annotators go.
+    broken : tuple of str
+        One line for each part of the queue that could not be used, such as a project that somebody
+        edited: what belongs there was not offered, all else was.
     """
 
     offered: int
     known: int
     url: str | None = None
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,15 @@ class Received:
         Give it to the next `receive`; opaque, and safe to lose (everything comes again).
     rejected : tuple of str
         One line for each answer that says nothing the schema knows; it is in no vote.
+    broken : tuple of str
+        One line for each part of the queue that could not be read: its answers come when it is
+        mended, those of all others are here.
     """
 
     votes: pd.DataFrame
     cursor: str
     rejected: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -17,7 +17,6 @@ from labelops.adapters.label_studio import LabelStudioQueue, offers
 from labelops.adapters.label_studio_server import LabelStudioServer
 from labelops.digest import canonical_json
 from labelops.errors import (
-    EndProtocolError,
     EndRefused,
     EndTimeout,
     EndUnavailable,
@@ -354,24 +353,34 @@ def test_an_odd_answer_is_reported_and_blocks_nothing(
         ('<Choice value="eel" hotkey="3"/>', "", "'eel' is gone"),
     ],
 )
-def test_a_project_edited_by_hand_is_refused(
+def test_a_project_edited_by_hand_is_left_alone(
     ends: Ends, label_studio: LabelStudioServer, label_set: str, old: str, new: str, says: str
 ) -> None:
-    """A renamed or missing class or control stops sending and receiving with a remedy."""
-    queue, _ = ends
-    _send(queue, [Wish("a")])
-    project = _projects(label_studio, label_set)[0]
+    """A renamed or missing class or control: nothing is sent to it or read from it, with a remedy.
+
+    The label set's other projects go on, and so does this one once the change is undone.
+    """
+    queue, hands = ends
+    _send(queue, [Wish("a"), Wish("b", purpose="audit")])
+    hands.answer(ANN1, next(o for o in hands.offers(ANN1) if o.item_id == "b"), '"cat"')
+    (project,) = (p for p in _projects(label_studio, label_set) if "blind" in p["title"])
     config = project["label_config"]
     assert old in config
     with _admin(label_studio) as client:
         edited = {"label_config": config.replace(old, new)}
         client.patch(f"/api/projects/{project['id']}/", json=edited).raise_for_status()
-    with pytest.raises(EndProtocolError, match=says) as failure:
-        queue.receive()
-    assert "Settings" in str(failure.value)
-    assert failure.value.exit_code == 3
-    with pytest.raises(EndProtocolError, match=says):
-        _send(queue, [Wish("b")])
+    received = queue.receive()
+    (line,) = received.broken
+    assert says in line and "Settings" in line and project["title"] in line
+    assert received.votes["item_id"].tolist() == ["b"]
+    wishes = [Wish("c"), Wish("d", purpose="audit")]
+    sent = queue.send(plan_for(wishes), items_for(wishes), PETS, payloads=None)
+    assert (sent.offered, sent.known, sent.broken) == (1, 0, (line,))
+    with _admin(label_studio) as client:
+        client.patch(f"/api/projects/{project['id']}/", json={"label_config": config})
+    hands.answer(ANN1, next(o for o in hands.offers(ANN1) if o.item_id == "a"), '"dog"')
+    assert "a" in queue.receive(received.cursor).votes["item_id"].tolist()
+    assert _send(queue, wishes) == (1, 1)
 
 
 def test_a_deleted_project_is_made_again(

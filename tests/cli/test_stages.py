@@ -35,6 +35,7 @@ def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[st
         "reasons": [],
         "skipped": 0,
         "deleted": 0,
+        "broken": [],
     }
     assert "0 new votes of 0 answers received" in shown(capsys, sent, "collect")
     assert shown_as_json(capsys, sent, "consolidate")["decided"] > 0

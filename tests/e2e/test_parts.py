@@ -222,3 +222,46 @@ def test_one_source_of_two_that_is_broken_keeps_nobody_from_the_other(
     said = capsys.readouterr().out
     assert f"NOT READ  The source mail: {mail}, row 102" in said
     assert f"NOT READ  The source more: {more}" in said
+
+
+_ENCODER = """
+from pathlib import Path
+import numpy as np
+
+class Sentences:
+    version = "1"
+
+    def encode(self, texts):
+        if Path({away!r}).exists():
+            raise RuntimeError("the model's server is away")
+        return np.array([[len(t), t.count("a"), t.count("e")] for t in texts], dtype=float)
+"""
+
+
+@pytest.mark.slow
+def test_an_encoder_that_fails_keeps_no_answer_and_no_gate_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The audit that needs it is not done, so nothing is frozen; all else of `receive` is."""
+    away = tmp_path / "away"
+    (tmp_path / "encoder_of_parts.py").write_text(_ENCODER.format(away=str(away)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    toml = MAIL.replace("[accept]\n", '[accept]\nrule = "never"\n')
+    toml += '[labeler]\nvectors = "encoder_of_parts:Sentences"\n'
+    truth = write_mails(tmp_path / "set", 40, toml)
+    config = ["-q", "--config", str(tmp_path / "set")]
+    for _ in range(4):
+        assert main([*config, "run", "send"]) == 0
+        app = open_app(tmp_path / "set")
+        work(app.queue, team(app, 1.0, 1.0, 1.0), truth)  # type: ignore[arg-type]
+        app.collect()
+    away.touch()
+    capsys.readouterr()
+    assert main([*config, "run", "receive"]) == 3
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and "the model's server is away" in err
+    assert "audit        Not done: " in out
+    assert "gate         INCONCLUSIVE  no labels are frozen for a release" in out
+    away.unlink()
+    assert main([*config, "run", "receive"]) == 0
+    assert "Audit 1: " in capsys.readouterr().out

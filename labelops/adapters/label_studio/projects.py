@@ -67,6 +67,8 @@ class Project:
     made : str
         When, to the microsecond: tells it from the project of that number on another server,
         however the server is addressed.
+    broken : str
+        How somebody edited it, so that its answers cannot be understood, and what to do.
     """
 
     id: int
@@ -77,6 +79,7 @@ class Project:
     answers: int
     known: tuple[Known, ...]
     made: str
+    broken: str = ""
 
 
 class Projects:
@@ -108,11 +111,7 @@ class Projects:
 
         There is more than one of a kind only if two senders made the first at the same
         moment. All are read; the oldest is added to, and `ensure` clears away the empty ones.
-
-        Raises
-        ------
-        EndProtocolError
-            If somebody edited one so that its answers cannot be understood.
+        Those that somebody edited are among them, and say how.
         """
         kinds = {self.title(kind): kind for kind in KINDS}
         found = [r for r in self._listed() if text(r, "title") in kinds]
@@ -183,6 +182,11 @@ class Projects:
     def _read(self, record: Json, kind: str) -> Project:
         identity, title = integer(record, "id"), text(record, "title")
         where = f"project {title!r} ({self._api.url}/projects/{identity}/settings/labeling)"
+        known, broken = tuple[Known, ...](), ""
+        try:
+            known = read_config(text(record, "label_config"), where)
+        except EndProtocolError as error:
+            broken = str(error)
         return Project(
             id=identity,
             kind=kind,
@@ -190,8 +194,9 @@ class Projects:
             overlap=integer(record, "maximum_annotations"),
             tasks=integer(record, "task_number"),
             answers=integer(record, "total_annotations_number"),
-            known=read_config(text(record, "label_config"), where),
+            known=known,
             made=text(record, "created_at"),
+            broken=broken,
         )
 
     def _make(self, kind: str, schema: Schema, overlap: int) -> Project:

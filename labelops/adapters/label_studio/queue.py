@@ -100,7 +100,7 @@ class LabelStudioQueue:
         Raises
         ------
         EndError
-            If the server is away, slow, refuses, or a project was edited by hand.
+            If the server is away, slow, or refuses.
         SchemaError
             If answers would lose their class by a change of the schema.
         NotFoundError
@@ -135,11 +135,14 @@ class LabelStudioQueue:
         self, rows: Sequence[Row], items: pd.DataFrame, schema: Schema, payloads: Objects | None
     ) -> Sent:
         there = self._projects.find()
+        broken = {project.kind: project.broken for project in there if project.broken}
+        rows = [row for row in rows if row.kind not in broken]
         offered = 0
         for kind in dict.fromkeys(row.kind for row in rows):
             mine = [row for row in rows if row.kind == kind]
             offered += self._send_kind(kind, mine, items, schema, payloads, there)
-        return Sent(offered, len(rows) - offered, self._projects.url())
+        url = self._projects.url()
+        return Sent(offered, len(rows) - offered, url, tuple(broken.values()))
 
     def _send_kind(
         self,
@@ -238,7 +241,7 @@ class LabelStudioQueue:
         Raises
         ------
         EndError
-            If the server is away, slow, refuses, or a project was edited by hand.
+            If the server is away, slow, or refuses.
         UsageError
             If the cursor is not one of this queue's.
         """
@@ -252,7 +255,10 @@ class LabelStudioQueue:
         # Those of projects that are not here stay: they may be on another server, of before.
         places = dict(before)
         named = self._namer()
-        for project in self._projects.find():
+        there = self._projects.find()
+        for project in there:
+            if project.broken:
+                continue
             change = self._api.newest_change(project.id) if project.tasks else None
             if change is None:
                 continue
@@ -265,7 +271,9 @@ class LabelStudioQueue:
             places[where] = Place(change, seen)
         for line in rejected:
             _log.warning("%s: %s", self.name, line)
-        return Received(votes_frame(rows, self.name), write_cursor(places), tuple(rejected))
+        broken = tuple(project.broken for project in there if project.broken)
+        votes = votes_frame(rows, self.name)
+        return Received(votes, write_cursor(places), tuple(rejected), broken)
 
     def _changed(self, project: Project, place: Place | None) -> Iterator[Json]:
         """Yield the tasks that may hold news."""
