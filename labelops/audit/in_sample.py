@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, expit, pdtr
 
-from labelops.errors import UsageError, percent
+from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
 __all__ = ["check_folds", "check_not_memorised"]
@@ -23,8 +23,10 @@ __all__ = ["check_folds", "check_not_memorised"]
 _FEW = 10  # Contradicted labels below which nothing can be said.
 _STRONG = 0.8  # Share of the neighbours that must carry one other class.
 _HONEST = 0.4  # Held-out models repeated at most 15 % of such labels, trained ones 60 to 100 %.
-_RISK = 1e-3  # Of refusing a model that repeats four in ten.
+_RISK = 1e-3  # Of refusing a model that repeats four in ten, or half of its doubts.
 _PERFECT, _SURE, _MANY = 0.999, 0.99, 500
+_LOYAL, _TRUE = 0.998, 0.5  # Repeated at least; share of honest doubts, sharpened, that come true.
+_LEAST = 1e-9
 
 
 def check_folds(
@@ -93,7 +95,9 @@ def check_not_memorised(
     near : (N, K) float or None
         Each class's share among the neighbours. With it, the labels that four in five
         neighbours contradict are asked about: a held-out model repeats few of them. Without it,
-        only a model that repeats practically every label, surely, is refused.
+        a model is refused that repeats practically every label, surely; or that doubts many and
+        contradicts next to none. Out of few labels, or where a model is smoothed so far that it
+        contradicts some of what it learned, learning them cannot be seen.
 
     Raises
     ------
@@ -101,18 +105,38 @@ def check_not_memorised(
         A matrix is not believable as held-out.
     """
     known = codes >= 0
-    contradicted = np.zeros(len(codes), dtype=bool) if near is None else _contradicted(near, codes)
+    contradicted = None if near is None else _contradicted(near, codes)
     for name, array in probs.items():
-        repeats = array.argmax(axis=1) == codes
-        own = array[np.arange(len(codes)), codes]
-        if _too_loyal(repeats, contradicted) or (near is None and _too_good(repeats, own, known)):
-            share = repeats[contradicted if near is not None else known].mean()
+        if contradicted is None:
+            sign = _sign_alone(array[known], codes[known])
+        else:
+            sign = _sign_beside(array.argmax(axis=1) == codes, contradicted)
+        if sign:
             raise UsageError(
-                f"probs {name!r} repeat {percent(share)} of the labels"
-                f"{' that their neighbours contradict' if near is not None else ''}, as a model "
-                "does that was trained on them; predict every item by a model that did not see "
-                "it (out-of-fold), or pass check_memorised=False if you are sure"
+                f"probs {name!r} {sign}, as a model does that was trained on them; predict every "
+                "item by a model that did not see it (out-of-fold), or pass check_memorised=False "
+                "if you are sure"
             )
+
+
+def _sign_beside(repeats: BoolArray, contradicted: BoolArray) -> str:
+    """Say what shows, beside neighbours, that labels were learned; empty where nothing does."""
+    if not _too_loyal(repeats, contradicted):
+        return ""
+    share = percent(repeats[contradicted].mean())
+    return f"repeat {share} of the labels that their neighbours contradict"
+
+
+def _sign_alone(array: FloatArray, codes: IntArray) -> str:
+    """Say what shows by itself that labels were learned; empty where nothing does."""
+    repeats = array.argmax(axis=1) == codes
+    if _too_good(repeats, array[np.arange(len(codes)), codes]):
+        return f"repeat {percent(repeats.mean())} of the labels"
+    kept = int((~repeats).sum())
+    if _too_timid(array, kept):
+        doubts = round(float((1 - array.max(axis=1)).sum()))
+        return f"contradict {kept:,} of {counted(len(codes), 'label')} where they expect {doubts:,}"
+    return ""
 
 
 def _contradicted(near: FloatArray, codes: IntArray) -> BoolArray:
@@ -127,9 +151,22 @@ def _too_loyal(repeats: BoolArray, contradicted: BoolArray) -> bool:
     return bool(n >= _FEW and kept > 0 and 1 - bdtr(kept - 1, n, _HONEST) < _RISK)
 
 
-def _too_good(repeats: BoolArray, own: FloatArray, known: BoolArray) -> bool:
-    return bool(
-        known.sum() >= _MANY
-        and repeats[known].mean() >= _PERFECT
-        and np.median(own[known]) >= _SURE
-    )
+def _too_good(repeats: BoolArray, own: FloatArray) -> bool:
+    return bool(len(own) >= _MANY and repeats.mean() >= _PERFECT and np.median(own) >= _SURE)
+
+
+def _too_timid(array: FloatArray, contradicted: int) -> bool:
+    """Whether far fewer labels are contradicted than by a model that had such doubts of its own.
+
+    One that was trained on the labels repeats them where it is in doubt as well. A held-out one
+    may doubt too much everywhere (regularised, smoothed, cooled), so the logs are multiplied until
+    the surer half of the rows would hardly hold an error; what is still in doubt is counted.
+    """
+    rows = len(array)
+    if not rows or contradicted > (1 - _LOYAL) * rows:
+        return False
+    second, first = np.log(np.maximum(np.partition(array, -2, axis=1)[:, -2:], _LEAST)).T
+    lead = first - second
+    sharper = max(1.0, np.log(rows) / max(float(np.median(lead)), _LEAST))
+    doubts = float(expit(-sharper * lead).sum())
+    return bool(pdtr(contradicted, _TRUE * doubts) < _RISK)
