@@ -8,20 +8,23 @@ labels and their audit cost if
 - or, as the second table has it, it was taught by the true classes of only as many items, which
   people then have to look at once at least: drawn evenly, or those that the first model finds
   hardest;
+- people look in the order in which they come, or those with the best matrices first: a half or a
+  quarter of the twenty, who then have nearly all the work;
 - everybody's confusion matrix is known, and each item gets votes, one after the other, until the
   likeliest class is as probable as a threshold asks, which is chosen after the fact;
 - the audit is the exact one of a release, at the first attempt's risk, each error it finds is
   corrected, and a look that contradicts the label is settled by further votes, read with the known
   matrices, once a class has nine chances in ten.
 
-No pipeline whose people take turns, whose model is no better than that and whose release is audited
-blind can take fewer votes. In the first table it has to buy the labels that its model learns from,
-too; in the second the model learns from labels of which each took a vote.
+No pipeline whose people come in such an order, whose model is no better than that and whose release
+is audited so can take fewer votes. In the first table it has to buy the labels that its model
+learns from, too; in the second the model learns from labels of which each took a vote.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -43,8 +46,9 @@ Mask = npt.NDArray[np.bool_]
 
 BOUND, RISK = 0.02, 0.05
 FOLDS, VOTES, SETTLED, AUDITS = 10, 8, 0.9, 10
-THRESHOLDS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99)
-LEARNED = (150, 200, 250, 300, 350, 400, 500)
+THRESHOLDS = (0.85, 0.9, 0.93, 0.95, 0.97, 0.98)
+LEARNED = (200, 250, 300, 350, 400)
+FIRST = {"in turn": 1.0, "best half": 0.5, "best quarter": 0.25}
 
 
 def taught_by_the_truth(
@@ -93,8 +97,8 @@ class KnownCrowd:
     seen: Array
 
     @classmethod
-    def of_rte(cls, tickets: LabelSet, seed: int) -> KnownCrowd:
-        """Draw twenty of RTE's workers as `label_set` draws them."""
+    def of_rte(cls, tickets: LabelSet, seed: int, first: float = 1.0) -> KnownCrowd:
+        """Draw twenty of RTE's workers as `label_set` draws them; the best share looks first."""
         truth, K = tickets.truth, len(tickets.schema.classes)
         crowd = tickets.crowds["rte"](seed)
         rng = np.random.default_rng([seed, 1])
@@ -105,7 +109,10 @@ class KnownCrowd:
         share[np.arange(K), most_alike(tickets.features, truth)] += 0.5
         chance = (1 - right)[:, :, None] * share
         chance[:, np.arange(K), np.arange(K)] = right
-        return cls(crowd.said, np.log(np.maximum(chance, 1e-12))[crowd.who, :, crowd.said])
+        best = right.mean(axis=1).argsort()[::-1][: round(first * TEAM)]
+        order = (~np.isin(crowd.who, best)).argsort(axis=1, kind="stable")
+        who, said = (np.take_along_axis(a, order, axis=1) for a in (crowd.who, crowd.said))
+        return cls(said, np.log(np.maximum(chance, 1e-12))[who, :, said])
 
 
 def labeled(
@@ -186,22 +193,33 @@ class Cost:
 
 
 def cost(
-    tickets: LabelSet, probs: Array, threshold: float, seeds: int, looked_at: Mask | None = None
+    truth: Codes,
+    crowds: Sequence[KnownCrowd],
+    probs: Array,
+    threshold: float,
+    looked_at: Mask | None = None,
 ) -> Cost:
-    """Label and audit the tickets once per seed."""
+    """Label and audit the tickets once per crowd."""
     rows = []
-    for seed in range(seeds):
-        crowd = KnownCrowd.of_rte(tickets, seed)
+    for seed, crowd in enumerate(crowds):
         label, votes = labeled(probs, crowd, threshold, looked_at)
-        wrong = label != tickets.truth
+        wrong = label != truth
         audit = audited(wrong, looks(label, votes, crowd), np.random.default_rng(seed))
         rows.append((votes.sum(), wrong.sum(), audit))
-    label_votes, errors, audits = 1_000 / len(tickets.truth) * np.array(rows).T
+    label_votes, errors, audits = 1_000 / len(truth) * np.array(rows).T
     every = label_votes + audits
-    spread = every.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else np.nan
+    spread = every.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.nan
     return Cost(
         threshold, label_votes.mean(), errors.mean() / 1_000, audits.mean(), every.mean(), spread
     )
+
+
+def least_cost(
+    truth: Codes, crowds: Sequence[KnownCrowd], probs: Array, looked_at: Mask | None = None
+) -> Cost:
+    """Return what the cheapest threshold costs."""
+    found = [cost(truth, crowds, probs, t, looked_at) for t in THRESHOLDS]
+    return min(found, key=lambda one: one.every)
 
 
 def main() -> None:
@@ -210,25 +228,32 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=20)
     asked = options.parse_args()
     tickets = label_set("tickets")
+    truth = tickets.truth
+    crowds = {
+        name: [KnownCrowd.of_rte(tickets, seed, share) for seed in range(asked.seeds)]
+        for name, share in FIRST.items()
+    }
     cells = "asked until | label | wrong | audit | all, ± s.e. | fewer |"
     readers = {"words": None, "vectors": TextVectors(WordLlamaEncoder())}
     knowing = {name: taught_by_the_truth(tickets, vectors) for name, vectors in readers.items()}
-    print(f"| model reads | {cells}\n|---|---:|---:|---:|---:|---:|---:|")
-    for name, probs in knowing.items():
-        for threshold in THRESHOLDS:
-            print(f"| {name} | {cost(tickets, probs, threshold, asked.seeds)} |", flush=True)
-    print(f"\n| model reads | learned | of them | right | {cells}")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    evenly = np.random.default_rng(1).permutation(len(tickets.truth))
+    print(f"| model reads | who looks | {cells}\n|---|---|---:|---:|---:|---:|---:|---:|")
+    for (name, probs), (first, crowd) in product(knowing.items(), crowds.items()):
+        least = least_cost(truth, crowd, probs)
+        print(f"| {name} | {first} | {least} |", flush=True)
+    print(f"\n| model reads | who looks | learned | of them | right | {cells}")
+    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    evenly = np.random.default_rng(1).permutation(len(truth))
     for name, vectors in readers.items():
         orders = {"evenly": evenly, "hardest": np.argsort(knowing[name].max(axis=1))}
         for (drawn, order), many in product(orders.items(), LEARNED):
             learned = np.isin(np.arange(len(order)), order[:many])
             probs = taught_by_the_truth(tickets, vectors, learned)
-            right = (probs.argmax(axis=1) == tickets.truth).mean()
-            costs = [cost(tickets, probs, t, asked.seeds, learned) for t in THRESHOLDS]
-            least = min(costs, key=lambda found: found.every)
-            print(f"| {name} | {drawn} | {many} | {right:.1%} | {least} |", flush=True)
+            right = (probs.argmax(axis=1) == truth).mean()
+            for first, crowd in crowds.items():
+                least = least_cost(truth, crowd, probs, learned)
+                print(
+                    f"| {name} | {first} | {drawn} | {many} | {right:.1%} | {least} |", flush=True
+                )
 
 
 if __name__ == "__main__":
