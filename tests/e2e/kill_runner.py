@@ -37,6 +37,7 @@ from labelops.adapters import (  # noqa: F401 - imported before any fork, to sav
 from labelops.app import App
 from labelops.digest import canonical_json
 from labelops.journey import adopt_schema
+from labelops.parts import Parts
 from labelops.schema import Schema
 from labelops.settings import read_settings
 from labelops.state import Policies, Workspace, load
@@ -123,11 +124,13 @@ def run(folder: Path, trap: Trap, known: Collection[str]) -> tuple[list[str], bo
     app = _trapped_app(folder, trap)
     people = team(app.settings.schema)
     truth = {key: canonical_json(name) for key, _, name in texts()}
-    app.ingest()
+    parts = Parts()
+    app.ingest(parts=parts)  # As passes do: each source by itself.
+    parts.raise_first()
     app.withdraw(["mail-010", "mail-011"], "asked for", "ann")
     stood: list[str] = []
     while len(stood) < MOST_ROUNDS:
-        app.autolabel()
+        app.autolabel(going_on=True)
         app.route()
         app.send()
         work(app.queue, people, truth)  # type: ignore[arg-type]
