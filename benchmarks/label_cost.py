@@ -109,7 +109,7 @@ def _purposes(ours: Sequence[Outcome], told: Sequence[Outcome], name: str) -> st
     return said + (f"; the price of certainty: {np.mean(prices):,.0f}" if prices else "") + "."
 
 
-def floor(found: Mapping[str, Sequence[Outcome]], bound: float, risk: float) -> str:
+def told_and_certified(found: Mapping[str, Sequence[Outcome]], bound: float, risk: float) -> str:
     """Say the least that a certificate adds to the told pipeline: looks, all clean, one vote each.
 
     After fewer clean looks a set with one error too many would pass with more than the risk,
@@ -122,8 +122,8 @@ def floor(found: Mapping[str, Sequence[Outcome]], bound: float, risk: float) -> 
     votes = float(np.mean([o.per_thousand for o in told]))
     least = votes + 1000 * looks / told[0].items
     return (
-        f"The floor: told, {votes:,.0f}, and the {looks} clean looks without which no test can "
-        f"certify it: {least:,.0f} votes per 1,000, {1 - least / 3000:.0%} fewer than three on all."
+        f"Told, {votes:,.0f}, and the {looks} clean looks without which no test can certify the "
+        f"bound: {least:,.0f} votes per 1,000, {1 - least / 3000:.0%} fewer than three on all."
     )
 
 
@@ -173,7 +173,7 @@ def main() -> None:
                 size = len(label_set(name).truth)
                 print(f"\n### {name}, {size:,} items, crowd `{crowd}`, ≤ {bound:.0%}\n")
                 print(table(found, bound) + "\n\n" + purposes(found))
-                print(floor(found, bound, Rules(bound).risk), flush=True)
+                print(told_and_certified(found, bound, Rules(bound).risk), flush=True)
                 if asked.journey:
                     print("\n" + journey_beside(name, crowd, bound, 0), flush=True)
                 mine = [o for ours in OURS for o in found.get(ours, ()) if o.certified is not None]

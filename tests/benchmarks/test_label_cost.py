@@ -13,7 +13,7 @@ from benchmarks._in_memory import run_journey
 from benchmarks._label_sets import Crowd, LabelSet, label_set
 from benchmarks._pipelines import RIVALS, Outcome, under_audit
 from benchmarks._work import learned_from
-from benchmarks.label_cost import floor, one_seed, rules_for, table
+from benchmarks.label_cost import one_seed, rules_for, table, told_and_certified
 from labelops.kinds.choice import values_of
 from labelops.schema import Schema
 
@@ -58,12 +58,14 @@ def test_the_table_says_what_was_not_released() -> None:
     assert "not applicable" in lines[3]
 
 
-def test_the_floor_is_told_and_the_fewest_clean_looks() -> None:
+def test_told_and_the_fewest_clean_looks() -> None:
     """Of 1,000 items 21 wrong escape 132 looks with probability 5 %: 500 votes become 632."""
     told = Outcome(1000, 1000, 0, {"label": 500}, None, 0.02)
-    said = floor({"told the error curve": [told]}, 0.02, 0.05)
+    said = told_and_certified({"told the error curve": [told]}, 0.02, 0.05)
     assert "the 132 clean looks" in said and "632 votes per 1,000" in said
-    assert "Nothing stays" in floor({"told the error curve": [Outcome(10, 0)]}, 0.02, 0.05)
+    assert "Nothing stays" in told_and_certified(
+        {"told the error curve": [Outcome(10, 0)]}, 0.02, 0.05
+    )
 
 
 @pytest.mark.slow
