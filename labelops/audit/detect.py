@@ -157,11 +157,15 @@ def detect_label_errors(
                            check_memorised, graph)  # fmt: skip
     crowd = None if votes is None else crowd_evidence(*votes, N, K)
     evidence = gather(labels, views, crowd, K)
+    contradicted = None
+    if len(said) == 1 and features is None and crowd is None:
+        (only,) = said.values()
+        contradicted = judged & (only.argmax(axis=1) != labels)
     if crowd is not None:
         judged = judged | (crowd.voted & (labels >= 0))
     return report(
-        evidence, judged, reviews, threshold=threshold, planted_share=planted_share,
-        confusion=confusion, min_reviews=min_reviews, rng=rng,
+        evidence, judged, reviews, contradicted=contradicted, threshold=threshold,
+        planted_share=planted_share, confusion=confusion, min_reviews=min_reviews, rng=rng,
     )  # fmt: skip
 
 

@@ -75,6 +75,11 @@ class LabelErrorReport:
         Of each view; 100 says that it knows nothing about these labels.
     error_rate : float
         Estimated share of the judged labels that are wrong.
+    contradicted : (N,) bool or None
+        Where one matrix of `probs` is all there is, the labels for which it says another class.
+        How many of them are errors, and how many its own mistakes, it cannot tell: `error_rate`,
+        `planted_recall` and `probability` then rest on a guess of how it errs, and only the
+        `ranking` is to be used. None where other views, votes or enough verdicts say more.
     calibration : {"reviews", "noise model", "votes"}
         What the probabilities rest on.
     reliability : tuple of ErrorBin
@@ -110,6 +115,7 @@ class LabelErrorReport:
     scores: Mapping[str, FloatArray]
     temperatures: Mapping[str, float]
     error_rate: float
+    contradicted: BoolArray | None
     calibration: str
     reliability: tuple[ErrorBin, ...]
     shown_by: str
@@ -141,13 +147,17 @@ def report(
     judged: BoolArray,
     reviews: Reviews | None,
     *,
+    contradicted: BoolArray | None,
     threshold: float,
     planted_share: float,
     confusion: ArrayLike | None,
     min_reviews: int,
     rng: np.random.Generator,
 ) -> LabelErrorReport:
-    """Judge every label, and measure the judgement; parameters as in `detect_label_errors`."""
+    """Judge every label, and measure the judgement; parameters as in `detect_label_errors`.
+
+    `contradicted`: as in `LabelErrorReport`, had there been no verdicts.
+    """
     check_rng(rng)
     labels, K = evidence.labels, evidence.blended.shape[1]
     rows = np.flatnonzero(judged)
@@ -174,6 +184,7 @@ def report(
         scores=evidence.scores(),
         temperatures={name: view.temperature for name, view in evidence.views.items()},
         error_rate=float(probability[rows].mean()) if len(rows) else float("nan"),
+        contradicted=contradicted if refit is None else None,
         calibration="reviews" if refit else "noise model" if evidence.views else "votes",
         reliability=bins,
         shown_by=shown_by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def page_of(found: LabelCheck, title: str) -> str:
         rows=tuple(_row(found, int(place)) for place in places[:_SHOWN]),
         rows_total=len(places),
         classes=tuple(
-            CheckedClass(str(r.Index), r.labels, r.called, r.expected)
+            CheckedClass(str(r.Index), r.labels, *_marked(found, r))
             for r in _worst_first(found.by_class()).itertuples()
         ),
         confusion=_confusion(found),
@@ -58,17 +59,30 @@ def page_of(found: LabelCheck, title: str) -> str:
 
 
 def _worst_first(classes: pd.DataFrame) -> pd.DataFrame:
-    """Order classes by how many of their labels are expected to be wrong."""
-    return classes.sort_values("expected", ascending=False, kind="stable")
+    """Order classes by how many of their labels are expected to be wrong, else are suspected."""
+    by = ["expected", "suspected"]
+    return classes.sort_values(by, ascending=False, kind="stable")
+
+
+def _marked(found: LabelCheck, row: Any) -> tuple[int, float | None]:
+    """Return how many of a class are called wrong and expected to be, or one model contradicts."""
+    return (row.suspected, None) if found.by_one_model else (row.called, row.expected)
 
 
 def _numbers(found: LabelCheck) -> tuple[tuple[str, str], ...]:
     calls = found.rows["call"].value_counts()
+    contradicted = found.report.contradicted
     counted = [
         ("rows", len(found.rows)),
         ("labels judged", int(found.rows["wrong"].notna().sum())),
-        ("rather wrong than right", int(calls.get("wrong", 0))),
-        ("more worth a look", int(calls.get("look", 0))),
+        *(
+            [
+                ("rather wrong than right", int(calls.get("wrong", 0))),
+                ("more worth a look", int(calls.get("look", 0))),
+            ]
+            if contradicted is None
+            else [("contradict the model", int(contradicted.sum()))]
+        ),
         ("rows that repeat another", found.copies),
     ]
     return tuple((what, f"{number:,}") for what, number in counted)
@@ -83,6 +97,7 @@ def _row(found: LabelCheck, place: int, *, odd: bool = False) -> CheckedRow:
         wrong=float(said["wrong"]),
         call="" if odd else said["call"],
         why=said["why"],
+        given=float(said["given"]) if found.by_one_model else None,
         text=found.text_of(place),
         image=_picture(found, place),
     )
@@ -100,12 +115,18 @@ def _picture(found: LabelCheck, place: int) -> str | None:
 
 
 def _confusion(found: LabelCheck) -> Confusion:
-    """Count labels against what they probably are: those called wrong as their likeliest class."""
+    """Count labels against what they probably are: those called wrong as their likeliest class.
+
+    Where one model alone judges, against what that says.
+    """
+    called, said = ["wrong"], "what it probably is"
+    if found.by_one_model:
+        called, said = list(SUSPECTED), "what the model says"
     classes = found.schema.classes
     rows = found.rows.loc[found.rows["wrong"].notna()]
-    probably = rows["better"].where(rows["call"] == "wrong", rows["label"])
+    probably = rows["better"].where(rows["call"].isin(called), rows["label"])
     return confusion_of(
-        "", "label", "what it probably is", _codes(rows["label"], classes),
+        "", "label", said, _codes(rows["label"], classes),
         _codes(probably, classes), classes,
     )  # fmt: skip
 

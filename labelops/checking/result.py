@@ -42,7 +42,8 @@ class LabelCheck:
         With the index of the frame that was checked: ``label``; ``wrong``, the probability that
         it is (NaN where nothing could judge it); ``better``, the likeliest other class, where
         ``call`` is wrong or look;
-        ``call``, one of `CALLS`; ``why``, who contradicts the label, or why nothing judged it.
+        ``call``, one of `CALLS`; ``why``, who contradicts the label, or why nothing judged it;
+        and where one model alone judges, ``given``, its probability of the label.
     frame : (N,) frame
         What was checked.
     label : str
@@ -73,6 +74,11 @@ class LabelCheck:
     looked: LookedAt
     copies: int
     folder: Path
+
+    @property
+    def by_one_model(self) -> bool:
+        """Whether a model's probabilities are all that judges: they rank, and count no errors."""
+        return self.report.contradicted is not None
 
     def name_of(self, place: int) -> str:
         """Return how a reader finds the row at a place again: its key, or its index."""
@@ -110,7 +116,8 @@ class LabelCheck:
         Returns
         -------
         frame by class: ``labels``, ``judged``, ``called`` and ``expected`` (a sum of
-        probabilities).
+        probabilities; NaN where one model alone judges), ``suspected`` (called wrong or worth a
+        look).
         """
         rows = self.rows.loc[self.rows["label"].notna()]
         by = rows.groupby("label")
@@ -119,9 +126,16 @@ class LabelCheck:
             "judged": by["wrong"].count(),
             "called": (rows["call"] == "wrong").groupby(rows["label"]).sum(),
             "expected": by["wrong"].sum(),
+            "suspected": rows["call"].isin(SUSPECTED).groupby(rows["label"]).sum(),
         })  # fmt: skip
-        found = found.reindex(self.schema.classes, fill_value=0)
-        return found.astype({"labels": int, "judged": int, "called": int, "expected": float})
+        found = (
+            found.reindex(self.schema.classes, fill_value=0)
+            .astype(int)
+            .assign(
+                expected=found["expected"].reindex(self.schema.classes, fill_value=0).astype(float)
+            )
+        )
+        return found.assign(expected=np.nan) if self.by_one_model else found
 
     @property
     def alike(self) -> tuple[tuple[str, ...], ...]:
@@ -146,16 +160,25 @@ class LabelCheck:
 
     @property
     def recall(self) -> Recall | None:
-        """Of errors planted on paper, how many would be called wrong; None where votes alone judge.
+        """Of errors planted on paper, how many would be called wrong; None where that misleads.
 
         The votes on a planted error are taken to make it, too: the errors that are hardest to
         find. Where nothing else judges a label, none of them would be found, whatever the votes.
+        And where one model alone does, real errors lie where it doubts, planted ones anywhere.
         """
-        return None if self.report.held_out is None else self.report.planted_recall
+        if self.report.held_out is None or self.by_one_model:
+            return None
+        return self.report.planted_recall
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as a JSON object; rows are those called wrong or worth a look."""
+        """Return the facts as a JSON object; rows are those called wrong or worth a look.
+
+        Null is what cannot be told, as the number of errors is where one model alone judges.
+        """
         report, suspected = self.report, self.worst()
+        by_class = self.by_class()
+        if self.by_one_model:
+            by_class = by_class.drop(columns="expected")
         return {
             "label": self.label,
             "classes": list(self.schema.classes),
@@ -164,15 +187,16 @@ class LabelCheck:
             "not_judged": self.not_judged(),
             "copies": self.copies,
             "alike": [list(group) for group in self.alike],
-            "expected_wrong": float(self.rows["wrong"].sum()),
-            "error_rate": report.error_rate,
+            "contradicted": None if report.contradicted is None else int(report.contradicted.sum()),
+            "expected_wrong": None if self.by_one_model else float(self.rows["wrong"].sum()),
+            "error_rate": None if self.by_one_model else report.error_rate,
             "called": self.rows["call"].value_counts().to_dict(),
             "calibration": report.calibration,
-            "calibration_error": report.calibration_error,
+            "calibration_error": None if self.by_one_model else report.calibration_error,
             "recall_of_planted": None
             if self.recall is None
             else {"found": self.recall.found, "planted": self.recall.planted},
-            "by_class": self.by_class().reset_index().to_dict("records"),
+            "by_class": by_class.reset_index().to_dict("records"),
             "views": dict(self.looked.facts),
             "suspected": [
                 {"row": str(index), **row}
@@ -239,6 +263,8 @@ def said_of_rows(
     better[place] = np.where(
         by_copies[place] & (copies.suggestions >= 0), copies.suggestions, better[place]
     )
+    if found.contradicted is not None:
+        contradicted[place] |= found.contradicted
     call = calls(wrong, contradicted)
     better[~np.isin(call, SUSPECTED)] = -1
     why = np.full(len(index), "", dtype=object)
@@ -247,11 +273,16 @@ def said_of_rows(
     why[np.isnan(wrong)] = UNJUDGED
     why[np.setdiff1d(np.arange(len(index)), place)] = UNREAD
     why[codes < 0] = UNLABELED
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {"label": names[codes], "wrong": wrong, "better": names[better], "call": call,
          "why": why},
         index=index,
     )  # fmt: skip
+    if found.contradicted is not None:
+        (own,) = found.scores.values()
+        rows["given"] = np.nan
+        rows.iloc[place, -1] = own
+    return rows
 
 
 def _other(found: LabelErrorReport, codes: IntArray) -> IntArray:

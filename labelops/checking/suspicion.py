@@ -26,7 +26,8 @@ WRONG, LOOK = 0.5, 0.2
 
 CALLS = ("wrong", "look", "fine", "not judged")
 """What is said of a label: rather wrong than right; worth a look, by its probability or since its
-copies are labeled otherwise; neither; nothing could judge it."""
+copies are labeled otherwise, or since the model contradicts it that alone judges; neither; nothing
+could judge it."""
 
 SUSPECTED = CALLS[:2]
 
@@ -46,7 +47,7 @@ def calls(probability: FloatArray, contradicted: npt.NDArray[np.bool_]) -> npt.N
     probability : (N,) float
         NaN where nothing could judge it.
     contradicted : (N,) bool
-        Whether most copies of the row are labeled otherwise.
+        Whether most copies of the row, or the model that alone judges, say another class.
 
     Examples
     --------

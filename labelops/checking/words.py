@@ -6,15 +6,25 @@ from collections.abc import Sequence
 
 from ..errors import counted, percent, shown
 from .result import LabelCheck
+from .suspicion import SUSPECTED
 
 __all__ = ["headline", "judged_by", "left_out", "meaning"]
 
 _SHARED = 0.1
 _FEW = 0.5
 _NAMED = 12
+_TIMID = 3
 _MISSES_MOST = (
     "Most of them would not have been: where classes overlap, or rows are few, there may be many "
     "more wrong labels than that."
+)
+_ONE_MODEL = (
+    "How many labels are wrong cannot be told from one model alone: its own mistakes look like "
+    "wrong labels, and errors that it shares with the labels do not show."
+)
+_TELLS = (
+    "It can be told with texts, images, numbers or votes beside the model, or when labels drawn at "
+    "random are looked at."
 )
 _NO_LABEL = {"n/a", "#n/a", "na", "<na>", "nan", "null", "-", "?"}
 _BASIS = {
@@ -28,6 +38,10 @@ def headline(found: LabelCheck) -> str:
     """Say how many labels are wrong."""
     if not found.rows["wrong"].notna().any():
         return "No label could be judged."
+    if found.by_one_model:
+        against = _against(found)
+        share = percent(against / int(found.rows["wrong"].notna().sum()))
+        return f"The model contradicts {against:,} of {_judged(found)} ({share})."
     wrong = float(found.rows["wrong"].sum())
     return f"About {max(round(wrong), 0):,} of {_judged(found)} are wrong ({_rate(found)})."
 
@@ -42,6 +56,8 @@ def _rate(found: LabelCheck) -> str:
 
 def meaning(found: LabelCheck) -> tuple[str, ...]:
     """Say what that rests on, how much would be found, and what it is not."""
+    if found.by_one_model:
+        return _by_one_model(found)
     calls = found.rows["call"].value_counts()
     wrong, look = (int(calls.get(call, 0)) for call in ("wrong", "look"))
     lines = [
@@ -72,6 +88,31 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _against(found: LabelCheck) -> int:
+    contradicted = found.report.contradicted
+    return 0 if contradicted is None else int(contradicted.sum())
+
+
+def _by_one_model(found: LabelCheck) -> tuple[str, ...]:
+    """Say what a ranking by one model is worth, and what it is not."""
+    rows, against = found.rows, _against(found)
+    lines = [_ONE_MODEL]
+    wrong = int((rows["call"] == "wrong").sum())
+    if wrong:
+        lines.append(
+            f"{counted(wrong, 'label is', 'labels are')} rather wrong than right if the model "
+            "seldom misreads what it is sure of; that is a guess."
+        )
+    agreed = rows["wrong"].notna() & ~rows["call"].isin(SUSPECTED)
+    doubts = round(float((1 - rows.loc[agreed, "given"]).sum()))
+    if doubts > _TIMID * max(against, _TIMID):
+        lines.append(
+            f"By its own probabilities it would contradict {doubts:,} more: it is less sure than "
+            "it could be, or it learned these labels and hides their errors."
+        )
+    return (*lines, _TELLS)
+
+
 def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
     """Say which columns judged the labels, and what the probabilities rest on."""
     e = found.evidence
@@ -84,6 +125,8 @@ def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
         ("Groups", e.group, "never split between learning and judging"),
     ]
     rows = [(what, f"{columns}: {how}") for what, columns, how in said if columns]
+    if found.by_one_model:
+        return (*rows, ("Order", "by how model and labels differ elsewhere"))
     basis = _BASIS.get(found.report.calibration, found.report.calibration)
     return (*rows, ("Probabilities of errors", f"from {basis}"))
 

@@ -171,11 +171,13 @@ def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
     from ..checking.words import headline, judged_by, left_out, meaning
 
     worst = found.worst()
+    columns = ["class", "labels", "called wrong", "expected"]
+    if found.by_one_model:
+        columns = ["class", "labels", "contradict the model"]
     parts = [
         "\n".join((click.style(headline(found), bold=True), *meaning(found), *left_out(found))),
         _table(found, worst.head(_ROWS), len(worst)),
-        section("Classes", _classes(found), ["class", "labels", "called wrong", "expected"],
-                right=[1, 2, 3]),
+        section("Classes", _classes(found), columns, right=range(1, len(columns))),
         section("Judged by", [[what, safe(how)] for what, how in judged_by(found)], []),
         _written(report, output),
     ]  # fmt: skip
@@ -184,22 +186,31 @@ def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
 
 def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
     if worst.empty:
-        return "No label looks wrong."
+        return "" if found.by_one_model else "No label looks wrong."
     rows = []
     for place, row in zip(
         found.rows.index.get_indexer(worst.index), worst.itertuples(), strict=True
     ):
         text = found.text_of(place) or ""
         rows.append([
-            cut(found.name_of(place), 24), percent(row.wrong, 0), cut(row.label, 24),
+            cut(found.name_of(place), 24),
+            percent(row.given) if found.by_one_model else percent(row.wrong, 0), cut(row.label, 24),
             cut(row.better, 24), cut(text, 60),
         ])  # fmt: skip
     title = f"Labels to look at, {len(rows)} of {total:,}"
-    return section(title, rows, ["", "wrong", "label", "rather", ""], right=[1])
+    if found.by_one_model:
+        title += '; under "model" its probability of the label'
+    said = "model" if found.by_one_model else "wrong"
+    return section(title, rows, ["", said, "label", "rather", ""], right=[1])
 
 
 def _classes(found: LabelCheck) -> list[list[str]]:
-    by = found.by_class().sort_values("expected", ascending=False, kind="stable")
+    by = found.by_class().sort_values(["expected", "suspected"], ascending=False, kind="stable")
+    if found.by_one_model:
+        return [
+            [cut(name, 40), counted(labels), counted(against)]
+            for name, labels, against in zip(by.index, by["labels"], by["suspected"], strict=True)
+        ][:_ROWS]
     return [
         [cut(name, 40), counted(labels), counted(called), f"{expected:.1f}"]
         for name, labels, called, expected in zip(

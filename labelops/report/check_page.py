@@ -30,6 +30,8 @@ class CheckedRow:
         Who contradicts the label.
     text, image : str or None
         The content; an image as a data URI.
+    given : float or None
+        The probability that the one model which judges gives the label; None where more judges.
     """
 
     item_id: str
@@ -40,16 +42,20 @@ class CheckedRow:
     why: str
     text: str | None = None
     image: str | None = None
+    given: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedClass:
-    """One class: its labels, how many are called wrong, and how many are expected to be."""
+    """One class: its labels, how many are called wrong, and how many are expected to be.
+
+    Without an expected number: how many one model contradicts, which is all that judges.
+    """
 
     name: str
     labels: int
     called: int
-    expected: float
+    expected: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,26 @@ def test_in_sample_probabilities_are_refused() -> None:
     assert found.calibration == "noise model"
 
 
+def test_one_matrix_alone_says_what_it_contradicts() -> None:
+    """Features, votes, a second model or verdicts tell more: then the errors are counted."""
+    X, codes, wrong = _blobs(N=200)
+    probs, folds = _held_out(X, codes)
+    given = {"probs": probs, "folds": folds}
+    alone = detect_label_errors(codes, **given).contradicted
+    assert alone is not None
+    assert np.array_equal(alone, probs.argmax(axis=1) != codes)
+    missing = np.where(np.arange(200) < 5, -1, codes)
+    assert not detect_label_errors(missing, **given, n_classes=3).contradicted[:5].any()
+    everybody = np.arange(200), np.zeros(200, int), codes
+    rows = np.arange(120)
+    reviews = Reviews(rows, wrong[rows], random=np.ones(120, bool))
+    for more in (
+        {"probs": [probs, probs]}, {"features": X, **_QUICK}, {"votes": everybody},
+        {"reviews": reviews},
+    ):  # fmt: skip
+        assert detect_label_errors(codes, **{**given, **more}).contradicted is None
+
+
 @pytest.mark.slow
 def test_reviews_refit_and_measure() -> None:
     """Enough verdicts: probabilities rest on them, precision and recall come with counts."""

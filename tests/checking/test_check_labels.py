@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from labelops.checking import CALLS, check_labels
+from labelops.checking.words import headline, meaning
 from labelops.errors import LabelopsError, SourceError, UsageError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "tickets"
@@ -126,6 +127,54 @@ def test_by_probabilities() -> None:
     found = check_labels(_scored(), "kind", probs=PROBS, fold="fold")
     assert sorted(found.worst(2).index) == [8, 100]
     assert found.worst(2)["why"].tolist() == ["your model"] * 2
+
+
+def test_one_model_alone_counts_no_errors() -> None:
+    """It says which labels the model contradicts, in order, and not how many of them are wrong."""
+    found = check_labels(_scored(), "kind", probs=PROBS, fold="fold")
+    assert headline(found) == "The model contradicts 2 of 300 labels (0.7 %)."
+    told = " ".join(meaning(found))
+    assert "cannot be told from one model alone" in told
+    assert "planted" not in told and "estimate" not in told
+    assert "By its own probabilities it would contradict 4" in told  # Less sure than it could be.
+    assert sorted(found.worst().index) == [8, 100]
+    assert (found.worst()["given"] < 0.2).all()
+    assert found.recall is None
+    facts = found.to_json()
+    assert facts["contradicted"] == 2
+    assert [facts[name] for name in ("expected_wrong", "error_rate", "recall_of_planted")] == [
+        None
+    ] * 3
+    assert all("expected" not in row for row in facts["by_class"])
+    page = found.to_html()
+    assert "contradict the model" in page and "by the model" in page
+    assert "likely wrong" not in page and "Expected wrong" not in page
+
+
+def test_votes_beside_a_model_count_errors() -> None:
+    """With evidence of another kind, all is as ever."""
+    frame = _scored().assign(ann=_scored()["kind"], ben=_scored()["kind"])
+    frame.loc[[8, 100], ["ann", "ben"]] = np.nan
+    found = check_labels(frame, "kind", probs=PROBS, fold="fold", votes=["ann", "ben"])
+    assert not found.by_one_model and "given" not in found.rows
+    assert headline(found).startswith("About ")
+    facts = found.to_json()
+    assert facts["contradicted"] is None
+    assert facts["expected_wrong"] > 0 and facts["recall_of_planted"]["planted"] == 30
+
+
+def test_labels_that_a_good_model_contradicts_are_shown() -> None:
+    """They are rare and have small chances of being wrong; yet they are what there is to see."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 4000)
+    lead = rng.normal(8, 3, 4000)
+    p = 1 / (1 + np.exp(-np.where(truth == 1, lead, -lead)))
+    frame = pd.DataFrame({"p_0": 1 - p, "p_1": p, "y": truth})
+    against = int(((p > 0.5) != truth).sum())
+    found = check_labels(frame, "y", probs={"0": "p_0", "1": "p_1"}, out_of_sample=True)
+    assert against > 5
+    assert len(found.worst()) == found.report.contradicted.sum() == against
+    assert found.rows["call"].value_counts()["fine"] == 4000 - against
 
 
 def test_probabilities_say_how_they_were_held_out() -> None:

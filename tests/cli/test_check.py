@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,12 @@ def test_parquet_with_probabilities(tmp_path: Path, capsys: pytest.CaptureFixtur
     facts = shown_as_json(capsys, tmp_path, *words, "--out-of-sample")
     assert facts["classes"] == ["0", "1", "2"]
     assert facts["suspected"][0]["row"] == "7"
+    assert (facts["contradicted"], facts["expected_wrong"]) == (1, None)
+    assert run(tmp_path, *words, "--out-of-sample") == 0
+    said = capsys.readouterr().out
+    assert "The model contradicts 1 of 300 labels" in said
+    assert "No label looks wrong" not in said and "planted" not in said
+    assert re.search(r"row 7 +5 % +2 +0", said)
 
 
 def test_memorised_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from labelops.report import confusion_of
 from labelops.report.check_page import CheckedClass, CheckedRow, CheckFacts, render_check
@@ -35,6 +36,16 @@ def test_texts_of_others_are_escaped() -> None:
     assert "\u202e" not in page
     assert "⟨U+202E⟩" in page
     assert "{{7*7}}" in page
+
+
+def test_one_model_alone() -> None:
+    """Rows have the probability it gives the label, classes how many it contradicts."""
+    rows = (CheckedRow("k1", "a", "b", 0.001, "look", "your model", given=0.25),)
+    facts = replace(_facts("plain"), rows=rows, classes=(CheckedClass("a", 40, 3, None),))
+    page = render_check(facts)
+    assert "25\u00a0% by the model" in page
+    assert "likely wrong" not in page
+    assert "Contradict the model" in page and "Expected wrong" not in page
 
 
 def test_it_loads_nothing() -> None:
