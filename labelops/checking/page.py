@@ -117,11 +117,11 @@ def _picture(found: LabelCheck, place: int) -> str | None:
 def _confusion(found: LabelCheck) -> Confusion:
     """Count labels against what they probably are: those called wrong as their likeliest class.
 
-    Where one model alone judges, against what that says.
+    Where one model alone judges, those count that it contradicts.
     """
     called, said = ["wrong"], "what it probably is"
     if found.by_one_model:
-        called, said = list(SUSPECTED), "what the model says"
+        called, said = list(SUSPECTED), "the likeliest class"
     classes = found.schema.classes
     rows = found.rows.loc[found.rows["wrong"].notna()]
     probably = rows["better"].where(rows["call"].isin(called), rows["label"])
