@@ -57,7 +57,9 @@ class CodeConsensus:
     reason : str
         Why that one.
     calibration : str
-        What the posterior was calibrated on: `gold`, `held-out votes` or `none`.
+        What the posterior was calibrated on: `gold`; `held-out votes`; `agreement`, where these are
+        fewer than 50: items whose votes agree are believed as far as agreement leaves open how
+        often a vote is right; or `none`, where no item has two votes.
     temperature : float
         How much it was softened as a whole; 1 is not at all.
     doubt : float
@@ -163,7 +165,7 @@ def consolidate_codes(
     votes = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
     chosen, reason = _choose(votes, method)
     found = run_method(votes, chosen, _start(start, chosen))
-    softness, calibration = (found.temperature or 1.0, 0.0), "held-out votes"
+    softness, calibration = (found.temperature, 0.0), found.calibration
     by_gold = None
     if gold is not None:
         if np.shape(gold) != (n_items,):
@@ -171,8 +173,6 @@ def consolidate_codes(
         by_gold = gold_softening(found.posterior, gold, votes.per_item, min_gold)
     if by_gold is not None:
         softness, calibration = by_gold, "gold"
-    elif found.temperature is None:
-        calibration = "none"
     posterior = soften_all(found.posterior, *softness)
     truth = None if gold is None else check_codes(gold, n_classes)
     skill = annotator_skill(votes, posterior, truth=truth)

@@ -15,7 +15,7 @@ from labelops.measure.votes import Votes, pack_votes
 from ._family import DawidSkene, Start
 from .blend import Blend, blend
 from .counts import vote_counts
-from .crowd import crowd_accuracy, one_coin_posterior
+from .crowd import as_sure_as_known, crowd_accuracy, likely_accuracies, one_coin_posterior
 from .dawid_skene import dawid_skene_shards
 from .difficulty import fit_glad
 from .ebcc import ebcc_shards
@@ -32,10 +32,11 @@ _ABOVE_CHANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a method said, not yet calibrated; the temperature is from held-out votes."""
+    """What a method said, not yet calibrated; the temperature is by what `calibration` says."""
 
     posterior: FloatArray
-    temperature: float | None
+    temperature: float
+    calibration: str
     iterations: int = 0
     converged: bool = True
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -50,11 +51,12 @@ def run_method(votes: Votes, method: str, start: Start | Blend) -> Found:
     if method == "majority":
         return _majority(votes)
     if method == "blend":
-        return _pooled(blend(votes, start=start))
+        return _pooled(votes, blend(votes, start=start))
     if isinstance(start, Blend):
         raise UsageError(f"{method}: a blend is no start of it")
     found = _fit(votes, method, start)
-    return Found(found.posterior, _held_out(votes, method), found.iterations, found.converged)
+    calibrated = _calibrated(votes, found.posterior, _held_out(votes, method))
+    return Found(*calibrated, found.iterations, found.converged)
 
 
 def _fit(votes: Votes, method: str, start: Start = None, **limits: float) -> DawidSkene:
@@ -79,17 +81,19 @@ def _majority(votes: Votes) -> Found:
 
     items, codes, weights = votes.items, votes.codes, _weights(votes)
     counts = vote_counts(items, codes, votes.n_items, votes.n_classes, weights)
-    crowd = crowd_accuracy(counts)
-    if crowd is not None:
-        # Were it no better than guessing, there would be no majority either.
-        crowd = max(crowd, 1 / votes.n_classes + _ABOVE_CHANCE)
-    temperature = None
-    if crowd is not None:
-        temperature = held_out_temperature(votes, crowd, consensus)
-    return Found(one_coin_posterior(counts, crowd), temperature)
+    crowd = likely_accuracies(counts)
+    if crowd is None:
+        return Found(one_coin_posterior(counts, crowd), 1.0, "none")
+    # Were it no better than guessing, there would be no majority either.
+    crowd = np.maximum(crowd, 1 / votes.n_classes + _ABOVE_CHANCE)
+    temperature = held_out_temperature(votes, float(crowd.mean()), consensus)
+    posterior = one_coin_posterior(counts, crowd)
+    if temperature is None:
+        return Found(posterior, 1.0, "agreement")
+    return Found(posterior, temperature, "held-out votes")
 
 
-def _pooled(found: Blend) -> Found:
+def _pooled(votes: Votes, found: Blend) -> Found:
     temperature, one = None, None
     if (held := found.held_out) is not None:
         weights = np.array(list(found.weights.values()))
@@ -97,9 +101,22 @@ def _pooled(found: Blend) -> Found:
         temperature = softening(pooled, held.chances)
         one = replace(held, beliefs=soften(pooled, temperature)[:, None])
     return Found(
-        found.posterior, temperature, found.iterations, found.converged, found.weights,
-        found.scores, found.dependence, one, found.without_items(),
+        *_calibrated(votes, found.posterior, temperature), found.iterations, found.converged,
+        found.weights, found.scores, found.dependence, one, found.without_items(),
     )  # fmt: skip
+
+
+def _calibrated(
+    votes: Votes, posterior: FloatArray, temperature: float | None
+) -> tuple[FloatArray, float, str]:
+    """Leave it to a temperature by held-out votes; where they are too few, to agreement."""
+    if temperature is not None:
+        return posterior, temperature, "held-out votes"
+    counts = vote_counts(votes.items, votes.codes, votes.n_items, votes.n_classes, votes.weights)
+    crowd = likely_accuracies(counts)
+    if crowd is None:
+        return posterior, 1.0, "none"
+    return as_sure_as_known(posterior, counts, crowd), 1.0, "agreement"
 
 
 def _held_out(votes: Votes, method: str) -> float | None:

@@ -184,7 +184,8 @@ def test_what_may_not_be_used_is_said_before_anybody_labels_it() -> None:
     world = make_world()
     world.items("a", "b")
     assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a", "b"}
-    world.vote("a", ann="cat", ben="cat")
+    # Two alone, of whom nothing else is known, would not be sure enough.
+    world.vote("a", ann="cat", ben="cat", cleo="cat", dan="cat", eve="cat")
     world.flush()
     consolidate(world.workspace, now=world.tick())
     assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a"}
