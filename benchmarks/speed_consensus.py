@@ -128,7 +128,11 @@ def dawid_skene_theirs(place: Path) -> Callable[[], Any]:
     )
 
 
-_LIKE_THEIRS: dict[str, Any] = {"max_iterations": STEPS, "tolerance": 0.0, "compat": "crowd-kit"}
+_LIKE_THEIRS: dict[str, Any] = {
+    "max_iterations": STEPS,
+    "tolerance": -np.inf,
+    "compat": "crowd-kit",
+}
 
 
 def dawid_skene_ours(place: Path) -> Callable[[], Any]:

@@ -22,7 +22,7 @@ from labelops.measure.votes import AnyInts, Votes
 
 from ._em_kernels import add_evidence, count_votes, normalise
 
-__all__ = ["Shard", "SkillCounts"]
+__all__ = ["KindCounts", "Shard", "SkillCounts"]
 
 _CHUNKS = 8
 _SMALLEST = 1 << 15
@@ -68,6 +68,26 @@ class SkillCounts:
         return SkillCounts(
             self.cells + other.cells, self.classes + other.classes, max(self.moved, other.moved)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KindCounts:
+    """Votes and items by class believed and by kind of item within it, as EBCC tells them apart.
+
+    Attributes
+    ----------
+    cells : (A, K, K, M) float
+        Votes by annotator, class given, class believed and kind.
+    kinds : (K, M) float
+        Items by class believed and kind.
+    """
+
+    cells: FloatArray
+    kinds: FloatArray
+
+    def merge(self, other: KindCounts) -> KindCounts:
+        """Add the counts of other items."""
+        return KindCounts(self.cells + other.cells, self.kinds + other.kinds)
 
 
 class Shard:

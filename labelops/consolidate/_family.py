@@ -6,7 +6,7 @@ A method of the family is one function from `SkillCounts`, which add up over sha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, check_probs
 from labelops.measure.votes import Votes
 
-from ._em import Shard, SkillCounts
+from ._em import KindCounts, Shard, SkillCounts
 from .counts import vote_shares
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Maximise",
     "Skills",
     "Start",
+    "Stop",
     "believed",
     "check_shards",
     "check_start",
@@ -57,6 +58,8 @@ class DawidSkene:
         EM steps taken.
     converged : bool
         Whether the last step moved no posterior by more than the tolerance.
+    kinds : tuple of KindCounts
+        Where the beginnings of EBCC that count ended, for it to go on from; empty of others.
     """
 
     posterior: FloatArray
@@ -64,6 +67,7 @@ class DawidSkene:
     class_prior: FloatArray
     iterations: int
     converged: bool
+    kinds: tuple[KindCounts, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Skills:
 
 
 Maximise: TypeAlias = Callable[[SkillCounts], Skills]
+Stop: TypeAlias = "Callable[[Sequence[Shard], SkillCounts, Skills], bool]"
 Start: TypeAlias = "ArrayLike | DawidSkene | None"
 
 
@@ -93,6 +98,7 @@ def fit_votes(
     start: Start = None,
     max_iterations: int,
     tolerance: float,
+    stop: Stop | None = None,
 ) -> DawidSkene:
     """Alternate the E step with this M step until no posterior moves.
 
@@ -107,6 +113,8 @@ def fit_votes(
         believed first; annotators it did not know come after those it did.
     max_iterations, tolerance
         Most steps, and the movement of a posterior that counts as none.
+    stop : callable, optional
+        After each step, whether it was the last, instead of that movement.
 
     Raises
     ------
@@ -122,8 +130,9 @@ def fit_votes(
     while iterations < max_iterations and not converged:
         steps = [s.update(skills.log_confusion, skills.log_prior) for s in held]
         counts = reduce(SkillCounts.merge, steps)
-        iterations, converged = iterations + 1, counts.moved <= tolerance
         skills = maximise(counts)
+        iterations += 1
+        converged = counts.moved <= tolerance if stop is None else stop(held, counts, skills)
     return DawidSkene(
         held[0].posterior if len(held) == 1 else np.concatenate([s.posterior for s in held]),
         _normalised(skills.log_confusion, shards[0].n_classes),

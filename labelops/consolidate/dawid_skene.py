@@ -13,7 +13,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray
 from labelops.measure.votes import Votes, pack_votes
 
-from ._em import SkillCounts
+from ._em import Shard, SkillCounts
 from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
 
 __all__ = ["DawidSkene", "dawid_skene", "dawid_skene_shards"]
@@ -21,7 +21,10 @@ __all__ = ["DawidSkene", "dawid_skene", "dawid_skene_shards"]
 Compat = Literal["crowd-kit"]
 
 _FLOOR = 1e-10
-"""crowd-kit's least count of a confusion, and least share of a class."""
+"""crowd-kit's least count of a confusion, and least share of a class and of a posterior."""
+_LIMITS = (300, 1e-6)
+_THEIR_LIMITS = (100, 1e-5)
+_BLOCK = 1 << 16
 
 
 def dawid_skene(
@@ -35,8 +38,8 @@ def dawid_skene(
     weights: ArrayLike | None = None,
     start: ArrayLike | DawidSkene | None = None,
     prior: float = 0.01,
-    max_iterations: int = 300,
-    tolerance: float = 1e-6,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
     compat: Compat | None = None,
 ) -> DawidSkene:
     """Estimate every item's class and every annotator's confusion from their votes.
@@ -61,14 +64,15 @@ def dawid_skene(
         when left out.
     prior : float
         Dirichlet prior added to every cell of every confusion matrix and to every class.
-    max_iterations : int
-        Most EM steps.
-    tolerance : float
-        Stop when no posterior moves further than this.
+    max_iterations : int, optional
+        Most EM steps; 300 when left out.
+    tolerance : float, optional
+        Stop when no posterior moves further than this; 1e-6 when left out.
     compat : {'crowd-kit'}, optional
-        Give what crowd-kit's ``DawidSkene`` gives after as many steps: `prior` is not used, but
-        counts below 1e-10 are raised to it, and confusions are shared out among the classes
-        that an annotator gave.
+        Give what crowd-kit's ``DawidSkene`` gives: `prior` is not used, but counts below 1e-10 are
+        raised to it, and confusions are shared out among the classes that an annotator gave.
+        `max_iterations` and `tolerance` are its ``n_iter`` and ``tol``, 100 and 1e-5 when left out:
+        it stops when its evidence bound, divided by the votes, grows by less.
 
     Raises
     ------
@@ -105,8 +109,8 @@ def dawid_skene_shards(
     *,
     start: DawidSkene | None = None,
     prior: float = 0.01,
-    max_iterations: int = 300,
-    tolerance: float = 1e-6,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
     compat: Compat | None = None,
 ) -> DawidSkene:
     """Do what `dawid_skene` does for items that lie in several shards.
@@ -147,19 +151,23 @@ def _fit(
     shards: Sequence[Votes],
     start: Start,
     prior: float,
-    max_iterations: int,
-    tolerance: float,
+    max_iterations: int | None,
+    tolerance: float | None,
     compat: Compat | None,
 ) -> DawidSkene:
     if not prior > 0:
         raise UsageError(f"Dawid–Skene: prior is {prior}, expected a number above 0")
-    maximise = partial(_with_prior, prior=prior)
-    if compat == "crowd-kit":
-        maximise = partial(_with_floor, given=_given(shards))
-    elif compat is not None:
+    if compat not in ("crowd-kit", None):
         raise UsageError(f"Dawid–Skene: compat is {compat!r}, expected 'crowd-kit' or None")
+    steps, least = _LIMITS if compat is None else _THEIR_LIMITS
+    steps = steps if max_iterations is None else max_iterations
+    least = least if tolerance is None else tolerance
+    if compat is None:
+        maximise = partial(_with_prior, prior=prior)
+        return fit_votes(shards, maximise, start=start, max_iterations=steps, tolerance=least)
+    maximise, stop = partial(_with_floor, given=_given(shards)), _BoundStop(least)
     return fit_votes(
-        shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance
+        shards, maximise, start=start, max_iterations=steps, tolerance=least, stop=stop
     )
 
 
@@ -187,3 +195,30 @@ def _with_floor(counts: SkillCounts, *, given: BoolArray) -> Skills:
     with np.errstate(divide="ignore"):  # a class never given is never looked up
         found = rates(np.where(silent, 1.0, cells))
     return Skills(found, np.log(np.maximum(shares, _FLOOR)))
+
+
+class _BoundStop:
+    """Stop as crowd-kit does: when its evidence bound, divided by the votes, grows by less.
+
+    Each vote counts its item's class share once more, which makes it no bound, but theirs.
+    """
+
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance, self.before = tolerance, -np.inf
+
+    def __call__(self, shards: Sequence[Shard], counts: SkillCounts, skills: Skills) -> bool:
+        cells = counts.cells
+        expected = (cells * np.where(cells > 0, skills.log_confusion, 0.0)).sum()
+        expected += cells.sum(axis=0) @ skills.log_prior
+        now = (expected + sum(map(_entropy, shards))) / max(cells.sum(), _FLOOR)
+        before, self.before = self.before, now
+        return bool(now - before < self.tolerance)
+
+
+def _entropy(shard: Shard) -> float:
+    """Entropy of what is believed of items with votes."""
+    total = 0.0
+    for some, part in shard.votes.blocks(_BLOCK):
+        belief = np.maximum(shard.posterior[some][part.per_item > 0], _FLOOR)
+        total -= float((belief * np.log(belief)).sum())
+    return total

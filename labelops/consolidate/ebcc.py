@@ -16,12 +16,14 @@ from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng
-from ._em import SkillCounts
+from ._em import KindCounts, SkillCounts
 from ._family import DawidSkene, Start, check_shards, given_true, started
 
 __all__ = ["ebcc", "ebcc_shards"]
 
 _TINY = 1e-300
+_NEGLIGIBLE = 1e-3
+"""Weight of a beginning from which on a later start goes on from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def ebcc(
 
     Each kind has its own confusion an annotator, so that annotators may err together. Mean-field
     variational Bayes from several random beginnings, averaged by their evidence bounds.
+    It is sure of what it settled on: of a handful of votes it may put all items into one class,
+    whatever a vote says, and only `consolidate` softens that.
 
     Parameters
     ----------
@@ -72,8 +76,8 @@ def ebcc(
         What each vote counts; 0 leaves it out.
     start : (N, K) array-like or DawidSkene, optional
         A warm start: what is believed of the items first, instead of the shares of their votes, or
-        an earlier result, whose annotators say it. Kinds of items are drawn anew: they are of the
-        items there are.
+        an earlier result, whose annotators say it. One of EBCC with as many kinds goes on where it
+        stopped; from others kinds are drawn anew.
     kinds : int
         Kinds of items in each class.
     concentration : float
@@ -150,7 +154,10 @@ def ebcc_shards(
     check_shards(shards)
     priors = _Priors(kinds, concentration, right, wrong)
     held = [_Shard(votes, started(votes, start, len(shards))) for votes in shards]
-    runs = [_run(held, priors, rng, max_iterations, tolerance) for _ in range(restarts)]
+    begins = _earlier(start, shards[0], kinds) or (
+        _drawn(held, kinds, rng) for _ in range(restarts)
+    )
+    runs = [_run(held, begin, priors, max_iterations, tolerance) for begin in begins]
     weights = softmax([run.bound for run in runs])
     believed = [
         np.asarray(sum(w * run.posterior[s] for w, run in zip(weights, runs, strict=True)))
@@ -169,26 +176,27 @@ def ebcc_shards(
         shares,
         sum(run.steps for run in runs),
         all(run.still for run in runs),
+        tuple(r.counts for r, weight in zip(runs, weights, strict=True) if weight > _NEGLIGIBLE),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """What the update of confusions and shares needs of some items.
+def _earlier(start: Start, votes: Votes, kinds: int) -> list[KindCounts]:
+    """Return where an earlier EBCC of as many kinds stopped; new annotators have no votes yet."""
+    found = []
+    for counts in start.kinds if isinstance(start, DawidSkene) else ():
+        if counts.kinds.shape[1] == kinds and counts.kinds.any():
+            new = votes.n_annotators - len(counts.cells)
+            cells = np.pad(counts.cells, [(0, new), (0, 0), (0, 0), (0, 0)])
+            found.append(KindCounts(cells, counts.kinds))
+    return found
 
-    Attributes
-    ----------
-    cells : (A, K, K, M) float
-        Votes by annotator, class given, class believed and kind.
-    kinds : (K, M) float
-        Items by class believed and kind.
-    """
 
-    cells: FloatArray
-    kinds: FloatArray
-
-    def merge(self, other: _Counts) -> _Counts:
-        return _Counts(self.cells + other.cells, self.kinds + other.kinds)
+def _drawn(shards: list[_Shard], kinds: int, rng: np.random.Generator) -> KindCounts:
+    """Draw kinds of the items there are."""
+    drawn = [
+        rng.dirichlet(np.ones(kinds), s.shares.shape) * s.shares[:, :, None] for s in shards
+    ]  # fmt: skip
+    return _counted(shards, drawn)
 
 
 class _Shard:
@@ -213,18 +221,19 @@ class _Shard:
         """Count votes and items by class believed."""
         return SkillCounts(np.asarray(self.by_item.T @ posterior), posterior.sum(axis=0))
 
-    def count_kinds(self, kinds: FloatArray) -> _Counts:
+    def count_kinds(self, kinds: FloatArray) -> KindCounts:
         """Count votes and items by class believed and kind, from (N, K, M)."""
         n_items, n_classes, n_kinds = kinds.shape
         cells = np.asarray(self.by_cell @ kinds.reshape(n_items, n_classes * n_kinds))
-        return _Counts(cells.reshape(-1, n_classes, n_classes, n_kinds), kinds.sum(axis=0))
+        return KindCounts(cells.reshape(-1, n_classes, n_classes, n_kinds), kinds.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One beginning: posterior by shard, evidence bound, steps, whether it stood still."""
+    """One beginning: posterior by shard, counts, evidence bound, steps, whether it stood still."""
 
     posterior: list[FloatArray]
+    counts: KindCounts
     bound: float
     steps: int
     still: bool
@@ -232,35 +241,34 @@ class _Run:
 
 def _run(
     shards: list[_Shard],
+    counts: KindCounts,
     priors: _Priors,
-    rng: np.random.Generator,
     max_iterations: int,
     tolerance: float,
 ) -> _Run:
-    kinds = [
-        rng.dirichlet(np.ones(priors.kinds), s.shares.shape) * s.shares[:, :, None] for s in shards
-    ]
+    kinds: list[FloatArray] = []
     posterior, steps, still = [s.shares for s in shards], 0, False
     base = priors.confusion(shards[0].shares.shape[1])
     while steps < max_iterations and not still:
-        counts = _counted(shards, kinds)
         pseudo = counts.cells + base
         log_rates = digamma(pseudo) - digamma(pseudo.sum(axis=1, keepdims=True))
         log_rates = log_rates.reshape(-1, counts.kinds.size)
         log_shares, still = _log_shares(counts.kinds, priors), True
+        kinds = []
         for s, shard in enumerate(shards):
             joint = np.asarray(shard.by_item @ log_rates) + log_shares
-            kinds[s] = softmax(joint, axis=1).reshape(kinds[s].shape)
+            kinds.append(softmax(joint, axis=1).reshape(-1, *counts.kinds.shape))
             updated = kinds[s].sum(axis=2)
             still &= bool(np.abs(updated - posterior[s]).max(initial=0.0) <= tolerance)
             posterior[s] = updated
+        counts = _counted(shards, kinds)
         steps += 1
     entropy = sum(-float((k * np.log(np.maximum(k, _TINY))).sum()) for k in kinds)
-    return _Run(posterior, entropy + _bound(_counted(shards, kinds), base, priors), steps, still)
+    return _Run(posterior, counts, entropy + _bound(counts, base, priors), steps, still)
 
 
-def _counted(shards: list[_Shard], kinds: list[FloatArray]) -> _Counts:
-    return reduce(_Counts.merge, [s.count_kinds(k) for s, k in zip(shards, kinds, strict=True)])
+def _counted(shards: list[_Shard], kinds: list[FloatArray]) -> KindCounts:
+    return reduce(KindCounts.merge, [s.count_kinds(k) for s, k in zip(shards, kinds, strict=True)])
 
 
 def _log_shares(kinds: FloatArray, priors: _Priors) -> FloatArray:
@@ -272,7 +280,7 @@ def _log_shares(kinds: FloatArray, priors: _Priors) -> FloatArray:
     return np.asarray((of_kind + of_class[:, None]).ravel())
 
 
-def _bound(counts: _Counts, base: FloatArray, priors: _Priors) -> float:
+def _bound(counts: KindCounts, base: FloatArray, priors: _Priors) -> float:
     """Evidence lower bound but for the items' entropy, once confusions and shares are updated."""
     within = priors.concentration / priors.kinds + counts.kinds
     classes = 1 + counts.kinds.sum(axis=1)

@@ -216,6 +216,23 @@ def test_glad_goes_on_from_yesterday() -> None:
         glad(items[early], who[early], codes[early], **_size(250, 5, 3), start=anew)
 
 
+def test_ebcc_goes_on_where_it_stopped() -> None:
+    """On the same votes a step or two; with some more and a new person, fewer than anew."""
+    _, items, who, codes = _crowd(8, _even(SKILL, 3), 300, 4)
+    size = _size(300, 6, 3)
+    anew = ebcc(items, who, codes, **size)
+    again = ebcc(items, who, codes, **size, start=anew)
+    assert again.iterations <= 2 * len(anew.kinds) < anew.iterations / 4
+    np.testing.assert_allclose(again.posterior, anew.posterior, atol=5e-3)
+    early = (items < 290) & (who < 5)
+    before = ebcc(items[early], who[early], codes[early], **_size(290, 5, 3))
+    on = ebcc(items, who, codes, **size, start=before)
+    assert on.iterations < anew.iterations / 2
+    assert (on.posterior.argmax(axis=1) == anew.posterior.argmax(axis=1)).mean() > 0.97
+    other = ebcc(items, who, codes, **size, start=anew, kinds=3)
+    assert other.kinds[0].kinds.shape == (3, 3) and other.iterations > again.iterations
+
+
 def test_ebcc_begins_with_what_is_believed() -> None:
     """A posterior, or people known from earlier items, decides what votes alone leave open."""
     size = _size(40, 4, 2)
