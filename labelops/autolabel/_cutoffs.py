@@ -11,7 +11,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.intervals import check_share
 
-__all__ = ["Acceptance", "accept", "at_or_above", "checked", "nothing"]
+__all__ = ["NONE_WRONG", "Acceptance", "accept", "at_or_above", "checked", "nothing"]
+
+NONE_WRONG = "no sample, however large, shows that none of what is accepted is wrong"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from labelops.errors import UsageError, counted
 from labelops.measure.codes import FloatArray
 from labelops.measure.finite import ROUNDING, hypergeometric_cdf, tolerated_errors
 
-from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
+from ._cutoffs import NONE_WRONG, Acceptance, accept, at_or_above, checked, nothing
 
 __all__ = ["Acceptance", "joint_threshold", "selective_threshold"]
 
@@ -170,8 +170,7 @@ def selective_threshold(
     pool, sample, wrong = checked(scores_pool, scores_calibration, errors_calibration, error, risk)
     grid = _grid(sample, error, risk)
     if error <= 0:
-        reason = "no sample, however large, shows that none of what is accepted is wrong"
-        return nothing("selective", sample.size, -1, error, risk, reason)
+        return nothing("selective", sample.size, -1, error, risk, NONE_WRONG)
     if not grid.size:
         reason = (
             f"{int((~np.isnan(sample)).sum())} scored calibration items are too few to show "

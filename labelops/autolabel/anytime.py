@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError, counted
-from labelops.measure.codes import BoolArray, FloatArray
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.eprocess import (
     clean_looks_needed,
     log_e_value,
@@ -41,7 +41,7 @@ from labelops.measure.eprocess import (
 )
 from labelops.measure.planned import log_e_value_planned
 
-from ._cutoffs import Acceptance, accept, at_or_above, checked, nothing
+from ._cutoffs import NONE_WRONG, Acceptance, accept, at_or_above, checked, nothing
 
 __all__ = ["joint_anytime", "selective_anytime", "selective_cutoffs"]
 
@@ -268,12 +268,7 @@ def selective_anytime(
     asked = _Asked(error, risk, planned=planned)
     critical = _critical(shown, asked)
     if not passed:
-        few = not grid.size or not failures[0]
-        reason = (
-            _too_few(shown, asked)
-            if few
-            else f"{failures[0]} of the {shown} surest calibration items are wrong"
-        )
+        reason = _why_none(grid, shown, failures, looks.size, asked)
         return nothing("selective", looks.size, critical, error, risk, reason)
     reason = (
         "every cut-off passed"
@@ -283,3 +278,17 @@ def selective_anytime(
     )
     threshold = float(grid[passed - 1])
     return accept("selective", threshold, pool, looks, wrong, critical, error, risk, reason)
+
+
+def _why_none(grid: FloatArray, shown: int, failures: IntArray, n: int, asked: _Asked) -> str:
+    """Say why not even the strictest cut-off passed, which lets in `shown` of n looks."""
+    if asked.error <= 0:
+        return NONE_WRONG
+    if not grid.size:
+        return "there is no cut-off to test: no item had a score when they were chosen"
+    if failures[0]:
+        return f"{failures[0]} of the {shown} surest calibration items are wrong"
+    few = _too_few(shown, asked)
+    if shown == n:
+        return few
+    return f"{shown} of the {n} calibration items are at the strictest cut-off or above; {few}"

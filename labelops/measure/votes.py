@@ -240,12 +240,12 @@ def _refuse_missing(codes: NDArray[Any], ids: NDArray[Any], what: str) -> None:
 
 
 def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:
-    """Refuse negative sizes, and no class at all.
+    """Refuse negative sizes, no class at all, and more cells than 64 bits number.
 
     Raises
     ------
     UsageError
-        A size is negative, or there is no class.
+        A size is negative, there is no class, or items, annotators and classes multiply to 2⁶³.
 
     Examples
     --------
@@ -255,6 +255,11 @@ def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:
         raise UsageError(
             f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes; "
             "expected at least one class, and no negative number"
+        )
+    if max(n_items, 1) * max(n_annotators, 1) * n_classes >= 2**63:
+        raise UsageError(
+            f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes are more "
+            "than can be numbered together; number items and annotators from 0, without gaps"
         )
 
 

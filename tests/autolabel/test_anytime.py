@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelops.autolabel.acceptance import joint_threshold
+from labelops.autolabel.acceptance import joint_threshold, selective_threshold
 from labelops.autolabel.anytime import joint_anytime, selective_anytime, selective_cutoffs
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
@@ -272,6 +272,19 @@ def test_too_few_looks_say_how_many_it_takes() -> None:
     assert "even with none wrong; 71 would be the least" in found.reason
     enough = joint_anytime([0.9], np.ones(71), np.zeros(71), error=ERROR, risk=RISK)
     assert (enough.threshold, enough.critical) == (0.9, 0)
+
+
+def test_what_nothing_was_accepted_for_is_the_reason() -> None:
+    """No score to choose cut-offs from, error 0, and looks below all cut-offs: each is said."""
+    looks, right = np.full(300, 0.7), np.zeros(300)
+    none = selective_anytime([], looks, right, cutoffs=(), error=ERROR, risk=RISK)
+    assert none.reason == "there is no cut-off to test: no item had a score when they were chosen"
+    for cutoffs in ((), (0.5,)):
+        zero = selective_anytime([0.7], looks, right, cutoffs=cutoffs, error=0.0, risk=RISK)
+        fixed = selective_threshold([0.7], looks, right, error=0.0, risk=RISK)
+        assert zero.reason == fixed.reason and "no sample, however large" in zero.reason
+    above = selective_anytime([0.9], looks, right, cutoffs=(0.8,), error=ERROR, risk=RISK)
+    assert above.reason.startswith("0 of the 300 calibration items are at the strictest cut-off")
 
 
 @pytest.mark.parametrize("cutoffs", [[0.1, 0.2], [0.2, 0.2], [np.nan], [[0.1]]])
