@@ -171,6 +171,7 @@ def test_weights_sights_and_probs_in_any_form(form: str) -> None:
     assert np.array_equal(found.posterior, _plainly(_beside_a_model).posterior)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "chunks of dictionaries", "capsule", "dict of lists"])
 def test_labels_are_checked_in_any_form(form: str) -> None:
     """A check finds the same wrong labels, of rows and votes that come in any table."""

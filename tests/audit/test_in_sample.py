@@ -91,6 +91,7 @@ def test_models_that_repeat_every_label_are_refused(learner: object) -> None:
         check_not_memorised({"mine": probs}, codes, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 5.0])
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_held_out_forests_pass_however_sure_they_are(noise: float, temperature: float) -> None:

@@ -61,6 +61,7 @@ def test_a_result_that_fails_half_way_leaves_the_one_before(
     assert target.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.slow
 def test_a_result_may_go_into_a_pipe(tmp_path: Path) -> None:
     """`--output /dev/stdout` is no file to be replaced."""
     file = crowd_file(tmp_path / "crowd.csv")

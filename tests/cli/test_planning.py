@@ -145,7 +145,12 @@ def test_a_set_of_which_none_may_be_wrong_is_not_shown_by_looks_that_miss_some(
 
 @pytest.mark.parametrize(
     ("items", "wrong"),
-    [(20, [0]), (60, [0, 1]), (300, [0, 1, 2, 3, 4, 6]), (1797, [0, 2, 4, 9, 18, 27, 36])],
+    [
+        (20, [0]),
+        (60, [0, 1]),
+        (300, [0, 1, 2, 3, 4, 6]),
+        pytest.param(1797, [0, 2, 4, 9, 18, 27, 36], marks=pytest.mark.slow),
+    ],
 )
 def test_a_small_set_is_planned_in_whole_labels(
     capsys: pytest.CaptureFixture[str], items: int, wrong: list[int]

@@ -29,6 +29,7 @@ def _tops(posterior: FloatArray, truth: IntArray) -> tuple[FloatArray, BoolArray
     return posterior.max(axis=1), posterior.argmax(axis=1) == truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_beliefs_are_right_over_crowds_of_any_accuracy(n_classes: int) -> None:
     """Five pairs and five single votes, whatever crowd: what is believed to .9 is right in .9."""
@@ -99,6 +100,7 @@ def test_beliefs_keep_their_order() -> None:
     assert (posterior[one].max(axis=1) > most[one]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "dawid_skene"])
 def test_few_items_of_three_people(method: str) -> None:
     """Ten items, three people right 8 times in 10: what they agree on is not believed too much."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from labelops.audit.findings import STATUS, finding_status
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.candidate import ADJUDICATED, Candidate
@@ -190,6 +192,7 @@ def test_an_item_without_a_label_that_somebody_called_so() -> None:
     assert set(_adopted(world, SPLIT).state.votes["item_id"]) == {*COWS, "cat"}
 
 
+@pytest.mark.slow
 def test_what_is_said_since_stays() -> None:
     """Decided anew, an item keeps its label and its new votes; the old ones never come back."""
     later = _adopted(_labeled(), SPLIT)
@@ -234,6 +237,7 @@ def test_gold_stays() -> None:
     assert votes.loc[votes["item_id"] == DOGS[0], "purpose"].tolist() == ["gold"]
 
 
+@pytest.mark.slow
 def test_they_are_asked_about_again_first() -> None:
     """Before what nobody ever labeled, first those of the last release, and the same people may."""
     world = _labeled()
@@ -257,6 +261,7 @@ def test_they_are_asked_about_again_first() -> None:
     assert not route(later.workspace, now=later.tick()).votes, "asked twice"
 
 
+@pytest.mark.slow
 def test_votes_of_before_were_asked_for_and_paid() -> None:
     """Seats whose votes are taken back are not waited for, and still count to the budgets."""
     world = _labeled()
@@ -267,6 +272,7 @@ def test_votes_of_before_were_asked_for_and_paid() -> None:
     assert route(later.workspace, now=later.tick()).votes == 3
 
 
+@pytest.mark.slow
 def test_an_open_candidate_is_withdrawn() -> None:
     """What was taken back is no error that its audit found: nothing is known of it."""
     world = _labeled()
@@ -293,6 +299,7 @@ def test_it_is_withdrawn_before_anybody_is_asked_to_audit_it() -> None:
     assert "audit" not in asked.by_purpose
 
 
+@pytest.mark.slow
 def test_a_candidate_without_the_class_goes_on() -> None:
     """Nothing of it was taken back."""
     world = _labeled()
