@@ -162,6 +162,7 @@ def _plainly(what: Callable[[Callable[[pd.DataFrame], Any]], Any]) -> Any:
     return what(_same)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "capsule", "duckdb", "dict of arrays"])
 def test_weights_sights_and_probs_in_any_form(form: str) -> None:
     """So are weights, what was in sight, and a model's probabilities, whose columns have names."""

@@ -127,6 +127,7 @@ def test_good_annotators_are_left_alone(votes_of: Any, ten: Any) -> None:
         assert flagged.loc[flagged["flagged"], "annotator"].tolist() == ["human:a6"]
 
 
+@pytest.mark.slow
 def test_references_that_are_wrong_accuse_nobody(votes_of: Any) -> None:
     """All just at the floor, three votes an item: one reference in twenty is wrong.
 

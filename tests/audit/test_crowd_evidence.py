@@ -34,6 +34,7 @@ def test_skills_are_found_and_used() -> None:
     assert (said.posterior().argmax(axis=1) == truth).mean() > max(0.93, majority + 0.05)
 
 
+@pytest.mark.slow
 def test_it_is_what_the_consensus_believes() -> None:
     """Oracle: prior times likelihood is the default consensus's posterior, blend or majority."""
     _, item, who, vote = _crowd([0.9, 0.8, 0.6], 80, 3, np.random.default_rng(6))
@@ -68,6 +69,7 @@ def test_shared_doubt_is_noticed_and_softens() -> None:
     assert sure == pytest.approx((said.posterior().argmax(axis=1) == truth).mean(), abs=0.06)
 
 
+@pytest.mark.slow
 def test_order_of_votes_carries_no_meaning_and_names_little() -> None:
     """Names only decide who is held out with whom, which moves beliefs by hundredths at most."""
     _, item, who, vote = _crowd([0.9, 0.8, 0.6], 50, 3, np.random.default_rng(2))

@@ -153,6 +153,7 @@ def _weight_of_most_misread(misread: float) -> float:
     return float(model.weights[-1])
 
 
+@pytest.mark.slow
 def test_views_are_not_believed_in_full_where_labels_leave_it_open() -> None:
     """Of views that are half as sharp as they should be, none comes out four times too sharp."""
     for seed in range(8):

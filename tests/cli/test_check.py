@@ -174,6 +174,7 @@ def test_a_column_named_like_labels_is_tried(
         assert says in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_search_that_finds_little_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

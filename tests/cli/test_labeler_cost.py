@@ -47,6 +47,7 @@ def planned(
     return code, out, err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_before_the_first_run_nothing_is_priced(
     fresh: Path, capsys: pytest.CaptureFixture[str], options: list[str]

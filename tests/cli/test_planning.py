@@ -53,6 +53,7 @@ def test_plans_with_the_share_of_an_attempt(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("items", "error", "attempt", "missed"),
     [(300, 0.02, 1, 0.05), (613, 0.02, 2, 0.0526), (1797, 0.02, 1, 0.042), (30_000, 0.01, 1, 0.1),

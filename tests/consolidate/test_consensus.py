@@ -82,6 +82,7 @@ def test_yesterdays_state_goes_on() -> None:
         consolidate(day, classes=["cow", "bee", "ant"], start=cold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "dawid_skene", "shrunk"])
 def test_the_first_day_may_be_without_votes(method: str) -> None:
     """What begins with nobody ends where a cold start does."""

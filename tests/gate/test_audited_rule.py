@@ -68,6 +68,7 @@ def _false_release(risk: float, attempt: int = 1) -> float:
     return orders / math.comb(ITEMS, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error_at", [None, 0, 30, 50])
 def test_it_passes_at_the_look_that_is_counted_with(error_at: int | None) -> None:
     """An audit passes after so many looks and not before: what the chances below rest on."""
@@ -96,6 +97,7 @@ def test_what_passes_is_within_the_bound() -> None:
     assert _false_release(2 * RISK) > RISK
 
 
+@pytest.mark.slow
 def test_a_good_model_passes() -> None:
     """One in two hundred wrong: the audit certifies it."""
     assert _passes(0, 4)

@@ -142,6 +142,7 @@ def test_the_interval_of_one_look_has_half_of_the_risk_at_each_end() -> None:
     assert bdtr(7, 100, found.high) == pytest.approx(RISK / 2)
 
 
+@pytest.mark.slow
 def test_the_two_intervals() -> None:
     """The one for all looks holds the one for a single look, and is a point once all are seen."""
     found = certify([True] * 3 + [False] * 197, BOUND, RISK, 2000)

@@ -175,6 +175,7 @@ def test_a_good_set_fails_with_the_risk_that_is_told(more: int) -> None:
     assert _ever(inside & (once <= RISK), errors) > 3 * RISK
 
 
+@pytest.mark.slow
 def test_a_bad_set_fails_though_it_is_corrected() -> None:
     """Ten times the bound wrong: it fails within 30 looks, each error found corrected."""
     rng = np.random.default_rng(6)
@@ -279,6 +280,7 @@ def test_evidence_by_doubt_grows_with_the_count(doubt: str) -> None:
     assert (np.diff(finite, axis=0) >= -1e-6 * np.abs(finite[:-1])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrected", [0, 2])
 def test_by_doubt_with_even_chances_is_nearly_the_even_audit(corrected: int) -> None:
     """With all chances alike it asks for a few looks more than the e-process of even draws."""

@@ -145,6 +145,7 @@ def test_steps_rise_with_errors_and_fall_with_corrections(
     assert (more <= one).all()
 
 
+@pytest.mark.slow
 def test_looks_asked_for_are_enough_and_not_too_many() -> None:
     """So many clean looks certify, one less does not; none can where too many are left."""
     for errors, corrected in ((0, 0), (3, 3), (2, 1), (4, 0)):

@@ -212,6 +212,7 @@ def test_the_last_two_may_disagree(world: World, ties: bool, errors: int) -> Non
     assert ("at 3 of them people disagree" in certified_message(world)) == ties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("says", "errors"), [("cat", 0), ("dog", 3), ("cow", 3)])
 def test_somebody_who_joins_settles_ties(world: World, says: str, errors: int) -> None:
     """What stood waits for them, and for nobody else; what they say counts as any other's vote."""

@@ -106,6 +106,7 @@ def test_the_same_state_is_looked_at_once() -> None:
     assert died.state.hypotheses[0].stood == world.state.hypotheses[0].stood
 
 
+@pytest.mark.slow
 def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
     """What only the version before was sure of is people's again; the rest stays as it was."""
     world = sure_world()

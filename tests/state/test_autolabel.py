@@ -124,6 +124,7 @@ class Picky(Served):
         )
 
 
+@pytest.mark.slow
 def test_what_a_model_refused_is_known_later() -> None:
     """By item and reason, while that version is in force, and what it refuses of newer items too.
 

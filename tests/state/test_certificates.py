@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import numpy as np
+import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.certificates import certificate_facts, said_certificates
@@ -36,6 +37,7 @@ def test_nothing_was_tried() -> None:
     assert text.startswith("No attempt was made yet") and "0.0500 left" in text
 
 
+@pytest.mark.slow
 def test_a_standing_certificate_shows_what_it_rests_on() -> None:
     """Number, version, rule, test, looks, votes, risk, cut-off, accepted, classes, random looks."""
     world = accepting()

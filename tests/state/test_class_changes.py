@@ -159,6 +159,7 @@ def _values(world: World) -> dict[str, str]:
     return {i: json.loads(v) for i, v in zip(labels["item_id"], labels["value"], strict=True)}
 
 
+@pytest.mark.slow
 def test_without_a_split_all_that_was_said_counts() -> None:
     """A class that is added takes nothing back; nor does a split of classes that were there."""
     world = _labeled()
@@ -173,6 +174,7 @@ def test_without_a_split_all_that_was_said_counts() -> None:
         assert not later.state.taken_back
 
 
+@pytest.mark.slow
 def test_what_was_said_of_a_class_is_taken_back_when_it_is_split() -> None:
     """Labels and votes of its items, not those of others, also not one vote for it on a cow."""
     later = _adopted(_labeled(), SPLIT)

@@ -83,6 +83,7 @@ def test_a_revised_item_leaves_its_label() -> None:
     assert np.isin(["a", "c"], state.undecided).all()
 
 
+@pytest.mark.slow
 def test_a_correction_is_written_once(world: World) -> None:
     """Deciding again, and a further vote on a corrected label, correct nothing twice."""
     for item in IDS:
@@ -191,6 +192,7 @@ def test_what_nobody_can_settle_is_not_corrected(world: World) -> None:
     assert (audit.certificate.errors, audit.certificate.corrected) == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_correction_from_before_a_class_was_added_is_looked_at_again(world: World) -> None:
     """That the label was wrong is true for good, that it is a dog was said without the fox."""
     for item in IDS:

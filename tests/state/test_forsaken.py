@@ -53,6 +53,7 @@ def _wait(world: World, days: float, *, voters: tuple[str, ...] = ()) -> None:
     world.hour += int(days * DAY)
 
 
+@pytest.mark.slow
 def test_seats_are_kept_for_the_best_at_first() -> None:
     """A doubt is for the best half; while they might come it stays so, whoever else votes."""
     world = _doubted()

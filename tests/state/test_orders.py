@@ -111,6 +111,7 @@ def test_what_joined_the_order_later_moves_as_well(world: World) -> None:
     assert world.state.moved(second)
 
 
+@pytest.mark.slow
 def test_a_year_of_releases_is_read_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many candidates there were, what they froze is found by one reading of the labels."""
     for number in range(1, 13):

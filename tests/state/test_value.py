@@ -29,6 +29,7 @@ def _torn(**route: object) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_an_expert_settles_what_people_cannot() -> None:
     """Where all three people have looked and nothing is decided, the expert is asked, alone."""
     world = _torn(experts=(EVE,))

@@ -84,6 +84,7 @@ def labels(world: World) -> pd.Series:
 # --- nothing is done with it ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_withdrawn_item_has_no_label_until_it_is_taken_back(labeled: World) -> None:
     """Also after labels were decided anew; then it has the one it had, however it was decided."""
     out(labeled, "i01")
@@ -347,6 +348,7 @@ def test_no_audit_gains_by_a_withdrawal(frozen: World, said: str) -> None:
     assert _needed(frozen) == before
 
 
+@pytest.mark.slow
 def test_a_wrong_label_is_withdrawn_at_no_better_a_price_than_it_is_corrected() -> None:
     """Where people refute a label and agree on no other, it stays; withdrawn it is gone."""
     needed = {}
