@@ -58,7 +58,10 @@ def _autolabel(app: App, tell: Tell) -> Summary:
 
 
 def _route(app: App, tell: Tell) -> Summary:
-    return dataclasses.asdict(_said("route", app.route(), tell))
+    parts = Parts()
+    found = _said("route", app.route(parts), tell)
+    parts.raise_first()
+    return dataclasses.asdict(found)
 
 
 def _queue(app: App, tell: Tell) -> Summary:

@@ -101,6 +101,8 @@ def said_routed(found: Routed) -> str:
     """Return who is asked for what."""
     waiting = f"{counted(found.waiting)} asked for earlier are still to come"
     waiting += f".\n{safe(found.awaited)}" if found.awaited else ""
+    if found.by_doubt:
+        waiting += ".\nWhat to learn from was chosen by doubt alone, not `diverse`"
     if not found.votes:
         return f"Nobody else needs to look at anything now; {waiting}."
     parts = ", ".join(f"{safe(k)} {counted(n)}" for k, n in found.by_purpose.items())

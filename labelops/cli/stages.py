@@ -135,7 +135,7 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
     "send": (
         ("ingest", lambda app, parts: app.ingest(parts=parts), said_ingested),
         ("autolabel", lambda app, _: app.autolabel(going_on=True), said_autolabeled),
-        ("route", lambda app, _: app.route(), said_routed),
+        ("route", lambda app, parts: app.route(parts), said_routed),
         ("send", lambda app, parts: app.send(parts), said_sent),
     ),
     "receive": (

@@ -60,7 +60,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
     parts += [_said_refusal(*one) for one in sorted(found.refusals.items())]
-    parts += [_said_unasked(found.unasked), _said_acceptance(found), said_drift(found.drift)]
+    parts += [_said_unasked(found.unasked), _said_by_doubt(found.by_doubt)]
+    parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
@@ -131,6 +132,17 @@ def _said_unasked(unasked: Unasked | None) -> str:
         f"{emphasised('fail', 'NOT ASKED')}  The labeler could not be asked since "
         f"{unasked.since:%Y-%m-%d %H:%M}: {safe(unasked.reason)}.\n"
         "People label without its new proposals; nothing more of it is accepted until it answers."
+    )
+
+
+def _said_by_doubt(trouble: Unasked | None) -> str:
+    """Say that the order `diverse` could not be had, since when, and what it is instead."""
+    if trouble is None:
+        return ""
+    return (
+        f"{emphasised('inconclusive', 'BY DOUBT')}  Features could not be had since "
+        f"{trouble.since:%Y-%m-%d %H:%M}: {safe(trouble.reason)}.\n"
+        "What to learn from is chosen by doubt alone, not `diverse`, until they can be."
     )
 
 

@@ -81,7 +81,7 @@ def rule_vote_id(rule: str, version: str, item_id: str = "", payload_digest: str
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """The labeler could not be asked when it should have been, and has not been since.
+    """The labeler, or what gives features, could not be asked, and has not been since.
 
     Parameters
     ----------
@@ -314,11 +314,19 @@ class Rows:
     @property
     def unasked(self) -> Unasked | None:
         """Why the labeler could not be asked; None where it could, or did not have to be."""
-        rows = self.latest("unasked")
+        return self._still_away("unasked")
+
+    @property
+    def by_doubt(self) -> Unasked | None:
+        """Why the order `diverse` could not be had for the last plan; None where it could."""
+        return self._still_away("by_doubt")
+
+    def _still_away(self, kind: str) -> Unasked | None:
+        rows = self.latest(kind)
         said = {} if rows.empty else last_body(rows)
         if not said.get("reason"):
             return None
-        return Unasked(said["reason"], pd.Timestamp(said["since"]), said["given_up"])
+        return Unasked(said["reason"], pd.Timestamp(said["since"]), said.get("given_up", False))
 
     @property
     def refusals(self) -> dict[str, Refusal]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.artifacts import plan_page
 from labelops.adapters._address import free_port
 from labelops.app import App, open_app
 from labelops.cli import main
@@ -265,3 +266,38 @@ def test_an_encoder_that_fails_keeps_no_answer_and_no_gate_waiting(
     away.unlink()
     assert main([*config, "run", "receive"]) == 0
     assert "Audit 1: " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_encoder_that_is_away_leaves_the_order_by_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People are asked all the same; the command, the status and the flow's page say how."""
+    away = tmp_path / "away"
+    (tmp_path / "encoder_of_order.py").write_text(_ENCODER.format(away=str(away)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    toml = MAIL.replace("training = 16", 'training = 16\norder = "diverse"')
+    toml += '[labeler]\nvectors = "encoder_of_order:Sentences"\n'
+    truth = write_mails(tmp_path / "set", 60, toml)
+    config = ["-q", "--config", str(tmp_path / "set")]
+    app = open_app(tmp_path / "set")
+    for _ in range(2):
+        assert main([*config, "run", "send"]) == 0
+        work(app.queue, team(app, 1.0, 1.0, 1.0), truth)  # type: ignore[arg-type]
+        app.collect()
+    away.touch()
+    (tmp_path / "set" / "labelops.toml").write_text(toml.replace("= 16", "= 30"))
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 3
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and "the model's server is away" in err
+    assert "Round 3 asks for " in out and "chosen by doubt alone, not `diverse`" in out
+    assert main([*config, "status"]) == 0
+    assert "BY DOUBT  Features could not be had since " in capsys.readouterr().out
+    page = plan_page(app, {"autolabel": {}, "route": {"not_done": "away"}, "queue": {}})
+    assert "New votes are asked for" in page and "Not done, route: away" in page
+    away.unlink()
+    assert main([*config, "run", "send"]) == 0
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    assert "BY DOUBT" not in capsys.readouterr().out
