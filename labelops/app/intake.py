@@ -62,4 +62,6 @@ def intake_of(
             expires=expires,
         ),
     )
-    return Intake(open_source(spec), spec.rights, source.gold)
+    if not 0.0 <= source.bad_rows <= 1.0:
+        raise SettingsError(f"source.{source.name}.bad_rows is {source.bad_rows}, expected 0 to 1")
+    return Intake(open_source(spec), spec.rights, source.gold, source.bad_rows)

@@ -12,7 +12,7 @@ import click
 
 from ..errors import counted, percent, shown
 from .base import Session, command
-from .said import said_verdict
+from .said import said_bad_rows, said_verdict
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
@@ -118,10 +118,17 @@ def _said_refused(refused: Mapping[str, str]) -> str:
 
 def _said_refusal(source: str, refusal: Refusal) -> str:
     """Say what was refused of a source: rows of it, or all of it."""
-    rows = len(refusal.set_aside)
-    what = emphasised("inconclusive", "SET ASIDE" if rows else "NOT READ")
-    of = f"{counted(rows, 'row')} of" if rows else "The source"
-    return f"{what}  {of} {safe(source)}: {safe(refusal.why)}."
+    rows, aside = len(refusal.set_aside), emphasised("inconclusive", "SET ASIDE")
+    said = []
+    if refusal.bad_rows:
+        head, *lines = said_bad_rows(source, refusal.bad, refusal.bad_rows)
+        said.append("\n".join([f"{aside}  {head}", *lines]))
+    if rows:
+        said.append(f"{aside}  {counted(rows, 'row')} of {safe(source)}: {safe(refusal.why)}.")
+    elif refusal.why:
+        what = emphasised("inconclusive", "NOT READ")
+        said.append(f"{what}  The source {safe(source)}: {safe(refusal.why)}.")
+    return "\n\n".join(said)
 
 
 def _said_unasked(unasked: Unasked | None) -> str:

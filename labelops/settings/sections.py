@@ -86,6 +86,9 @@ class SourceSettings:
     suffixes : tuple of str
         Which files of a folder are read, such as .py; none named: all, and one that is not of the
         media is refused.
+    bad_rows : float in [0, 1]
+        Most bad rows that a pass sets aside to take all others, as a share of the source's, rounded
+        up to whole rows. With more, or with 0 any, nothing of the source is taken.
     licence : str
         Licence of the payloads, as SPDX where one exists.
     purposes : tuple of str
@@ -107,6 +110,7 @@ class SourceSettings:
     encoding: str = "utf-8"
     delimiter: str = ""
     suffixes: tuple[str, ...] = ()
+    bad_rows: float = 0.1
     licence: str = ""
     purposes: tuple[str, ...] = ()
     region: str = ""
