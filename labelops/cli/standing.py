@@ -186,7 +186,7 @@ def _closed(state: State) -> str:
 
 def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
     if state.items.empty:
-        return "there are no items yet: `labelops ingest` takes them in"
+        return "there are no items yet: `labelops run send` takes them in, and asks people"
     if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops run publish` releases the labels"
     if waits := _asked_for(state, queue, place):

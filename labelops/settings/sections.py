@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..audit.policy import AuditPolicy
@@ -96,7 +97,7 @@ class SourceSettings:
     region : str
         Where they may be used.
     expires : str
-        ISO date when the rights end.
+        Date when the rights end, such as 2026-12-31.
     """
 
     name: str
@@ -115,6 +116,25 @@ class SourceSettings:
     purposes: tuple[str, ...] = ()
     region: str = ""
     expires: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.bad_rows <= 1.0:
+            raise SettingsError(f"source.{self.name}.bad_rows is {self.bad_rows}, expected 0 to 1")
+        try:
+            _ = self.ends
+        except ValueError:
+            raise SettingsError(
+                f"source.{self.name}.expires is {shown(self.expires)}, expected a date such as "
+                "2026-12-31"
+            ) from None
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the rights end; a date without a zone is one of UTC."""
+        if not self.expires:
+            return None
+        when = datetime.fromisoformat(self.expires)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
