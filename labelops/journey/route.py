@@ -182,9 +182,8 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
             queue.pause(annotator, reason)
         for annotator in state.cleared:
             queue.resume(annotator)
-    withdrawn = state.plan.loc[state.plan["item_id"].isin(state.withdrawn_ids)]
-    if len(withdrawn) and isinstance(queue, Retracting):
-        queue.retract(withdrawn)
+    if isinstance(queue, Retracting):
+        _retract(state, queue, now)
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
     rows = _in_words_of(rows[PLAN.names].reset_index(drop=True), workspace.schema)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
@@ -195,6 +194,26 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
         say(state, [("sent", where, last, {"rows": len(rows)})], now)
     return sent
+
+
+def _retract(state: State, queue: Retracting, now: datetime) -> None:
+    """Offer to nobody any more what was withdrawn, and what a split of a class took back.
+
+    An answer to a question from before the split would not count, and the item is asked about anew.
+    """
+    gone = state.plan["item_id"].isin(state.withdrawn_ids).to_numpy(dtype=bool)
+    # These are many and mostly answered: they are looked up again only when there are more.
+    seats, digest = state.taken_back, state.workspace.schema.digest
+    said = state.latest("retracted")
+    done = said.loc[said["subject"] == digest, "revision"].max() if len(said) else 0
+    news = len(seats) > (0 if pd.isna(done) else done)
+    if news:
+        keys = pd.MultiIndex.from_frame(state.plan[["item_id", "round", "purpose"]])
+        gone |= keys.isin(list(seats))
+    if gone.any():
+        queue.retract(state.plan.loc[gone])
+    if news:
+        say(state, [("retracted", digest, len(seats), {})], now)
 
 
 def _in_words_of(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
