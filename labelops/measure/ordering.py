@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations
 from typing import Any
 
 from labelops.errors import shown
@@ -19,21 +18,22 @@ def unsorted_pair(values: Iterable[tuple[object, object]]) -> str:
     >>> unsorted_pair([(0, 7), (1, 8), (5, "a"), (6, None)])
     "row 0 is 7 and row 5 is 'a', which cannot be put in one order; give all of them as text"
     """
-    firsts: dict[type, tuple[object, Any]] = {}
+    remedy = "cannot be put in one order; give all of them as text"
+    firsts: dict[type, tuple[object, object]] = {}
     for row, value in values:
+        # Two of one type may have none either: days with and without a time zone.
+        for first, other in firsts.values():
+            if _unordered(other, value):
+                return (
+                    f"row {first} is {shown(other)} and row {row} is {shown(value)}, which {remedy}"
+                )
         firsts.setdefault(type(value), (row, value))
-    first, second = next(filter(_unordered, combinations(firsts.values(), 2)), (None, None))
-    if first is None or second is None:
-        return "some of them cannot be put in one order; give all of them as text"
-    return (
-        f"row {first[0]} is {shown(first[1])} and row {second[0]} is {shown(second[1])}, which "
-        "cannot be put in one order; give all of them as text"
-    )
+    return f"some of them {remedy}"
 
 
-def _unordered(pair: tuple[tuple[object, Any], tuple[object, Any]]) -> bool:
-    (_, one), (_, other) = pair
+def _unordered(one: Any, other: Any) -> bool:
     try:
-        return not (one < other or other <= one)
+        one < other  # noqa: B015 - only whether it can be said
     except TypeError:
         return True
+    return False
