@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .events import decide, say
 from .labels import State
-from .lacking import Refusal, Unasked
 from .reading import load, load_events
 from .rows import (
     HASTE,
@@ -16,6 +15,8 @@ from .rows import (
     OFFERED_AT,
     RULES,
     Event,
+    Refusal,
+    Unasked,
     last_body,
     refusals_of,
     rule_vote_id,

@@ -111,9 +111,9 @@ def _without(
     votes: pd.DataFrame, splits: tuple[Split, ...]
 ) -> tuple[pd.DataFrame, frozenset[Seat]]:
     """Leave out what people said of a class before it was split, and return whose seats that is."""
-    gone = left_out(votes, splits)
-    if not gone.any():
+    if not splits:
         return votes, frozenset()
+    gone = left_out(votes, splits)
     seats = votes.loc[gone, ["item_id", "round", "purpose"]].itertuples(index=False, name=None)
     return votes.loc[~gone].reset_index(drop=True), frozenset(seats)
 
@@ -122,6 +122,8 @@ def _without_findings(
     findings: pd.DataFrame, splits: tuple[Split, ...], events: pd.DataFrame
 ) -> pd.DataFrame:
     """Leave out suspicions of labels that were taken back: nobody corrected them."""
+    if not splits:
+        return findings
     schemas = events.loc[events["kind"] == "schema"]
     gone = np.zeros(len(findings), dtype=bool)
     for split in splits:
@@ -130,7 +132,7 @@ def _without_findings(
         same = (findings["value"] == split.value).to_numpy(dtype=bool)
         gone |= same & earlier & among(findings["item_id"], split.items)
     gone &= ~findings["planted"].to_numpy(dtype=bool)
-    return findings.loc[~gone].reset_index(drop=True) if gone.any() else findings
+    return findings.loc[~gone].reset_index(drop=True)
 
 
 def load_events(workspace: Workspace) -> State:
@@ -156,6 +158,8 @@ def _in_words_of(labels: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _renamed(findings: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Say suspicions in the present class names, as labels are: a new name corrects nothing."""
+    if not schema.renames:
+        return findings
     return findings.assign(
         value=renamed(findings["value"], schema), suggestion=renamed(findings["suggestion"], schema)
     )
@@ -170,6 +174,8 @@ def content_came(history: pd.DataFrame, items: pd.DataFrame) -> tuple[pd.Series,
     """
     came = items.set_index("item_id")["ingested_at"]
     rows = history.loc[history["item_id"].duplicated(keep=False)]
+    if rows.empty:
+        return came, came.iloc[:0]
     rows = rows.sort_values(["item_id", "revision", "ingested_at"], kind="stable")
     content = ["item_id", "payload_digest"]
     brought = rows.loc[~rows[content].eq(rows[content].shift()).all(axis=1)]
@@ -192,6 +198,8 @@ def _undecided_anew(labels: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
 
     The rows stay, so that the next revision is still a later one.
     """
+    if since.empty:
+        return labels
     return _blank(labels, (labels["decided_at"] < labels["item_id"].map(since)).to_numpy(bool))
 
 

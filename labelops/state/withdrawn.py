@@ -49,8 +49,10 @@ def read_withdrawals(events: pd.DataFrame) -> tuple[Withdrawal, ...]:
     events : EVENTS rows
         Newest revisions only; those of other kinds are left out.
     """
-    rows = events.loc[(events["kind"] == TAKEN_OUT).to_numpy()]
-    rows = rows.sort_values(["subject", "revision"], kind="stable")
+    ours = (events["kind"] == TAKEN_OUT).to_numpy()
+    if not ours.any():
+        return ()
+    rows = events.loc[ours].sort_values(["subject", "revision"], kind="stable")
     found = zip(rows["subject"], rows["at"], map(json.loads, rows["body"]), strict=True)
     return tuple(Withdrawal(item, at=at, **body) for item, at, body in found)
 
@@ -79,6 +81,8 @@ def without_labels(
 
     The rows stay, so that the next revision is still a later one.
     """
+    if not len(out):
+        return labels, pd.Series(dtype=object)
     gone = labels["item_id"].isin(out) & labels["value"].notna()
     had = labels.loc[gone].set_index("item_id")["value"]
     if not gone.any():
