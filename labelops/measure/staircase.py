@@ -258,7 +258,7 @@ def _log_share(errors: IntArray) -> FloatArray:
     return share
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _steps(
     size: int, tolerated: int, risk: float, missed: float
 ) -> tuple[float, IntArray, FloatArray]:

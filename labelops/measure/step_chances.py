@@ -115,17 +115,21 @@ def passing_wrongly(steps: IntArray, size: int, tolerated: int, missed: float) -
     ways = np.full(count, -np.inf)
     ways[0], before = 0.0, 0
     x = np.arange(count)
+    # Coefficients are worked out once for each difference; none is possible below 0.
+    further, later = (np.where(d >= 0, d, -1) for d in (x[:, None] - x, seen - x[:, None]))
+    every = _log_choose(size, seen)
     for k, look in enumerate(np.minimum(steps, size).tolist()):
         if look > before:
-            moved = _log_choose(look - before, x[:, None] - x[None, :]) + ways[None, :]
+            moved = np.append(_log_choose(look - before, x), -np.inf)[further] + ways
             top = moved.max(axis=1)
             finite = np.where(np.isfinite(top), top, 0.0)
             with np.errstate(divide="ignore"):
                 ways = finite + np.log(np.exp(moved - finite[:, None]).sum(axis=1))
             before = look
         if steps[k] <= size:
-            met = ways[: k + 1, None] + _log_choose(size - look, seen[None, :] - x[: k + 1, None])
-            chance[k] = np.exp(met - _log_choose(size, seen)[None, :]).sum(axis=0)
+            rest = np.append(_log_choose(size - look, np.arange(seen[-1] + 1)), -np.inf)
+            met = ways[: k + 1, None] + rest[later[: k + 1]]
+            chance[k] = np.exp(met - every).sum(axis=0)
             ways[: k + 1] = -np.inf
     # At least as many are wrong as are found; where nothing is missed, they are the same.
     hidden = wrong[:, None] - seen[None, :]
