@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import re
@@ -54,12 +55,8 @@ def pytest_collection_finish() -> None:
     """Set what was collected apart, and look for garbage among the rest from now on."""
     gc.freeze()
     gc.enable()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish() -> None:
-    """Let the end of the process free everything, as it would have."""
-    gc.unfreeze()
+    # The very end frees everything, as it would have: pytest's own look for garbage takes seconds.
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,7 @@ print(json.dumps(found))
     return found
 
 
+@pytest.mark.slow
 def test_imports_no_end_before_its_use(imported: list[list[str]]) -> None:
     """Importing the library and the module that wires it imports no heavy end."""
     loaded = set(imported[2])

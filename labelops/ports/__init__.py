@@ -20,12 +20,11 @@ from .labeler import (
 )
 from .looking import Detected, Detector, Features, NeighbourSearch, WithWords
 from .queue import Pausing, Placed, Queue, Received, Retracting, Sent
-from .source import BadRow, RowBlock, SettingAside, Source
+from .source import RowBlock, Source
 from .storage import BatchObjects, Compacting, Objects, Tables
 
 __all__ = [
     "Answer",
-    "BadRow",
     "BatchHands",
     "BatchObjects",
     "Compacting",
@@ -50,7 +49,6 @@ __all__ = [
     "RowBlock",
     "SemiSupervised",
     "Sent",
-    "SettingAside",
     "Source",
     "Tables",
     "TextEncoder",

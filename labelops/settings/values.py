@@ -13,13 +13,6 @@ __all__ = ["known_only", "named_sections", "section_of"]
 T = TypeVar("T")
 
 _SECRET_WORDS = ("key", "token", "secret", "password")
-_CALLED: Mapping[object, str] = {
-    str: "a text in quotes",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-}
-"""Types, as who writes settings calls them."""
 
 
 def known_only(table: object, known: tuple[str, ...], where: str) -> None:
@@ -124,9 +117,9 @@ def _from_text(text: str, hint: object, where: str) -> object:
         if hint is float:
             return float(text)
     except (KeyError, ValueError):
-        expected = _CALLED.get(hint, "a text")
+        name = getattr(hint, "__name__", str(hint))
         raise SettingsError(
-            f"{where} from the environment is {shown(text)}, expected {expected}"
+            f"{where} from the environment is {shown(text)}, expected {name}"
         ) from None
     return text.split(",") if hint == tuple[str, ...] else text
 
@@ -140,11 +133,12 @@ def _typed(value: object, hint: object, where: str) -> object:
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(value)
         raise SettingsError(f"{where} is {_said(value)}, expected a list of texts")
-    if hint in _CALLED:
+    if hint in (str, int, float, bool):
         if type(value) is hint:
             return value
-        quotes = ", without quotes" if isinstance(value, str) else ""
-        raise SettingsError(f"{where} is {_said(value)}, expected {_CALLED[hint]}{quotes}")
+        raise SettingsError(
+            f"{where} is {_said(value)}, expected {getattr(hint, '__name__', hint)}"
+        )
     if isinstance(value, Mapping):
         return value
     raise SettingsError(f"{where} is {_said(value)}, expected a table")

@@ -27,7 +27,6 @@ from ..ports import (
     Pausing,
     Queue,
     Retracting,
-    SettingAside,
     Source,
     Tables,
 )
@@ -35,8 +34,7 @@ from ..ports import (
 __all__ = ["READING", "Trap", "trapped"]
 
 READING = frozenset(
-    {"detect", "fit", "get", "list", "offers", "propose", "read", "receive", "rows", "rows_but"}
-    | {"version"}
+    {"detect", "fit", "get", "list", "offers", "propose", "read", "receive", "rows", "version"}
 )
 """Calls that leave a workspace as it was; a kill at one is a kill between two others."""
 
@@ -52,7 +50,6 @@ _PORTS = (
     Labeler,
     Detector,
     Source,
-    SettingAside,
 )
 T = TypeVar("T")
 

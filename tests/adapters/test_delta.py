@@ -45,6 +45,10 @@ class TestDeltaTables(TablesTests):
     def stored(self, place: Path, table: str) -> list[dict[str, object]]:
         return rows_on_disk(place, table)
 
+    @pytest.mark.slow
+    def test_of_writers_after_one_version_one_wins(self, place: Path) -> None:
+        super().test_of_writers_after_one_version_one_wins(place)
+
 
 def filled(root: Path, commits: int = 3) -> DeltaTables:
     tables = DeltaTables(str(root))

@@ -27,8 +27,19 @@ from labelops.testing.labelers import LabelerTests
 PETS = Schema("pets", ("cat", "dog", "emu"))
 
 
+class TestOfCounts(LabelerTests):
+    """One that learns in no time passes the suite."""
+
+    def make(self) -> Labeler:
+        return SklearnLabeler("sklearn.naive_bayes.MultinomialNB", folds=3)
+
+    def make_broken(self) -> Labeler:
+        return SklearnLabeler("sklearn.naive_bayes.MultinomialNB", media="image")
+
+
+@pytest.mark.slow
 class TestDefault(LabelerTests):
-    """The default labeler passes the suite."""
+    """The default labeler passes it."""
 
     def make(self) -> Labeler:
         return SklearnLabeler()

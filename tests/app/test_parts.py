@@ -40,7 +40,7 @@ def app(tmp_path: Path) -> App:
     return app
 
 
-@pytest.mark.parametrize("stage", [App.send, App.collect])
+@pytest.mark.parametrize("stage", [App.send, pytest.param(App.collect, marks=pytest.mark.slow)])
 def test_it_is_raised_when_all_else_is_done(
     app: App, stage: Callable[[App, Parts | None], Sent | object]
 ) -> None:
@@ -53,6 +53,7 @@ def test_it_is_raised_when_all_else_is_done(
     assert [str(error) for error in parts.errors] == ["somebody edited project 'x'"]
 
 
+@pytest.mark.slow
 def test_the_flows_go_on_and_then_fail(app: App) -> None:
     """Answers are decided and judged; the plan is not said to be offered as a whole."""
     told: list[str] = []

@@ -133,6 +133,7 @@ def test_in_sample_probabilities_are_refused() -> None:
     assert found.calibration == "noise model"
 
 
+@pytest.mark.slow
 def test_one_matrix_alone_says_what_it_contradicts() -> None:
     """Features, votes, a second model or verdicts tell more: then the errors are counted."""
     X, codes, wrong = _blobs(N=200)
@@ -241,6 +242,7 @@ def test_missing_labels_and_unlearnable_classes() -> None:
     assert (found.suggestion[:5] == -1).all()
 
 
+@pytest.mark.slow
 def test_small_and_odd_inputs() -> None:
     """No rows, one row, one annotator, sparse features, a class nobody was given."""
     none = np.zeros(0, dtype=np.int64)

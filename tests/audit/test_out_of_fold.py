@@ -194,6 +194,7 @@ def _topics(seed: int, N: int = 600, K: int = 4) -> tuple[Any, np.ndarray]:
     return sparse.csr_matrix((np.ones(4 * N), (rows, words.ravel())), (N, K * 100)), truth
 
 
+@pytest.mark.slow
 def test_words_are_read_with_directions_that_texts_share() -> None:
     """A text none of whose words has a label is told by others that those words stand in."""
     right = np.zeros(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks._label_sets import label_set
 from benchmarks.label_floor import KnownCrowd, audited, labeled, looks
@@ -51,6 +52,7 @@ def test_an_audit_ends_at_its_first_step() -> None:
     assert audited(np.ones(200, dtype=bool), cost, rng) == 200
 
 
+@pytest.mark.slow
 def test_the_best_look_first() -> None:
     """A quarter of the people first are right more often; nobody's votes are gained or lost."""
     tickets = label_set("tickets")

@@ -13,6 +13,7 @@ from .checked import VOTES, crowd_file, votes_file
 from .world import mails, run, shown_as_json
 
 
+@pytest.mark.slow
 def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table names the row by its key; --output has the file's rows and what was found."""
     file = crowd_file(tmp_path / "crowd.csv")
@@ -119,6 +120,7 @@ def test_bytes_in_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "leave the column out" in said
 
 
+@pytest.mark.slow
 def test_classes_that_look_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two spellings are two classes, and it is said; the decomposed accent is one of them."""
     file = crowd_file(tmp_path / "crowd.csv")

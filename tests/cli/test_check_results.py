@@ -31,7 +31,7 @@ def test_where_nothing_may_be_written_is_found_before_the_work(
         assert "x.csv: cannot be written (no permission)" in said
 
 
-@pytest.mark.parametrize("option", ["--report", "--output"])
+@pytest.mark.parametrize("option", [pytest.param("--report", marks=pytest.mark.slow), "--output"])
 def test_a_result_that_fails_half_way_leaves_the_one_before(
     option: str,
     tmp_path: Path,
@@ -117,6 +117,7 @@ def test_a_column_of_results_that_is_taken(
     assert main(asked[:-2]) == 0
 
 
+@pytest.mark.slow
 def test_a_checked_file_is_checked_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,6 +87,7 @@ def test_the_order_of_the_guide_prices_all_items(
     assert found["cost"] > 0
 
 
+@pytest.mark.slow
 def test_rows_that_were_not_taken_in_are_said_to_be_left_out(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

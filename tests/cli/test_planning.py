@@ -91,6 +91,7 @@ def test_a_label_set_is_planned_with_what_its_last_audit_allows_for(
     assert json.loads(said(capsys, *asked, "--json")[1]) == none
 
 
+@pytest.mark.slow
 def test_the_largest_chance_of_an_order_counts(sent: Path) -> None:
     """As in its audit: looks that count on were read with what the first candidate allowed for."""
     app = App(read_settings(sent))
@@ -165,6 +166,7 @@ def test_a_small_set_is_planned_in_whole_labels(
     assert [int(line.split()[0]) for line in table[1:]] == wrong
 
 
+@pytest.mark.slow
 def test_shares_asked_about_stand_for_whole_labels_too(capsys: pytest.CaptureFixture[str]) -> None:
     """3 % and 6 % of 20 labels are one label each, 5 %, however the audit draws."""
     argv = ("--items", "20", "--true", "0.03", "--true", "0.06", "--true", "0.1", "--told", "0.5")

@@ -21,6 +21,7 @@ from .world import (
 )
 
 
+@pytest.mark.slow
 def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Stage by stage: each says what it did in words and in JSON; doing it again adds nothing."""
     assert shown_as_json(capsys, sent, "ingest")["mails"]["unchanged"] == ITEMS
@@ -42,6 +43,7 @@ def test_each_stage_has_its_command(sent: Path, capsys: pytest.CaptureFixture[st
     assert "No audit is due" in shown(capsys, sent, "audit")
 
 
+@pytest.mark.slow
 def test_ingest_says_what_has_no_row_any_more(
     sent: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -250,6 +250,7 @@ def _clear(seed: int, n_items: int = 200) -> tuple[IntArray, IntArray, IntArray,
     return drawn
 
 
+@pytest.mark.slow
 def test_names_of_annotators_and_classes_do_not_matter() -> None:
     """Renumbering annotators or classes renumbers the result and nothing else."""
     _, items, who, codes = _clear(4)

@@ -230,6 +230,7 @@ def test_clicks_neither_speak_for_nor_against() -> None:
     assert softening(clicks.beliefs[:, 0], clicks.chances) == pytest.approx(softer, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_the_blend_scores_its_members() -> None:
     """Good and bad annotators: models of annotators predict better than shares of votes."""
     votes, _ = _crowd(8, [0.95, 0.9, 0.9, 0.85] + [0.3] * 8, 300, (0.25,) * 4)

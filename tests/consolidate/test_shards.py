@@ -58,6 +58,8 @@ METHODS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]
     "glad": (glad, _without(glad_shards, **STEPS), STEPS),
     "crowdlab": (crowdlab, _on_probs, {}),
 }
+LONG = ("ibcc", "ebcc", "glad")
+"""Whose many examples are for the whole run; that one shard is the whole, all show."""
 
 
 def _crowd(seed: int, n_items: int = 60) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
@@ -110,7 +112,9 @@ def _alike(one: Any, two: Any, atol: float) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=atol, err_msg=field.name)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in METHODS]
+)
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**31), cuts=st.lists(st.integers(0, 60), max_size=4))
 def test_shards_give_what_their_items_give_in_one(name: str, seed: int, cuts: list[int]) -> None:

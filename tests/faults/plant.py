@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,9 @@ import pytest
 Change = Callable[[Any], Any]
 _AT_MOST = 0.999
 """Of shares: a risk or a bound has to stay one."""
+
+_MEMORY = type(cache(len))
+"""What `functools.cache` and `functools.lru_cache` make of a function."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,14 @@ class Fault:
         Takes what is there and gives what takes its place.
     test : callable
         The test of the promise, with all its arguments but fixtures (`functools.partial`).
+    slow : bool
+        Whether that takes a tenth of a second or more.
     """
 
     what: Any
     change: Change
     test: Callable[..., None]
+    slow: bool = False
 
 
 def times(factor: float, *names: str) -> Change:
@@ -102,16 +108,18 @@ everybody_has_the_firsts = share_of_risk(lambda _: 0.8)
 
 def _forget() -> None:
     """Empty every memory of results, which right code made or faulty code would leave."""
-    for _, value in _ours():
-        if callable(getattr(value, "cache_clear", None)):
-            value.cache_clear()
+    for module in _ours():
+        for value in list(vars(module).values()):
+            if type(value) is _MEMORY:
+                value.cache_clear()
 
 
-def _ours() -> Iterator[tuple[tuple[ModuleType, str], Any]]:
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and name.split(".")[0] in ("labelops", "tests"):
-            for attribute, value in list(vars(module).items()):
-                yield (module, attribute), value
+def _ours() -> list[ModuleType]:
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in ("labelops", "tests") and isinstance(module, ModuleType)
+    ]
 
 
 @contextmanager
@@ -123,7 +131,8 @@ def planted(what: Any, change: Change) -> Iterator[None]:
             owner, name = what
             patch.setattr(owner, name, change(getattr(owner, name)))
         else:
-            faulty, places = change(what), [at for at, value in _ours() if value is what]
+            faulty = change(what)
+            places = [(m, name) for m in _ours() for name, v in vars(m).items() if v is what]
             assert places, f"nobody has {what}"
             for module, name in places:
                 patch.setattr(module, name, faulty)
@@ -147,8 +156,9 @@ def runners(
     fast: dict[str, Fault], slow: dict[str, Fault]
 ) -> tuple[Callable[..., None], Callable[..., None]]:
     """Return two tests that plant faults by name; of the slow ones a simulation has to break."""
+    marked = [pytest.param(n, marks=[pytest.mark.slow] * f.slow) for n, f in fast.items()]
 
-    @pytest.mark.parametrize("name", fast)
+    @pytest.mark.parametrize("name", marked)
     def test_the_fault_is_seen(name: str, request: pytest.FixtureRequest) -> None:
         """The test of the promise fails."""
         is_seen(fast[name], request)

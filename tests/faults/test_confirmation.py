@@ -49,7 +49,7 @@ FAST: dict[str, Fault] = {
     ),
     "one vote confirms in every set": Fault(
         (confirm, "_LEADS"), _constant((1,)),
-        test_confirm.test_as_few_votes_confirm_as_can_certify,
+        test_confirm.test_as_few_votes_confirm_as_can_certify, slow=True,
     ),
     "what looks miss is half of it": Fault(
         missed_share, lambda real: lambda *args, **options: real(*args, **options) / 2,

@@ -201,6 +201,7 @@ FAST: dict[str, Fault] = {
         certify,
         corrected_certify,
         partial(test_audited_rule.test_it_passes_at_the_look_that_is_counted_with, error_at=30),
+        slow=True,
     ),
     "pass: what a set tolerates is twice as many": Fault(
         tolerated_errors, times(2, "bound"),
@@ -217,7 +218,7 @@ FAST: dict[str, Fault] = {
     "fail: an endless stream at half the evidence": Fault(
         exceeded_at, twice_the_risk, _AT_ONE_LOOK
     ),
-    "fail: a set at half the evidence": Fault(exceeded_at, twice_the_risk, _IN_A_SET),
+    "fail: a set at half the evidence": Fault(exceeded_at, twice_the_risk, _IN_A_SET, slow=True),
     "fail: evidence that counts double": Fault(
         log_e_value_above, counts_double, _fair("log_e_value_above")
     ),
@@ -246,7 +247,7 @@ FAST: dict[str, Fault] = {
     "interval for all looks: all the risk at each end": Fault(
         (_EvenEvidence, "anytime"),
         twice_the_risk,
-        test_certificate.test_the_interval_is_what_neither_rejects,
+        test_certificate.test_the_interval_is_what_neither_rejects, slow=True,
     ),
     "interval of a stream: all the risk at each end": Fault(
         confidence_sequence,
@@ -270,11 +271,11 @@ FAST: dict[str, Fault] = {
     ),
     "attempts: nobody counts them": Fault(
         attempt_of, lambda _: lambda candidate, candidates: 1,
-        _pets(test_audit.test_attempts_share_the_risk),
+        _pets(test_audit.test_attempts_share_the_risk), slow=True,
     ),
     "auditors: whoever labeled it": Fault(
         (AuditVotesView, "outside_audits"), _of_another(_every_audit),
-        _pets(test_audit.test_auditing_ones_own_label_counts_for_nothing),
+        _pets(test_audit.test_auditing_ones_own_label_counts_for_nothing), slow=True,
     ),
     "auditors: the votes that made the label": Fault(
         (AuditVotesView, "spare_votes"), _of_another(_all_that_labeled),

@@ -87,11 +87,13 @@ _PEOPLE = test_gold.test_people_share_one_risk
 FAST: dict[str, Fault] = {
     "drift: an alarm at half the evidence": Fault(log_wanted, half_the_evidence, _DRIFT),
     "drift: an alarm at twice the risk": Fault(drift.accumulate, twice_the_risk, _DRIFT),
-    "drift: watches together at twice the risk": Fault(hypothesis_risk, twice_the_risk, _watches),
-    "drift: each watch at the first's risk": Fault(
-        hypothesis_risk, everybody_has_the_firsts, _watches
+    "drift: watches together at twice the risk": Fault(
+        hypothesis_risk, twice_the_risk, _watches, slow=True,
     ),
-    "drift: watches are not counted": Fault(hypothesis_risk, instead(j=1), _watches),
+    "drift: each watch at the first's risk": Fault(
+        hypothesis_risk, everybody_has_the_firsts, _watches, slow=True,
+    ),
+    "drift: watches are not counted": Fault(hypothesis_risk, instead(j=1), _watches, slow=True),
     "gold: an alarm at half the evidence": Fault(log_wanted, half_the_evidence, _GOLD),
     "gold: an alarm at twice the risk": Fault(gold_watch.watch_gold, twice_the_risk, _GOLD),
     "gold: evidence that counts double": Fault(
@@ -109,14 +111,14 @@ FAST: dict[str, Fault] = {
     ),
     "random looks: by whoever labeled the item": Fault(
         (AuditVotesView, "outside_audits"), whoever_labeled_looks,
-        test_random_looks.test_a_label_voter_does_not_look_at_random,
+        test_random_looks.test_a_label_voter_does_not_look_at_random, slow=True,
     ),
     "acceptance stands on votes that contradict each other": Fault(
         still_passes, doubts_are_clean,
-        test_watch.test_contradicting_calibration_votes_close_it,
+        test_watch.test_contradicting_calibration_votes_close_it, slow=True,
     ),
     "acceptance stands under a stricter bound": Fault(
-        (Hypothesis, "promises"), lambda _: lambda self, policy: True, _settings
+        (Hypothesis, "promises"), lambda _: lambda self, policy: True, _settings, slow=True,
     ),
 }  # fmt: skip
 

@@ -47,11 +47,11 @@ def _in_a_copy(test: Any, *, frozen: bool = True, **given: Any) -> Any:
 FAULTS = {
     "what left an audit is forgotten": Fault(
         (CandidatesView, "out_of"), lambda _: lambda view, number: view.withdrawn_ids,
-        _in_a_copy(test_withdrawn.test_withdrawing_each_in_turn_never_helps),
+        _in_a_copy(test_withdrawn.test_withdrawing_each_in_turn_never_helps), slow=True,
     ),
     "what is withdrawn is no label of its candidate": Fault(
         (CandidatesView, "out_of"), lambda _: lambda view, number: view.withdrawn_ids,
-        _in_a_copy(test_withdrawn.test_no_audit_gains_by_a_withdrawal, said="dog"),
+        _in_a_copy(test_withdrawn.test_no_audit_gains_by_a_withdrawal, said="dog"), slow=True,
     ),
     "what was never proposed for is no error": Fault(
         _never_proposed, lambda _: lambda state, sample: np.zeros(len(sample), dtype=bool),
@@ -59,11 +59,12 @@ FAULTS = {
     ),
     "looks at it are forgotten": Fault(
         (VotesView, "current"), _none_of_it_counts,
-        test_withdrawn.test_looks_at_a_model_stand_for_the_version_that_was_looked_at,
+        test_withdrawn.test_looks_at_a_model_stand_for_the_version_that_was_looked_at, slow=True,
     ),
     "votes on it tell nothing of people": Fault(
         (VotesView, "current"), _none_of_it_counts,
         _in_a_copy(test_withdrawn.test_what_people_said_of_it_goes_on_counting, frozen=False),
+        slow=True,
     ),
     "what nobody looked at is waited for": Fault(
         (VotesView, "nobody_left"), lambda _: property(lambda view: view.seen_by_all),
@@ -72,12 +73,12 @@ FAULTS = {
     "what all left without a label is forgotten": Fault(
         (AuditView, "split"), _none_that_was_withdrawn,
         partial(test_withdrawn.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
-                decided=False, errors=1),
+                decided=False, errors=1), slow=True,
     ),
     "what votes beyond two refute is forgotten": Fault(
         (AuditView, "split"), _none_that_was_withdrawn,
         partial(test_withdrawn.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
-                decided=True, errors=1),
+                decided=True, errors=1), slow=True,
     ),
 }  # fmt: skip
 

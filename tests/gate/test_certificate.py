@@ -79,7 +79,7 @@ def test_the_risk_at_every_look_is_the_one_told(verdict: str) -> None:
     assert _ever((k <= n) & (once <= RISK)) > 3 * RISK
 
 
-@pytest.mark.parametrize("size", [None, 900, 30_000])
+@pytest.mark.parametrize("size", [None, 900, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_a_verdict_takes_one_over_the_risk(size: int | None) -> None:
     """At just less evidence there is none, either way."""
     clean, bad = np.zeros(120, dtype=bool), np.arange(60) % 4 == 3
@@ -315,6 +315,7 @@ def test_wrong_use(arguments: tuple[object, ...], message: str) -> None:
         certify(*arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_what_is_proven_is_not_overlooked() -> None:
     """Half of the looks found an error: too many are wrong, however few looks miss."""
     looks = [True, False] * 25

@@ -23,6 +23,7 @@ from labelops.measure.finite import tolerated_errors
 from .test_guarantee import BOUND, first_pass
 
 
+@pytest.mark.slow
 def test_as_few_votes_confirm_as_can_certify() -> None:
     """One in any set that has labels enough, more in smaller ones; the setting goes before."""
     belief = np.tile([0.95, 0.05], (100, 1))

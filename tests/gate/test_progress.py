@@ -63,6 +63,7 @@ def test_so_many_clean_looks_certify(status: list[int]) -> None:
         assert _state(done.tolist()).certificate.status == "inconclusive"
 
 
+@pytest.mark.slow
 @given(STATUS)
 def test_every_look_is_read_answered_or_to_come(status: list[int]) -> None:
     """Planned looks are those the certificate read, those behind an open one, and open ones."""

@@ -48,6 +48,7 @@ def test_sizes_stand_for_what_is_long(rows: Any, said: str) -> None:
     assert repr(Found(rows)) == f"Found(rows={said})"
 
 
+@pytest.mark.slow
 def test_a_result_fits_a_screen_however_many_items_there_are() -> None:
     """The last line of a notebook's cell."""
     n, rng = 2_000, np.random.default_rng(0)

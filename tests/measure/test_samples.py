@@ -41,6 +41,7 @@ def test_draw_is_order_free_and_nested(ids: set[str], size: int) -> None:
     assert (len(sample), sample.total) == (min(size, len(known)), len(known))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.sets(st.sampled_from(IDS)), st.sets(st.sampled_from(IDS)), st.integers(1, 20))
 def test_earlier_looks_count_in_a_grown_set(before: set[str], more: set[str], size: int) -> None:

@@ -174,7 +174,10 @@ def test_a_risk_that_is_next_to_nothing(risk: float) -> None:
     assert steps[0] > 400 and not is_certified(np.zeros(400, bool), 0.02, risk, 500)
 
 
-@pytest.mark.parametrize(("size", "bound", "missed"), [(300, 0.2, 0.4), (613, 0.05, 0.2)])
+@pytest.mark.parametrize(
+    ("size", "bound", "missed"),
+    [pytest.param(300, 0.2, 0.4, marks=pytest.mark.slow), (613, 0.05, 0.2)],
+)
 def test_later_corrections_take_nothing_back(size: int, bound: float, missed: float) -> None:
     """With more corrected, looks at all may find more: else who corrects late would gain by it."""
     most = [most_found_evenly(bound, 0.008, size, c, missed) for c in range(30)]

@@ -15,6 +15,7 @@ from .world import PETS, labels
 sets = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from(PETS.classes))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(sets)
 def test_nothing_differs_from_itself(values: dict[str, str]) -> None:

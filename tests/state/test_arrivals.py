@@ -50,7 +50,9 @@ def test_what_was_said_of_other_content_does_not_count_when_the_first_comes_back
     assert len(world.state.votes) == 1
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))]
+)
 def test_arrivals_are_those_of_a_plain_reading(seed: int) -> None:
     """Whatever changes in whatever order: the last row that has other content than the one before.
 

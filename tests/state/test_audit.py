@@ -48,7 +48,8 @@ def test_a_spare_vote_is_an_audit(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "status", "errors"), [(4, "pass", 4), (16, "fail", 16), (30, "fail", 10)]
+    ("split", "status", "errors"),
+    [(4, "pass", 4), (16, "fail", 16), pytest.param(30, "fail", 10, marks=pytest.mark.slow)],
 )
 def test_what_a_third_vote_left_without_a_label_counts(
     world: World, split: int, status: str, errors: int
@@ -105,9 +106,15 @@ def test_somebody_new_settles_a_split(world: World, confirms: int, says: str, er
 @pytest.mark.parametrize(
     ("classes", "renames", "counted", "says"),
     [
-        (("cat", "dog", "cow"), {}, 40, ""),
+        pytest.param(("cat", "dog", "cow"), {}, 40, "", marks=pytest.mark.slow),
         (("cow", "dog", "tom"), {"cat": "tom"}, 40, ""),
-        (("cat", "dog", "cow", "fox"), {}, 0, "40 labels looked at before 'fox' could be named"),
+        pytest.param(
+            ("cat", "dog", "cow", "fox"),
+            {},
+            0,
+            "40 labels looked at before 'fox' could be named",
+            marks=pytest.mark.slow,
+        ),
         (
             ("tom", "dog", "cow", "fox", "owl"),
             {"cat": "tom"},
@@ -154,7 +161,7 @@ def test_a_vote_that_saw_a_proposal_audits_nothing(world: World) -> None:
     assert audit is not None and audit.certificate.status == "fail"
 
 
-@pytest.mark.parametrize("people", [("ann",), ("ann", "ben")])
+@pytest.mark.parametrize("people", [("ann",), pytest.param(("ann", "ben"), marks=pytest.mark.slow)])
 def test_too_few_people_stay_inconclusive(world: World, people: tuple[str, ...]) -> None:
     """One or two people who labeled everything certify nothing, and it is said why not."""
     for item in IDS:
@@ -263,6 +270,7 @@ def test_flagging_a_person_takes_their_looks_back(world: World) -> None:
     assert audit is not None and audit.certificate.n == 0 and audit.unseen.all()
 
 
+@pytest.mark.slow
 def test_late_label_votes_change_no_frozen_label(world: World) -> None:
     """Votes in flight when the labels were frozen wait for the next candidate."""
     for item in IDS:

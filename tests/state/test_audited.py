@@ -81,6 +81,7 @@ def test_what_the_model_is_sure_of_stands_and_says_so() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_state_is_looked_at_once() -> None:
     """A second look says the same and writes nothing; so does one that died before its event."""
     world = sure_world()

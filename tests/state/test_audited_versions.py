@@ -62,7 +62,9 @@ def _silent(world: World, confidence: float) -> None:
     world.say("fit", "m1", 0, items=4, labeler="m", object="t", since="")
 
 
-@pytest.mark.parametrize("confidence", [0.3, 0.99, np.nan])
+@pytest.mark.parametrize(
+    "confidence", [0.3, *(pytest.param(c, marks=pytest.mark.slow) for c in (0.99, np.nan))]
+)
 def test_without_probabilities_nothing_stands_whatever_people_say(confidence: float) -> None:
     """What most people's votes name is no belief of the model's: nothing is accepted, it says."""
     world = make_world(accept=POLICY, seed=4, training=4)

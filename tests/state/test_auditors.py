@@ -64,7 +64,7 @@ def _three(split: int, *, alike: bool) -> World:
 @pytest.mark.parametrize(
     ("split", "alike", "waits"),
     [
-        (13, True, True),
+        pytest.param(13, True, True, marks=pytest.mark.slow),
         pytest.param(12, True, False, marks=pytest.mark.slow),
         pytest.param(13, False, False, marks=pytest.mark.slow),
     ],

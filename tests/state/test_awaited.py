@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from labelops.adapters.local_queue import LocalQueue
 from labelops.cli.said import said_routed
 from labelops.cli.standing import standing_of
@@ -112,6 +114,7 @@ def test_what_another_queue_offers_is_not_on_offer(tmp_path: Path) -> None:
         assert "and on offer" in next_of(world, kind)
 
 
+@pytest.mark.slow
 def test_what_another_server_offers_is_not_on_offer(tmp_path: Path) -> None:
     """After a change of its address: said with what was offered where, until it is offered here.
 
@@ -167,6 +170,7 @@ def test_what_all_have_looked_at_without_a_label() -> None:
     assert said not in awaited(world.state)
 
 
+@pytest.mark.slow
 def test_it_is_said_in_one_line() -> None:
     """What `route` found ends with it; without it nothing is added."""
     world = make_world(seed=6, training=6)

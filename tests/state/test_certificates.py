@@ -57,6 +57,7 @@ def test_a_standing_certificate_shows_what_it_rests_on() -> None:
     assert max(map(len, text.splitlines())) < 110, "it fits a terminal"
 
 
+@pytest.mark.slow
 def test_a_closed_certificate_says_why() -> None:
     """The reason is there, and what it spent stays spent."""
     world = accepting(AcceptancePolicy(error=0.2, spot_share=0.0))

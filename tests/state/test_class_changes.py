@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -142,6 +143,11 @@ def _decide(world: World) -> None:
 
 
 def _labeled() -> World:
+    return _labeled_once().copy()
+
+
+@cache
+def _labeled_once() -> World:
     """Return six dogs and six cows, as three people called them; one cow was a dog to a fourth."""
     world = _adopted(make_world(), PETS)
     world.items(*IDS)

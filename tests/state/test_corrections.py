@@ -134,6 +134,7 @@ def test_only_a_correction_that_is_in_the_labels_is_taken_off(world: World) -> N
     assert certified() == (1, 0), "nobody who counts names it"
 
 
+@pytest.mark.slow
 def test_a_correction_counts_on_in_the_same_order(world: World) -> None:
     """The next release reads the same looks: the error among them, the label mended."""
     for item in IDS:
@@ -155,6 +156,7 @@ def test_a_correction_counts_on_in_the_same_order(world: World) -> None:
     assert (found.errors, found.corrected) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_correction_by_spare_votes_is_taken_off(world: World) -> None:
     """Where everybody labeled an item, those who were outvoted and prevail count as correcting."""
     for item in IDS:

@@ -146,6 +146,7 @@ def test_chosen_items_are_no_evidence(world: World) -> None:
     assert drift_watch(world.state) == before
 
 
+@pytest.mark.slow
 def test_said_once_and_the_same(world: World) -> None:
     """A killed run that looks again says the same bytes under the same name."""
     batch(world, 0, cows=0.2)
@@ -265,6 +266,7 @@ def test_scores_without_variance() -> None:
     assert len(world.state.accepted) == len(world.state.items) == 690
 
 
+@pytest.mark.slow
 def test_an_earlier_version_s_hypothesis_still_stands() -> None:
     """An event without the newer fields is read as a fixed test, and kept on its own votes."""
     world = accepting(AcceptancePolicy(error=0.2, test="fixed", spot_share=0.0))

@@ -52,6 +52,7 @@ def _where(audit: AuditState, item: str) -> int:
     return int(np.flatnonzero(audit.planned.ids == item)[0])
 
 
+@pytest.mark.slow
 def test_who_looked_later_audits_the_first_vote(world: World) -> None:
     """Two who refute it make it an error that is corrected; a tie stands; two alike need no third.
 
@@ -69,7 +70,9 @@ def test_who_looked_later_audits_the_first_vote(world: World) -> None:
     assert "first votes" in check.message
 
 
-@pytest.mark.parametrize(("says", "value"), [("dog", '"dog"'), ("cow", '"cat"')])
+@pytest.mark.parametrize(
+    ("says", "value"), [("dog", '"dog"'), pytest.param("cow", '"cat"', marks=pytest.mark.slow)]
+)
 def test_what_two_refute_is_corrected(world: World, says: str, value: str) -> None:
     """Where those two agree; else the doubt stays an error."""
     _freeze(world)
@@ -86,6 +89,7 @@ def test_what_two_refute_is_corrected(world: World, says: str, value: str) -> No
     assert (found.errors, found.corrected) == ((2, 2) if says == "dog" else (2, 1))
 
 
+@pytest.mark.slow
 def test_a_label_that_left_a_confirmed_first_vote_is_wrong(world: World) -> None:
     """What people said outweighs whatever else the label follows; it is corrected to that."""
     world.label({IDS[3]: "dog"})

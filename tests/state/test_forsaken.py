@@ -81,6 +81,7 @@ def test_when_the_best_leave_others_are_asked() -> None:
     assert route(world.workspace, now=world.tick()).votes == 0, "a seat for all is never forsaken"
 
 
+@pytest.mark.slow
 def test_a_vote_by_one_of_them_keeps_the_seats() -> None:
     """As long as one of those it is kept for is at work, a seat waits."""
     world = _doubted()
@@ -90,6 +91,7 @@ def test_a_vote_by_one_of_them_keeps_the_seats() -> None:
     assert route(world.workspace, now=world.tick()).votes == 0
 
 
+@pytest.mark.slow
 def test_a_pause_of_all_forsakes_nothing() -> None:
     """Where nobody voted since the seat was planned, nobody has gone."""
     world = _doubted()

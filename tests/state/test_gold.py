@@ -66,6 +66,7 @@ def test_nobody_gets_the_same_gold_twice() -> None:
     assert route(world.workspace, now=world.tick()).by_purpose.get("gold", 0) == 0
 
 
+@pytest.mark.slow
 def test_gold_that_was_taken_back_is_not_asked_again() -> None:
     """Of three people one took the answer back: nobody is left to ask, and no seat is planned."""
     world = _world(gold_rate=0.1)
@@ -150,6 +151,7 @@ def test_people_share_one_risk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == pytest.approx([0.05 * 6 / (np.pi * j) ** 2 for j in (1, 2, 3)])
 
 
+@pytest.mark.slow
 def test_pausing_twice_is_pausing_once() -> None:
     """A run that died between the events and the labels is done again with the same result."""
     world = _world()
@@ -208,6 +210,7 @@ def test_a_number_given_twice_is_two_numbers() -> None:
     assert [e[3]["number"] for e in newly_watched(world.state)] == [5]
 
 
+@pytest.mark.slow
 def test_open_gold_is_not_what_comes_next() -> None:
     """When only gold waits, the next step is something else: gold is for whoever comes next."""
     world = make_world(accept=AcceptancePolicy(rule="never"), overlap_share=0.0, gold_rate=0.25)

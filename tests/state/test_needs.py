@@ -120,6 +120,7 @@ def test_a_calibration_vote_from_before_a_class_was_added_tests_nothing() -> Non
     assert (later.state.calibration_looks.status == AGREES).all()
 
 
+@pytest.mark.slow
 def test_doubts_are_settled_about_the_model_that_is_tried() -> None:
     """Nobody is asked whether the first model is right; about the next, two are asked at once."""
     world = make_world(calibration=3, training=10)
@@ -271,6 +272,7 @@ def test_what_failed_before_looks_were_counted_goes_on() -> None:
     assert again is not None and again.number == 2
 
 
+@pytest.mark.slow
 def test_what_is_tried_again_waits_for_nothing() -> None:
     """Once frozen again the labels are not said to be those of the candidate that failed."""
     world = _failed()
@@ -440,6 +442,7 @@ def _renamed(world: World) -> World:
     return make_world(Schema("pets", ("cat", "hound", "cow"), renames={"dog": "hound"}), like=world)
 
 
+@pytest.mark.slow
 def test_labels_wait_for_nobody_because_a_class_has_another_name() -> None:
     """What one vote and the model decided stands until the model speaks of the new names."""
     world = make_world()

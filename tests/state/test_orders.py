@@ -50,6 +50,7 @@ def order(world: World) -> list[str]:
     return [str(i) for i in audit.ids]
 
 
+@pytest.mark.slow
 def test_new_items_and_corrections_move_no_label(world: World) -> None:
     """What the audit itself corrects, and what comes anew, leave the order what it is."""
     first, wrong = candidate(world), order(world)[0]
@@ -133,7 +134,7 @@ def test_a_year_of_releases_is_read_at_once(world: World, monkeypatch: pytest.Mo
     assert asked.count("labels") == 1
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_gate_reads_on_only_where_no_label_moved(world: World, moved: bool) -> None:
     """Else it draws anew, at the risk of a first attempt after a release."""
     first, item = candidate(world), order(world)[0]

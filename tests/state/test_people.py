@@ -51,6 +51,7 @@ def copiers(world: World, items: int = 40) -> None:
     world.flush()
 
 
+@pytest.mark.slow
 def test_copiers_become_one_voice(world: World) -> None:
     """Two who copy each other are tied by an event with its reason, once; their copies go."""
     copiers(world)

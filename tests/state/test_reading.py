@@ -61,6 +61,7 @@ def _world(accept: AcceptancePolicy, **route: int) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_version_reads_what_it_read_when_it_was_fitted() -> None:
     """Items that come later are not read, nor what a revised one says now: no new version."""
     world, reader = _world(NEVER), Reader()

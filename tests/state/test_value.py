@@ -54,6 +54,7 @@ def test_experts_are_kept_from_what_people_can_do() -> None:
     assert json.loads(rows["new"]) == [EVE]
 
 
+@pytest.mark.slow
 def test_how_good_people_are() -> None:
     """Accuracies start from what one expects of people and experts, and follow the votes."""
     world = _torn(experts=(EVE,))

@@ -174,6 +174,7 @@ def test_too_many_errors_fail_and_the_next_order_is_another() -> None:
     assert again.order != failed.order
 
 
+@pytest.mark.slow
 def test_facts_name_the_audit() -> None:
     """The gate's facts hold the weighted certificate, and every check is still made."""
     world = _world()

@@ -129,6 +129,7 @@ def test_what_cannot_be_withdrawn(
     assert not labeled.state.withdrawn
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_about_it() -> None:
     """Whatever it is asked for: a label, calibration, gold, overlap; nor is it waited for."""
     world = make_world(
@@ -278,7 +279,10 @@ def test_a_look_that_never_comes_is_an_error_and_is_not_waited_for() -> None:
     assert set(needed.loc[needed["purpose"] == "calibrate", "item_id"]) == set(ids[1:])
 
 
-@pytest.mark.parametrize(("wrong", "gone"), [(0, 1), (0, 2), (1, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("wrong", "gone"),
+    [(0, 1), (2, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0, 2), (1, 1)))],
+)
 def test_a_later_version_bears_what_it_was_never_asked(wrong: int, gone: int) -> None:
     """It counts as accepted and wrong, whether the earlier version was right about it or not.
 
@@ -324,7 +328,9 @@ def _needed(world: World) -> tuple[int, int]:
     return 0 if found.status == "pass" else (found.needed or 10**9), found.errors
 
 
-@pytest.mark.parametrize("said", ["cat", "dog", ""])
+@pytest.mark.parametrize(
+    "said", ["cat", *(pytest.param(s, marks=pytest.mark.slow) for s in ("dog", ""))]
+)
 def test_no_audit_gains_by_a_withdrawal(frozen: World, said: str) -> None:
     """Of what it found right, or wrong and corrected, or has not settled: each is an error."""
     ids = order(frozen)
@@ -371,6 +377,7 @@ def test_a_wrong_label_is_withdrawn_at_no_better_a_price_than_it_is_corrected() 
     assert needed["corrected"] <= needed["withdrawn"] < needed["stays"]
 
 
+@pytest.mark.slow
 def test_withdrawing_each_in_turn_never_helps(frozen: World) -> None:
     """Whatever is withdrawn in whatever order, the audit takes more looks or fails."""
     ids = order(frozen)
@@ -386,6 +393,7 @@ def test_withdrawing_each_in_turn_never_helps(frozen: World) -> None:
     assert before[0] > 0
 
 
+@pytest.mark.slow
 def test_what_is_frozen_later_is_audited_without_it(frozen: World) -> None:
     """In an order of its own, in which it is no error; and the one after that reads on."""
     first, item = frozen.state.candidate, order(frozen)[0]
@@ -502,6 +510,7 @@ def test_a_release_needs_a_verdict_that_knows_of_it(frozen: World) -> None:
     assert _passed(frozen.state, frozen.state.candidate)[0]["withdrawn"] == 1
 
 
+@pytest.mark.slow
 def test_what_it_was_is_known_of_a_correction(frozen: World) -> None:
     """Taken back, an item has the label that an audit gave it."""
     wrong = order(frozen)[0]

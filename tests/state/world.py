@@ -17,7 +17,7 @@ from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.policy import GatePolicy
 from labelops.route.policy import RoutePolicy
 from labelops.schema import Schema
-from labelops.state import Policies, State, Workspace, load, say
+from labelops.state import Policies, State, Workspace, load, load_events, say
 from labelops.tables import EVENTS, TABLES, frame_of, newest
 from labelops.testing.memory import MemoryObjects, MemoryTables
 
@@ -161,7 +161,8 @@ class World:
         self.workspace.tables.append(table, frame_of(TABLES[table], rows, n))
 
     def say(self, kind: str, subject: str, revision: int = 0, /, **body: object) -> None:
-        say(self.state, [(kind, subject, revision, body)], self.tick())
+        self.flush()
+        say(load_events(self.workspace), [(kind, subject, revision, body)], self.tick())
 
 
 def make_world(
