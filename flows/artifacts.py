@@ -59,12 +59,14 @@ def plan_page(app: App, done: Summary) -> str:
     reasons = seats["reason"].str.split(",", n=1).str[0]
     groups = seats.assign(reason=reasons).groupby(["purpose", "reason"], sort=True)["open"]
     rows = [(*key, len(g), int(g.sum())) for key, g in groups]
-    asked, offered, where = done["route"]["votes"], *map(done["queue"].get, ("offered", "url"))
+    asked, offered = done["route"].get("votes"), done["queue"].get("offered")
+    where = done["queue"].get("url")
     also = "" if offered is None else f", {counted(offered, 'item')} newly offered"
     return "\n\n".join(
         [
             f"# {escaped(app.settings.schema.name)}: plan",
-            f"{counted(asked, 'new vote')} asked for{also}. "
+            ("New votes are" if asked is None else f"{counted(asked, 'new vote')}")
+            + f" asked for{also}. "
             + (f"People label at {escaped(where)}." if where else "People label in the queue."),
             _table(("purpose", "reason", "items", "votes open"), rows),
             *_model_and_not_done(done),

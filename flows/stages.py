@@ -42,14 +42,16 @@ def _said(step: str, found: Found, tell: Tell) -> Found:
 
 def _ingest(app: App, tell: Tell) -> Summary:
     parts = Parts()
-    done = _said("ingest", app.ingest(parts=parts), tell)
+    done = app.ingest(parts=parts)
+    if done or not parts.errors:
+        _said("ingest", done, tell)
     parts.raise_first()
     return {name: _numbers(found) for name, found in done.items()}
 
 
 def _numbers(found: Any) -> Summary:
     """Return a result's fields but for its frame of rows, and texts that quote from them."""
-    names = [f.name for f in dataclasses.fields(found) if f.name not in ("new", "why")]
+    names = [f.name for f in dataclasses.fields(found) if f.name not in ("new", "why", "bad")]
     return {name: getattr(found, name) for name in names}
 
 
@@ -58,7 +60,10 @@ def _autolabel(app: App, tell: Tell) -> Summary:
 
 
 def _route(app: App, tell: Tell) -> Summary:
-    return dataclasses.asdict(_said("route", app.route(), tell))
+    parts = Parts()
+    found = _said("route", app.route(parts), tell)
+    parts.raise_first()
+    return dataclasses.asdict(found)
 
 
 def _queue(app: App, tell: Tell) -> Summary:

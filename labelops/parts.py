@@ -58,13 +58,19 @@ class Parts:
         self.errors.append(error)
 
     def raise_first(self) -> None:
-        """Raise the first error, with the others as its notes; return if there are none."""
+        """Raise the first error, with the others as its notes; return if there are none.
+
+        What several stages met is said once.
+        """
         if not self.errors:
             return
         first, *others = self.errors
+        known = {str(first)}
         for other in others:
             for said in (str(other), *getattr(other, "__notes__", ())):
-                first.add_note(said)
+                if said not in known:
+                    first.add_note(said)
+                known.add(said)
         self.errors = []
         raise first
 

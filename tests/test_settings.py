@@ -81,9 +81,9 @@ def test_rules(tmp_path: Path) -> None:
         ("[gate]\nzzz = 1", "unknown key 'zzz'; known: error"),
         ("[gate]\nerror = 2.0", "gate.error is 2.0, expected a number between 0 and 1"),
         ("[gate]\nerror = nan", "gate.error is nan"),
-        ('[gate]\nerror = "0.01"', "gate.error is '0.01', expected float"),
-        ("[gate]\nper_class = true", "gate.per_class is true, expected int"),
-        ("[route]\nseed = 1.5", "route.seed is 1.5, expected int"),
+        ('[gate]\nerror = "0.01"', "gate.error is '0.01', expected a number, without"),
+        ("[gate]\nper_class = true", "gate.per_class is true, expected a whole number"),
+        ("[route]\nseed = 1.5", "route.seed is 1.5, expected a whole number"),
         ("[split]\ntrain = 0.5", "sum to 1"),
         ("[split]\ntrain = nan", "sum to 1"),
         ("[accept]\ngrowth = nan", "accept.growth is nan"),
@@ -96,6 +96,7 @@ def test_rules(tmp_path: Path) -> None:
         ("[labeler]\nrules = 'a:b'", "labeler.rules is 'a:b', expected a list of texts"),
         ("[source.web]\nkey = 'id'", "[source.web] needs 'path'"),
         ("[source.web]\npath = 'a'\npurposes = [1]", "source.web.purposes is [1]"),
+        ("[source.web]\npath = 'a'\nexpires = '31.12.2026'", "a date such as 2026-12-31"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
@@ -170,9 +171,9 @@ def test_environment_overrides(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("LABELOPS_GATE_ERROR", "low", "gate.error from the environment is 'low', expected float"),
-        ("LABELOPS_ROUTE_SEED", "1.5", "expected int"),
-        ("LABELOPS_ROUTE_SHOW_PROPOSALS", "maybe", "expected bool"),
+        ("LABELOPS_GATE_ERROR", "low", "from the environment is 'low', expected a number"),
+        ("LABELOPS_ROUTE_SEED", "1.5", "expected a whole number"),
+        ("LABELOPS_ROUTE_SHOW_PROPOSALS", "maybe", "expected true or false"),
         ("LABELOPS_GATE_ERROR", "7", "gate.error is 7.0"),
     ],
 )

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from labelops.errors import SourceError
-from labelops.ports import RowBlock
+from labelops.ports import BadRow, RowBlock
 
 from .source_files import Folder
 from .source_rows import Blocks
@@ -48,7 +48,14 @@ class FolderSource:
         SourceError
             With the file.
         """
-        blocks, row = Blocks(self.spec), 0
+        yield from self._rows(Blocks(self.spec))
+
+    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
+        """Yield all files in blocks, but bad ones; see `labelops.ports.SettingAside`."""
+        yield from self._rows(Blocks(self.spec, bad))
+
+    def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
+        row = 0
         folder = Folder(self.spec.path)
         for path in _walk(self.spec.path):
             if self.spec.suffixes is None or path.suffix.lower() in self.spec.suffixes:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from labelops.errors import SourceError
 from labelops.ingest.raw import too_large
-from labelops.ports import RowBlock
+from labelops.ports import BadRow, RowBlock
 
 from .source_rows import Blocks
 from .source_spec import SourceSpec
@@ -48,10 +48,17 @@ class ParquetSource:
         SourceError
             With the row and the column.
         """
+        yield from self._rows(Blocks(self.spec))
+
+    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
+        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
+        yield from self._rows(Blocks(self.spec, bad))
+
+    def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         spec, where = self.spec, str(self.spec.path)
         try:
             with spec.path.open("rb") as handle:
-                yield from self._blocks(pq.ParquetFile(handle))
+                yield from self._blocks(pq.ParquetFile(handle), blocks)
         except (pa.ArrowException, pa.ArrowInvalid) as error:
             raise SourceError(
                 f"not a readable Parquet file ({_one_line(error)}); export it again", file=where
@@ -63,14 +70,15 @@ class ParquetSource:
                 f"the file cannot be read ({_one_line(error)}); export it again", file=where
             ) from None
 
-    def _blocks(self, file: Any) -> Iterator[RowBlock]:
-        spec, blocks, row, unpacked = self.spec, Blocks(self.spec), 0, 0
+    def _blocks(self, file: Any, blocks: Blocks) -> Iterator[RowBlock]:
+        spec, row, unpacked = self.spec, 0, 0
         most = max(_UNPACKED, _SWELLING * spec.path.stat().st_size)
         spec.check_columns(file.schema_arrow.names)
         named = [spec.key, spec.text, spec.image, spec.group, *(spec.attributes or ())]
         wanted = None if spec.attributes is None else [n for n in named if n is not None]
         for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
-            unpacked += self._refuse_large(batch, row)
+            size, large = self._sizes(batch)
+            unpacked += size
             if unpacked > most:
                 raise SourceError(
                     f"unpacked, its texts have more than {most:,} bytes, "
@@ -78,32 +86,32 @@ class ParquetSource:
                     "one text seems to be repeated very often; export each item once",
                     file=str(spec.path),
                 )
-            for record in batch.to_pylist():
-                row += 1
-                block = blocks.add(row, self._cells(row, record))
-                if block is not None:
-                    yield block
+            for place, error in sorted(large.items()):
+                blocks.add_problem(error, row + place + 1)
+            places = [place for place in range(len(batch)) if place not in large]
+            # A huge cell never becomes a Python text.
+            records = (batch.take(places) if large else batch).to_pylist()
+            for place, record in zip(places, records, strict=True):
+                yield from self._added(blocks, row + place + 1, record)
+            row += len(batch)
         if row == 0:
             raise SourceError("there are no rows in this file", file=str(spec.path))
         yield from blocks.finish()
 
-    def _cells(self, row: int, record: dict[str, object]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name, cell in record.items():
-            try:
-                found[name] = _plain(cell)
-            except UnicodeDecodeError:
-                raise SourceError(
-                    "holds bytes that are not UTF-8 text; leave the column out, or store texts",
-                    file=str(self.spec.path),
-                    row=row,
-                    column=name,
-                ) from None
-        return found
+    def _added(self, blocks: Blocks, row: int, record: dict[str, object]) -> Iterator[RowBlock]:
+        """Add a row; yield a block when one is full."""
+        try:
+            cells = _cells(record)
+        except SourceError as error:
+            blocks.add_problem(error, row, record)
+            return
+        block = blocks.add(row, cells)
+        if block is not None:
+            yield block
 
-    def _refuse_large(self, batch: Any, before: int) -> int:
-        """Refuse a huge cell before it becomes a Python text; return how many bytes texts have."""
-        total = 0
+    def _sizes(self, batch: Any) -> tuple[int, dict[int, SourceError]]:
+        """Return how many bytes the batch's texts have, and which rows hold a huge cell."""
+        total, large = 0, dict[int, SourceError]()
         for column in batch.schema:
             cells, places = batch.column(column.name), None
             if pa.types.is_dictionary(column.type):
@@ -114,14 +122,30 @@ class ParquetSource:
             lengths = (lengths if places is None else lengths.take(places)).fill_null(0).to_numpy()
             total += int(lengths.sum(dtype="int64"))
             # Bytes here, characters later: a character has at most four bytes.
-            if len(lengths) and lengths.max() > 4 * self.spec.max_cell:
-                raise SourceError(
-                    too_large(int(lengths.max()), self.spec.max_cell),
-                    file=str(self.spec.path),
-                    row=before + int(lengths.argmax()) + 1,
-                    column=column.name,
-                )
-        return total
+            for place in (lengths > 4 * self.spec.max_cell).nonzero()[0]:
+                problem = too_large(int(lengths[place]), self.spec.max_cell)
+                large.setdefault(int(place), SourceError(problem, column=column.name))
+        return total, large
+
+
+def _cells(record: dict[str, object]) -> dict[str, object]:
+    """Return the cells as JSON has them.
+
+    Raises
+    ------
+    SourceError
+        With the column.
+    """
+    found: dict[str, object] = {}
+    for name, cell in record.items():
+        try:
+            found[name] = _plain(cell)
+        except UnicodeDecodeError:
+            raise SourceError(
+                "holds bytes that are not UTF-8 text; leave the column out, or store texts",
+                column=name,
+            ) from None
+    return found
 
 
 def _is_long(kind: Any) -> bool:

@@ -13,7 +13,7 @@ from labelops.digest import digest_bytes
 from labelops.errors import SourceError
 from labelops.ingest import RAW_COLUMNS
 from labelops.ingest.raw import Problems, too_large
-from labelops.ports import RowBlock
+from labelops.ports import BadRow, RowBlock
 
 from .not_text import not_text
 from .source_files import Folder, read_bounded, settled, signature
@@ -35,11 +35,16 @@ class Blocks:
     ----------
     spec : SourceSpec
         The source.
+    bad : callable, optional
+        Is handed bad rows, and all others are collected. Without it there are no others: the first
+        bad row is raised at the end.
     """
 
-    def __init__(self, spec: SourceSpec) -> None:
+    def __init__(self, spec: SourceSpec, bad: BadRow | None = None) -> None:
         self.spec = spec
         self.problems = Problems()
+        self.bad_rows = 0
+        self._bad = bad
         self._rows: list[tuple[object, ...]] = []
         self._bytes = 0
         self._encode = json.JSONEncoder(
@@ -54,12 +59,27 @@ class Blocks:
         try:
             self._rows.append(self._standard(row, record))
         except SourceError as error:
-            self.problems.add(_placed(error, str(self.spec.path), row, None, header=self._header))
+            placed = _placed(error, str(self.spec.path), row, None, header=self._header)
+            self._remember(placed, self._key(record))
         return self._full()
 
-    def add_problem(self, error: SourceError, row: int) -> None:
-        """Remember what is wrong with a row."""
-        self.problems.add(_placed(error, str(self.spec.path), row, None))
+    def add_problem(self, error: SourceError, row: int, record: Record | None = None) -> None:
+        """Remember what is wrong with a row, of which there may be a record nevertheless."""
+        key = None if record is None else self._key(record)
+        self._remember(_placed(error, str(self.spec.path), row, None), key)
+
+    def _remember(self, error: SourceError, key: str | None) -> None:
+        self.bad_rows += 1
+        if self._bad is None:
+            self.problems.add(error)
+        else:
+            self._bad(error, key)
+
+    def _key(self, record: Record) -> str | None:
+        try:
+            return None if self.spec.key is None else self._text(record, self.spec.key, None)
+        except SourceError:
+            return None  # that is what is wrong with it
 
     def finish(self, *, stopped: bool = False) -> Iterator[RowBlock]:
         """Yield the last rows, or raise the file's first problem.
@@ -83,7 +103,7 @@ class Blocks:
         try:
             self._rows.append(self._of_folder(row, name, find()))
         except SourceError as error:
-            self.problems.add(_placed(error, str(self.spec.path / name), None, None))
+            self._remember(_placed(error, str(self.spec.path / name), None, None), name)
         return self._full()
 
     def _full(self) -> RowBlock | None:

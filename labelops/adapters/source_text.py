@@ -11,7 +11,7 @@ from typing import NoReturn, TextIO
 
 from labelops.errors import SourceError, shown
 from labelops.ingest.raw import too_large
-from labelops.ports import RowBlock
+from labelops.ports import BadRow, RowBlock
 
 from .not_text import refuse_binary
 from .source_rows import Blocks
@@ -130,6 +130,13 @@ class CsvSource:
         SourceError
             With the row and the line.
         """
+        yield from self._rows(Blocks(self.spec))
+
+    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
+        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
+        yield from self._rows(Blocks(self.spec, bad))
+
+    def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         spec = self.spec
         # Python's bound on a cell is one number for the whole process: only ever raise it.
         csv.field_size_limit(max(csv.field_size_limit(), 2 * _ROW_CELLS * spec.max_cell))
@@ -143,7 +150,7 @@ class CsvSource:
                     raise _empty(spec)
                 spec.check_separated(header, _delimiter(spec))
                 spec.check_columns(header)
-                yield from self._blocks(reader, lines, header)
+                yield from self._blocks(reader, lines, header, blocks)
             except UnicodeError:
                 _refuse_encoding(spec)
             except csv.Error as error:
@@ -152,17 +159,19 @@ class CsvSource:
                 raise _overlong(spec, lines, header, error.start) from None
 
     def _blocks(
-        self, reader: Iterator[list[str]], lines: _Lines, header: list[str]
+        self, reader: Iterator[list[str]], lines: _Lines, header: list[str], blocks: Blocks
     ) -> Iterator[RowBlock]:
-        blocks, width, row, blank = Blocks(self.spec), len(header), 0, 0
+        width, row, blank = len(header), 0, 0
         lines.start_row()
         for cells in reader:
             row += 1
+            if cells and blank:
+                blocks.add_problem(_BLANK, blank)
+                blank = 0
             if not cells:
                 blank = blank or row
-            elif len(cells) != width or blank:
-                blocks.add_problem(_ragged(cells, width, lines.first, blank), blank or row)
-                blank = 0
+            elif len(cells) != width:
+                blocks.add_problem(_ragged(cells, width, lines.first), row)
             else:
                 block = blocks.add(row, dict(zip(header, cells, strict=True)))
                 if block is not None:
@@ -181,9 +190,10 @@ def _empty(spec: SourceSpec) -> SourceError:
     return SourceError("there are no rows in this file", file=str(spec.path))
 
 
-def _ragged(cells: list[str], width: int, line: int, blank: int) -> SourceError:
-    if blank:
-        return SourceError("an empty line between the rows; delete it")
+_BLANK = SourceError("an empty line between the rows; delete it")
+
+
+def _ragged(cells: list[str], width: int, line: int) -> SourceError:
     return SourceError(
         f"line {line} has {len(cells)} cells, the header has {width}; is a quote or a "
         "delimiter missing?",
@@ -239,10 +249,17 @@ class JsonlSource:
         SourceError
             With the line.
         """
+        yield from self._rows(Blocks(self.spec))
+
+    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
+        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
+        yield from self._rows(Blocks(self.spec, bad))
+
+    def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         with _open(self.spec) as file:
             lines = _Lines(file, self.spec)
             try:
-                yield from self._blocks(lines)
+                yield from self._blocks(lines, blocks)
             except UnicodeError:
                 _refuse_encoding(self.spec)
             except _Overlong as error:
@@ -253,8 +270,8 @@ class JsonlSource:
                     row=lines.number,
                 ) from None
 
-    def _blocks(self, lines: _Lines) -> Iterator[RowBlock]:
-        spec, blocks = self.spec, Blocks(self.spec)
+    def _blocks(self, lines: _Lines, blocks: Blocks) -> Iterator[RowBlock]:
+        spec = self.spec
         named = [spec.key, spec.text, spec.image, spec.group, *(spec.attributes or ())]
         blank: dict[str, object] = {n: None for n in named if n is not None}
         seen: dict[str, None] = {}
@@ -270,7 +287,7 @@ class JsonlSource:
                     if block is not None:
                         yield block
             lines.start_row()
-        if not seen and not blocks.problems:
+        if not seen and not blocks.bad_rows:
             raise _empty(spec)
         if seen:
             spec.check_columns(list(seen))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from ..adapters.source_files import Signature
 from ..adapters.sources import SourceSpec, open_source
-from ..errors import SettingsError
 from ..ingest import Rights
 from ..journey import Intake
 from ..settings import Settings, SourceSettings
@@ -32,15 +30,6 @@ def intake_of(
     seen : dict
         Files read before, so that they are not read again; filled while reading.
     """
-    expires = None
-    if source.expires:
-        try:
-            expires = datetime.fromisoformat(source.expires)
-        except ValueError:
-            raise SettingsError(
-                f"source.{source.name}.expires is {source.expires!r}, expected an ISO date"
-            ) from None
-        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
     spec = SourceSpec(
         name=source.name,
         path=settings.root / source.path,
@@ -59,7 +48,7 @@ def intake_of(
             licence=source.licence or None,
             purposes=source.purposes or None,
             region=source.region or None,
-            expires=expires,
+            expires=source.ends,
         ),
     )
-    return Intake(open_source(spec), spec.rights, source.gold)
+    return Intake(open_source(spec), spec.rights, source.gold, source.bad_rows)

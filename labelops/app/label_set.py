@@ -138,9 +138,9 @@ class App(Ends):
             )
         return labeler.estimate(items, self.settings.schema)
 
-    def route(self) -> journey.Routed:
-        """Plan who should look at what next."""
-        return journey.route(self.workspace, self.features, now=self.clock())
+    def route(self, parts: Parts | None = None) -> journey.Routed:
+        """Plan who should look at what next; in a pass also where features cannot be had."""
+        return journey.route(self.workspace, self.features, now=self.clock(), parts=parts)
 
     def send(self, parts: Parts | None = None) -> Sent:
         """Offer the plan to people; parts of the queue that are broken keep none of the others."""

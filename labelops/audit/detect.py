@@ -62,7 +62,7 @@ def detect_label_errors(
 
     Held-out views are calibrated and blended; a noise model learned from all labels (`NoiseModel`)
     turns them and the votes into a probability; people's verdicts, once there are enough, refit
-    it. Errors are planted on paper to measure recall: a held-out opinion does not depend on the
+    it. Errors are planted in memory to measure recall: a held-out opinion does not depend on the
     item's own label, so asking it about a wrong one is asking what it would have said.
 
     Parameters
@@ -97,7 +97,7 @@ def detect_label_errors(
     threshold : float
         Probability from which a label is flagged, in [0, 1].
     planted_share : float
-        Share of the labels an error is planted in, on paper.
+        Share of the labels an error is planted in, in memory.
     confusion : (K, K) array-like, optional
         Which errors are planted; by default such as the noise model believes in.
     min_reviews : int

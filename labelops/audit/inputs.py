@@ -13,6 +13,7 @@ from scipy import sparse
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, code_count
+from labelops.measure.ordering import unsorted_pair
 
 __all__ = [
     "Votes",
@@ -109,7 +110,8 @@ def group_codes(groups: ArrayLike, rows: int) -> IntArray:
     Raises
     ------
     UsageError
-        Another length, or a row without a group.
+        Another length, a row without a group, or two of which no order is known, such as a number
+        and a day.
 
     Examples
     --------
@@ -122,7 +124,10 @@ def group_codes(groups: ArrayLike, rows: int) -> IntArray:
     if values.dtype.kind in "fOMm" and (missing := np.flatnonzero(pd.isna(values))).size:
         raise UsageError(f"groups: row {missing[0]} has none; give it one of its own")
     if values.dtype.kind == "O":  # Perhaps of several types, which numpy does not sort.
-        return np.asarray(pd.factorize(values, sort=True)[0], dtype=np.int64)
+        try:
+            return np.asarray(pd.factorize(values, sort=True)[0], dtype=np.int64)
+        except TypeError as problem:
+            raise UsageError(f"groups: {unsorted_pair(enumerate(values))}") from problem
     return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
 
 

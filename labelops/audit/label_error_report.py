@@ -97,7 +97,7 @@ class LabelErrorReport:
     recall : Rate
         Of errors in randomly reviewed labels, how many are flagged.
     planted_recall : Recall
-        Of errors planted on paper, how many are flagged.
+        Of errors planted in memory, how many are flagged.
     planted : Planted
         Those errors.
     planted_probability : (P,) float

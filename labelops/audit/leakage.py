@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.duplicates import near_pairs
@@ -72,7 +73,7 @@ def split_leakage(
     Raises
     ------
     UsageError
-        Lengths differ.
+        Lengths differ, or an item is in no split.
 
     Examples
     --------
@@ -80,9 +81,14 @@ def split_leakage(
     >>> found.leaked.tolist(), found.partner.tolist(), found.table.tolist()
     ([True, False, True], [2, -1, 0], [[0, 1], [1, 0]])
     """
-    names, part = np.unique(np.asarray(splits, dtype=object).astype(str), return_inverse=True)
-    if part.ndim != 1:
-        raise UsageError(f"splits: found shape {part.shape}, expected one name an item")
+    given = np.asarray(splits, dtype=object)
+    if given.ndim != 1:
+        raise UsageError(f"splits: found shape {given.shape}, expected one name an item")
+    if (missing := np.flatnonzero(pd.isna(given))).size:
+        raise UsageError(
+            f"splits: row {missing[0]} is in none; leave it out, or name one, such as 'none'"
+        )
+    names, part = np.unique(given.astype(str), return_inverse=True)
     N = len(part)
     if graph is not None and len(graph.indices) != N:
         raise UsageError(f"found {N} splits for {len(graph.indices)} rows of neighbours")

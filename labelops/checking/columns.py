@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..errors import SourceError, UsageError, counted, shown
-from ..measure.codes import FloatArray, IntArray
+from ..measure.codes import IntArray
 
 __all__ = [
     "Evidence",
@@ -21,15 +22,11 @@ __all__ = [
     "in_order",
     "labels_of",
     "names_of",
-    "numbers_of",
-    "probs_of",
     "row_of",
     "votes_of",
 ]
 
 _CLASSES = 1_000
-_LARGEST = 1e100
-"""Squares of smaller numbers, and their sums, are numbers still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,8 @@ class Evidence:
     image : str or None
         Paths of image files.
     features : sequence of str
-        Numbers, such as an embedding, that were not learned from these labels.
+        Numbers, such as an embedding, that were not learned from these labels; a cell holds one, or
+        a list of as many as in every row.
     probs : mapping of class to column
         Probabilities of a model of yours that did not see the row.
     votes : sequence of str
@@ -67,6 +65,16 @@ class Evidence:
     fold: str | None = None
     out_of_sample: bool = False
     group: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("features", "votes"):
+            object.__setattr__(self, name, _named(name, getattr(self, name)))
+        if self.probs is not None and not isinstance(self.probs, Mapping):
+            raise UsageError(
+                "probs: expected the column of each class, such as {'spam': 'p_spam'}, found a "
+                f"{type(self.probs).__name__}; put an array into columns of the frame, or give it "
+                "to labelops.audit.detect_label_errors"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,6 +121,19 @@ class Evidence:
                 "say which fold each row was held out in (fold), or that the model never saw these "
                 "rows (out-of-sample)"
             )
+
+
+def _named(what: str, given: Any) -> tuple[str, ...]:
+    """Return names of columns; refuse a single one, and the numbers themselves."""
+    if isinstance(given, str):
+        raise UsageError(f"{what}: expected a list of columns, found {shown(given)}; put it in []")
+    if np.ndim(given) != 1:
+        raise UsageError(
+            f"{what}: expected a list of columns, found a {type(given).__name__} of "
+            f"{np.ndim(given)} dimensions; put it into the frame, such as by "
+            "frame['numbers'] = list(array), and name that column"
+        )
+    return tuple(given)
 
 
 def find_column(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -264,60 +285,6 @@ def filled(frame: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
         problem = "it is empty; fill it in, or leave the row out"
         raise bad_cell(frame, int(empty[0]), column, problem)
     return names
-
-
-def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
-    """Return columns of numbers as (N, D).
-
-    Raises
-    ------
-    SourceError
-        A cell that is no finite number, with its row.
-    """
-    found = np.empty((len(frame), len(columns)))
-    for place, column in enumerate(columns):
-        cells = find_column(frame, column)
-        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = np.flatnonzero(~(np.abs(numbers) < _LARGEST))
-        if bad.size:
-            row = int(bad[0])
-            problem = "expected a number"
-            if np.isfinite(numbers[row]):
-                problem = f"{problem} below {_LARGEST:g}; divide the column by some power of ten"
-            raise bad_cell(frame, row, column, problem, cells.iloc[row])
-        found[:, place] = numbers
-    return found
-
-
-def probs_of(
-    frame: pd.DataFrame, columns: Mapping[str, str], classes: tuple[str, ...]
-) -> FloatArray:
-    """Return the probabilities of each class, (N, K), in the order of the classes.
-
-    Raises
-    ------
-    UsageError
-        A class without a column.
-    SourceError
-        A row that is no distribution.
-    """
-    for name in classes:
-        if name not in columns:
-            raise UsageError(f"there is no column with the probability of the class {shown(name)}")
-    found = numbers_of(frame, [columns[name] for name in classes])
-    total = found.sum(axis=1)
-    # What was rounded for a spreadsheet sums to one but for its last digits.
-    bad = np.flatnonzero((found < 0).any(axis=1) | (np.abs(total - 1) > 0.02))
-    if bad.size:
-        row = int(bad[0])
-        raise SourceError(
-            f"these {counted(len(classes), 'probability', 'probabilities')} should be 0 or more "
-            f"and sum to 1, but sum to {total[row]:.4g}",
-            file=frame.attrs.get("file"),
-            row=row_of(frame, row),
-            header=int(frame.attrs.get("header", 0)),
-        )
-    return np.asarray(found / total[:, None], dtype=np.float64)
 
 
 def votes_of(

@@ -18,8 +18,9 @@ from ..audit.views import Surroundings
 from ..digest import digest_bytes
 from ..ingest.payload import problem_of
 from ..measure.codes import BoolArray, IntArray
-from .columns import Evidence, find_column, names_of, numbers_of, votes_of
+from .columns import Evidence, find_column, names_of, votes_of
 from .contents import NO_TIME, read_contents
+from .numbers import numbers_of
 
 __all__ = ["NO_TIME", "Known", "readable"]
 

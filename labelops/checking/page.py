@@ -77,7 +77,7 @@ def _numbers(found: LabelCheck) -> tuple[tuple[str, str], ...]:
         ("labels judged", int(found.rows["wrong"].notna().sum())),
         *(
             [
-                ("rather wrong than right", int(calls.get("wrong", 0))),
+                ("more probably wrong than right", int(calls.get("wrong", 0))),
                 ("more worth a look", int(calls.get("look", 0))),
             ]
             if contradicted is None

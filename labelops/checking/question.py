@@ -19,8 +19,9 @@ from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import FloatArray, IntArray
 from ..ports import NeighbourSearch
 from ..schema import Schema
-from .columns import Evidence, classes_of, filled, find_column, labels_of, probs_of, row_of
+from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
 from .known import NO_TIME, Known, readable
+from .numbers import probs_of
 from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
@@ -233,7 +234,8 @@ def _refuse_straddling(rows: pd.DataFrame, column: str, folds: Any, groups: Any)
         other = int(np.flatnonzero(groups == groups[row])[0])
         raise SourceError(
             f"row {row_of(rows, other)} is its copy or of its group and lies in another fold, so "
-            "the model behind this row's probabilities had seen it; split by group",
+            "the model behind this row's probabilities had seen it; keep both in one "
+            "fold and predict anew, or judge without these probabilities",
             file=rows.attrs.get("file"),
             row=row_of(rows, row),
             column=column,

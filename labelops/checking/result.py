@@ -160,7 +160,7 @@ class LabelCheck:
 
     @property
     def recall(self) -> Recall | None:
-        """Of errors planted on paper, how many would be called wrong; None where that misleads.
+        """Of errors planted in memory, how many would be called wrong; None where that misleads.
 
         The votes on a planted error are taken to make it, too: the errors that are hardest to
         find. Where nothing else judges a label, none of them would be found, whatever the votes.
@@ -203,6 +203,12 @@ class LabelCheck:
                 for index, row in zip(suspected.index, suspected.to_dict("records"), strict=True)
             ],
         }
+
+    def __str__(self) -> str:
+        """Say how many labels are wrong, and what that rests on."""
+        from .words import headline, left_out, meaning
+
+        return "\n".join((headline(self), *meaning(self), *left_out(self)))
 
     def to_html(self, title: str = "") -> str:
         """Write it as one HTML page that works offline.

@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 WRONG, LOOK = 0.5, 0.2
-"""From here a label is rather wrong than right; from here one look in five finds an error."""
+"""From here a label is more probably wrong than right; from here one look in five finds one."""
 
 CALLS = ("wrong", "look", "fine", "not judged")
-"""What is said of a label: rather wrong than right; worth a look, by its probability or since its
-copies are labeled otherwise, or since the model contradicts it that alone judges; neither; nothing
-could judge it."""
+"""What is said of a label: more probably wrong than right; worth a look, by its probability or
+since copies of the row are labeled differently, or since the model contradicts it that alone
+judges; neither; nothing could judge it."""
 
 SUSPECTED = CALLS[:2]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import counted, percent, shown
+from .columns import row_of
 from .result import LabelCheck
 from .suspicion import SUSPECTED
 
@@ -61,9 +62,9 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
     calls = found.rows["call"].value_counts()
     wrong, look = (int(calls.get(call, 0)) for call in ("wrong", "look"))
     lines = [
-        f"{counted(wrong, 'label is', 'labels are')} rather wrong than right; "
-        f"{counted(look, 'more is', 'more are')} worth a look: 20 % or more, "
-        "or labeled otherwise than their copies.",
+        f"{counted(wrong, 'label is', 'labels are')} more probably wrong than right. "
+        f"{counted(look, 'more is', 'more are')} worth a look: wrong with a probability of 20 % "
+        "or more, or labeled differently from copies of the row.",
     ]
     planted = found.recall
     if planted is None:
@@ -74,8 +75,9 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
     elif planted.planted:
         low, high = planted.interval.low, planted.interval.high
         lines.append(
-            f"Of {counted(planted.planted, 'error')} planted on paper, {percent(planted.share, 0)} "
-            f"would have been called wrong ({percent(low, 0)} to {percent(high, 0)})."
+            f"Of {counted(planted.planted, 'error')} planted in memory to test this, "
+            f"{percent(planted.share, 0)} would have been called wrong ({percent(low, 0)} to "
+            f"{percent(high, 0)})."
         )
         if planted.share < _FEW:
             lines.append(_MISSES_MOST)
@@ -100,8 +102,8 @@ def _by_one_model(found: LabelCheck) -> tuple[str, ...]:
     wrong = int((rows["call"] == "wrong").sum())
     if wrong:
         lines.append(
-            f"{counted(wrong, 'label is', 'labels are')} rather wrong than right if the model "
-            "seldom misreads what it is sure of; that is a guess."
+            f"{counted(wrong, 'label is', 'labels are')} more probably wrong than right if the "
+            "model seldom misreads what it is sure of; that is a guess."
         )
     agreed = rows["wrong"].notna() & ~rows["call"].isin(SUSPECTED)
     doubts = round(float((1 - rows.loc[agreed, "given"]).sum()))
@@ -152,6 +154,7 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
     if found.copies:
         repeats = counted(found.copies, "row repeats", "rows repeat")
         lines.append(f"{repeats} the content of another.")
+    lines += [*_double_keys(found), *_unused(found)]
     for name in found.schema.classes:
         if name.lower() in _NO_LABEL:
             lines.append(
@@ -164,3 +167,30 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
             "ones: write them one way if they are one."
         )
     return tuple(lines)
+
+
+def _double_keys(found: LabelCheck) -> list[str]:
+    """Say that the key names several rows; nothing where it does not."""
+    if found.key is None:
+        return []
+    keys = found.frame[found.key]
+    again = keys.duplicated() & keys.notna()
+    if not again.any():
+        return []
+    second = int(again.to_numpy().argmax())
+    first = int((keys == keys.iloc[second]).to_numpy().argmax())
+    return [
+        f"{counted(int(again.sum()), 'row has', 'rows have')} the key of another in column "
+        f"{shown(found.key)}, such as {shown(keys.iloc[second])} of the rows "
+        f"{row_of(found.frame, first)} and {row_of(found.frame, second)}."
+    ]
+
+
+def _unused(found: LabelCheck) -> list[str]:
+    """Say which classes no row has, such as a slip in a vote; nothing where there are none."""
+    labels = found.by_class()["labels"]
+    none = [shown(name) for name in labels.index[labels == 0]]
+    if not none:
+        return []
+    more = f" and {counted(len(none) - _NAMED)} more" if len(none) > _NAMED else ""
+    return [f"No row is labeled {', '.join(none[:_NAMED])}{more}: see whether that is a class."]

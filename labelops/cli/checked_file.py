@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -146,8 +146,20 @@ def _feature_columns(frame: pd.DataFrame, named: Sequence[str]) -> list[str]:
         if not meant and "*" in name:
             there = ", ".join(shown(c) for c in list(frame)[:20])
             raise UsageError(f"--features {shown(name)}: no column is named so; there are {there}")
+        _refuse_array(
+            "--features", name, "such as a list of numbers a row of a Parquet file", meant
+        )
         found += meant or [name]
     return list(dict.fromkeys(found))
+
+
+def _refuse_array(option: str, named: str, how: str, meant: Collection[str]) -> None:
+    """Refuse the file of an array where columns are asked for, and say what to do with it."""
+    if not meant and Path(named).suffix.lower() in (".npy", ".npz"):
+        raise UsageError(
+            f"{option} {shown(named)}: an array is no column of FILE; write its columns into it, "
+            f"{how}"
+        )
 
 
 def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:
@@ -160,6 +172,7 @@ def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str
     """
     found = {c.removeprefix(prefix): c for c in frame if c.startswith(prefix) and c != label}
     found.pop("", None)
+    _refuse_array("--probs", prefix, "one a class, named as the class behind a prefix", found)
     if not found:
         there = ", ".join(shown(name) for name in list(frame)[:20])
         raise UsageError(

@@ -142,7 +142,7 @@ def _check_targets(data: Path, report: Path | None, output: Path | None) -> None
             refuse_unwritable(path)
     named = [path.resolve() for path in (data, report, output) if path is not None]
     if len(set(named)) < len(named):
-        raise UsageError("FILE, --report and --output are different files; name another one")
+        raise UsageError("FILE, --report and --output have to be different files; name another one")
 
 
 @contextmanager
@@ -171,7 +171,7 @@ def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
     from ..checking.words import headline, judged_by, left_out, meaning
 
     worst = found.worst()
-    columns = ["class", "labels", "called wrong", "expected"]
+    columns = ["class", "labels", "called wrong", "expected wrong"]
     if found.by_one_model:
         columns = ["class", "labels", "contradict the model"]
     parts = [
@@ -201,7 +201,7 @@ def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
     if found.by_one_model:
         title += '; under "model" its probability of the label'
     said = "model" if found.by_one_model else "wrong"
-    return section(title, rows, ["", said, "label", "rather", ""], right=[1])
+    return section(title, rows, ["", said, "label", "likeliest other", ""], right=[1])
 
 
 def _classes(found: LabelCheck) -> list[list[str]]:

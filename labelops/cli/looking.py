@@ -109,7 +109,8 @@ def look_at(
         raise UsageError(f"{path}: write one JSON object a line, into a file ending in .jsonl")
     if kind is None:
         raise UsageError(
-            f"{path}: expected a folder, or a file ending in {', '.join(FORMATS)}; rename it"
+            f"{path}: expected a folder, or a table whose name ends in {', '.join(FORMATS)}; write "
+            "it as one of these"
         )
     rows, delimiter = _first_rows(path, kind, encoding or "utf-8")
     found = _guess(str(path), kind, rows, text=text, image=image, key=key)

@@ -69,7 +69,9 @@ def _said_manifest(found: Manifest, news: News) -> str:
     about += [["newer", safe(news.newer)]] if news.newer else []
     for title, facts in (("counts", found.counts), ("change", found.change)):
         about += [[title, _facts({k: v for k, v in facts.items() if not _nested(v)})]]
-        about += [[safe(k), _facts(v)] for k, v in facts.items() if _nested(v)]
+        about += [
+            [safe(k), _facts(v, owned=k == "classes")] for k, v in facts.items() if _nested(v)
+        ]
     about += [["rights", _facts(found.rights)], ["made with", _facts(found.tools)]]
     title, table = emphasised("released", safe(found.reference)), columns(about, indent=2)
     parts = [
@@ -89,8 +91,10 @@ def _nested(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
 
 
-def _facts(facts: Mapping[str, Any]) -> str:
-    return " · ".join(f"{safe(k).replace('_', ' ')} {_fact(v)}" for k, v in facts.items())
+def _facts(facts: Mapping[str, Any], *, owned: bool = False) -> str:
+    """Write facts in a line; names of ours as words, those that the owner gave as they are."""
+    named = {k if owned else k.replace("_", " "): v for k, v in facts.items()}
+    return " · ".join(f"{safe(k)} {_fact(v)}" for k, v in named.items())
 
 
 def _fact(value: object) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "said_audited",
     "said_autolabeled",
+    "said_bad_rows",
     "said_collected",
     "said_consolidated",
     "said_gated",
@@ -52,13 +53,25 @@ def said_ingested(found: Mapping[str, Ingested]) -> str:
         for name, f in found.items()
         if f.gone
     ]
+    bad = [line for name, f in found.items() for line in said_bad_rows(name, f.bad, f.bad_rows)]
     aside = [
         f"{counted(len(f.set_aside), 'row')} of {safe(name)} set aside, such as "
         f"{shown(f.set_aside[0])}: other content than the item had, which stays as it was."
         for name, f in found.items()
         if f.set_aside
     ]
-    return "\n".join([columns(rows, head, right=range(1, 7)), *left, *aside])
+    return "\n".join([columns(rows, head, right=range(1, 7)), *left, *bad, *aside])
+
+
+def said_bad_rows(source: str, bad: Sequence[str], number: int) -> list[str]:
+    """Say which bad rows of a source were set aside, a line each."""
+    if not number:
+        return []
+    one = "1 bad row of {} set aside; it is read again when it is mended:"
+    many = f"{counted(number)} bad rows of {{}} set aside; they are read again when mended:"
+    more = [f"  … and {counted(number - _SHOWN)} more"] if number > _SHOWN else []
+    head = (one if number == 1 else many).format(safe(source))
+    return [head, *(f"  {safe(line)}" for line in bad[:_SHOWN]), *more]
 
 
 def said_autolabeled(found: Autolabeled) -> str:
@@ -101,6 +114,8 @@ def said_routed(found: Routed) -> str:
     """Return who is asked for what."""
     waiting = f"{counted(found.waiting)} asked for earlier are still to come"
     waiting += f".\n{safe(found.awaited)}" if found.awaited else ""
+    if found.by_doubt:
+        waiting += ".\nWhat to learn from was chosen by doubt alone, not `diverse`"
     if not found.votes:
         return f"Nobody else needs to look at anything now; {waiting}."
     parts = ", ".join(f"{safe(k)} {counted(n)}" for k, n in found.by_purpose.items())

@@ -135,7 +135,7 @@ _PASSES: dict[str, tuple[_Step, ...]] = {
     "send": (
         ("ingest", lambda app, parts: app.ingest(parts=parts), said_ingested),
         ("autolabel", lambda app, _: app.autolabel(going_on=True), said_autolabeled),
-        ("route", lambda app, _: app.route(), said_routed),
+        ("route", lambda app, parts: app.route(parts), said_routed),
         ("send", lambda app, parts: app.send(parts), said_sent),
     ),
     "receive": (
@@ -196,7 +196,8 @@ def _carried_out(app: App, step: _Step, parts: Parts) -> tuple[Any, str]:
     found, lines, before = dict[str, Any](), list[str](), len(parts.errors)
     try:
         found = work(app, parts)
-        lines = [said(found)]
+        # Where every source was refused there is nothing to say but that.
+        lines = [said(found)] if found or len(parts.errors) == before else []
     except LabelopsError as error:
         parts.keep(error)
         found = {"not_done": str(error)}

@@ -58,6 +58,8 @@ class Standing:
         Items that the labeler's model refused; people label them without a proposal.
     unasked : Unasked or None
         Why the labeler could not be asked; people label without its new proposals.
+    by_doubt : Unasked or None
+        Why what to learn from was chosen by doubt where the order is `diverse`.
     refusals : mapping of source to Refusal
         What was refused of each source when it was read last.
     candidate : mapping or None
@@ -100,6 +102,7 @@ class Standing:
     usage: tuple[Usage, ...]
     refused: Mapping[str, str]
     unasked: Unasked | None
+    by_doubt: Unasked | None
     refusals: Mapping[str, Refusal]
     candidate: object | None
     verdict: Mapping[str, object]
@@ -158,6 +161,7 @@ def standing_of(
         usage=state.usage,
         refused=state.refused,
         unasked=state.unasked,
+        by_doubt=state.by_doubt,
         refusals=state.refusals,
         candidate=state.candidate,
         verdict=verdict.to_json(),
@@ -182,7 +186,7 @@ def _closed(state: State) -> str:
 
 def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
     if state.items.empty:
-        return "there are no items yet: `labelops ingest` takes them in"
+        return "there are no items yet: `labelops run send` takes them in, and asks people"
     if state.candidate is not None and verdict.passed:
         return "the gate passes: `labelops run publish` releases the labels"
     if waits := _asked_for(state, queue, place):

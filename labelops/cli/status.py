@@ -12,7 +12,7 @@ import click
 
 from ..errors import counted, percent, shown
 from .base import Session, command
-from .said import said_verdict
+from .said import said_bad_rows, said_verdict
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
     parts += [_said_refusal(*one) for one in sorted(found.refusals.items())]
-    parts += [_said_unasked(found.unasked), _said_acceptance(found), said_drift(found.drift)]
+    parts += [_said_unasked(found.unasked), _said_by_doubt(found.by_doubt)]
+    parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
         same = f"The labels as they stand are those of {safe(found.released_as)}, which passed."
         parts += [f"{emphasised('released', 'RELEASED')}  {same}"]
@@ -117,10 +118,17 @@ def _said_refused(refused: Mapping[str, str]) -> str:
 
 def _said_refusal(source: str, refusal: Refusal) -> str:
     """Say what was refused of a source: rows of it, or all of it."""
-    rows = len(refusal.set_aside)
-    what = emphasised("inconclusive", "SET ASIDE" if rows else "NOT READ")
-    of = f"{counted(rows, 'row')} of" if rows else "The source"
-    return f"{what}  {of} {safe(source)}: {safe(refusal.why)}."
+    rows, aside = len(refusal.set_aside), emphasised("inconclusive", "SET ASIDE")
+    said = []
+    if refusal.bad_rows:
+        head, *lines = said_bad_rows(source, refusal.bad, refusal.bad_rows)
+        said.append("\n".join([f"{aside}  {head}", *lines]))
+    if rows:
+        said.append(f"{aside}  {counted(rows, 'row')} of {safe(source)}: {safe(refusal.why)}.")
+    elif refusal.why:
+        what = emphasised("inconclusive", "NOT READ")
+        said.append(f"{what}  The source {safe(source)}: {safe(refusal.why)}.")
+    return "\n\n".join(said)
 
 
 def _said_unasked(unasked: Unasked | None) -> str:
@@ -131,6 +139,17 @@ def _said_unasked(unasked: Unasked | None) -> str:
         f"{emphasised('fail', 'NOT ASKED')}  The labeler could not be asked since "
         f"{unasked.since:%Y-%m-%d %H:%M}: {safe(unasked.reason)}.\n"
         "People label without its new proposals; nothing more of it is accepted until it answers."
+    )
+
+
+def _said_by_doubt(trouble: Unasked | None) -> str:
+    """Say that the order `diverse` could not be had, since when, and what it is instead."""
+    if trouble is None:
+        return ""
+    return (
+        f"{emphasised('inconclusive', 'BY DOUBT')}  Features could not be had since "
+        f"{trouble.since:%Y-%m-%d %H:%M}: {safe(trouble.reason)}.\n"
+        "What to learn from is chosen by doubt alone, not `diverse`, until they can be."
     )
 
 

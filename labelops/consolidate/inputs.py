@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import TableError, UsageError, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.ordering import unsorted_pair
 from ..tables.brought import Table, as_frame, is_table
 
 __all__ = [
@@ -137,7 +138,8 @@ def distinct(name: str, values: pd.Series[Any]) -> pd.Index[Any]:
     Raises
     ------
     TableError
-        A value cannot be told from others, as a list cannot.
+        A value cannot be told from others, as a list cannot; or no order is known of two, such as
+        of a number and a day.
 
     Examples
     --------
@@ -154,7 +156,12 @@ def distinct(name: str, values: pd.Series[Any]) -> pd.Index[Any]:
     try:
         return pd.Index(np.sort(once))
     except TypeError:
-        return pd.Index(pd.factorize(np.asarray(once, dtype=object), sort=True)[1])
+        several = np.asarray(once, dtype=object)
+    try:
+        return pd.Index(pd.factorize(several, sort=True)[1])
+    except TypeError as problem:
+        pair = unsorted_pair(values.dropna().items())
+        raise TableError("votes", [f"{name}: {pair}"]) from problem
 
 
 def listed(name: str, given: Any) -> pd.Index[Any]:

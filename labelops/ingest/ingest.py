@@ -1,8 +1,8 @@
-"""Raw rows become items: all of a file, or nothing of it."""
+"""Raw rows become items: all of a file, nothing of it, or all but its bad rows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,11 +22,12 @@ from .known import (
     differs,
     match,
     none_for_missing,
-    refuse_other_source,
+    other_source_problems,
 )
-from .payload import normalised, problem_of, text_digest
+from .payload import normalised, payload_problems, text_digest
 from .raw import MAX_CELL, RAW_COLUMNS, Problems
 from .rights import Rights
+from .set_aside import SetAside, as_they_were, set_aside, with_known
 from .sketches import text_sketches
 
 __all__ = ["Ingested", "ingest_rows"]
@@ -64,6 +65,11 @@ class Ingested:
         what the source's rights are.
     why : str
         What is wrong with these rows, in words.
+    bad : tuple of str
+        What is wrong with rows that could not be taken, a line each (`apart`); of very many the
+        first. A known item stays as it was, but for what the source's rights are.
+    bad_rows : int
+        How many such rows there are.
     """
 
     new: pd.DataFrame
@@ -77,6 +83,8 @@ class Ingested:
     groups: int
     set_aside: tuple[str, ...] = ()
     why: str = ""
+    bad: tuple[str, ...] = ()
+    bad_rows: int = 0
 
 
 def ingest_rows(
@@ -88,7 +96,7 @@ def ingest_rows(
     key: bytes,
     now: datetime,
     revise: bool = False,
-    apart: bool = False,
+    apart: SetAside | None = None,
     names: Mapping[str, str] | None = None,
     max_cell: int = MAX_CELL,
     withdrawn: Collection[str] = (),
@@ -114,8 +122,9 @@ def ingest_rows(
         With a time zone.
     revise : bool
         Take another payload under a known key as the item's next revision.
-    apart : bool
-        Else: set such rows aside, each by itself, and take all others.
+    apart : SetAside, optional
+        Take all rows but such ones (unless `revise`) and bad ones, which are added to those that
+        the source could not read.
     names : mapping, optional
         Raw column → the owner's name of it, for messages; else ``raw.attrs["names"]``.
     max_cell : int
@@ -126,7 +135,8 @@ def ingest_rows(
     Raises
     ------
     SourceError
-        For bad rows: the first one, with the count of the others.
+        For bad rows: the first one, with the count of the others. With `apart` if they are more
+        than may be.
     ChangedPayloadError
         If a known key came with another payload, and it is to be neither taken nor set aside.
     """
@@ -135,17 +145,30 @@ def ingest_rows(
     _check_columns(raw)
     called = {"key": "key", "payload": "payload"} | dict(names or raw.attrs.get("names", {}))
     raw = raw.reset_index(drop=True)
-    _refuse_bad_rows(raw, called, max_cell)
+    if apart is None:
+        _refuse(_bad_rows(raw, called, max_cell))
+    else:
+        raw = set_aside(raw, apart, _bad_rows(raw, called, max_cell), called["key"])
     rows = _item_rows(raw, source, rights, key)
     again = int(rows["item_id"].duplicated().sum())
     rows = _one_row_an_item(rows)
     known = match(rows["item_id"], existing)
-    refuse_other_source(rows, existing, known)
+    of_others = other_source_problems(rows, existing, known)
+    if apart is None:
+        _refuse(of_others)
+    else:
+        total = len(raw) + len(apart)
+        for other in of_others:
+            apart.add(other, None)
+        apart.refuse_too_many(total)
+        rows = apart.without(rows)
+        rows = with_known(rows, as_they_were(existing, apart.keys, source, rights))
+        known = match(rows["item_id"], existing)
     changed = changed_rows(rows, existing, known)
     aside, why = (), ""
     if changed.any() and not revise:
         error = changed_error(rows, existing, known, changed)
-        if not apart:
+        if apart is None:
             raise error
         aside, why = tuple(sorted(rows["item_id"][changed])), str(error)
         rows = as_before(rows, existing, known, changed)
@@ -154,7 +177,8 @@ def ingest_rows(
     ours = (existing["source"] == source) & ~existing["item_id"].isin(withdrawn)
     gone = int((ours & ~existing["item_id"].isin(rows["item_id"])).sum())
     found = _assemble(rows, existing, known, changed, now, again, gone)
-    return replace(found, set_aside=aside, why=why)
+    bad = SetAside(0.0) if apart is None else apart
+    return replace(found, set_aside=aside, why=why, bad=bad.lines, bad_rows=len(bad))
 
 
 def _check_columns(raw: pd.DataFrame) -> None:
@@ -163,24 +187,16 @@ def _check_columns(raw: pd.DataFrame) -> None:
         raise UsageError(f"raw rows need the column {missing[0]!r}; see RAW_COLUMNS")
 
 
-def _refuse_bad_rows(raw: pd.DataFrame, called: Mapping[str, str], max_cell: int) -> None:
+def _refuse(errors: Iterable[SourceError]) -> None:
     problems = Problems()
-    if raw["key"].notna().any():
-        problems.extend(key_problems(raw, called["key"]))
-    problems.extend(_payload_problems(raw, called["payload"], max_cell))
+    problems.extend(errors)
     problems.raise_first()
 
 
-def _payload_problems(raw: pd.DataFrame, column: str, max_cell: int) -> Iterator[SourceError]:
-    header = raw.attrs.get("header", 0)
-    texts = raw.loc[raw["uri"].isna(), ["file", "row", "payload"]]
-    for file, row, text in texts.itertuples(index=False):
-        problem = problem_of(text, max_cell)
-        if problem:
-            found = text[:200] if isinstance(text, str) else None
-            yield SourceError(
-                problem, file=file, row=int(row), column=column, value=found, header=header
-            )
+def _bad_rows(raw: pd.DataFrame, called: Mapping[str, str], max_cell: int) -> Iterator[SourceError]:
+    if raw["key"].notna().any():
+        yield from key_problems(raw, called["key"])
+    yield from payload_problems(raw, called["payload"], max_cell)
 
 
 def _item_rows(raw: pd.DataFrame, source: str, rights: Rights, key: bytes) -> pd.DataFrame:

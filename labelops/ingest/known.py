@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from labelops.errors import ChangedPayloadError, SourceError, UsageError, counted, shown
-
-from .raw import Problems
 
 __all__ = [
     "as_before",
@@ -17,7 +17,7 @@ __all__ = [
     "differs",
     "match",
     "none_for_missing",
-    "refuse_other_source",
+    "other_source_problems",
 ]
 
 _BEGINNING = 60
@@ -37,24 +37,20 @@ def match(ids: pd.Series, existing: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.asarray(index.get_indexer(pd.Index(ids, dtype=object)), dtype=np.int64)
 
 
-def refuse_other_source(
+def other_source_problems(
     rows: pd.DataFrame, existing: pd.DataFrame, known: npt.NDArray[np.int64]
-) -> None:
-    """Refuse rows whose key is that of another source's item."""
+) -> Iterator[SourceError]:
+    """Yield rows whose key is that of another source's item."""
     there = np.flatnonzero(known >= 0)
     sources = existing["source"].to_numpy(dtype=object)[known[there]]
-    problems = Problems()
     for place in np.flatnonzero(sources != rows["source"].to_numpy(dtype=object)[there]):
         row = rows.iloc[there[place]]
-        problems.add(
-            SourceError(
-                f"the key {shown(row['item_id'])} already belongs to an item of source "
-                f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
-                file=row["file"],
-                row=int(row["row"]),
-            )
+        yield SourceError(
+            f"the key {shown(row['item_id'])} already belongs to an item of source "
+            f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
+            file=row["file"],
+            row=int(row["row"]),
         )
-    problems.raise_first()
 
 
 def changed_rows(

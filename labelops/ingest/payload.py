@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+
+import pandas as pd
 
 from labelops.digest import digest_bytes
+from labelops.errors import SourceError
 
 from .raw import MAX_CELL, too_large
 
-__all__ = ["normalised", "problem_of", "text_digest"]
+__all__ = ["normalised", "payload_problems", "problem_of", "text_digest"]
 
 
 def normalised(text: str) -> str:
@@ -49,6 +53,27 @@ def problem_of(text: object, max_cell: int = MAX_CELL) -> str | None:
     if not _encodable(text):
         return "the text holds half a surrogate pair, which is not Unicode; mend the export"
     return None
+
+
+def payload_problems(raw: pd.DataFrame, column: str, max_cell: int) -> Iterator[SourceError]:
+    """Yield what is wrong with the texts of a raw frame, by its rows.
+
+    Parameters
+    ----------
+    raw : raw frame
+    column : str
+        The owner's name of the column, for messages.
+    max_cell : int
+    """
+    header = raw.attrs.get("header", 0)
+    texts = raw.loc[raw["uri"].isna(), ["file", "row", "payload"]]
+    for file, row, text in texts.itertuples(index=False):
+        problem = problem_of(text, max_cell)
+        if problem:
+            found = text[:200] if isinstance(text, str) else None
+            yield SourceError(
+                problem, file=file, row=int(row), column=column, value=found, header=header
+            )
 
 
 def _encodable(text: str) -> bool:

@@ -9,8 +9,9 @@ from datetime import datetime
 
 import pandas as pd
 
-from ..errors import ConflictError, SchemaError, UsageError
+from ..errors import ConflictError, LabelopsError, SchemaError, UsageError
 from ..kinds.choice import codes_of, values_of
+from ..parts import Parts
 from ..ports import Features, Pausing, Placed, Queue, Retracting, Sent
 from ..route.plan import make_plan
 from ..route.policy import DIVERSE
@@ -44,6 +45,8 @@ class Routed:
         Votes asked for earlier that have not come.
     awaited : str
         How many of all these only experts or somebody new can give, in words; empty where none.
+    by_doubt : str
+        Why the order `diverse` could not be had, so that it was `doubt`; empty where it could.
     """
 
     round: int
@@ -51,9 +54,16 @@ class Routed:
     by_purpose: Mapping[str, int]
     waiting: int
     awaited: str = ""
+    by_doubt: str = ""
 
 
-def route(workspace: Workspace, features: Features | None = None, *, now: datetime) -> Routed:
+def route(
+    workspace: Workspace,
+    features: Features | None = None,
+    *,
+    now: datetime,
+    parts: Parts | None = None,
+) -> Routed:
     """Plan who should look at what next; the same state gives the same plan.
 
     Parameters
@@ -62,17 +72,23 @@ def route(workspace: Workspace, features: Features | None = None, *, now: dateti
     features : callable, optional
         Needed where `[route] order` is `diverse`.
     now : datetime
+    parts : Parts, optional
+        In a pass that goes on with all else: is handed what went wrong with the features, without
+        which the order is `doubt`.
 
     Raises
     ------
     UsageError
         If the order is `diverse` and there are no features.
+    LabelopsError
+        What went wrong with the features, `of_a_part`, where there is no pass: nothing is planned.
     """
     if workspace.policies.route.order == DIVERSE and features is None:
         raise UsageError("route: the order 'diverse' needs `features` of the items")
     up_to_date(workspace, now)
     decide(workspace, lambda state: (None, _forsaken(state, now)), now)
-    state, rows = _write_plan(workspace, features, now)
+    state, rows, trouble = _write_plan(workspace, features, now, parts)
+    _say_by_doubt(state, "" if trouble is None else str(trouble), now)
     last = int(state.plan["round"].max()) if len(state.plan) else 0
     asked = rows.groupby("purpose")["annotators"].sum()
     return Routed(
@@ -81,6 +97,7 @@ def route(workspace: Workspace, features: Features | None = None, *, now: dateti
         by_purpose={str(k): int(v) for k, v in asked.items()},
         waiting=int(state.open_seats["open"].sum()),
         awaited=awaited(load(workspace)),
+        by_doubt="" if trouble is None else str(trouble),
     )
 
 
@@ -97,19 +114,45 @@ def _forsaken(state: State, now: datetime) -> list[Event]:
     return [("forsaken", number, 0, body)]
 
 
+def _say_by_doubt(state: State, reason: str, now: datetime) -> None:
+    """Say why the order `diverse` could not be had, or, with no reason, that it could again."""
+    before = state.by_doubt
+    if reason != ("" if before is None else before.reason):
+        since = now if before is None else before.since.to_pydatetime()
+        body = {"reason": reason, "since": since.isoformat()}
+        say(state, [state.next_event("by_doubt", "order", body)], now)
+
+
+def _needs(
+    state: State, features: Features | None, parts: Parts | None
+) -> tuple[list[pd.DataFrame], LabelopsError | None]:
+    """Return all needs, and in a pass what went wrong with the features they go without."""
+    try:
+        return all_needs(state, features), None
+    except LabelopsError as error:
+        if parts is None:
+            raise
+        parts.keep(error)
+        return all_needs(state), error
+
+
 def _write_plan(
-    workspace: Workspace, features: Features | None, now: datetime
-) -> tuple[State, pd.DataFrame]:
-    """Append the next round; return the state it follows from, and its rows.
+    workspace: Workspace, features: Features | None, now: datetime, parts: Parts | None
+) -> tuple[State, pd.DataFrame, LabelopsError | None]:
+    """Append the next round; return the state it follows from, its rows, and what they lack.
 
     Where another process planned meanwhile, it is planned anew: what that asks for is in flight.
     """
+    trouble: LabelopsError | None = None
     for _ in range(_ATTEMPTS):
         state = load(workspace)
+        # What is away is asked once in a run.
+        needs, found = _needs(state, None if trouble else features, parts)
+        trouble = trouble or found
         last = int(state.plan["round"].max()) if len(state.plan) else 0
         draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
         rows = make_plan(
-            all_needs(state, features),
+            needs,
             state.plan,
             state.votes,
             state.current_proposals,
@@ -124,7 +167,7 @@ def _write_plan(
         )
         with suppress(ConflictError):
             workspace.tables.append("plan", rows, after=state.versions["plan"])
-            return state, rows
+            return state, rows, trouble
     raise ConflictError("plan: others planned something at each attempt; run again")
 
 
@@ -139,9 +182,8 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
             queue.pause(annotator, reason)
         for annotator in state.cleared:
             queue.resume(annotator)
-    withdrawn = state.plan.loc[state.plan["item_id"].isin(state.withdrawn_ids)]
-    if len(withdrawn) and isinstance(queue, Retracting):
-        queue.retract(withdrawn)
+    if isinstance(queue, Retracting):
+        _retract(state, queue, now)
     rows = state.open_seats.sort_values("priority", ascending=False, kind="stable")
     rows = _in_words_of(rows[PLAN.names].reset_index(drop=True), workspace.schema)
     items = state.items.loc[state.items["item_id"].isin(rows["item_id"])].reset_index(drop=True)
@@ -152,6 +194,26 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
         say(state, [("sent", where, last, {"rows": len(rows)})], now)
     return sent
+
+
+def _retract(state: State, queue: Retracting, now: datetime) -> None:
+    """Offer to nobody any more what was withdrawn, and what a split of a class took back.
+
+    An answer to a question from before the split would not count, and the item is asked about anew.
+    """
+    gone = state.plan["item_id"].isin(state.withdrawn_ids).to_numpy(dtype=bool)
+    # These are many and mostly answered: they are looked up again only when there are more.
+    seats, digest = state.taken_back, state.workspace.schema.digest
+    said = state.latest("retracted")
+    done = said.loc[said["subject"] == digest, "revision"].max() if len(said) else 0
+    news = len(seats) > (0 if pd.isna(done) else done)
+    if news:
+        keys = pd.MultiIndex.from_frame(state.plan[["item_id", "round", "purpose"]])
+        gone |= keys.isin(list(seats))
+    if gone.any():
+        queue.retract(state.plan.loc[gone])
+    if news:
+        say(state, [("retracted", digest, len(seats), {})], now)
 
 
 def _in_words_of(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -20,11 +20,12 @@ from .labeler import (
 )
 from .looking import Detected, Detector, Features, NeighbourSearch, WithWords
 from .queue import Pausing, Placed, Queue, Received, Retracting, Sent
-from .source import RowBlock, Source
+from .source import BadRow, RowBlock, SettingAside, Source
 from .storage import BatchObjects, Compacting, Objects, Tables
 
 __all__ = [
     "Answer",
+    "BadRow",
     "BatchHands",
     "BatchObjects",
     "Compacting",
@@ -49,6 +50,7 @@ __all__ = [
     "RowBlock",
     "SemiSupervised",
     "Sent",
+    "SettingAside",
     "Source",
     "Tables",
     "TextEncoder",

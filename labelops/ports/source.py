@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
-__all__ = ["RowBlock", "Source"]
+from ..errors import SourceError
+
+__all__ = ["BadRow", "RowBlock", "SettingAside", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +45,26 @@ class Source(Protocol):
         ------
         SourceError
             For a file or row that cannot be read, with its place.
+        """
+        ...
+
+
+BadRow = Callable[[SourceError, str | None], None]
+"""Is handed what is wrong with a row, with its place, and the owner's key where it can be read."""
+
+
+@runtime_checkable
+class SettingAside(Source, Protocol):
+    """A source that can go on where a row of it cannot be read."""
+
+    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
+        """Yield the rows that `rows` would, but for those that cannot be read.
+
+        Each of these is handed to `bad` before the reading ends.
+
+        Raises
+        ------
+        SourceError
+            For a file that cannot be read at all, or has no rows.
         """
         ...

@@ -21,6 +21,7 @@ from .facts import AnnotatorRow, Confusion, ReportFacts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 __all__ = ["MATRIX", "content_policy", "environment", "render"]
 
@@ -68,6 +69,7 @@ def render(facts: ReportFacts) -> str:
         .render(
             facts=facts,
             said=words.statement(facts),
+            asked=words.ASKED,
             style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
             policy=content_policy(style),
             axis=_axis(facts),
@@ -97,12 +99,20 @@ def environment() -> Environment:
         "percent": lambda *shown, **how: _unbroken(percent(*shown, **how)),
         "unbroken": _unbroken,
         "cut": words.cut,
+        "breaks": _breaks,
         "kind_name": words.kind_name,
         "moment": words.moment,
         "px": _px,
     }
     environment.globals |= {"shade": _shade, "interval": _interval}
     return environment
+
+
+def _breaks(name: str) -> Markup:
+    """Let a long name such as `card_not_working` go on in the next line after an underscore."""
+    from markupsafe import Markup, escape
+
+    return escape(words.visible(name)).replace("_", Markup("_<wbr>"))
 
 
 def _finalize(value: object) -> object:

@@ -16,6 +16,7 @@ from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
 from .facts import ReportFacts
 
 __all__ = [
+    "ASKED",
     "ODD_KINDS",
     "RELEASED",
     "VIEW_NAMES",
@@ -58,6 +59,18 @@ VIEW_NAMES = {
 }
 """What the views of many items at once are called."""
 
+ASKED = {
+    "certified error": "How many labels are wrong at most, by people who look at random ones.",
+    "agreement": "Whether people say the same of an item: α is 1 if they always do, 0 if as by "
+    "chance; in brackets, its interval.",
+    "enough evidence": "How many items have a label with enough evidence behind it.",
+    "class minimum": "Whether every class has enough labels.",
+    "rights": "Whether the owners of the items allow this use.",
+    "open findings": "Labels that look wrong and wait for somebody to review them.",
+    "leakage groups": "Whether near-duplicates stay on one side: training, validation or test.",
+}
+"""What each check of the gate asks."""
+
 RELEASED = "released"
 """The status of labels that are released as they stand: nothing is left to judge."""
 
@@ -79,12 +92,15 @@ class Statement:
         What that means, and what it does not.
     missing : tuple of str
         What stands in the way; empty after a pass.
+    exact : str
+        The intervals, and what they allow for; empty without an audit.
     """
 
     status: str
     headline: str
     meaning: tuple[str, ...]
     missing: tuple[str, ...]
+    exact: str = ""
 
 
 def visible(text: str) -> str:
@@ -169,7 +185,7 @@ def statement(facts: ReportFacts) -> Statement:
         broken = tuple(f"{c.name}: {c.message}" for c in checks if c.status == FAIL)
         return Statement(RELEASED, *_released(facts.released_as), broken)
     against = tuple(f"{c.name}: {c.message}" for c in checks if c.status != PASS)
-    return Statement(status, _headline(facts, status), _meaning(facts), against)
+    return Statement(status, _headline(facts, status), _meaning(facts), against, _exact(facts))
 
 
 def _released(reference: str) -> tuple[str, tuple[str, ...]]:
@@ -210,9 +226,7 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     why = f" ({facts.audit_why})" if facts.audit_why else ""
     looked = (
         f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
-        f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}. "
-        f"{_allowed(certificate)}{_between(certificate)}"
-        f"{_share_of_risk(facts.confidence, certificate)}"
+        f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}."
     )
     if certificate.status != PASS:
         return (looked, _not_yet(facts))
@@ -221,6 +235,17 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
         f"Were more than {_at_least(certificate.bound)} wrong, such an audit would let the "
         f"labels through in at most {_chance(certificate.risk)} cases. It says nothing about any "
         "single label, and nothing about other data.",
+    )
+
+
+def _exact(facts: ReportFacts) -> str:
+    """Give the numbers behind that, for who wants to check them; empty without an audit."""
+    certificate = facts.certificate
+    if certificate is None or certificate.n == 0:
+        return ""
+    return (
+        f"{_allowed(certificate)}{_between(certificate)}"
+        f"{_share_of_risk(facts.confidence, certificate)}"
     )
 
 

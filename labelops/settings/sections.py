@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..audit.policy import AuditPolicy
@@ -86,6 +87,9 @@ class SourceSettings:
     suffixes : tuple of str
         Which files of a folder are read, such as .py; none named: all, and one that is not of the
         media is refused.
+    bad_rows : float in [0, 1]
+        Most bad rows that a pass sets aside to take all others, as a share of the source's, rounded
+        up to whole rows. With more, or with 0 any, nothing of the source is taken.
     licence : str
         Licence of the payloads, as SPDX where one exists.
     purposes : tuple of str
@@ -93,7 +97,7 @@ class SourceSettings:
     region : str
         Where they may be used.
     expires : str
-        ISO date when the rights end.
+        Date when the rights end, such as 2026-12-31.
     """
 
     name: str
@@ -107,10 +111,30 @@ class SourceSettings:
     encoding: str = "utf-8"
     delimiter: str = ""
     suffixes: tuple[str, ...] = ()
+    bad_rows: float = 0.1
     licence: str = ""
     purposes: tuple[str, ...] = ()
     region: str = ""
     expires: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.bad_rows <= 1.0:
+            raise SettingsError(f"source.{self.name}.bad_rows is {self.bad_rows}, expected 0 to 1")
+        try:
+            _ = self.ends
+        except ValueError:
+            raise SettingsError(
+                f"source.{self.name}.expires is {shown(self.expires)}, expected a date such as "
+                "2026-12-31"
+            ) from None
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the rights end; a date without a zone is one of UTC."""
+        if not self.expires:
+            return None
+        when = datetime.fromisoformat(self.expires)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,13 @@ __all__ = ["known_only", "named_sections", "section_of"]
 T = TypeVar("T")
 
 _SECRET_WORDS = ("key", "token", "secret", "password")
+_CALLED: Mapping[object, str] = {
+    str: "a text in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+"""Types, as who writes settings calls them."""
 
 
 def known_only(table: object, known: tuple[str, ...], where: str) -> None:
@@ -117,9 +124,9 @@ def _from_text(text: str, hint: object, where: str) -> object:
         if hint is float:
             return float(text)
     except (KeyError, ValueError):
-        name = getattr(hint, "__name__", str(hint))
+        expected = _CALLED.get(hint, "a text")
         raise SettingsError(
-            f"{where} from the environment is {shown(text)}, expected {name}"
+            f"{where} from the environment is {shown(text)}, expected {expected}"
         ) from None
     return text.split(",") if hint == tuple[str, ...] else text
 
@@ -133,12 +140,11 @@ def _typed(value: object, hint: object, where: str) -> object:
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(value)
         raise SettingsError(f"{where} is {_said(value)}, expected a list of texts")
-    if hint in (str, int, float, bool):
+    if hint in _CALLED:
         if type(value) is hint:
             return value
-        raise SettingsError(
-            f"{where} is {_said(value)}, expected {getattr(hint, '__name__', hint)}"
-        )
+        quotes = ", without quotes" if isinstance(value, str) else ""
+        raise SettingsError(f"{where} is {_said(value)}, expected {_CALLED[hint]}{quotes}")
     if isinstance(value, Mapping):
         return value
     raise SettingsError(f"{where} is {_said(value)}, expected a table")

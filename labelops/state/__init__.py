@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .events import decide, say
 from .labels import State
+from .lacking import Refusal, Unasked
 from .reading import load, load_events
 from .rows import (
     HASTE,
@@ -15,8 +16,6 @@ from .rows import (
     OFFERED_AT,
     RULES,
     Event,
-    Refusal,
-    Unasked,
     last_body,
     refusals_of,
     rule_vote_id,

@@ -55,6 +55,8 @@ class CandidatesView(ProposalsView):
             return False
         rows = self.label_history
         rows = rows.loc[rows["revision"] <= self.candidate.revision]
+        # What was withdrawn by then is none of its labels.
+        rows = rows.loc[~rows["item_id"].isin(self.out_of(self.candidate.number))]
         rows = rows.drop_duplicates("item_id", keep="last")
         return any(split.about(rows).any() for split in self.splits)
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..route.plan import Seat
 from ..tables import VOTES, empty
+from .lacking import Refusal, Unasked, refused_rows, still_away
 from .splits import Split
 from .withdrawn import Withdrawal, out_when_frozen, read_withdrawals
 from .workspace import Workspace
@@ -24,9 +25,7 @@ __all__ = [
     "OFFERED_AT",
     "RULES",
     "Event",
-    "Refusal",
     "Rows",
-    "Unasked",
     "last_body",
     "refusals_of",
     "rule_vote_id",
@@ -77,41 +76,6 @@ def rule_vote_id(rule: str, version: str, item_id: str = "", payload_digest: str
     """
     begin = f"{rule}/{version[:12]}/"
     return f"{begin}{item_id}/{payload_digest[:12]}" if item_id else begin
-
-
-@dataclass(frozen=True, slots=True)
-class Unasked:
-    """The labeler could not be asked when it should have been, and has not been since.
-
-    Parameters
-    ----------
-    reason : str
-        What went wrong the last time, in words.
-    since : timestamp
-        The first time.
-    given_up : bool
-        Whether that is longer ago than people wait for anybody (`[route] settle_days`).
-    """
-
-    reason: str
-    since: pd.Timestamp
-    given_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What was refused of a source when it was read last.
-
-    Parameters
-    ----------
-    why : str
-        In words.
-    set_aside : tuple of str
-        Items whose rows were set aside; all else was taken in. Empty where nothing was.
-    """
-
-    why: str
-    set_aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -314,18 +278,17 @@ class Rows:
     @property
     def unasked(self) -> Unasked | None:
         """Why the labeler could not be asked; None where it could, or did not have to be."""
-        rows = self.latest("unasked")
-        said = {} if rows.empty else last_body(rows)
-        if not said.get("reason"):
-            return None
-        return Unasked(said["reason"], pd.Timestamp(said["since"]), said["given_up"])
+        return still_away(self.latest("unasked"))
+
+    @property
+    def by_doubt(self) -> Unasked | None:
+        """Why the order `diverse` could not be had for the last plan; None where it could."""
+        return still_away(self.latest("by_doubt"))
 
     @property
     def refusals(self) -> dict[str, Refusal]:
         """What was refused of each source when it was read last; without those read in full."""
-        rows = self.latest("intake")
-        said = {s: json.loads(b) for s, b in zip(rows["subject"], rows["body"], strict=True)}
-        return {s: Refusal(b["why"], tuple(b["set_aside"])) for s, b in said.items() if b["why"]}
+        return refused_rows(self.latest("intake"))
 
     @cached_property
     def gold(self) -> dict[str, str]:

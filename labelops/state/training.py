@@ -14,6 +14,7 @@ from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import codes_of
 from ..measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set
 from ..measure.codes import among
+from ..parts import as_a_part
 from ..ports import Features
 from ..route.active import CANDIDATES, diverse_choice, until_learned_anew
 from ..route.policy import DIVERSE
@@ -133,7 +134,9 @@ def _to_learn_from(
         return choose_active(fresh, unsure, size, apart_from=apart)
     near = choose_active(fresh, unsure, math.ceil(CANDIDATES * size), apart_from=apart).ids
     places = pd.Index(state.item_ids).get_indexer(np.concatenate([near, known]))
-    found = features(state.items.iloc[places[places >= 0]].reset_index(drop=True))
+    # Whoever plans may go on by doubt alone where they cannot be had.
+    with as_a_part():
+        found = features(state.items.iloc[places[places >= 0]].reset_index(drop=True))
     points = found.toarray() if sparse.issparse(found) else found
     doubt = np.maximum(_uncertainty(state, near), 0.0)
     order = diverse_choice(doubt, points[: len(near)], size, points[len(near) :])

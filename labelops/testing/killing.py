@@ -27,6 +27,7 @@ from ..ports import (
     Pausing,
     Queue,
     Retracting,
+    SettingAside,
     Source,
     Tables,
 )
@@ -34,7 +35,8 @@ from ..ports import (
 __all__ = ["READING", "Trap", "trapped"]
 
 READING = frozenset(
-    {"detect", "fit", "get", "list", "offers", "propose", "read", "receive", "rows", "version"}
+    {"detect", "fit", "get", "list", "offers", "propose", "read", "receive", "rows", "rows_but"}
+    | {"version"}
 )
 """Calls that leave a workspace as it was; a kill at one is a kill between two others."""
 
@@ -50,6 +52,7 @@ _PORTS = (
     Labeler,
     Detector,
     Source,
+    SettingAside,
 )
 T = TypeVar("T")
 

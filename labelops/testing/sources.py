@@ -27,7 +27,7 @@ import pytest
 
 from labelops.errors import SourceError
 from labelops.ingest import RAW_COLUMNS, Rights, ingest_rows
-from labelops.ports import Source
+from labelops.ports import SettingAside, Source
 from labelops.tables import ITEMS, check, empty, newest
 
 __all__ = ["Made", "SourceTests"]
@@ -132,3 +132,25 @@ class SourceTests:
             _all(source)
         assert part in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    def test_what_is_set_aside_is_named_as_it_would_be_refused(
+        self, broken: tuple[Source, str]
+    ) -> None:
+        """A source that can set rows aside hands over the bad one alone, and yields no row of it.
+
+        Where nothing can be read beside it, it says so as ever.
+        """
+        source, part = broken
+        if not isinstance(source, SettingAside):
+            pytest.skip("it sets nothing aside")
+        said: list[SourceError] = []
+        try:
+            blocks = list(source.rows_but(lambda error, _: said.append(error)))
+        except SourceError as error:
+            assert part in str(error)
+            return
+        [bad] = said
+        assert part in str(bad) and "\n" not in str(bad)
+        for block in blocks:
+            of_file = block.frame.loc[block.frame["file"] == bad.file, "row"]
+            assert not len(of_file) if bad.row is None else bad.row not in set(of_file)

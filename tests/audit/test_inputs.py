@@ -170,3 +170,12 @@ def test_a_row_without_a_group_is_named(groups: object) -> None:
         group_codes(groups, 3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="row 1 has none"):
         grouped_folds([0, 1, 0], groups, 2, np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("groups", [[7, "a", pd.Timestamp("2026-01-01")], [1j, 2, "a"]])
+def test_groups_of_which_no_order_is_known_are_named(groups: list[object]) -> None:
+    """One line with two rows, instead of an error of the sorting."""
+    given = np.empty(3, dtype=object)
+    given[:] = groups
+    with pytest.raises(UsageError, match=r"groups: row 0 is .* and row 1 is .*give all of them as"):
+        group_codes(given, 3)

@@ -115,3 +115,22 @@ def test_malformed_input_is_refused() -> None:
         label_in_text(["a"], [0, 1], ["x", "y"])
     with pytest.raises(UsageError, match="least"):
         label_in_text(["a"], [0], ["x"], least=2.0)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_an_item_of_no_split_is_named(missing: object) -> None:
+    """None is no name: it would have been a split beside the others."""
+    splits = np.array(["train", missing, "test"], dtype=object)
+    with pytest.raises(UsageError, match="splits: row 1 is in none; leave it out, or name one"):
+        split_leakage(splits, digests=["a", "b", "a"])
+    splits[1] = "None"
+    assert split_leakage(splits, digests=["a", "b", "a"]).splits.tolist() == [
+        "None",
+        "test",
+        "train",
+    ]
+
+
+def test_splits_that_are_numbers() -> None:
+    """Folds of a cross-validation are splits by their numbers."""
+    assert split_leakage([1, 0, 1], groups=["g", "g", "h"]).table.tolist() == [[0, 1], [1, 0]]

@@ -224,7 +224,7 @@ def test_the_page_shows_what_was_found(tickets: tuple[pd.DataFrame, list[int], A
     worst = found.worst(1)
     assert frame.loc[worst.index[0], "ticket_id"] in page
     assert "tickets.csv" in page
-    assert f"{int((found.rows['call'] == 'wrong').sum())} labels are rather wrong" in page
+    assert f"{int((found.rows['call'] == 'wrong').sum())} labels are more probably wrong" in page
     facts = found.to_json()
     assert facts["rows"] == 613
     assert facts["suspected"][0]["row"] == str(worst.index[0])
@@ -277,6 +277,10 @@ def test_by_images(tmp_path: Path) -> None:
         ({"features": ["x"], "classes": ["left", "left"]}, "'left' is named twice"),
         ({"features": ["x"], "key": "id"}, "no such column"),
         ({"votes": ["x"]}, "different labels|rows|classes"),
+        ({"features": "x"}, "features: expected a list of columns, found 'x'; put it in"),
+        ({"votes": "x"}, "votes: expected a list of columns"),
+        ({"features": np.zeros((3, 2))}, r"of 2 dimensions; put it into the frame.*list\(array\)"),
+        ({"probs": np.zeros((3, 2))}, "probs: expected the column of each class.*found a ndarray"),
     ],
 )
 def test_what_cannot_be_is_said(change: dict[str, Any], said: str) -> None:
@@ -285,12 +289,52 @@ def test_what_cannot_be_is_said(change: dict[str, Any], said: str) -> None:
         check_labels(_numbers(1100).assign(word="a"), "kind", **change)
 
 
+@pytest.mark.slow
+def test_an_embedding_is_a_list_a_row(numbers: Any) -> None:
+    """As Parquet and JSON Lines hold it: the same numbers, so the same calls."""
+    frame = _numbers()
+    frame = frame[["kind"]].assign(vector=list(frame[["x", "y"]].to_numpy()))
+    found = check_labels(frame, "kind", features=["vector"])
+    pd.testing.assert_frame_equal(found.rows, numbers.rows)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([[1.0, 2.0], [3.0]], "row 2, column 'v': expected a list of 2 numbers, as in the first"),
+        ([[1.0, 2.0], None], "row 2, column 'v': expected a list of 2 numbers"),
+        ([[1.0, 2.0], [3.0, "x"]], "row 2, column 'v': expected a list of numbers"),
+        ([[1.0, 2.0], [3.0, None]], "row 2, column 'v': expected a number"),
+        ([[1.0, 2.0], [3.0, 1e200]], "row 2, column 'v': expected a number below"),
+        ([[[1.0]], [[2.0]]], "row 1, column 'v': expected a list of numbers"),
+        ([[], []], "row 1, column 'v': expected a number"),
+    ],
+)
+def test_a_list_that_is_no_embedding_is_named_with_its_row(cells: list[Any], said: str) -> None:
+    """Of another length, or with something in it that is no finite number."""
+    frame = pd.DataFrame({"kind": ["a", "b"], "v": cells})
+    with pytest.raises(SourceError, match=said):
+        check_labels(frame, "kind", features=["v"])
+
+
 @pytest.mark.parametrize("labels", [["a"] * 4, [None] * 4, []])
 def test_fewer_than_two_classes(labels: list[str | None]) -> None:
     """Nothing can be wrong then."""
     frame = pd.DataFrame({"kind": labels, "x": np.arange(len(labels), dtype=float)})
     with pytest.raises(UsageError, match="two"):
         check_labels(frame, "kind", features=["x"])
+
+
+def test_what_may_be_a_slip_is_said() -> None:
+    """A key that names two rows, by both; a class that somebody voted for and no row has."""
+    people = ["ann", "ben", "cem"]
+    frame = _crowd().assign(id=[f"k{n}" for n in range(60)])
+    assert "key of another" not in str(check_labels(frame, "final", votes=people, key="id"))
+    frame.loc[7, ["id", "ann"]] = "k2", "brid"
+    said = str(check_labels(frame, "final", votes=people, key="id")).splitlines()
+    assert said[0].startswith("About ")
+    assert "1 row has the key of another in column 'id', such as 'k2' of the rows 3 and 8." in said
+    assert "No row is labeled 'brid': see whether that is a class." in said
 
 
 def test_a_column_that_holds_no_labels() -> None:

@@ -77,6 +77,8 @@ def test_utf_16_without_a_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ([], "--label COLUMN; there are 'id', 'final', 'ann', 'ben', 'cem'"),
         (["--label", "nope", "--votes", "ann"], "crowd.csv, column 'nope': there is no such"),
         (["--label", "final", "--probs", "p_"], "no column begins so"),
+        (["--label", "final", "--probs", "p.npy"], "--probs 'p.npy': an array is no column of"),
+        (["--label", "final", "--features", "e.npz"], "such as a list of numbers a row of a Par"),
         (["--label", "final", "--votes", "ann,bob"], "no such column"),
         (["--label", "final", "--votes", "final"], "they cannot judge themselves"),
         (["--label", "final", "--votes", "ann", "--group", "who"], "no such column"),

@@ -91,7 +91,7 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     [
         (["none.csv"], "no such file or folder"),
         (["empty"], "there are no files in this folder"),
-        (["a.docx"], "expected a folder, or a file ending in .csv"),
+        (["a.docx"], "expected a folder, or a table whose name ends in .csv"),
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
         (["numbers.csv"], "no column seems to hold texts or image files; name it with --text or"),
         (["a.json"], "a.json: write one JSON object a line, into a file ending in .jsonl"),

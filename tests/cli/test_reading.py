@@ -93,14 +93,25 @@ def test_verify_finds_a_changed_byte(released: Path, capsys: pytest.CaptureFixtu
     assert labels.name in out
 
 
-def _rewritten(config: Path) -> Manifest:
+def _rewritten(config: Path, **counts: object) -> Manifest:
     """Change what the release says of itself, digest and all; return its manifest now."""
     (path,) = config.parent.glob("workspace/releases/mails/1.0.0/manifest.json")
     forged = Manifest.from_bytes(path.read_bytes())
-    forged = dataclasses.replace(forged, counts={**forged.counts, "annotators": 99})
+    forged = dataclasses.replace(forged, counts={**forged.counts, **counts})
     path.chmod(0o644)
     path.write_bytes(forged.to_bytes())
     return forged
+
+
+def test_show_names_classes_as_they_are_called(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An owner's class keeps its underscore; a method of ours is written as words."""
+    facts = {"classes": {"two_words": 9}, "methods": {"votes_and_model": 9}}
+    _rewritten(released, **facts)
+    said = shown(capsys, released, "show")
+    assert "two_words 9" in said
+    assert "votes and model 9" in said
 
 
 def test_verify_finds_a_rewritten_manifest(
@@ -109,7 +120,7 @@ def test_verify_finds_a_rewritten_manifest(
     """Also when names have moved on since, or were given to what was rewritten."""
     app = open_app(released)
     later = dataclasses.replace(app.manifest("mails@1.0.0"), version=Version(1, 1, 0))
-    forged = _rewritten(released)
+    forged = _rewritten(released, annotators=99)
     assert run(released, "verify", "mails@1.0.0") == 1
     name_release(app.workspace, "prod", "mails@1.0.0", now=datetime.now(UTC))
     assert run(released, "verify", "mails@1.0.0") == 1

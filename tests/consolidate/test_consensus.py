@@ -303,3 +303,25 @@ def test_a_posterior_in_words_decides_nothing() -> None:
     """One line names the argument."""
     with pytest.raises(UsageError, match=r"min_posterior is '\.9', expected a share"):
         consolidate(THREE).decided(min_posterior=".9")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("column", ["item", "annotator", "label"])
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        (7, pd.Timestamp("2026-01-01"), r"row 1 is 7 and row 4 is Timestamp"),
+        (pd.Timestamp("2026-01-01", tz="UTC"), pd.Timestamp("2026-01-02"), "row 1 is .*row 4 is"),
+    ],
+)
+def test_names_of_which_no_order_is_known_are_named(
+    column: str, one: object, other: object, says: str
+) -> None:
+    """A number and a day, days with and without a zone: one line with both rows."""
+    columns = {"item": list("aabbcc"), "annotator": list("xyxyxy"), "label": list("uvuvuv")}
+    given: dict[str, list[object]] = {n: list(cells) for n, cells in columns.items()}
+    given[column] = [one, one, one, one, other, other]
+    # An item without a label is no vote: the rows keep their numbers.
+    given["label"][0] = None
+    with pytest.raises(TableError, match=rf"{column}: {says}.*give all of them as text") as caught:
+        consolidate(given)
+    assert "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.artifacts import plan_page
 from labelops.adapters._address import free_port
 from labelops.app import App, open_app
 from labelops.cli import main
@@ -202,7 +203,7 @@ def test_one_source_of_two_that_is_broken_keeps_nobody_from_the_other(
     config = _two_sources(tmp_path / "set")
     assert main([*config, "run", "send"]) == 0
     mail, more = (tmp_path / "set" / f"{name}.csv" for name in ("mail", "more"))
-    _append(mail, "new-1,a parcel", "new-2,")
+    _append(mail, "new-1,a parcel", 'new-2,"a quote')
     _append(more, "new-3,a card")
     assert main([*config, "ingest"]) == 2
     before = load(open_app(tmp_path / "set").workspace)
@@ -210,7 +211,7 @@ def test_one_source_of_two_that_is_broken_keeps_nobody_from_the_other(
     capsys.readouterr()
     assert main([*config, "run", "send"]) == 2
     out, err = capsys.readouterr()
-    assert err.count("\n") == 1 and f"{mail}, row 102" in err and "text" in err
+    assert err.count("\n") == 1 and f"{mail}: the row that starts on line 103" in err
     assert "newly offered" in out
     after = set(load(open_app(tmp_path / "set").workspace).item_ids)
     assert "new-3" in after and not {"new-1", "new-2"} & after
@@ -220,8 +221,84 @@ def test_one_source_of_two_that_is_broken_keeps_nobody_from_the_other(
     assert str(mail) in lines[0] and lines[1].startswith("  ") and str(more) in lines[1]
     assert main([*config, "status"]) == 0
     said = capsys.readouterr().out
-    assert f"NOT READ  The source mail: {mail}, row 102" in said
+    assert f"NOT READ  The source mail: {mail}: the row that starts on line 103" in said
     assert f"NOT READ  The source more: {more}" in said
+
+
+BAD = {
+    "empty": "new-2,",
+    "ragged": "new-2,a card,lost",
+    "no key": ",a card",
+    "used twice": "mail-003,another card",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_row_is_set_aside_and_all_others_are_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    """It is named until it is mended, and read then; by itself `ingest` takes all or nothing."""
+    config = _two_sources(tmp_path / "set")
+    assert main([*config, "run", "send"]) == 0
+    file = tmp_path / "set" / "mail.csv"
+    before = load(open_app(tmp_path / "set").workspace)
+    _append(file, "new-1,a parcel that came", BAD[case])
+    assert main([*config, "ingest"]) == 2
+    assert load(open_app(tmp_path / "set").workspace).item_ids.tolist() == before.item_ids.tolist()
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"labelops: error: {file}, row ") and f"{file}, row 102" in err
+    bad_rows = 2 if case == "used twice" else 1
+    assert err.count("\n") == bad_rows, "both rows that have a key, which is meant is not known"
+    assert "of mail set aside" in out and f"{file}, row 102" in out and "newly offered" in out
+    after = load(open_app(tmp_path / "set").workspace)
+    assert set(after.item_ids) == {*before.item_ids, "new-1"}
+    assert after.refusals["mail"].bad_rows == bad_rows
+    assert main([*config, "run", "send", "--json"]) == 2, "as long as it is so"
+    found = json.loads(capsys.readouterr().out)["ingest"]["mail"]
+    assert (found["bad_rows"], found["gone"], len(found["bad"])) == (bad_rows, 0, bad_rows)
+    assert len(load(open_app(tmp_path / "set").workspace).events) == len(after.events), "no news"
+    assert main([*config, "status"]) == 0
+    said = capsys.readouterr().out
+    assert "SET ASIDE  " in said and f"{file}, row 102" in said
+    file.write_text(file.read_text().replace(BAD[case], "new-2,a card that did not"))
+    assert main([*config, "run", "send"]) == 0
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    assert "SET ASIDE" not in capsys.readouterr().out
+    whole = load(open_app(tmp_path / "set").workspace)
+    assert set(whole.item_ids) == {*after.item_ids, "new-2"}
+    assert whole.items.set_index("item_id").loc["mail-003", "payload"] == mails(9)["mail-003"][0]
+
+
+@pytest.mark.slow
+def test_a_source_that_may_have_no_bad_row_or_has_too_many_is_refused_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an exporter broke in every tenth row it may have broken in others."""
+    config = _two_sources(tmp_path / "set")
+    toml, file = tmp_path / "set" / "labelops.toml", tmp_path / "set" / "mail.csv"
+    text = toml.read_text()
+    _append(file, *[f"new-{n}," for n in range(13)])
+    assert main([*config, "run", "send"]) == 2
+    assert "more than 10 %" in capsys.readouterr().err
+    items = load(open_app(tmp_path / "set").workspace).items
+    assert set(items["source"]) == {"more"}
+    toml.write_text(text.replace("[source.mail]", "[source.mail]\nbad_rows = 0.2"))
+    assert main([*config, "run", "send"]) == 2
+    assert len(load(open_app(tmp_path / "set").workspace).items) == FIRST + 30
+    toml.write_text(text.replace("[source.mail]", "[source.mail]\nbad_rows = 0.0"))
+    _append(tmp_path / "set" / "more.csv", "more-1,a card")
+    assert main([*config, "run", "send"]) == 2
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    assert f"NOT READ  The source mail: {file}, row 101" in capsys.readouterr().out
+    toml.write_text(text.replace("[source.mail]", "[source.mail]\nbad_rows = 2.0"))
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 2
+    assert "source.mail.bad_rows is 2.0, expected 0 to 1" in capsys.readouterr().err
 
 
 _ENCODER = """
@@ -265,3 +342,38 @@ def test_an_encoder_that_fails_keeps_no_answer_and_no_gate_waiting(
     away.unlink()
     assert main([*config, "run", "receive"]) == 0
     assert "Audit 1: " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_encoder_that_is_away_leaves_the_order_by_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People are asked all the same; the command, the status and the flow's page say how."""
+    away = tmp_path / "away"
+    (tmp_path / "encoder_of_order.py").write_text(_ENCODER.format(away=str(away)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    toml = MAIL.replace("training = 16", 'training = 16\norder = "diverse"')
+    toml += '[labeler]\nvectors = "encoder_of_order:Sentences"\n'
+    truth = write_mails(tmp_path / "set", 60, toml)
+    config = ["-q", "--config", str(tmp_path / "set")]
+    app = open_app(tmp_path / "set")
+    for _ in range(2):
+        assert main([*config, "run", "send"]) == 0
+        work(app.queue, team(app, 1.0, 1.0, 1.0), truth)  # type: ignore[arg-type]
+        app.collect()
+    away.touch()
+    (tmp_path / "set" / "labelops.toml").write_text(toml.replace("= 16", "= 30"))
+    capsys.readouterr()
+    assert main([*config, "run", "send"]) == 3
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and "the model's server is away" in err
+    assert "Round 3 asks for " in out and "chosen by doubt alone, not `diverse`" in out
+    assert main([*config, "status"]) == 0
+    assert "BY DOUBT  Features could not be had since " in capsys.readouterr().out
+    page = plan_page(app, {"autolabel": {}, "route": {"not_done": "away"}, "queue": {}})
+    assert "New votes are asked for" in page and "Not done, route: away" in page
+    away.unlink()
+    assert main([*config, "run", "send"]) == 0
+    capsys.readouterr()
+    assert main([*config, "status"]) == 0
+    assert "BY DOUBT" not in capsys.readouterr().out

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labelops.digest import digest_bytes
 from labelops.errors import ChangedPayloadError, SourceError, UsageError
-from labelops.ingest import RAW_COLUMNS, Ingested, Rights, ingest_rows
+from labelops.ingest import RAW_COLUMNS, Ingested, Rights, SetAside, ingest_rows
 from labelops.tables import ITEMS, check, empty, newest
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -131,17 +131,17 @@ def test_a_changed_payload_that_is_set_aside_changes_nothing_but_rights() -> Non
     """All else is as if its row still said what it did: other rows, groups, what is gone."""
     old = newest(ITEMS, ingest(raw_rows([LOST, OTHER], ["a", "b"], ["u1", "u2"])).new)
     rows = raw_rows([OTHER + "!", NEAR, LOST], ["b", "c", "a"], ["u9", "u3", "u1"])
-    found = ingest(rows, old, apart=True)
+    found = ingest(rows, old, apart=SetAside(0.1))
     as_it_was = raw_rows([OTHER, NEAR, LOST], ["b", "c", "a"], ["u2", "u3", "u1"])
     expected = ingest(as_it_was, old)
     assert found.set_aside == ("b",)
     assert "a.csv, row 1: the key 'b'" in found.why and "--revise" in found.why
     assert (found.added, found.revised, found.updated, found.gone) == (1, 0, 0, 0)
     pd.testing.assert_frame_equal(after(old, found), after(old, expected))
-    strict = ingest(rows, old, apart=True, rights=Rights(licence="none"))
+    strict = ingest(rows, old, apart=SetAside(0.1), rights=Rights(licence="none"))
     (row,) = strict.new.loc[strict.new["item_id"] == "b"].itertuples()
     assert (row.licence, row.payload, row.owner_group) == ("none", OTHER, "u2")
-    assert ingest(rows, old, revise=True, apart=True).set_aside == ()
+    assert ingest(rows, old, revise=True, apart=SetAside(0.1)).set_aside == ()
 
 
 def test_revise_makes_a_revision_and_keeps_the_group() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from labelops.audit.confident import find_label_issues, label_quality_scores
+from labelops.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -75,8 +76,8 @@ def check_seed(seed: int) -> None:
         table = probs.astype(dtype)
         for j, filter_by in enumerate(FILTERS):
             asked: dict[str, Any] = {"filter_by": filter_by}
+            asked["frac_noise"] = (1.0, 1.0, 0.5, 0.3)[(seed + i + j) % 4]
             if j < 3:
-                asked["frac_noise"] = (1.0, 1.0, 0.5, 0.3)[(seed + i + j) % 4]
                 asked["min_examples_per_class"] = (1, 0, 5)[(seed + i) % 3]
             # Its entropy refuses a probability that rounding put above 1.
             scores = SCORES if table.max() <= 1 else SCORES[:2]
@@ -136,6 +137,46 @@ def test_given_numbers_to_remove(seed: int, filter_by: str) -> None:
     wanted = np.minimum(wanted, np.bincount(codes, minlength=probs.shape[1]))
     asked = {"filter_by": filter_by, "num_to_remove_per_class": wanted.tolist()}
     is_theirs(codes, probs, "self_confidence", **asked)
+
+
+@pytest.mark.parametrize("filter_by", FILTERS[3:])
+def test_numbers_that_only_pruning_reads(filter_by: str) -> None:
+    """Other filters go on without `frac_noise`, as cleanlab does, and both refuse numbers."""
+    codes, probs = some_labels(2)
+    asked: dict[str, Any] = {"filter_by": filter_by, "frac_noise": 0.3}
+    is_theirs(codes, probs, "self_confidence", **asked)
+    whole = find_label_issues(codes, probs, filter_by=filter_by, compat="cleanlab")
+    found = find_label_issues(codes, probs, compat="cleanlab", **asked)
+    assert np.array_equal(found.ranked, whole.ranked)
+    with pytest.raises(UsageError, match=r"frac_noise=0\.3 says nothing"):
+        find_label_issues(codes, probs, **asked)
+    numbers = {"filter_by": filter_by, "num_to_remove_per_class": [1] * probs.shape[1]}
+    with pytest.raises(ValueError, match="not supported"):
+        theirs(codes, probs, **numbers)
+    for compat in (None, "cleanlab"):
+        with pytest.raises(UsageError, match="num_to_remove_per_class says nothing"):
+            find_label_issues(codes, probs, compat=compat, **numbers)
+
+
+@pytest.mark.parametrize("method", SCORES[:2])
+def test_adjusted_scores_where_a_class_is_absent(method: str) -> None:
+    """By default an absent class lifts nobody; with cleanlab's threshold of 2 it lifts all."""
+    codes, probs = some_labels(3)
+    K = probs.shape[1]
+    assert K - 1 not in codes
+    ours = label_quality_scores(codes, probs, method=method, adjusted=True)
+    made = rank.get_label_quality_scores(codes, probs, method=method, adjust_pred_probs=True)
+    assert np.ptp(made) < np.ptp(ours)
+    present = np.arange(K - 1)
+    shift = np.zeros(K)
+    limits = np.array([probs[codes == k, k].mean() for k in present])
+    shift[present] = limits.max() - limits
+    lifted = (probs + shift) / (1 + shift.sum())
+    rows = np.arange(len(codes))
+    own = lifted[rows, codes]
+    lifted[rows, codes] = -1
+    wanted = own if method == SCORES[0] else (own - lifted.max(axis=1) + 1) / 2
+    np.testing.assert_allclose(ours, wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))

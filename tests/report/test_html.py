@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from labelops.audit import Anchoring
+from labelops.gate.checks import CHECKS
 from labelops.gate.verdict import CheckResult, Verdict
 from labelops.report import (
     AnnotatorRow,
@@ -25,6 +26,7 @@ from labelops.report import (
     confusion_of,
     render,
 )
+from labelops.report.words import ASKED
 from labelops.schema import Schema
 
 from .conftest import certificate
@@ -49,7 +51,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "link"):
+        if tag not in ("meta", "img", "br", "link", "wbr"):
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -208,6 +210,22 @@ def test_a_corrected_label_is_shown_with_what_it_became(facts: ReportFacts) -> N
     assert "corrected to" not in render(dataclasses.replace(facts, findings=(still,))).replace(
         "what it was corrected to", ""
     )
+
+
+def test_every_check_of_the_gate_says_what_it_asks(facts: ReportFacts) -> None:
+    """In plain words, under its name; a check of somebody's own has none."""
+    assert set(ASKED) == set(CHECKS)
+    checks = [CheckResult(name, "pass", "fine") for name in (*CHECKS, "my own")]
+    text = " ".join(_Page(render(dataclasses.replace(facts, verdict=Verdict(checks)))).text)
+    assert all(asked in text for asked in ASKED.values())
+
+
+def test_a_long_name_goes_on_after_an_underscore(facts: ReportFacts) -> None:
+    """What the name itself holds stays text, and characters that hide are shown."""
+    row = dataclasses.replace(facts.findings[0], label="no_<b>_\u200b", suggestion="a_b")
+    html = render(dataclasses.replace(facts, findings=(row,)))
+    assert "<bdi>no_<wbr>&lt;b&gt;_<wbr>⟨U+200B⟩</bdi>" in html
+    assert '<bdi class="to">a_<wbr>b</bdi>' in html
 
 
 @pytest.mark.parametrize(("votes", "shown"), [(9, False), (10, True)])

@@ -53,23 +53,25 @@ def test_looks_answered_behind_an_open_one_are_not_missing(facts: ReportFacts) -
 @pytest.mark.parametrize(
     ("corrected", "words"),
     [
-        (0, "found 2 of them wrong. The true share of wrong labels lies"),
-        (1, "found 2 of them wrong, 1 of which was corrected. The true share of wrong labels now"),
-        (2, "found 2 of them wrong, all of which were corrected. The true share of wrong labels"),
+        (0, "found 2 of them wrong."),
+        (1, "found 2 of them wrong, 1 of which was corrected."),
+        (2, "found 2 of them wrong, all of which were corrected."),
     ],
 )
 def test_corrections_are_said(facts: ReportFacts, corrected: int, words: str) -> None:
     """What was found and what was corrected stand side by side; the shares are of what is left."""
     found = certify(np.arange(400) < 2, 0.02, 0.05, 1797, corrected)
-    said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
-    assert words in said
+    said = statement(dataclasses.replace(facts, certificate=found))
+    assert said.meaning[0].endswith(words)
+    now = " now" if corrected else ""
+    assert said.exact.startswith(f"The true share of wrong labels{now} lies between")
 
 
 def test_what_looks_miss_is_said(facts: ReportFacts) -> None:
     """How many wrong labels may have looked right stands beside what was found."""
-    assert "allowed for" not in " ".join(statement(facts).meaning)
+    assert "allowed for" not in statement(facts).exact
     found = certify(np.zeros(400, dtype=bool), 0.02, 0.05, 1797, missed=0.042)
-    said = " ".join(statement(dataclasses.replace(facts, certificate=found)).meaning)
+    said = statement(dataclasses.replace(facts, certificate=found)).exact
     assert "One wrong label in 24 is reckoned to look right" in said
 
 
@@ -83,11 +85,11 @@ def test_looks_that_miss_too_much_are_said(facts: ReportFacts) -> None:
 
 def test_another_confidence_than_asked_for_is_explained(facts: ReportFacts) -> None:
     """An attempt's share of the risk makes it surer than the settings ask for: that is said."""
-    assert "attempts" not in " ".join(statement(facts).meaning)
+    assert "attempts" not in statement(facts).exact
     same = dataclasses.replace(facts, confidence=0.95)
-    assert "attempts" not in " ".join(statement(same).meaning)
+    assert "attempts" not in statement(same).exact
     found = certify(np.zeros(400, dtype=bool), 0.02, 0.04)
-    said = " ".join(statement(dataclasses.replace(same, certificate=found)).meaning)
+    said = statement(dataclasses.replace(same, certificate=found)).exact
     assert "ask for 95 % confidence over all attempts" in said and "hence 96 % confidence." in said
 
 
@@ -109,9 +111,9 @@ def test_late_attempts_are_not_said_to_be_certain(
     """No confidence reads 100 %, and the chance to be let through wrongly is never rounded down."""
     found = certify(np.zeros(1700, dtype=bool), 0.02, attempt_risk(attempt, 1 - confidence), 5000)
     case = dataclasses.replace(facts, confidence=confidence, certificate=found)
-    meaning = statement(case).meaning
-    assert f"each at {sure}." in meaning[0] and f"hence {sure}." in meaning[0]
-    assert f"in at most {chance} cases." in meaning[1]
+    said = statement(case)
+    assert f"each at {sure}." in said.exact and f"hence {sure}." in said.exact
+    assert f"in at most {chance} cases." in said.meaning[1]
     assert found.reason.endswith(f"at {sure}")
 
 
@@ -150,6 +152,7 @@ def test_without_an_audit_nothing_is_claimed(facts: ReportFacts) -> None:
     said = statement(dataclasses.replace(facts, certificate=None))
     assert "not audited" in said.headline
     assert "nothing is known" in said.meaning[0]
+    assert said.exact == ""
 
 
 def test_nothing_checked_is_a_failure(facts: ReportFacts) -> None:

@@ -10,8 +10,9 @@ import pytest
 from scipy import sparse
 
 from labelops.autolabel.policy import AcceptancePolicy
-from labelops.errors import SettingsError, UsageError
+from labelops.errors import EndUnavailable, SettingsError, StorageError, UsageError
 from labelops.journey import consolidate, route
+from labelops.parts import Parts
 from labelops.route.policy import DIVERSE, DOUBT, RoutePolicy
 
 from .world import World, make_world
@@ -105,6 +106,50 @@ def test_what_is_wrong_is_said() -> None:
     world = _unsure(DIVERSE)
     with pytest.raises(UsageError, match="needs `features`"):
         route(world.workspace, now=world.tick())
+
+
+def _away(_: pd.DataFrame) -> Any:
+    raise EndUnavailable("the encoder is away")
+
+
+def test_without_its_features_a_pass_plans_by_doubt_and_says_so_until_they_are_there() -> None:
+    """The plan is the one that doubt alone makes; by itself nothing is planned."""
+    world, by_doubt = _unsure(DIVERSE), _unsure(DOUBT)
+    with pytest.raises(EndUnavailable) as caught:
+        route(world.workspace, _away, now=world.tick())
+    assert caught.value.of_a_part and world.state.plan.empty and world.state.by_doubt is None
+    parts = Parts()
+    found = route(world.workspace, _away, now=world.tick(), parts=parts)
+    first = world.now
+    route(by_doubt.workspace, now=by_doubt.tick())
+    asked = [w.state.plan[["item_id", "purpose"]] for w in (world, by_doubt)]
+    pd.testing.assert_frame_equal(*asked)
+    assert found.by_doubt == "the encoder is away" == str(parts.errors[0])
+    for item in _chosen(world):
+        world.vote(item, ann="dog", round_=1)
+    bigger = world.copy(training=20)
+    bigger.tick()
+    route(bigger.workspace, _away, now=bigger.tick(), parts=parts)
+    trouble = bigger.state.by_doubt
+    assert trouble is not None and trouble.since == pd.Timestamp(first)
+    more = bigger.copy(training=28)
+    for item in _chosen(more):
+        more.vote(item, ann="dog", round_=2)
+    again = route(more.workspace, _features, now=more.tick(), parts=parts)
+    assert again.votes and not again.by_doubt and more.state.by_doubt is None
+    assert len(parts.errors) == 2
+
+
+def test_a_workspace_that_cannot_be_read_is_no_matter_of_the_order() -> None:
+    """Features of images are read from it: where that fails the pass ends, and plans nothing."""
+    world, parts = _unsure(DIVERSE), Parts()
+
+    def broken(_: pd.DataFrame) -> Any:
+        raise StorageError("an image is gone")
+
+    with pytest.raises(StorageError):
+        route(world.workspace, broken, now=world.tick(), parts=parts)
+    assert world.state.plan.empty and not parts.errors
 
 
 @pytest.mark.slow

@@ -110,9 +110,11 @@ def find_label_issues(
     thresholds : (K,) array-like of float, optional
         Given thresholds, in place of the means.
     frac_noise : float in [0, 1]
-        Share of the estimated errors that pruning takes out.
+        Share of the estimated errors that pruning takes out. Other filters refuse one below 1;
+        with ``compat`` they go on without it, as cleanlab does.
     num_to_remove_per_class : (K,) array-like of int, optional
-        How many labels pruning takes out of each given class, in place of the estimate.
+        How many labels pruning takes out of each given class, in place of the estimate. Other
+        filters refuse it, cleanlab's too.
     min_examples_per_class : int
         Pruning leaves so many labels to a class.
     compat : "cleanlab", optional
@@ -138,7 +140,10 @@ def find_label_issues(
     that are no probabilities are refused; equal values are ordered by row, where cleanlab's
     order depends on the processor; the joint is scaled and rounded in integers;
     ``num_to_remove_per_class`` is about given classes in every filter; a label the model is
-    certain of has the best entropy score, not the worst; and blocks do not change the answer.
+    certain of has the best entropy score, not the worst; with ``adjusted``, a class that no label
+    has gains nothing, for nothing is known of how sure the model is of it, where cleanlab takes 2
+    for its threshold, which is above all others, so that they all gain up to 2 and lie closer
+    together; and blocks do not change the answer.
 
     References
     ----------

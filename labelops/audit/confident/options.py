@@ -91,11 +91,8 @@ def checked_options(
     wanted = None
     if num_to_remove_per_class is not None:
         wanted = _numbers(num_to_remove_per_class, classes)
-    if filter_by not in _PRUNING and (frac_noise != 1 or wanted is not None):
-        raise UsageError(
-            f"frac_noise and num_to_remove_per_class say nothing to filter_by={filter_by!r}; "
-            f"use one of {', '.join(_PRUNING)}"
-        )
+    if filter_by not in _PRUNING:
+        _no_numbers(filter_by, frac_noise, wanted, compat)
     return Options(
         cast("Filter", filter_by),
         cast("Score", rank_by),
@@ -105,6 +102,18 @@ def checked_options(
         wanted,
         cast("Literal['cleanlab'] | None", compat),
     )
+
+
+def _no_numbers(
+    filter_by: str, frac_noise: float, wanted: tuple[int, ...] | None, compat: str | None
+) -> None:
+    """Refuse what only pruning reads; cleanlab goes on without `frac_noise`, and so does compat."""
+    idle = "num_to_remove_per_class" if wanted is not None else f"frac_noise={frac_noise}"
+    if wanted is not None or (frac_noise != 1 and compat is None):
+        raise UsageError(
+            f"{idle} says nothing to filter_by={filter_by!r}; leave it out, or filter by one of "
+            f"{', '.join(_PRUNING)}"
+        )
 
 
 def _known(name: str, value: str | None, allowed: Sequence[str | None]) -> None:

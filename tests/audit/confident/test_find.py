@@ -376,7 +376,7 @@ def test_arrays_that_do_not_fit(codes: Any, probs: Any, message: str) -> None:
         ({"frac_noise": 1.5}, "frac_noise is 1.5"),
         ({"min_examples_per_class": -1}, "min_examples_per_class is -1"),
         ({"num_to_remove_per_class": [1]}, "expected 2 whole numbers"),
-        ({"frac_noise": 0.5, "filter_by": "confident_learning"}, "say nothing"),
+        ({"frac_noise": 0.5, "filter_by": "confident_learning"}, r"frac_noise=0\.5 says nothing"),
         ({"adjusted": True, "rank_by": "confidence_weighted_entropy"}, "adjusted"),
         ({"thresholds": [0.5]}, "1 thresholds for 2 classes"),
         ({"thresholds": [0.5, np.nan]}, "class 1 has nan"),
