@@ -87,7 +87,8 @@ def _said_labeler(found: Autolabeled) -> str:
     lines = [
         f"Labeler {short(found.labeler_version)} learned from "
         f"{counted(found.trained_on, 'item')} and proposed for {counted(found.proposed)} more.",
-        f"{counted(found.accepted)} proposals stand as labels: {safe(found.reason)}.",
+        f"{counted(found.accepted, 'proposal stands as a label', 'proposals stand as labels')}. "
+        f"On accepting more: {safe(found.reason)}.",
         *_said_refused(found.refused),
         *_said_closed(found.closed),
     ]

@@ -44,7 +44,8 @@ class LabelingPlan:
     @property
     def in_words(self) -> tuple[str, str]:
         """Say how sure a label has to be, and how large the calibration sample is and why."""
-        return f"a label is decided from posterior {self.min_posterior:g} up", self._sample
+        sure = f"a label is decided once it is right with probability {self.min_posterior:g}"
+        return sure, self._sample
 
     @property
     def _sample(self) -> str:

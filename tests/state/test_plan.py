@@ -95,7 +95,7 @@ def test_a_larger_bound_keeps_what_was_read() -> None:
 def test_the_plan_in_words() -> None:
     """The plan says how many looks, why so many, and what they fall short of."""
     assert labeling_plan(with_items(400, gate=0.1).state).in_words == (
-        "a label is decided from posterior 0.95 up",
+        "a label is decided once it is right with probability 0.95",
         "the calibration sample has 56 items: as many as show 10 % with one error among them",
     )
     short = labeling_plan(with_items(180, gate=0.1).state)
