@@ -60,7 +60,12 @@ def error_for_status(status: int, said: str, asked: str) -> EndError:
     """
     where = f"Label Studio answered {status} to {asked}"
     if status in (401, 403):
-        return EndRefused(f"{where}: check LABEL_STUDIO_API_KEY and that its user is a member")
+        return EndRefused(
+            f"{where}: {shown(said)}; check LABEL_STUDIO_API_KEY, that its user is a member, and "
+            "what the server allows"
+        )
+    if status == 507:
+        return EndUnavailable(f"{where}: its disk is full; free some space there and run again")
     if status in (408, 504):
         return EndTimeout(f"{where}: it is too slow just now; try again")
     if status == 429 or status >= 500:

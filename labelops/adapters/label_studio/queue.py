@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 
 import pandas as pd
 
-from labelops.errors import EndProtocolError, shown
+from labelops.errors import EndError, EndProtocolError, counted, shown
 from labelops.ports import Objects, Received, Sent
 from labelops.schema import Schema
 from labelops.tables import PLAN, check
@@ -175,7 +175,10 @@ class LabelStudioQueue:
         path = f"/api/projects/{project.id}/import"
         done = 0
         for batch in batches(rows, shows, schema, people, self._key):
-            answer = self._api.send("POST", path, batch, {"return_task_ids": "true"})
+            try:
+                answer = self._api.send("POST", path, batch, {"return_task_ids": "true"})
+            except EndError as error:
+                raise _with_the_rest(error, done, len(rows)) from error
             ids = self._api.record(answer, f"POST {path}").get("task_ids")
             if not isinstance(ids, list) or len(ids) != len(batch):
                 raise EndProtocolError(
@@ -327,3 +330,9 @@ class LabelStudioQueue:
                 if row.status != "deleted":
                     known.add((identity, user))
         return rows, frozenset(known)
+
+
+def _with_the_rest(error: EndError, done: int, rows: int) -> EndError:
+    """Say as well how much was on offer by then: what is there is found by its key, and stays."""
+    said = f"{counted(done)} of {counted(rows, 'new look')} were offered before"
+    return type(error)(f"{error}; {said}; `labelops send` offers the rest")
