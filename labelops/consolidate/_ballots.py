@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 
 from ..errors import UsageError
 from ..measure.codes import BoolArray, FloatArray, IntArray, check_flags
-from ..measure.votes import check_ints, check_sizes
+from ..measure.sizes import check_sizes
+from ..measure.votes import check_ints
 
 __all__ = ["CROWD", "Ballots", "People", "e_step", "gather", "m_step", "strangers", "vote_gains"]
 

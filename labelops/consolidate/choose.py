@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, check_flags
+from labelops.measure.sizes import sizes_of
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
 from ._family import DawidSkene, Start
@@ -19,6 +20,7 @@ from .blend import Blend
 from .evidence import gold_softening, soften_all
 from .held_out import HeldOut
 from .policy import METHODS
+from .repeats import left_out
 from .run import run_method
 from .skill import annotator_skill
 
@@ -107,8 +109,8 @@ def consolidate_codes(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_items: int,
-    n_classes: int,
+    n_items: int | None = None,
+    n_classes: int | None = None,
     *,
     method: str = "auto",
     n_annotators: int | None = None,
@@ -123,9 +125,10 @@ def consolidate_codes(
     Parameters
     ----------
     items, annotators, codes : (V,) array-like of int
-        Item, annotator and class of each vote; class -1 (missing) is no vote.
-    n_items, n_classes : int
-        N and K.
+        Item, annotator and class of each vote; class -1 (missing) is no vote. When an annotator
+        voted twice on an item the later one counts.
+    n_items, n_classes : int, optional
+        N and K; one more than the largest item and class when left out.
     method : str
         One of `METHODS`. `auto` blends majority, one-coin, IBCC and shrunk Dawid–Skene by how
         well each predicts held-out votes, where a third of the votes are on an item that has
@@ -162,24 +165,25 @@ def consolidate_codes(
     >>> found.method, found.posterior.argmax(axis=1).tolist(), found.votes.tolist()
     ('majority', [1, 0], [3, 1])
     """
-    votes = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
+    votes, earlier = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
     chosen, reason = _choose(votes, method)
     found = run_method(votes, chosen, _start(start, chosen))
     softness, calibration = (found.temperature, 0.0), found.calibration
     by_gold = None
     if gold is not None:
-        if np.shape(gold) != (n_items,):
-            raise UsageError(f"gold: shape {np.shape(gold)}, expected a class for {n_items} items")
+        if np.shape(gold) != (N := votes.n_items,):
+            raise UsageError(f"gold: shape {np.shape(gold)}, expected a class for {N} items")
         by_gold = gold_softening(found.posterior, gold, votes.per_item, min_gold)
     if by_gold is not None:
         softness, calibration = by_gold, "gold"
     posterior = soften_all(found.posterior, *softness)
-    truth = None if gold is None else check_codes(gold, n_classes)
+    truth = None if gold is None else check_codes(gold, votes.n_classes)
     skill = annotator_skill(votes, posterior, truth=truth)
     if found.scores:
         reason += f"; {_best(found.scores)} predicts held-out votes best"
     if found.dependence >= _SHARED:
         reason += f"; people share mistakes (dependence {found.dependence:.2f})"
+    reason += left_out(earlier)
     return CodeConsensus(
         posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
@@ -192,33 +196,34 @@ def _pack(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_items: int,
-    n_classes: int,
+    n_items: int | None,
+    n_classes: int | None,
     n_annotators: int | None,
     use: BoolArray | None,
     weights: ArrayLike | None,
-) -> Votes:
-    if n_classes < 2:
-        raise UsageError(f"{n_classes} classes; expected two or more")
-    who = np.asarray(annotators)
-    if n_annotators is None:
-        n_annotators = int(who.max()) + 1 if who.size and who.dtype.kind in "iu" else 0
-    if n_annotators * n_classes**2 > _MOST_CELLS:
+) -> tuple[Votes, int]:
+    """Pack what counts; say how many votes a later one of the annotator on the item replaced."""
+    N, A, K = sizes_of(items, annotators, codes, n_items, n_annotators, n_classes)
+    if K < 2:
         raise UsageError(
-            f"confusions of {n_annotators} annotators and {n_classes} classes would take "
-            f"{n_annotators * n_classes**2 / 2**27:.0f} GB; number annotators from 0, without gaps"
+            f"{K} classes; expected two or more: say with `n_classes` how many there are"
         )
-    if use is None:
-        return pack_votes(
-            items, who, codes, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes,
-            weights=weights,
-        )  # fmt: skip
-    code = check_ints("codes", codes, n_classes, lowest=-1)
-    keep = check_flags("use", use, code.size)
-    return pack_votes(
-        items, who, np.where(keep, code, -1), n_items=n_items, n_annotators=n_annotators,
-        n_classes=n_classes, weights=weights,
+    if A * K**2 > _MOST_CELLS:
+        raise UsageError(
+            f"confusions of {A} annotators and {K} classes would take {A * K**2 / 2**27:.0f} GB; "
+            "number annotators from 0, without gaps"
+        )
+    code = check_ints("codes", codes, K, lowest=-1)
+    if use is not None:
+        code = np.where(check_flags("use", use, code.size), code, -1)
+    votes = pack_votes(
+        items, annotators, code, n_items=N, n_annotators=A, n_classes=K, weights=weights,
+        repeats="last",
     )  # fmt: skip
+    counting = code >= 0
+    if weights is not None:
+        counting &= np.asarray(weights) > 0
+    return votes, int(np.count_nonzero(counting)) - int(votes.cells.size)
 
 
 def _choose(votes: Votes, method: str) -> tuple[str, str]:

@@ -131,8 +131,9 @@ def consolidate(
         A row a vote; what gives Arrow (polars, duckdb) is an Arrow table. Columns `item` (or
         `item_id`, `task`), `annotator` (or `worker`), `label` (or `value`), and optionally `weight`
         and `saw_proposal` (true or false: whether the model's proposal was in sight). Or (items,
-        annotators, labels). A missing label is no vote; two votes of one annotator on an item are
-        two votes.
+        annotators, labels). A missing label is no vote. Of two votes of one annotator on an item
+        the later row counts, and `reason` says how many were left out; the methods on their own
+        (`dawid_skene` and so on) count both.
     items : (N,) sequence, optional
         The items to label, in this order; those voted on when left out.
     classes : (K,) sequence, optional

@@ -9,7 +9,8 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.rows import row_totals
-from labelops.measure.votes import AnyInts, Votes, check_ints, check_sizes, check_weights
+from labelops.measure.sizes import check_sizes
+from labelops.measure.votes import AnyInts, Votes, check_ints, check_weights
 
 __all__ = ["majority_vote", "vote_counts", "vote_shares"]
 

@@ -92,7 +92,7 @@ def crowdlab(
     codes: ArrayLike,
     probs: ArrayLike,
     *,
-    n_annotators: int,
+    n_annotators: int | None = None,
 ) -> Crowdlab:
     """Estimate labels from votes and a model's probabilities; linear in votes and probabilities.
 
@@ -107,8 +107,8 @@ def crowdlab(
         voted twice on an item the later row counts.
     probs : (N, K) array-like of float
         The model's probabilities, from a model that never saw the item's own votes.
-    n_annotators : int
-        A.
+    n_annotators : int, optional
+        A; one more than the largest number there is when left out.
 
     Raises
     ------

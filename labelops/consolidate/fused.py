@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -10,6 +12,7 @@ from ..measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from ..measure.votes import pack_votes
 from .choose import CodeConsensus, consolidate_codes
 from .evidence import gold_softening, soften
+from .repeats import left_out, replaced
 from .skill import annotator_skill
 from .with_model import consolidate_with_model
 
@@ -36,19 +39,26 @@ def fused_codes(
 ) -> CodeConsensus:
     """Use the model where half the voted items have fewer than three votes, else votes alone.
 
+    Of an annotator's votes on an item the later one counts, and the reason says how many it
+    replaced.
+
     Raises
     ------
     UsageError
         Weights and a model are given together.
     """
+    earlier = replaced(items, annotators, _count(codes, weights))
+    note = left_out(int(earlier.sum()))
+    codes = np.where(earlier, -1, codes)
     per_item = np.bincount(items[codes >= 0], minlength=n_items)
     voted = per_item > 0
     middle = float(np.median(per_item[voted])) if voted.any() else 0.0
     if probs is None or method != "auto" or middle >= _ENOUGH:
-        return consolidate_codes(
+        found = consolidate_codes(
             items, annotators, codes, n_items, n_classes, method=method,
             n_annotators=n_annotators, weights=weights, gold=gold, min_gold=min_gold, start=start,
         )  # fmt: skip
+        return replace(found, reason=found.reason + note)
     if weights is not None and (weights != 1).any():
         raise UsageError("votes: weights are not read beside a model; leave one of them out")
     there = codes >= 0
@@ -73,10 +83,15 @@ def fused_codes(
     return CodeConsensus(
         posterior, per_item.astype(np.int64), skill.accuracy, skill.low, skill.high,
         skill.confusion, prior / prior.sum(), "votes_and_model",
-        f"a model is at hand and {_few_votes(middle)}",
+        f"a model is at hand and {_few_votes(middle)}{note}",
         "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
         {}, {},
     )  # fmt: skip
+
+
+def _count(codes: IntArray, weights: FloatArray | None) -> BoolArray:
+    """Say which rows are votes: those with a class, and some weight."""
+    return np.asarray(codes >= 0 if weights is None else (codes >= 0) & (weights > 0))
 
 
 def _few_votes(middle: float) -> str:

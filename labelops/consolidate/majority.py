@@ -13,7 +13,8 @@ from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.rows import count_equal, first_largest, row_totals
-from labelops.measure.votes import AnyInts, Votes, check_ints, check_sizes
+from labelops.measure.sizes import sizes_of
+from labelops.measure.votes import AnyInts, Votes, check_ints
 
 from ._family import check_shards
 from .counts import vote_counts
@@ -54,9 +55,9 @@ def majority(
     annotators: ArrayLike,
     codes: ArrayLike,
     *,
-    n_items: int,
-    n_annotators: int,
-    n_classes: int,
+    n_items: int | None = None,
+    n_annotators: int | None = None,
+    n_classes: int | None = None,
     weights: ArrayLike | None = None,
 ) -> Majority:
     """Take the class that most annotators gave; time and memory are linear in votes and items.
@@ -67,9 +68,10 @@ def majority(
     Parameters
     ----------
     items, annotators, codes : (V,) array-like of int
-        Item, annotator and class of each vote; class -1 (missing) is no vote.
-    n_items, n_annotators, n_classes : int
-        N, A and K.
+        Item, annotator and class of each vote; class -1 (missing) is no vote. An annotator's
+        second vote on an item counts as one more.
+    n_items, n_annotators, n_classes : int, optional
+        N, A and K; one more than the largest number there is when left out.
     weights : (V,) array-like of float, optional
         What each vote counts for the label; 1 each when left out. One of weight 0 is no vote.
 
@@ -85,7 +87,8 @@ def majority(
     >>> found.labels.tolist(), found.tied.tolist(), found.accuracy.tolist()
     ([1, 0], [False, True], [1.0, 0.5, 0.0])
     """
-    check_sizes(n_items, n_annotators, n_classes)
+    size = sizes_of(items, annotators, codes, n_items, n_annotators, n_classes)
+    n_items, n_annotators, n_classes = size
     item = check_ints("items", items, n_items)
     who = check_ints("annotators", annotators, n_annotators)
     code = check_ints("codes", codes, n_classes, lowest=-1)
@@ -93,7 +96,7 @@ def majority(
         raise UsageError(
             f"votes: {who.size} annotators and {code.size} codes; expected one of each a vote"
         )
-    return _finish([_count(item, who, code, (n_items, n_annotators, n_classes), weights)])
+    return _finish([_count(item, who, code, size, weights)])
 
 
 def majority_shards(shards: Iterable[Votes]) -> Majority:

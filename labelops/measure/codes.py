@@ -206,8 +206,10 @@ def _remedy(array: NDArray[Any]) -> str:
     return "names become integers by labelops.measure.codes.encode(names, classes)"
 
 
-def code_count(codes: ArrayLike, given: int | None = None) -> int:
+def code_count(codes: ArrayLike, given: int | None = None, *, name: str = "codes") -> int:
     """Return how many different codes there may be: as given, or the largest plus one.
+
+    Errors call them by `name`.
 
     Examples
     --------
@@ -222,7 +224,7 @@ def code_count(codes: ArrayLike, given: int | None = None) -> int:
     if given is not None:
         return given
     array = np.asarray(codes)
-    check_integers(array, "codes")
+    check_integers(array, name)
     return max(int(array.max()), -1) + 1 if array.size else 0
 
 

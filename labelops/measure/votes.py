@@ -22,13 +22,13 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_intege
 from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
 from .brief import brief
 from .jit import can_compile
+from .sizes import sizes_of
 
 __all__ = [
     "AnyInts",
     "Repeats",
     "Votes",
     "check_ints",
-    "check_sizes",
     "check_weights",
     "compact",
     "named",
@@ -111,9 +111,9 @@ def pack_votes(
     annotators: ArrayLike,
     codes: ArrayLike,
     *,
-    n_items: int,
-    n_annotators: int,
-    n_classes: int,
+    n_items: int | None = None,
+    n_annotators: int | None = None,
+    n_classes: int | None = None,
     weights: ArrayLike | None = None,
     repeats: Repeats = "keep",
 ) -> Votes:
@@ -124,8 +124,8 @@ def pack_votes(
     items, annotators, codes : (V,) array-like of int
         Item, annotator and class of each vote, of any integer type (none is widened); class -1
         (missing) is no vote.
-    n_items, n_annotators, n_classes : int
-        N, A and K.
+    n_items, n_annotators, n_classes : int, optional
+        N, A and K; one more than the largest number there is when left out (`sizes_of`).
     weights : (V,) array-like of float, optional
         What each vote counts; 0 leaves it out.
     repeats : {'keep', 'last', 'refuse'}
@@ -144,7 +144,9 @@ def pack_votes(
     >>> votes.rows.tolist(), votes.annotators.tolist(), votes.codes.tolist()
     ([0, 0, 2], [0, 1], [1, 0])
     """
-    check_sizes(n_items, n_annotators, n_classes)
+    n_items, n_annotators, n_classes = sizes_of(
+        items, annotators, codes, n_items, n_annotators, n_classes
+    )
     item = check_ints("items", items, n_items)
     annotator = check_ints("annotators", annotators, n_annotators)
     code = check_ints("codes", codes, n_classes, lowest=-1)
@@ -237,30 +239,6 @@ def _refuse_missing(codes: NDArray[Any], ids: NDArray[Any], what: str) -> None:
     if (codes < 0).any():
         row, noun = int(np.flatnonzero(codes < 0)[0]), what.split()[-1]
         raise UsageError(f"{noun}s: row {row} is {shown(ids[row])}; every vote needs {what}")
-
-
-def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:
-    """Refuse negative sizes, no class at all, and more cells than 64 bits number.
-
-    Raises
-    ------
-    UsageError
-        A size is negative, there is no class, or items, annotators and classes multiply to 2⁶³.
-
-    Examples
-    --------
-    >>> check_sizes(0, 0, 2)
-    """
-    if min(n_items, n_annotators) < 0 or n_classes < 1:
-        raise UsageError(
-            f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes; "
-            "expected at least one class, and no negative number"
-        )
-    if max(n_items, 1) * max(n_annotators, 1) * n_classes >= 2**63:
-        raise UsageError(
-            f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes are more "
-            "than can be numbered together; number items and annotators from 0, without gaps"
-        )
 
 
 def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> AnyInts:
