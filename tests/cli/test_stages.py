@@ -129,7 +129,7 @@ def test_an_empty_workspace_has_nothing_to_judge(
     """Before anything is taken in, status says what comes first, and no check has failed."""
     (tmp_path / "labelops.toml").write_text(SETTINGS, encoding="utf-8")
     said = shown(capsys, tmp_path / "labelops.toml", "status")
-    assert "`labelops ingest`" in said
+    assert "`labelops run send` takes them in" in said
     assert "FAIL" not in said and "review" not in said
 
 
