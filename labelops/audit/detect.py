@@ -18,17 +18,19 @@ from labelops.audit.evidence import gather
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_folds, check_not_memorised
 from labelops.audit.inputs import (
-    Votes,
     check_embeddings,
     check_features,
     check_groups,
     labels_and_classes,
     named_probs,
+    vote_columns,
 )
 from labelops.audit.label_error_report import LabelErrorReport, report
 from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
+from labelops.consolidate.inputs import VoteTable
 from labelops.errors import UsageError, shown
+from labelops.measure.called import elsewhere
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share
@@ -36,6 +38,7 @@ from labelops.measure.intervals import check_share
 __all__ = ["detect_label_errors"]
 
 
+@elsewhere(labels="codes", pred_probs="probs")
 def detect_label_errors(
     codes: ArrayLike,
     *,
@@ -45,7 +48,7 @@ def detect_label_errors(
     out_of_sample: bool = False,
     features: Any = None,  # dense or scipy-sparse: no common type
     embeddings: ArrayLike | None = None,
-    votes: Votes | None = None,
+    votes: VoteTable | None = None,
     groups: Sequence[str] | NDArray[Any] | None = None,
     reviews: Reviews | None = None,
     learners: Sequence[str] | None = None,
@@ -83,9 +86,10 @@ def detect_label_errors(
     embeddings : (N, E) array-like, optional
         Dense vectors of the same items, beside sparse features such as words: one of the learners
         reads both, and neighbours are compared by these.
-    votes : (items, annotators, codes), optional
-        All votes known: rows, numbers and classes (-1: none), the label's own where it was one.
-        Of people who never shared an item they tell nothing.
+    votes : (items, annotators, codes), or table as `consolidate` takes it, optional
+        All votes known: rows, people and classes (-1: none), the label's own where it was one; in
+        a table `item` is the row in `codes`, and `label` a code. Of people who never shared an
+        item they tell nothing.
     groups : (N,) sequence, optional
         Leakage groups (copies, documents, users), never split between training and held-out.
     reviews : Reviews, optional
@@ -143,7 +147,8 @@ def detect_label_errors(
     given = named_probs(probs)
     if not given and features is None and votes is None:
         raise UsageError("nothing to judge the labels by: pass probs, features or votes")
-    labels, K = labels_and_classes(codes, n_classes, given, votes)
+    ballots = None if votes is None else vote_columns(votes)
+    labels, K = labels_and_classes(codes, n_classes, given, ballots)
     N = len(labels)
     group = check_groups(groups, N)
     matrix = None if features is None else check_features(features, N)
@@ -155,7 +160,7 @@ def detect_label_errors(
         raise UsageError("folds: they say how probs were held out, and there are none")
     views, judged = _views(said, matrix, beside, labels, group, K, rng, learners, repeats,
                            check_memorised, graph)  # fmt: skip
-    crowd = None if votes is None else crowd_evidence(*votes, N, K)
+    crowd = None if ballots is None else crowd_evidence(*ballots, N, K)
     evidence = gather(labels, views, crowd, K)
     contradicted = None
     if len(said) == 1 and features is None and crowd is None:

@@ -11,9 +11,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from labelops.consolidate.inputs import VoteTable, read_votes
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, code_count
 from labelops.measure.ordering import unsorted_pair
+from labelops.measure.votes import compact
+from labelops.tables.brought import is_table
 
 __all__ = [
     "Votes",
@@ -26,10 +29,11 @@ __all__ = [
     "group_codes",
     "labels_and_classes",
     "named_probs",
+    "vote_columns",
 ]
 
 Votes = tuple[ArrayLike, ArrayLike, ArrayLike]
-"""Items (rows), annotators (numbers) and codes of all votes, each (V,)."""
+"""Items (rows), annotators and codes of all votes, each (V,)."""
 
 
 _LARGEST = {np.float32: 1e15, np.float64: 1e150}
@@ -207,9 +211,7 @@ def check_votes(
     items, annotators, codes = _three(votes)
     vote = check_codes(codes, n_classes, name="votes' codes")
     item = check_codes(items, n_items, missing=False, name="votes' items")
-    who = np.asarray(annotators)
-    if who.size and (who.dtype.kind not in "iu" or who.min() < 0):
-        raise UsageError("votes: annotators are numbers from 0 upwards; encode names first")
+    who = compact(annotators)[0]
     if not item.shape == vote.shape == who.shape:
         raise UsageError(
             f"votes: {item.size} items, {who.size} annotators, {vote.size} codes; expected as many "
@@ -223,10 +225,38 @@ def check_votes(
     return item[last], who[last], vote[last]
 
 
-def _three(votes: Votes) -> Votes:
+def vote_columns(votes: VoteTable) -> Votes:
+    """Return three arrays: each vote's item (row), annotator and code, from wherever they are.
+
+    Raises
+    ------
+    UsageError
+        Neither a table as `consolidate` reads it nor three arrays, or its votes have weights.
+    TableError
+        A column is missing, or a vote names no item or annotator.
+
+    Examples
+    --------
+    >>> table = {"item": [0, 0, 1], "annotator": ["ann", "ben", "ann"], "label": [1, None, 0]}
+    >>> [column.tolist() for column in vote_columns(table)]
+    [[0, 1], ['ann', 'ann'], [1, 0]]
+    """
+    if not is_table(votes):
+        return _three(votes)
+    given = read_votes(votes)
+    if given.weights is not None and (given.weights != 1).any():
+        raise UsageError("votes: weights are not read here; leave out the column weight")
+    codes = given.labels.infer_objects()
+    if codes.dtype.kind == "f" and (codes % 1 == 0).all():
+        codes = codes.astype(np.int64)  # A column with gaps holds whole numbers as floats.
+    return given.items.to_numpy(), given.annotators.to_numpy(), codes.to_numpy()
+
+
+def _three(votes: Any) -> Votes:
     if not isinstance(votes, tuple | list | np.ndarray) or len(votes) != 3:
         raise UsageError(
-            "votes: expected three arrays: each vote's item (row), annotator (number) and code"
+            "votes: expected three arrays, each vote's item (row), annotator and code, or a table "
+            f"with the columns item, annotator and label; found a {type(votes).__name__}"
         )
     return votes[0], votes[1], votes[2]
 

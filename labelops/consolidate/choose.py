@@ -19,7 +19,7 @@ from ._family import DawidSkene, Start
 from .blend import Blend
 from .evidence import gold_softening, soften_all
 from .held_out import HeldOut
-from .policy import METHODS
+from .policy import METHODS, check_method
 from .repeats import left_out
 from .run import run_method
 from .skill import annotator_skill
@@ -228,8 +228,7 @@ def _pack(
 
 def _choose(votes: Votes, method: str) -> tuple[str, str]:
     """Pick the method the votes support, and say why."""
-    if method not in METHODS:
-        raise UsageError(f"method is {method!r}, expected one of {', '.join(METHODS)}")
+    check_method(method)
     if method != "auto":
         return method, "asked for"
     if not votes.cells.size:

@@ -15,20 +15,18 @@ from ..measure.brief import brief
 from ..measure.codes import FloatArray, IntArray
 from ..tables.brought import Table
 from .choose import CodeConsensus
+from .classes import class_codes, class_names, gold_codes, known_classes
 from .evidence import decide
 from .fused import fused_codes
 from .inputs import (
     VoteTable,
-    class_codes,
-    class_names,
     distinct,
-    gold_codes,
-    known_classes,
     listed,
     model_probs,
     read_probs,
     read_votes,
 )
+from .policy import check_method
 
 __all__ = ["Consolidated", "consolidate"]
 
@@ -113,8 +111,8 @@ class Consolidated:
 
 
 def consolidate(
-    votes: VoteTable,
-    *,
+    votes: VoteTable | npt.ArrayLike,
+    *more: npt.ArrayLike,
     items: Sequence[Any] | npt.NDArray[Any] | None = None,
     classes: Sequence[Any] | npt.NDArray[Any] | None = None,
     probs: Table | npt.ArrayLike | None = None,
@@ -127,17 +125,18 @@ def consolidate(
 
     Parameters
     ----------
-    votes : DataFrame, Arrow table, dict of columns, or tuple of three columns
+    votes, more : DataFrame, Arrow table, dict of columns, or three arrays
         A row a vote; what gives Arrow (polars, duckdb) is an Arrow table. Columns `item` (or
         `item_id`, `task`), `annotator` (or `worker`), `label` (or `value`), and optionally `weight`
-        and `saw_proposal` (true or false: whether the model's proposal was in sight). Or (items,
-        annotators, labels). A missing label is no vote. Of two votes of one annotator on an item
-        the later row counts, and `reason` says how many were left out; the methods on their own
-        (`dawid_skene` and so on) count both.
+        and `saw_proposal` (true or false: whether the model's proposal was in sight). Or items,
+        annotators and labels, one after the other or as a tuple. A missing label is no vote. Of
+        two votes of one annotator on an item the later row counts, and `reason` says how many were
+        left out; the methods on their own (`dawid_skene` and so on) count both.
     items : (N,) sequence, optional
         The items to label, in this order; those voted on when left out.
     classes : (K,) sequence, optional
-        The classes in order; those given when left out (gold's and the model's included).
+        The classes in order; when left out the model's, where `probs` names them, or those that
+        votes name. A class that nobody gave has to be listed.
     probs : DataFrame by item and class, or (N, K) array-like with `items`, optional
         A model's probabilities for items whose votes it did not learn from; NaN rows where it
         says nothing. Other tables name the items in a column `item`, for they have no index. Read
@@ -162,8 +161,9 @@ def consolidate(
     TableError
         A column is missing or there twice, or holds what it should not; the row is named.
     UsageError
-        The votes are no table, `probs` do not fit, the method is unknown, or `gold` is not by item
-        or of no item that has a vote.
+        The votes are no table, `probs` do not fit, the method is unknown, or `gold` is not by item,
+        of no item that has a vote, or names a class that no vote does and that is not listed; or
+        all votes name one class and `classes` none.
 
     Examples
     --------
@@ -176,14 +176,17 @@ def consolidate(
     >>> found.decided(min_posterior=0.9).tolist()
     [None, None]
     """
-    given, probs = read_votes(votes), read_probs(probs)
+    check_method(method)
+    table: Any = (votes, *more) if more else votes
+    given, probs = read_votes(table), read_probs(probs)
     if start is not None and not isinstance(start, Consolidated):
         raise UsageError(f"start is {shown(start)}, expected what `consolidate` returned")
     voted = distinct("item", given.items)
     known = voted if items is None else listed("item", items)
     truth = None if gold is None else known_classes(gold, voted)
-    names = class_names(given.labels, classes, probs, truth)
     people = _people(given.annotators, start)
+    # Last, for what else is wrong is no matter of the classes.
+    names = class_names(given.labels, classes, probs, truth)
     place, who = known.get_indexer(given.items), people.get_indexer(given.annotators)
     code = class_codes(given.labels, names)
     code[place < 0] = -1

@@ -1,8 +1,7 @@
-"""What a user hands to `consolidate`, checked once: votes, names, a model's probabilities, gold."""
+"""What a user hands to `consolidate`, checked once: votes, items, a model's probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,18 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import TableError, UsageError, shown
-from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.codes import BoolArray, FloatArray
 from ..measure.ordering import unsorted_pair
+from ..measure.votes import check_weights
 from ..tables.brought import Table, as_frame, is_table
 
 __all__ = [
     "GivenVotes",
     "VoteTable",
-    "class_codes",
-    "class_names",
     "distinct",
-    "gold_codes",
-    "known_classes",
     "listed",
     "model_probs",
     "read_probs",
@@ -95,7 +91,10 @@ def _columns(votes: VoteTable) -> pd.DataFrame:
     """Give the table our column names."""
     if isinstance(votes, tuple):
         if len(votes) != 3:
-            raise UsageError("votes: expected (items, annotators, labels)")
+            raise UsageError(
+                "votes: expected a table, or items, annotators and labels; found "
+                f"{len(votes)} of them"
+            )
         votes = dict(zip(_NEEDED, votes, strict=True))
     frame = as_frame("votes", votes, "a tuple (items, annotators, labels)")
     found: dict[str, pd.Series[Any]] = {}
@@ -119,6 +118,9 @@ def _numbers(values: pd.Series[Any]) -> FloatArray:
     if bad.size:
         row, said = values.index[bad[0]], shown(values.iloc[bad[0]])
         raise TableError("votes", [f"row {row}: weight is {said}, no number"])
+    by_row = np.zeros(int(values.index.max()) + 1 if len(values) else 0)
+    by_row[values.index.to_numpy()] = found  # Errors name the row as it was given.
+    check_weights(by_row)
     return np.asarray(found)
 
 
@@ -189,55 +191,6 @@ def listed(name: str, given: Any) -> pd.Index[Any]:
     return index
 
 
-def class_names(values: pd.Series[Any], given: Any, probs: Any, gold: Any) -> pd.Index[Any]:
-    """Return the classes: those listed, or the model's, or those that occur.
-
-    Raises
-    ------
-    UsageError
-        A class is listed twice, or fewer than two occur.
-
-    Examples
-    --------
-    >>> class_names(pd.Series([1, 0]), None, None, {"i": 3}).tolist()
-    [0, 1, 3]
-    """
-    if given is not None:
-        return listed("class", given)
-    if isinstance(probs, pd.DataFrame):
-        return listed("class", probs.columns)
-    if gold is not None:
-        known = pd.Series(gold, dtype=object).dropna()
-        new = known[~known.isin(values.unique())]
-        # As they come: a missing one makes floats of whole numbers, which are no other classes.
-        values = pd.concat([values, new], ignore_index=True) if len(new) else values
-    found = distinct("label", values)
-    if len(found) < 2:
-        raise UsageError(f"votes: {len(found)} classes were given; name all of them in `classes`")
-    return found
-
-
-def class_codes(values: pd.Series[Any], names: pd.Index[Any]) -> IntArray:
-    """Return the number of each vote's class, (V,).
-
-    Raises
-    ------
-    TableError
-        A vote names a class that is not listed; the row is named.
-
-    Examples
-    --------
-    >>> class_codes(pd.Series(["b", "a"]), pd.Index(["a", "b"])).tolist()
-    [1, 0]
-    """
-    codes: IntArray = names.get_indexer(values).astype(np.int64)
-    if (codes < 0).any():
-        bad = np.flatnonzero(codes < 0)[0]
-        row, said = values.index[bad], shown(values.iloc[bad])
-        raise TableError("votes", [f"row {row} says {said}, expected one of {shown(list(names))}"])
-    return codes
-
-
 def read_probs(probs: Any) -> Any:
     """Give a table of probabilities that has no index, as Arrow's have none, its items for one.
 
@@ -300,54 +253,3 @@ def model_probs(probs: Any, known: pd.Index[Any], names: pd.Index[Any]) -> Float
     if said.size and np.abs(said.sum(axis=1) - 1).max() > 1e-3:
         raise UsageError("probs: rows must sum to 1; normalise them first")
     return np.asarray(array / array.sum(axis=1, keepdims=True))
-
-
-def known_classes(gold: pd.Series[Any] | Mapping[Any, Any], known: pd.Index[Any]) -> pd.Series[Any]:
-    """Return known classes by item.
-
-    Raises
-    ------
-    UsageError
-        They are not by item, an item is there twice, or none of them is among the items.
-
-    Examples
-    --------
-    >>> known_classes({"i": "b"}, pd.Index(["h", "i"])).to_dict()
-    {'i': 'b'}
-    """
-    if not isinstance(gold, pd.Series | Mapping):
-        raise UsageError(
-            "gold: expected a mapping or a Series from item to class, found a "
-            f"{type(gold).__name__}, which does not say whose classes they are"
-        )
-    given = pd.Series(gold, dtype=object)
-    if not given.index.is_unique:
-        twice = shown(given.index[given.index.duplicated()][0])
-        raise UsageError(f"gold: item {twice} is there twice")
-    if len(given) and not given.index.isin(known).any():
-        raise UsageError(
-            f"gold: none of its items has a vote, {shown(given.index[0])} for one; give the "
-            "classes by the items' ids in the votes"
-        )
-    return given
-
-
-def gold_codes(given: pd.Series[Any], known: pd.Index[Any], names: pd.Index[Any]) -> IntArray:
-    """Return the number of each item's known class, (N,); -1 where none is.
-
-    Raises
-    ------
-    UsageError
-        A class is not listed.
-
-    Examples
-    --------
-    >>> gold_codes(pd.Series({"i": "b"}), pd.Index(["h", "i"]), pd.Index(["a", "b"])).tolist()
-    [-1, 1]
-    """
-    values = given.reindex(known)
-    codes: IntArray = names.get_indexer(values).astype(np.int64)
-    bad = (codes < 0) & values.notna().to_numpy()
-    if bad.any():
-        raise UsageError(f"gold: {shown(values[bad].iloc[0])} is not one of {shown(list(names))}")
-    return codes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import SettingsError
+from ..errors import SettingsError, UsageError
 
-__all__ = ["METHODS", "ConsolidatePolicy"]
+__all__ = ["METHODS", "ConsolidatePolicy", "check_method"]
 
 METHODS = (
     "auto",
@@ -53,3 +53,19 @@ class ConsolidatePolicy:
             raise SettingsError(
                 f"consolidate.min_posterior is {self.min_posterior}, expected 0 or more, below 1"
             )
+
+
+def check_method(method: str) -> None:
+    """Refuse what is none of `METHODS`.
+
+    Raises
+    ------
+    UsageError
+        It is not.
+
+    Examples
+    --------
+    >>> check_method("ibcc")
+    """
+    if method not in METHODS:
+        raise UsageError(f"method is {method!r}, expected one of {', '.join(METHODS)}")

@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from labelops.audit import Reviews, detect_label_errors, grouped_folds, out_of_fold_probs
+from labelops.audit import (
+    Reviews,
+    detect_label_errors,
+    find_label_issues,
+    grouped_folds,
+    out_of_fold_probs,
+)
 from labelops.audit.inputs import (
     check_features,
     check_groups,
@@ -179,3 +186,53 @@ def test_groups_of_which_no_order_is_known_are_named(groups: list[object]) -> No
     given[:] = groups
     with pytest.raises(UsageError, match=r"groups: row 0 is .* and row 1 is .*give all of them as"):
         group_codes(given, 3)
+
+
+@pytest.mark.parametrize("kind", ["frame", "arrow", "dict", "names", "columns of crowds", "gaps"])
+def test_votes_as_the_consensus_takes_them(kind: str) -> None:
+    """Tables, and people by name, are the same votes as three arrays of numbers."""
+    items, who, said = _VOTES
+    names = np.array(["ann", "ben"])[who]
+    columns = {"item": items, "annotator": names, "label": said}
+    given: Any = {
+        "frame": pd.DataFrame(columns, index=items + 50),
+        "arrow": pa.table(columns),
+        "dict": columns,
+        "names": (items.tolist(), names.tolist(), said.tolist()),
+        "columns of crowds": pd.DataFrame({"task": items, "worker": who, "label": said}),
+        "gaps": {
+            "item": [*items, 0],
+            "annotator": [*names, "eve"],
+            "label": [*said.astype(float), np.nan],
+        },
+    }[kind]
+    expected = _probability(_CODES, votes=_VOTES)
+    assert np.array_equal(_probability(_CODES, votes=given), expected)
+
+
+@pytest.mark.parametrize(
+    ("votes", "match"),
+    [
+        ({"item": [0], "label": [1]}, "no column annotator"),
+        ({"item": [0], "annotator": ["x"], "label": ["cat"]}, "encode"),
+        ({"item": [0], "annotator": ["x"], "label": [0.5]}, "expected integers"),
+        ({"item": [9], "annotator": ["x"], "label": [1]}, "votes' items: row 0 is 9"),
+        ({"item": [0], "annotator": ["x"], "label": [1], "weight": [2]}, "weights are not read"),
+        ([(0, "x", 1), (1, "x", 1)], "or a table with the columns item, annotator and label; fo"),
+        (([0], [None], [1]), "row 0 is None"),
+    ],
+)
+def test_tables_of_votes_that_do_not_fit(votes: Any, match: str) -> None:
+    """One line says what of the votes is not as it should be."""
+    with pytest.raises(UsageError, match=match):
+        _probability(_CODES, votes=votes)
+
+
+def test_names_from_elsewhere_are_told_ours() -> None:
+    """Cleanlab's names of the arguments are refused with ours."""
+    with pytest.raises(UsageError, match="labels is called codes here; pred_probs is called probs"):
+        detect_label_errors(labels=_CODES, pred_probs=_PROBS)  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="find_label_issues: pred_probs is called probs here"):
+        find_label_issues(_CODES, pred_probs=_PROBS)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'prob'"):
+        find_label_issues(_CODES, prob=_PROBS)  # type: ignore[call-arg]

@@ -141,7 +141,11 @@ def test_no_votes_at_all() -> None:
         ({"label": "elk"}, {"classes": ["ant", "bee"]}, TableError, "row 0 says 'elk'"),
         ({"annotator": None}, {}, TableError, "row 0 has no annotator"),
         ({}, {"items": ["a", "a"]}, UsageError, "'a' is listed twice"),
-        ({"label": "ant"}, {}, UsageError, "1 classes were given"),
+        ({"label": "ant"}, {}, UsageError, r"all of them say 'ant', .*: classes=\[…\]"),
+        ({"label": None}, {}, UsageError, r"none of them has a label, .*: classes=\[…\]"),
+        ({"label": "ant"}, {"method": "best"}, UsageError, "method is 'best'"),
+        ({"label": "ant", "weight": -1.0}, {}, UsageError, "row 0 is -1"),
+        ({"label": "ant", "annotator": [["x"]] * 240}, {}, TableError, "row 0: annotator is"),
         ({"label": [["ant"]] * 240}, {}, TableError, r"row 0: label is \['ant'\]"),
         ({"weight": "heavy"}, {}, TableError, "row 0: weight is 'heavy'"),
         ({"weight": np.nan}, {}, TableError, "row 0: weight is nan"),
@@ -240,7 +244,45 @@ def test_gold_may_be_a_dict_and_leaves_classes_as_they_are() -> None:
     for found in (by_dict, by_series):
         assert [type(c) for c in found.classes] == [int, int]
         np.testing.assert_array_equal(found.posterior, by_dict.posterior)
-    assert consolidate(codes, gold={0: 7}).classes.tolist() == [0, 1, 7]
+    assert consolidate(codes, gold={0: 7}, classes=[0, 1, 7]).classes.tolist() == [0, 1, 7]
+
+
+@pytest.mark.parametrize(
+    ("gold", "says"),
+    [
+        ({"a": "cta"}, "item 'a' is 'cta', which no vote says, the nearest is 'cat'; correct it"),
+        ({"a": "cat", "b": "zebra"}, r"item 'b' is 'zebra', .* they say \['cat', 'dog'\]"),
+        ({"a": 7}, r"item 'a' is 7, .* list all classes: classes="),
+    ],
+)
+def test_a_slip_in_gold_is_no_class(gold: dict[str, object], says: str) -> None:
+    """A class that only gold names is refused unless it is listed."""
+    with pytest.raises(UsageError, match=says):
+        consolidate(THREE, gold=gold)
+    listed = consolidate(
+        THREE, gold=gold, classes=list(dict.fromkeys(["cat", "dog", *gold.values()]))
+    )
+    assert listed.labels.tolist() == ["cat", "dog"]
+
+
+def test_three_arrays_one_after_the_other() -> None:
+    """As a tuple or not, it is the same question; two or four of them are none."""
+    table = _table()
+    arrays = [table[c].tolist() for c in ("item", "annotator", "label")]
+    found, apart = consolidate(table), consolidate(*arrays)
+    np.testing.assert_array_equal(apart.posterior, found.posterior)
+    with pytest.raises(UsageError, match="expected a table, or items, annotators and labels; fou"):
+        consolidate(table, ["i000"])
+    with pytest.raises(UsageError, match=r"rows become a table by pandas\.DataFrame\(rows"):
+        consolidate([("a", "x", "cat"), ("b", "x", "dog")])
+
+
+def test_a_weight_out_of_range_is_named_by_its_row() -> None:
+    """Rows without a label keep their numbers."""
+    votes = _table().assign(weight=1.0)
+    votes.loc[3, "weight"], votes.loc[:2, "label"] = -0.5, None
+    with pytest.raises(UsageError, match=r"weights: row 3 is -0\.5, expected a number from 0"):
+        consolidate(votes)
 
 
 def test_a_class_never_given_gets_no_item() -> None:

@@ -17,11 +17,13 @@ from labelops.audit.confident.rounds import finish, first_round, merge
 from labelops.audit.confident.shard import Shard
 from labelops.audit.confident.sums import checked_thresholds
 from labelops.errors import UsageError
+from labelops.measure.called import elsewhere
 from labelops.measure.codes import FloatArray, check_codes
 
 __all__ = ["find_label_issues", "label_quality_scores", "run_rounds"]
 
 
+@elsewhere(labels="codes", pred_probs="probs", adjust_pred_probs="adjusted")
 def label_quality_scores(
     codes: ArrayLike,
     probs: ArrayLike | ProbBlocks,
@@ -63,6 +65,7 @@ def run_rounds(shards: Sequence[Shard], asked: Round) -> LabelIssues:
         asked = then
 
 
+@elsewhere(labels="codes", pred_probs="probs", return_indices_ranked_by="rank_by")
 def find_label_issues(
     codes: ArrayLike,
     probs: ArrayLike | ProbBlocks,
