@@ -92,22 +92,13 @@ class ParquetSource:
             # A huge cell never becomes a Python text.
             records = (batch.take(places) if large else batch).to_pylist()
             for place, record in zip(places, records, strict=True):
-                yield from self._added(blocks, row + place + 1, record)
+                block = _added(blocks, row + place + 1, record)
+                if block is not None:
+                    yield block
             row += len(batch)
         if row == 0:
             raise SourceError("there are no rows in this file", file=str(spec.path))
         yield from blocks.finish()
-
-    def _added(self, blocks: Blocks, row: int, record: dict[str, object]) -> Iterator[RowBlock]:
-        """Add a row; yield a block when one is full."""
-        try:
-            cells = _cells(record)
-        except SourceError as error:
-            blocks.add_problem(error, row, record)
-            return
-        block = blocks.add(row, cells)
-        if block is not None:
-            yield block
 
     def _sizes(self, batch: Any) -> tuple[int, dict[int, SourceError]]:
         """Return how many bytes the batch's texts have, and which rows hold a huge cell."""
@@ -126,6 +117,16 @@ class ParquetSource:
                 problem = too_large(int(lengths[place]), self.spec.max_cell)
                 large.setdefault(int(place), SourceError(problem, column=column.name))
         return total, large
+
+
+def _added(blocks: Blocks, row: int, record: dict[str, object]) -> RowBlock | None:
+    """Add a row; return a block when one is full."""
+    try:
+        cells = _cells(record)
+    except SourceError as error:
+        blocks.add_problem(error, row, record)
+        return None
+    return blocks.add(row, cells)
 
 
 def _cells(record: dict[str, object]) -> dict[str, object]:

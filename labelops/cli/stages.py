@@ -39,7 +39,8 @@ def ingest(session: Session, revise: bool) -> None:
     """Take the sources' rows in as items.
 
     Finds duplicates and leakage groups. Ingesting the same file again adds nothing; another
-    content under a known key is refused, unless --revise says it is meant.
+    content under a known key is refused, unless --revise says it is meant. All is taken or, where
+    a row is bad, nothing; `labelops run send` sets bad rows aside and takes all others.
     """
     found = session.begin("ingest: reading the sources").ingest(revise=revise)
     session.show(found, said_ingested(found))
@@ -173,9 +174,9 @@ def run_pass(session: Session, which: str) -> None:
     Each may be stopped and run again at any time, also beside another of its kind. `receive`
     exits 0 whatever the gate says; `publish` exits 1 if it does not pass.
 
-    What concerns a part only (a labeler that is away, a rule that fails, a source that cannot be
-    read, a row whose content changed) stops nothing else: `send` goes on without it, names it at
-    the end, and exits with its code, 3 or 2.
+    What concerns a part only (a labeler or an encoder that is away, a rule that fails, a source
+    that cannot be read, a bad row or one whose content changed) stops nothing else: `send` goes on
+    without it, names it at the end, and exits with its code, 3 or 2.
     """  # noqa: D301 - click keeps the lines of a paragraph that starts with a backspace
     results, parts = dict[str, Any](), Parts()
     session.app.check_ends(*_ENDS[which])
