@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..errors import UsageError, shown
 from ..schema import Schema
-from ._files import Encode, image_name, with_sidecar
+from ._files import SIDECAR, Encode, image_name, with_sidecar
 from .frame import Provenance, provenance
 
 __all__ = ["hugging_face_files"]
@@ -35,6 +35,20 @@ _DTYPES = {
     "method": "string",
     "weight": "float64",
 }
+_MEANS = {
+    "item_id": "the item's name",
+    "text": "what was labeled",
+    "image": "what was labeled",
+    "path": "the file's name",
+    "media_type": "the file's type",
+    "label": "the class, by its place in the order below",
+    "group": "items of one group belong together, such as near-duplicates; a group is in one split",
+    "posterior": "the probability that the label is right",
+    "method": "how the label was decided",
+    "weight": "how much to count the row in training",
+    "probs": "a number for each class, in the order below: what to train on",
+}
+"""What the card says of each column."""
 
 
 def hugging_face_files(frame: pd.DataFrame, encode: Encode | None = None) -> dict[str, bytes]:
@@ -102,7 +116,9 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
     )
     facts = found.to_json()
     about = json.dumps(facts["classes"], ensure_ascii=False, indent=2)
+    columns = "".join(f"| `{name}` | {_MEANS[str(name)]} |\n" for name in rows.columns)
     source = found.release or "labels of no release"
+    shown_by = f"`labelops show {found.release}`" if found.release else "an audit, once released"
     return (
         "---\n"
         f"pretty_name: {_text(found.schema.name)}\n"
@@ -115,7 +131,9 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
         f"  schema_digest: {_text(found.schema.digest)}\n"
         "---\n"
         f"# {found.schema.name}\n\n"
-        f"Labels: {source}. Everything about them is in `_labelops.json`.\n\n"
+        f"Labels: {source}. How many of them are wrong at most is said by {shown_by}; "
+        f"`{SIDECAR}` has their release, schema and files with digests.\n\n"
+        f"| column | what it holds |\n|---|---|\n{columns}\n"
         f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n"
     )
 

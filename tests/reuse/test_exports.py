@@ -138,6 +138,7 @@ def test_hugging_face(hard_frame: Maker) -> None:
     assert [names[str(i)] for i in range(10)] == list(provenance(frame).schema.classes)
     assert card["labelops"]["release"] == "hard@1.2.3"
     assert "hard@1.2.3" in body
+    assert all(f"| `{f['name']}` | " in body for f in features)
     seen = []
     for entry in card["configs"][0]["data_files"]:
         part = decode_parquet(files[entry["path"].replace("*", "00000-of-00001.parquet")])
