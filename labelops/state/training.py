@@ -71,10 +71,9 @@ def asked_now(
     learned = state.evidence.loc[state.evidence["purpose"] != "calibrate", "item_id"].unique()
     first = state.labeler_version is None
     untried = not audited and not len(state.calibration_stream)
-    # Labels that stayed unclear: people disagree on what both were asked at once.
-    short = math.ceil(state.seed_enough - len(training_rows(state))) if first else 0
+    short = _short_of_rows(state)
     never = untried or (first and state.unasked is None)
-    if never and short <= 0 and len(learned) >= state.training_enough:
+    if never and (short <= 0 or not first) and len(learned) >= state.training_enough:
         # Nothing to try acceptance on, or nothing to try: nobody waits for what never comes.
         return np.ones(len(ids), dtype=bool)
     seats = state.open_seats
@@ -88,8 +87,8 @@ def asked_now(
     apart = among(ids, state.calibration_stream.ids)
     coming = ids[asked & ~apart & ~among(ids, learned)]
     size, fresh = max(target - len(learned), short) - len(coming), ids[~begun & ~apart]
-    if audited and not len(fresh):
-        # Votes in doubt on a named calibration sample, too, on which nothing is ever tried.
+    if not len(fresh) and (audited or short > len(coming)):
+        # Nothing is ever tried, so the calibration sample waits for nothing either.
         return np.ones(len(ids), dtype=bool)
     if audited and not first:
         size = max(size, _until_the_next(state, ids[begun & ~apart]))
@@ -110,6 +109,19 @@ def _given_up(state: State) -> bool:
     tried = any(h.labeler_version == state.labeler_version for h in state.hypotheses)
     unasked = state.unasked
     return unasked is not None and (unasked.given_up or (tried and not state.standing))
+
+
+def _short_of_rows(state: State) -> int:
+    """Count the labels to learn from that lack for a first version, or for one to be tried.
+
+    They lack where people disagree on what both were asked at once, and where labels are nothing
+    to learn from any more: of withdrawn items, or of those that the random sample came to hold.
+    """
+    first = state.labeler_version is None
+    if not first and state.workspace.policies.accept.rule == AUDITED:
+        return 0
+    enough = state.seed_enough if first else state.training_enough
+    return math.ceil(enough - len(training_rows(state)))
 
 
 def _until_the_next(state: State, begun: npt.NDArray[np.object_]) -> int:

@@ -189,3 +189,18 @@ def test_a_seed_that_is_partly_unclear_is_followed_by_a_few_not_by_all() -> None
     plan = world.state.plan
     asked = set(plan.loc[plan["purpose"] == "label", "item_id"])
     assert len(asked - set(IDS[:20])) == 3
+
+
+def test_labels_of_withdrawn_items_teach_nothing_and_others_are_asked_about() -> None:
+    """A first version fitted on too few to be tried waits for as many as lack, not for ever."""
+    world = _unsure(DOUBT, size=2)
+    asked = _fresh(world)[:2]
+    for item in asked:
+        world.vote(item, ann="cat")
+    route(world.workspace, _features, now=world.tick())
+    assert not _chosen(world) - set(asked), "there are enough to learn from"
+    withdrawn = asked[:1] + sorted(set(world.state.evidence["item_id"]) - set(asked))[:1]
+    for item in withdrawn:
+        world.say("withdrawn", item, because="asked", by="ann", candidates=0, out=True)
+    route(world.workspace, _features, now=world.tick())
+    assert len(_chosen(world) - set(asked)) == 2
