@@ -150,7 +150,10 @@ def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, found = "agreement", facts.agreement
     if found is None or found.alpha is None or found.low is None or found.high is None:
         why = (found.reason if found else "") or "no two people labeled the same random item"
-        return CheckResult(name, INCONCLUSIVE, why, None, policy.agreement)
+        if policy.agreement == -1.0:
+            return CheckResult(name, PASS, f"none is asked for ({why})", None, policy.agreement)
+        more = f"{why}: more overlap is needed, or agreement = -1 under [gate], which asks for none"
+        return CheckResult(name, INCONCLUSIVE, more, None, policy.agreement)
     low, high = found.cautious() or (found.low, found.high)
     text = f"α = {found.alpha:.3f} [{low:.3f}, {high:.3f}]"
     text += f" on {counted(found.items, 'item')}"

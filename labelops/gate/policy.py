@@ -24,7 +24,8 @@ class GatePolicy:
     confidence : float in (0.5, 1)
         How sure that must be (1 − δ).
     agreement : float in [-1, 1]
-        Least Krippendorff α between people; the lower end of its interval must reach it.
+        Least Krippendorff α between people; the lower end of its interval must reach it. -1 asks
+        for none.
     decided : float in [0, 1]
         Least share of items with enough evidence for a label.
     per_class : int

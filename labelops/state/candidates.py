@@ -53,11 +53,8 @@ class CandidatesView(ProposalsView):
         """Whether labels of the open candidate were taken back: their class was split since."""
         if self.candidate is None or not self.splits:
             return False
-        rows = self.label_history
-        rows = rows.loc[rows["revision"] <= self.candidate.revision]
-        # What was withdrawn by then is none of its labels.
-        rows = rows.loc[~rows["item_id"].isin(self.out_of(self.candidate.number))]
-        rows = rows.drop_duplicates("item_id", keep="last")
+        # Not what was withdrawn by then, or had no label: nothing of the candidate hangs on it.
+        rows = self.labels_of(self.candidate).reset_index()
         return any(split.about(rows).any() for split in self.splits)
 
     @cached_property

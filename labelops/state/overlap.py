@@ -20,6 +20,9 @@ from . import State
 
 __all__ = ["Overlap", "agreement", "overlap_sample"]
 
+_ONE_CLASS = 100
+"""Of so many items with votes for one class alone a second vote on more would hardly tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
@@ -56,7 +59,7 @@ def overlap_sample(state: State) -> Overlap:
 
     It starts as the share that the settings name (of that sample, of the seed, of all items), and
     doubles while every item of it has two votes and the agreement's interval still holds the
-    bound.
+    bound, or has no ends, as where all votes name one class; that up to a hundred items.
     """
     policies, sample = state.workspace.policies, state.calibration_sample
     at_seed = policies.accept.rule == AUDITED and not len(sample)
@@ -81,7 +84,10 @@ def overlap_sample(state: State) -> Overlap:
     while 0 < size < len(order) and not lacking[:size].any():
         found = _alpha(state, order.first(size), votes)
         ends = found.cautious()  # As the gate judges it, or it would wait for what nobody is asked.
-        if ends is None or not ends[0] < policies.gate.agreement <= ends[1]:
+        if ends is None and size >= _ONE_CLASS:
+            break
+        low, high = ends or (-1.0, 1.0)
+        if not low < policies.gate.agreement <= high:
             break
         size = min(2 * size, len(order))
     # Where people label every item, the first vote comes by itself.

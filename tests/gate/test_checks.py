@@ -130,6 +130,17 @@ def test_usual_samples_have_the_bootstrap_interval(split: int) -> None:
     assert small.cautious() == (small.low, small.high)
 
 
+def test_agreement_that_is_not_asked_for_need_not_be_known() -> None:
+    """Where all votes name one class; any other bound says what would help."""
+    facts = replace(GOOD, agreement=_votes(0, 0))
+    (open_,) = [c for c in evaluate(facts, POLICY).checks if c.name == "agreement"]
+    assert open_.status == "inconclusive" and "overlap" in open_.message
+    (none,) = [
+        c for c in evaluate(facts, replace(POLICY, agreement=-1)).checks if c.name == "agreement"
+    ]
+    assert none.status == "pass" and none.message.startswith("none is asked for")
+
+
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("certified error", {"certificate": certify([False] * 177, 0.02, 0.05)}, "inconclusive"),
     ("certified error", {"certificate": certify([True] * 60, 0.02, 0.05)}, "fail"),

@@ -317,6 +317,20 @@ def test_a_candidate_without_the_class_goes_on() -> None:
     assert later.state.candidate is not None
 
 
+def test_what_was_withdrawn_before_its_class_was_split_holds_up_nothing() -> None:
+    """Nobody decides it anew, and it is none of the labels that are frozen without it."""
+    world = _labeled()
+    world.say("withdrawn", DOGS[0], because="asked", by="ann", candidates=0, out=True)
+    later = _adopted(world, SPLIT)
+    for item in DOGS[1:]:
+        _call(later, item, "pup", round_=2)
+    _decide(later)
+    freeze(later)
+    _decide(later)
+    assert later.state.candidate is not None
+    assert set(later.state.frozen["item_id"]) == {*DOGS[1:], *COWS}
+
+
 def test_a_correction_is_taken_back_too() -> None:
     """An audit that found a dog could not have found a pup; one that found a cow found that."""
     world = _labeled()
