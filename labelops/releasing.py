@@ -27,7 +27,7 @@ from .released import Decode, newest_release, released_as, resolve, say_name, un
 from .reuse import split_conflicts
 from .state import Event, State, Workspace, decide, load, load_events
 from .state.facts import gate_facts
-from .tables import TABLES
+from .tables import PROPOSALS, TABLES, newest
 
 __all__ = ["Extras", "Released", "release"]
 
@@ -90,7 +90,7 @@ def release(
         frozen,
         state.items,
         pd.concat([state.votes, state.machine_votes], ignore_index=True),
-        state.proposals,
+        _proposals(state),
         state.findings,
         verdict,
         workspace.schema,
@@ -139,6 +139,22 @@ def _conclude(state: State, manifest: Manifest, now: datetime) -> None:
         return None, unless_said(state, "candidate", str(closed.number), closed.to_body())
 
     decide(state.workspace, conclude, now, read=load_events)
+
+
+def _proposals(state: State) -> pd.DataFrame:
+    """Return all proposals of now, and those of earlier classes that frozen labels rest on."""
+    frozen = state.frozen.loc[state.frozen["method"] == "accepted"]
+    versions = [json.loads(text)["labeler_version"] for text in frozen["evidence"]]
+    named = pd.MultiIndex.from_arrays([frozen["item_id"], versions])
+    key = ["item_id", "labeler_version"]
+    lacking = named[~named.isin(pd.MultiIndex.from_frame(state.proposals[key]))]
+    if lacking.empty:
+        return state.proposals
+    read = state.workspace.tables.read(
+        PROPOSALS.name, where={"labeler_version": lacking.unique(1).tolist()}
+    )
+    earlier = read.loc[pd.MultiIndex.from_frame(read[key]).isin(lacking)]
+    return pd.concat([state.proposals, newest(PROPOSALS, earlier)], ignore_index=True)
 
 
 def _encoders(state: State) -> dict[str, str]:

@@ -23,7 +23,7 @@ from ..ingest import RAW_COLUMNS, Ingested, Rights, SetAside, ingest_rows
 from ..kinds import kind_of
 from ..parts import Parts, as_a_part
 from ..ports import BatchObjects, Objects, RowBlock, SettingAside, Source
-from ..state import Event, Refusal, Workspace, load, load_events, say
+from ..state import Event, Refusal, State, Workspace, load, load_events, say
 from ..tables import ITEMS, empty, newest
 
 __all__ = ["Intake", "ingest", "ingest_apart"]
@@ -98,7 +98,7 @@ def ingest(
             apart=aside,
             withdrawn=state.withdrawn,
         )
-        took, gold = _with_answers(take, raw, intake.gold, workspace, aside)
+        took, gold = _with_answers(take, raw, intake.gold, state, aside)
         known += gold
         found[intake.source.name] = took
         del raw, take
@@ -243,7 +243,7 @@ def _with_answers(
     take: Callable[[], Ingested],
     raw: pd.DataFrame,
     column: str,
-    workspace: Workspace,
+    state: State,
     aside: SetAside | None,
 ) -> tuple[Ingested, list[Event]]:
     """Return what is taken, and an event for every item whose owner gave a known answer.
@@ -251,7 +251,7 @@ def _with_answers(
     A row whose answer is no class is bad: it is set aside where that may be, and raised else.
     """
     took = take()
-    events, wrong = _gold_events(took.new, raw, column, workspace)
+    events, wrong = _gold_events(took.new, raw, column, state)
     if not wrong:
         return took, events
     if aside is None:
@@ -259,13 +259,13 @@ def _with_answers(
     for error, key in wrong:
         aside.add(error, key)
     took = take()
-    return took, _gold_events(took.new, raw, column, workspace)[0]
+    return took, _gold_events(took.new, raw, column, state)[0]
 
 
 def _gold_events(
-    items: pd.DataFrame, raw: pd.DataFrame, column: str, workspace: Workspace
+    items: pd.DataFrame, raw: pd.DataFrame, column: str, state: State
 ) -> tuple[list[Event], list[tuple[SourceError, str | None]]]:
-    """Return an event for every known answer, and what is wrong with rows that have another."""
+    """Return an event for every known answer, also taken back, and what is wrong with others."""
     if not column or raw.empty:
         return [], []
     name = f"{canonical_json(column)}:"
@@ -277,18 +277,21 @@ def _gold_events(
         )
     events: list[Event] = []
     wrong: list[tuple[SourceError, str | None]] = []
-    kind = kind_of(workspace.schema)
+    schema = state.workspace.schema
+    kind = kind_of(schema)
     for item_id, revision, text in zip(
         items["item_id"], items["revision"], items["attributes"], strict=True
     ):
         answer = json.loads(text).get(column)
         if answer not in (None, ""):
             try:
-                value = kind.canonical(str(answer), workspace.schema)
+                value = kind.canonical(str(answer), schema)
             except SchemaError as error:
                 wrong += _misanswered(error, raw, item_id, text, column)
                 continue
             events.append(("gold", item_id, int(revision), {"value": value}))
+        elif item_id in state.gold:
+            events.append(("gold", item_id, int(revision), {"value": None}))
     return events, wrong
 
 

@@ -292,11 +292,10 @@ class Rows:
 
     @cached_property
     def gold(self) -> dict[str, str]:
-        """Item id → the answer its owner knows."""
+        """Item id → the answer its owner knows, unless it was taken back."""
         rows = self.latest("gold")
-        return {
-            s: json.loads(b)["value"] for s, b in zip(rows["subject"], rows["body"], strict=True)
-        }
+        said = zip(rows["subject"], map(json.loads, rows["body"]), strict=True)
+        return {item: body["value"] for item, body in said if body["value"] is not None}
 
 
 def last_body(rows: pd.DataFrame) -> Any:

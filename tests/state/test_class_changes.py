@@ -14,6 +14,7 @@ from labelops.audit.findings import STATUS, finding_status
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.gate.candidate import ADJUDICATED, Candidate
 from labelops.journey import adopt_schema, consolidate, gate, route
+from labelops.releasing import _proposals
 from labelops.report.facts import ReportFacts
 from labelops.report.of_state import report_facts
 from labelops.schema import Schema
@@ -315,6 +316,21 @@ def test_a_candidate_without_the_class_goes_on() -> None:
     later = _adopted(world, Schema("pets", WIDER, splits={"cat": ("pup",)}))
     gate(later.workspace, now=later.tick(), split_groups={})
     assert later.state.candidate is not None
+
+
+def test_a_release_has_the_proposals_that_its_labels_rest_on() -> None:
+    """Also where a class was added since: labels that a model was trusted with, and audited so."""
+    world = _adopted(make_world(), PETS)
+    world.items(*IDS)
+    world.propose(dict.fromkeys(IDS[:8], ("dog", 0.9)), "m1")
+    world.label(dict.fromkeys(IDS[:4], "dog"), method="accepted", version="m1")
+    freeze(world)
+    assert len(_proposals(world.state)) == 8
+    later = _adopted(world, Schema("pets", WIDER))
+    later.propose(dict.fromkeys(IDS, ("pup", 0.9)), "m2")
+    found = _proposals(later.state).set_index("labeler_version")["item_id"]
+    assert found.loc["m1"].tolist() == IDS[:4]
+    assert found.loc["m2"].tolist() == IDS
 
 
 def test_what_was_withdrawn_before_its_class_was_split_holds_up_nothing() -> None:

@@ -117,8 +117,12 @@ class World:
         method: str = "majority",
         votes: Sequence[str] = (),
         posterior: float | Sequence[float] = 0.99,
+        version: str | None = None,
     ) -> int:
-        """Decide labels; return their revision."""
+        """Decide labels, by votes or what a labeler version proposed; return their revision."""
+        evidence: dict[str, object] = {"votes": list(votes)}
+        if version is not None:
+            evidence["labeler_version"] = version
         revision = self.numbers["labels"] = self.numbers.get("labels", 0) + 1
         rows = {
             "item_id": list(values),
@@ -127,7 +131,7 @@ class World:
             "posterior": posterior,
             "method": method,
             "reason": "a test",
-            "evidence": json.dumps({"votes": list(votes)}),
+            "evidence": json.dumps(evidence),
             "schema_digest": self.workspace.schema.digest,
             "decided_at": self.tick(),
         }
