@@ -271,7 +271,8 @@ def _gold_events(
     name = f"{canonical_json(column)}:"
     if not any(name in text for text in raw["attributes"]):
         raise SourceError(
-            "there is no such column for the known answers (gold); correct `gold`, or leave it out",
+            "no such column holds known answers beside key, text, image and group; correct `gold`, "
+            "or leave it out",
             file=str(raw["file"].iloc[0]),
             column=column,
         )
