@@ -33,7 +33,7 @@ class AuditVotesView(VotesView):
         """
         return pd.concat([self._outside_votes, self.spare_votes])
 
-    @property
+    @cached_property
     def _outside_votes(self) -> pd.DataFrame:
         rows = self.able(self.outside_audits)
         return rows.loc[~rows["vote_id"].isin(self._correcting_votes)]
