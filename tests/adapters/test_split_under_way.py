@@ -74,6 +74,7 @@ def _given(world: World) -> pd.DataFrame:
     return rows.loc[rows["status"] == "given"]
 
 
+@pytest.mark.slow
 def test_answers_to_old_questions_count_for_what_they_can_say(ends: Ends) -> None:
     """What an old answer cannot say is asked again, of the same people too; the rest stands.
 

@@ -103,7 +103,7 @@ def test_by_itself_all_or_nothing(tmp_path: Path) -> None:
     assert world.state.items.empty and world.state.events.empty
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_killed_at_any_append_and_run_again_it_is_as_undisturbed(
     tmp_path: Path, at: int, after: bool

@@ -112,6 +112,7 @@ def _away(_: pd.DataFrame) -> Any:
     raise EndUnavailable("the encoder is away")
 
 
+@pytest.mark.slow
 def test_without_its_features_a_pass_plans_by_doubt_and_says_so_until_they_are_there() -> None:
     """The plan is the one that doubt alone makes; by itself nothing is planned."""
     world, by_doubt = _unsure(DIVERSE), _unsure(DOUBT)

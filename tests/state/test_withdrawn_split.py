@@ -68,7 +68,11 @@ def _stands(world: World) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("between", [(), (_decided,)], ids=["", "decided between"])
+@pytest.mark.parametrize(
+    "between",
+    [(), pytest.param((_decided,), marks=pytest.mark.slow)],
+    ids=["", "decided between"],
+)
 def test_in_either_order_it_is_the_same(between: tuple[Step, ...]) -> None:
     """Of withdrawn dogs nothing is asked; the other dogs are asked about, the cows are cows."""
     one = _after(_withdrawn, *between, _split, _decided)
@@ -79,6 +83,7 @@ def test_in_either_order_it_is_the_same(between: tuple[Step, ...]) -> None:
     assert one.state.withdrawn_labels.to_dict() == {COWS[0]: '"cow"'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "steps",
     [
@@ -96,6 +101,7 @@ def test_taken_back_it_is_as_if_it_had_never_been_out(steps: tuple[Step, ...]) -
     assert sorted(set(found.state.open_seats["item_id"])) == DOGS
 
 
+@pytest.mark.slow
 def test_what_was_said_since_the_split_comes_back_with_the_item() -> None:
     """Decided under the new classes, out and back again: the new label, and never the old votes."""
     world = _after(_split)
