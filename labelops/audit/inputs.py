@@ -211,6 +211,9 @@ def check_votes(
     items, annotators, codes = _three(votes)
     vote = check_codes(codes, n_classes, name="votes' codes")
     item = check_codes(items, n_items, missing=False, name="votes' items")
+    named = np.asarray(annotators)
+    if named.size and (named.dtype.kind == "f" or (named.dtype.kind == "i" and (named < 0).any())):
+        raise UsageError("votes: annotators are names, or whole numbers from 0 upwards")
     who = compact(annotators)[0]
     if not item.shape == vote.shape == who.shape:
         raise UsageError(
