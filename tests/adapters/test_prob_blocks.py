@@ -79,7 +79,7 @@ def test_no_rows(tmp_path: Path) -> None:
         (pa.array([[0.5, 0.5], None]), "1 values are missing"),
         (pa.array([[0.5, 0.5], [0.5, None]]), "1 values are missing"),
         (pa.array([[0.5, 0.5], [1.0]]), "row 1 of its block: 1 numbers, expected 2"),
-        (pa.array([[1, 0], [0, 1]]), "floating-point"),
+        (pa.array([["a", "b"], ["c", "d"]]), "p.parquet: probs: expected numbers, found string"),
         (pa.array([[0.5, 0.5], [0.5, 0.6]]), "row 1: sums to 1.1"),
     ],
 )
@@ -118,3 +118,89 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("", encoding="utf-8")
     with pytest.raises(UsageError, match=r"expected \.parquet"):
         open_probs(tmp_path / "p.csv")
+
+
+def _in_parts(folder: Path, probs: np.ndarray, suffix: str = "parquet") -> list[Path]:
+    """Write three parts, one of them empty, whose names are in their order."""
+    folder.mkdir()
+    files = []
+    for name, (first, last) in {"a": (0, 130), "b": (130, 130), "c": (130, 500)}.items():
+        file = folder / f"part-{name}.{suffix}"
+        table = pa.table({"probs": _lists(probs[first:last], 6)})
+        if suffix == "parquet":
+            parquet.write_table(table, file, row_group_size=77)
+        else:
+            feather.write_feather(table, file, compression="uncompressed", chunksize=77)
+        files.append(file)
+    return files
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parts_are_the_whole(
+    tmp_path: Path, suffix: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder, or a list in its order, is one matrix, also with one file open at a time."""
+    codes, probs = _some(dtype)
+    files = _in_parts(tmp_path / "parts", probs, suffix)
+    (tmp_path / "parts" / "_SUCCESS").touch()
+    (tmp_path / "parts" / ".part-a.crc").touch()
+    whole = find_label_issues(codes, probs)
+    monkeypatch.setattr("labelops.adapters.prob_blocks._OPEN", 1)
+    for given in (tmp_path / "parts", str(tmp_path / "parts"), files, [str(f) for f in files]):
+        source = open_probs(given)  # type: ignore[arg-type]
+        assert source.shape == probs.shape
+        _same(find_label_issues(codes, source), whole)
+    order = np.r_[130:500, 0:130]
+    turned = open_probs([files[2], files[1], files[0]])
+    _same(find_label_issues(codes[order], turned), find_label_issues(codes[order], probs[order]))
+
+
+def test_whole_numbers_are_probabilities_too(tmp_path: Path) -> None:
+    """Lists, columns, and a part of ones and noughts beside parts of fractions."""
+    hard = np.eye(3, dtype=np.int64)[[0, 1, 2, 1, 0]]
+    codes = [0, 1, 2, 2, 1]
+    whole = find_label_issues(codes, hard)
+    parquet.write_table(pa.table({"probs": hard.tolist()}), tmp_path / "lists.PARQUET")
+    parquet.write_table(pa.table({str(k): hard[:, k] for k in range(3)}), tmp_path / "c.parquet")
+    _same(find_label_issues(codes, open_probs(tmp_path / "lists.PARQUET")), whole)
+    _same(find_label_issues(codes, open_probs(tmp_path / "c.parquet", list("012"))), whole)
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 5)
+    parquet.write_table(pa.table({"probs": soft.tolist()}), tmp_path / "soft.parquet")
+    both = open_probs([tmp_path / "lists.PARQUET", tmp_path / "soft.parquet"])
+    expected = find_label_issues(codes * 2, np.concatenate([hard, soft]))
+    _same(find_label_issues(codes * 2, both), expected)
+
+
+def test_parts_that_do_not_fit(tmp_path: Path) -> None:
+    """No part, another type, width, kind of file or column: one line that names the file."""
+    _, probs = _some()
+    files = _in_parts(tmp_path / "parts", probs)
+    for name, values in {"wide": [[0.5] * 2], "double": [[1 / 6] * 6], "other": None}.items():
+        column = pa.array(values or [1], pa.list_(pa.float32() if name == "wide" else pa.float64())
+                          if values else None)  # fmt: skip
+        table = pa.table({"probs" if values else "x": column})
+        parquet.write_table(table, tmp_path / f"{name}.parquet")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "notes.txt").touch()
+    (tmp_path / "deep" / "inner").mkdir(parents=True)
+    for given, says in (
+        ([], "probs: no file"),
+        (tmp_path / "none", "none: no file"),
+        (tmp_path / "mixed", r"notes\.txt: expected \.parquet"),
+        (tmp_path / "deep", "inner: no such file, but a folder"),
+        ([*files, tmp_path / "gone.parquet"], r"gone\.parquet: no such file"),
+        ([*files, tmp_path / "other.parquet"], r"other\.parquet: no column 'probs'; it has x"),
+        (
+            [*files, tmp_path / "double.parquet"],
+            r"double\.parquet: column 'probs' is .*double.*",
+        ),
+        ([3], "probs: expected paths of files, found 3"),
+        (3, "probs: expected a file, a folder or a list of files, found 3"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            open_probs(given)  # type: ignore[arg-type]
+    wide = open_probs([files[0], tmp_path / "wide.parquet"])
+    with pytest.raises(TableError, match=r"wide\.parquet: 2 classes, where the first"):
+        find_label_issues(np.zeros(131, dtype=int), wide)
