@@ -64,7 +64,10 @@ def ebcc(
     Each kind has its own confusion an annotator, so that annotators may err together. Mean-field
     variational Bayes from several random beginnings, averaged by their evidence bounds.
     It is sure of what it settled on: of a handful of votes it may put all items into one class,
-    whatever a vote says, and only `consolidate` softens that.
+    whatever a vote says, and only `consolidate` softens that. Even of one vote it ends at a
+    posterior of 1 - 3e-39: the paper's prior of .1 for all kinds together weighs a kind that nobody
+    is in by some exp(-1 / its share), so that what is ahead takes all. A `concentration` of as many
+    as there are kinds and classes leaves .94.
 
     Parameters
     ----------

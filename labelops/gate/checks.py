@@ -148,13 +148,14 @@ def _unaided(facts: Facts) -> str:
 
 def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
     name, found = "agreement", facts.agreement
-    if found is None or found.alpha is None or found.low is None or found.high is None:
+    ends = None if found is None else found.cautious()
+    if found is None or found.alpha is None or ends is None:
         why = (found.reason if found else "") or "no two people labeled the same random item"
         if policy.agreement == -1.0:
             return CheckResult(name, PASS, f"none is asked for ({why})", None, policy.agreement)
         more = f"{why}: more overlap is needed, or agreement = -1 under [gate], which asks for none"
         return CheckResult(name, INCONCLUSIVE, more, None, policy.agreement)
-    low, high = found.cautious() or (found.low, found.high)
+    low, high = ends
     text = f"α = {found.alpha:.3f} [{low:.3f}, {high:.3f}]"
     text += f" on {counted(found.items, 'item')}"
     if low >= policy.agreement:
@@ -164,7 +165,7 @@ def _agreement(facts: Facts, policy: GatePolicy) -> CheckResult:
             name, FAIL, f"{text}, below {policy.agreement:g}", found.alpha, policy.agreement
         )
     more = f"{text}; the interval holds {policy.agreement:g}: more overlap is needed"
-    if found.low >= policy.agreement:
+    if (found.alpha if found.low is None else found.low) >= policy.agreement:
         needed = _items_needed(found, policy.agreement)
         if needed is not None:
             more = f"{text}: {counted(needed, 'more item', 'more items')} on which votes agree "

@@ -19,6 +19,7 @@ from .draws import check_rng
 from .patterns import AgreementPartial
 
 __all__ = [
+    "ONE_ITEM",
     "Agreement",
     "AgreementResult",
     "Coefficient",
@@ -33,6 +34,7 @@ _ENOUGH = 10
 """Items from which on their resamples are believed in any case: to ask for more would hold up small
 sets, of which no more items are looked at twice."""
 _FEW = "too few items differ for a bootstrap interval"
+ONE_ITEM = "one item with two votes says nothing of how far others differ"
 _CERTAIN = "all votes name one class, so chance agreement is certain"
 _UNPAIRED = "no item has two votes"
 
@@ -67,9 +69,9 @@ class AgreementResult:
     def cautious(self, confidence: float = 0.95, more: int = 0) -> tuple[float, float] | None:
         """Give the interval of alpha that few items bear; None where there is no alpha.
 
-        Resamples of items that all agree, or of one item, are all alike, and their interval is a
-        point. Of fewer than ten items, fewer than five of which votes differ on, or do not, it is
-        widened to what the exact interval of the share of such items leaves open.
+        Resamples of items that all agree are all alike, and their interval is a point, as one item
+        is, which has none. Of fewer than ten items, fewer than five of which votes differ on, or do
+        not, it is widened to what the exact interval of the share of such items leaves open.
 
         Parameters
         ----------
@@ -85,7 +87,8 @@ class AgreementResult:
         >>> few.cautious(more=8)
         (1.0, 1.0)
         """
-        if self.alpha is None or self.low is None or self.high is None:
+        ends = (self.alpha, self.alpha) if self.reason == ONE_ITEM else (self.low, self.high)
+        if self.alpha is None or ends[0] is None or ends[1] is None:
             return None
         split, n = self.split, self.items
         if (
@@ -94,12 +97,12 @@ class AgreementResult:
             or min(split, n - split) >= _MANY
             or n + more >= _ENOUGH
         ):
-            return self.low, self.high
+            return ends[0], ends[1]
         share = clopper_pearson(split, n + more, confidence)
         # Of items that all agree nothing tells how far votes differ where they do.
         each = (1 - self.alpha) * n / split if split else 1 / self.chance
         low, high = 1 - share.high * each, 1 - share.low * each
-        return (low if more else min(self.low, low)), max(self.high, high)
+        return (low if more else min(ends[0], low)), max(ends[1], high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Coefficient:
     Attributes
     ----------
     value, low, high : float or None
-        None where the votes cannot say, and `reason` tells why.
+        None where the votes cannot say, and `reason` tells why: one item has no interval.
     reason : str
         Empty when the value and its interval are there.
     """
@@ -222,13 +225,21 @@ def _estimate(
         return [Coefficient(None, None, None, _UNPAIRED) for _ in measures]
     sample = items[None, :].astype(np.float64)
     values = [float(measure(sample)[0]) for measure in measures]
+    if resamples and (items * formulas.paired).sum() < 2:
+        return [
+            Coefficient(v, None, None, ONE_ITEM) if not np.isnan(v) else _nothing() for v in values
+        ]
     draws = _bootstrap(formulas, measures, rng, resamples)
     return [_interval(v, d, tail, resamples) for v, d in zip(values, draws, strict=True)]
 
 
+def _nothing() -> Coefficient:
+    return Coefficient(None, None, None, _CERTAIN)
+
+
 def _interval(value: float, draws: FloatArray, tail: float, resamples: int) -> Coefficient:
     if np.isnan(value):
-        return Coefficient(None, None, None, _CERTAIN)
+        return _nothing()
     if not resamples:
         return Coefficient(value, None, None, "no interval was asked for")
     there = draws[~np.isnan(draws)]

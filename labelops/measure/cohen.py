@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.intervals import check_share, check_whole
 
-from .agreement import Coefficient
+from .agreement_results import ONE_ITEM, Coefficient
 from .coefficients import one_minus
 from .draws import check_rng
 from .patterns import check_alike
@@ -197,6 +197,8 @@ def _mean(
     if not resamples:
         return Coefficient(value, None, None, "no interval was asked for")
     n = pairs.n_items
+    if n < 2:
+        return Coefficient(value, None, None, ONE_ITEM)
     draws = np.array(
         [
             _weighted(*pairs.kappas(np.bincount(rng.integers(0, n, size=n), minlength=n)))

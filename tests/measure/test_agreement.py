@@ -449,3 +449,24 @@ def test_lengths_must_match() -> None:
     """Arrays of different length are refused."""
     with pytest.raises(UsageError, match="one length"):
         agreement_partial([0], [0, 1], [0], 2)
+
+
+@pytest.mark.parametrize("said", [[0, 1, 0], [0, 0, 1], [1, 1, 1]])
+def test_one_item_has_no_interval(said: list[int]) -> None:
+    """However many single votes lie around it, one item that two people saw shows no spread."""
+    rng = np.random.default_rng(0)
+    votes = ([7, 7, 9], ["x", "y", "x"], said)
+    found = measure_agreement(*votes, 2, rng=rng)
+    for one in (found.alpha, found.kappa, found.ac, found.percent):
+        assert (one.low, one.high) == (None, None)
+        assert one.reason.startswith("one item" if one.value is not None else "all votes")
+    assert found.percent.value == float(said[0] == said[1])
+    alone = krippendorff_alpha(*votes, 2, rng=rng)
+    assert (alone.alpha, alone.low) == (found.alpha.value, None)
+    # What few items bear is as wide as it was, for whoever decides by it.
+    if alone.alpha is not None:
+        ends = alone.cautious()
+        assert ends is not None and ends[0] <= alone.alpha < 0.9 < ends[1]
+    two = measure_agreement([7, 7, 9, 9], ["x", "y"] * 2, [0, 1, 1, 1], 2, rng=rng)
+    assert two.alpha.low is not None and two.alpha.high is not None
+    assert two.alpha.low < two.alpha.high

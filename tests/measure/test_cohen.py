@@ -131,3 +131,10 @@ def test_votes_of_nobody_are_refused(items: object, annotators: object, message:
     codes = np.zeros(np.shape(items), dtype=int)
     with pytest.raises(UsageError, match=message):
         cohen_kappa(items, annotators, codes, 2, rng=np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+def test_one_item_has_no_interval() -> None:
+    """Two people who share one item have a κ, and nothing says how sure it is."""
+    found = cohen_kappa([0, 0, 1], ["x", "y", "x"], [0, 1, 1], 2, rng=np.random.default_rng(0)).mean
+    assert (found.value, found.low, found.high) == (0.0, None, None)
+    assert found.reason.startswith("one item")
