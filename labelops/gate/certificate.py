@@ -18,7 +18,7 @@ from labelops.measure.eprocess import (
     log_wanted,
     running_maximum,
 )
-from labelops.measure.finite import seen_bound
+from labelops.measure.finite import drawn_interval, seen_bound, tolerated_errors
 from labelops.measure.intervals import (
     Interval,
     check_risk,
@@ -27,11 +27,16 @@ from labelops.measure.intervals import (
     clopper_pearson,
 )
 from labelops.measure.sequences import certified_bound, confidence_sequence
-from labelops.measure.staircase import clean_looks_to_certify, is_certified, most_found_evenly
+from labelops.measure.staircase import (
+    certified_by_then,
+    clean_looks_to_certify,
+    is_certified,
+    most_found_evenly,
+)
 
-from .evidence import Certificate, conclude, first_count
+from .evidence import Certificate, check_evidence, conclude, first_count
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "certified_at", "certify"]
 
 
 def certify(
@@ -61,8 +66,10 @@ def certify(
     risk : float
         Tolerated probability of a mistaken verdict, in (0, 1).
     population : int, optional
-        Labels to be judged, when the sample was drawn from them without replacement; fewer audits
-        then suffice, and the verdict is certain once the rest cannot change it.
+        Labels to be judged, one at least, when the sample was drawn from them without replacement.
+        The verdict is certain once the rest cannot change it, and errors may be `corrected`. A
+        small set takes fewer audits than a stream, a large one without an error some more, and
+        one whose errors stay in it more, too: the steps are drawn for sets that are mended.
     corrected : int
         How many of the errors found are corrected in the labels to be judged, of a known
         `population`.
@@ -88,6 +95,11 @@ def certify(
     >>> certify([False] * 178, bound=0.02, risk=0.05).status
     'pass'
 
+    Clean audits that a stream takes, and sets of some sizes:
+
+    >>> [certify([], 0.02, 0.05, size).needed for size in (None, 500, 1797, 5000, 10_000, 20_000)]
+    [178, 127, 162, 176, 183, 189]
+
     An error that is corrected takes fewer further looks than one that is left as it is.
 
     >>> looks = [True] + [False] * 199
@@ -99,14 +111,51 @@ def certify(
     >>> [certify([], 0.02, 0.05, population=1797, missed=m).needed for m in (0.0, 0.05)]
     [162, 171]
     """
+    return conclude(_evidence(outcomes, bound, risk, population, corrected, missed), bound, risk)
+
+
+def certified_at(
+    outcomes: ArrayLike,
+    bound: float,
+    risk: float,
+    population: int | None = None,
+    corrected: int = 0,
+    missed: float = 0.0,
+) -> int | None:
+    """Give the first look (counted from 1) after which `certify` passes, or None.
+
+    Parameters
+    ----------
+    outcomes, bound, risk, population, corrected, missed
+        As for `certify`. What is corrected by now counts at earlier looks too.
+
+    Examples
+    --------
+    >>> certified_at([False] * 400, 0.02, 0.05), certified_at([False] * 400, 0.02, 0.05, 1797)
+    (178, 162)
+    """
+    evidence = _evidence(outcomes, bound, risk, population, corrected, missed)
+    check_evidence(evidence)
+    passes = evidence.passes(bound, risk)
+    return int(passes.argmax()) + 1 if passes.any() else None
+
+
+def _evidence(
+    outcomes: ArrayLike,
+    bound: float,
+    risk: float,
+    population: int | None,
+    corrected: int,
+    missed: float,
+) -> _EvenEvidence:
     check_share("bound", bound)
     check_risk(risk)
     wrong = check_outcomes(outcomes)
     if population is not None:
-        check_whole("population", population, 0)
+        check_whole("population", population)
     if population is not None and wrong.size > population:
         raise UsageError(f"{wrong.size} audited labels in a population of {population}")
-    return conclude(_EvenEvidence(wrong, population, corrected, missed), bound, risk)
+    return _EvenEvidence(wrong, population, corrected, missed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +182,25 @@ class _EvenEvidence:
             return self.below(bound, risk) >= log_wanted(risk)
         size, corrected = self.population, self.corrected
         return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
+
+    def passes(self, bound: float, risk: float) -> BoolArray:
+        """Say of each look whether the verdict passed then, as `evidence.conclude` reaches it."""
+        n, size, corrected = self.wrong.size, self.population, self.corrected
+        looks, errors = np.arange(1, n + 1), np.cumsum(self.wrong)
+        if bound >= 1:
+            return np.ones(n, dtype=np.bool_)
+        if size is None:
+            seen = seen_bound(bound, self.missed)
+            good = running_maximum(self.wrong, seen) >= log_wanted(risk)
+        else:
+            good = certified_by_then(self.wrong, bound, risk, size, corrected, self.missed)
+        bad = exceeded_at(self.wrong, bound, risk, size, corrected)
+        if bad is not None:
+            good &= (looks < bad) | (looks == size)
+        if size is not None:
+            good |= errors + size - looks <= self.most_found(bound, risk)
+            good &= errors - corrected <= tolerated_errors(bound, size)
+        return np.asarray(good)
 
     def most_found(self, bound: float, risk: float) -> int:
         if self.population is None:
@@ -182,7 +250,10 @@ class _EvenEvidence:
         return Interval(low / size, first_count(high_enough, errors, errors + size - n) / size)
 
     def interval(self, risk: float) -> Interval | None:
-        return clopper_pearson(*self._counts, risk=risk)
+        (errors, n), size = self._counts, self.population
+        if size is None or not n:
+            return clopper_pearson(errors, n, risk=risk)
+        return drawn_interval(errors, n, size, risk)
 
     def estimate(self) -> float:
         errors, n = self._counts

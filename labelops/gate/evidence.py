@@ -17,6 +17,7 @@ from labelops.measure.intervals import Interval
 __all__ = [
     "Certificate",
     "Evidence",
+    "check_evidence",
     "clean_audits_certify",
     "conclude",
     "first_count",
@@ -55,8 +56,10 @@ class Certificate:
     needed : int or None
         More clean audits until it passes; 0 once it has, None when none can help.
     interval : Interval or None
-        Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone; None
-        for a weighted audit, of which it does not hold.
+        Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone; of a
+        known population by the chances of a draw without replacement, so that a look at all
+        labels leaves no doubt but of what it missed. None for a weighted audit, of which it does
+        not hold.
     reason : str
         The verdict in one sentence.
     anytime : Interval
@@ -159,13 +162,9 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         More errors are corrected than were found, or of a population of unknown size; or all
         errors are missed.
     """
-    check_missed(evidence.missed)
+    check_evidence(evidence)
     wrong, size, corrected = evidence.wrong, evidence.population, evidence.corrected
     errors, n = int(wrong.sum()), int(wrong.size)
-    if not 0 <= corrected <= errors:
-        raise UsageError(f"{corrected} errors corrected of {errors} found")
-    if corrected and size is None:
-        raise UsageError("corrected errors lower the share only in a population of a known size")
     best = evidence.below(bound, risk)
     status = _status(evidence, bound, risk)
     needed = 0 if status == "pass" else None
@@ -206,6 +205,23 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         missed=evidence.missed,
         overlooked=overlooked,
     )
+
+
+def check_evidence(evidence: Evidence) -> None:
+    """Refuse corrections that cannot be, and looks that find nothing.
+
+    Raises
+    ------
+    UsageError
+        More errors are corrected than were found, or of a population of unknown size; or all
+        errors are missed.
+    """
+    check_missed(evidence.missed)
+    errors, corrected = int(evidence.wrong.sum()), evidence.corrected
+    if not 0 <= corrected <= errors:
+        raise UsageError(f"{corrected} errors corrected of {errors} found")
+    if corrected and evidence.population is None:
+        raise UsageError("corrected errors lower the share only in a population of a known size")
 
 
 def of_those_there(certificate: Certificate, bound: float, there: float) -> Certificate:

@@ -1,8 +1,9 @@
 """Audits that are read after every look: what they have shown, when, and how many looks are left.
 
 The evidence is an e-process (`labelops.measure.error_evidence`), so by Ville's inequality it ever
-reaches 1/risk under its hypothesis with probability at most risk: `certified_at` and `exceeded_at`
-may be asked after each look, for ever.
+reaches 1/risk under its hypothesis with probability at most risk: it may be asked after each look,
+for ever. When an audit is certified `labelops.gate.certificate` says, which in a set of known size
+reads exact steps instead.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.error_evidence import log_e_value, log_e_value_above
 from labelops.measure.finite import ROUNDING, tolerated_errors
-from labelops.measure.intervals import check_risk, check_share
+from labelops.measure.intervals import check_share
 
 __all__ = [
-    "certified_at",
     "check_outcomes",
     "clean_looks_needed",
     "exceeded_at",
@@ -95,21 +95,6 @@ def _is_yes_or_no(value: object) -> bool:
     return isinstance(value, bool | int | float | np.bool_) and value in (0, 1)
 
 
-def certified_at(
-    outcomes: ArrayLike, bound: float, risk: float, size: int | None = None, corrected: int = 0
-) -> int | None:
-    """Give the first look (counted from 1) at which the bound is certified, or None.
-
-    With `corrected` it is what that look certifies now.
-
-    Examples
-    --------
-    >>> certified_at(np.zeros(400, bool), 0.02, 0.05)
-    178
-    """
-    return _first(running_maximum(outcomes, bound, size, corrected), check_risk(risk))
-
-
 def exceeded_at(
     outcomes: ArrayLike, bound: float, risk: float, size: int | None = None, corrected: int = 0
 ) -> int | None:
@@ -122,10 +107,7 @@ def exceeded_at(
     >>> exceeded_at([True, True, True], 0.02, 0.05)
     2
     """
-    return _first(_running(log_e_value_above, outcomes, bound, size, corrected), risk)
-
-
-def _first(maximum: FloatArray, risk: float) -> int | None:
+    maximum = _running(log_e_value_above, outcomes, bound, size, corrected)
     reached = np.flatnonzero(maximum >= log_wanted(risk))
     return int(reached[0]) + 1 if reached.size else None
 

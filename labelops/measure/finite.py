@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from functools import lru_cache
 
 import numpy as np
@@ -10,12 +11,13 @@ from scipy.special import bdtr, betaln, gammaln
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import Interval, check_share
 from labelops.measure.logs import log_sum_exp
 
 __all__ = [
     "check_missed",
     "count_alternatives",
+    "drawn_interval",
     "fixed_audit_size",
     "hypergeometric_cdf",
     "log_count_ratio",
@@ -172,6 +174,34 @@ def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:
         - _log_choose(size, np.float64(n))
     )
     return min(1.0, float(np.exp(log_sum_exp(log_terms))))
+
+
+def drawn_interval(errors: int, n: int, size: int, risk: float) -> Interval:
+    """Give the shares of `size` items that `errors` among n drawn ones do not rule out, two-sided.
+
+    What Clopper and Pearson do for an endless stream, by the chances of a draw without replacement:
+    half of the risk at each end, and a point where all are drawn.
+
+    Examples
+    --------
+    >>> drawn_interval(4, 100, 100, 0.05)
+    Interval(low=0.04, high=0.04)
+    >>> wide = drawn_interval(0, 50, 100, 0.05)
+    >>> wide.low, wide.high
+    (0.0, 0.05)
+    """
+    right, fewest, most = n - errors, errors, errors + size - n
+
+    def as_many(wrong: int) -> bool:
+        # So many errors or more are so few right ones or fewer.
+        return hypergeometric_cdf(right, size, size - wrong, n) > risk / 2
+
+    def as_few(wrong: int) -> bool:
+        return hypergeometric_cdf(errors, size, wrong, n) > risk / 2
+
+    low = fewest + bisect_left(range(fewest, most), True, key=as_many)
+    high = fewest + bisect_left(range(fewest, most), True, key=lambda m: not as_few(m + 1))
+    return Interval(low / size, high / size)
 
 
 def _log_choose(n: float, k: FloatArray | np.float64) -> FloatArray:

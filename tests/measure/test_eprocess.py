@@ -11,9 +11,9 @@ from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
 
 from labelops.errors import UsageError
+from labelops.gate.certificate import certified_at
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.eprocess import (
-    certified_at,
     clean_looks_needed,
     exceeded_at,
     hypothesis_risk,
