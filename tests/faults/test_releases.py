@@ -14,7 +14,7 @@ from labelops.gate.certificate import _EvenEvidence, certify
 from labelops.gate.weighted_audit import _WeightedEvidence
 from labelops.measure.adjudication import AGREES, PENDING, WRONG
 from labelops.measure.eprocess import exceeded_at, log_e_value, log_e_value_above, log_wanted
-from labelops.measure.finite import tolerated_errors
+from labelops.measure.finite import drawn_interval, tolerated_errors
 from labelops.measure.intervals import clopper_pearson
 from labelops.measure.sequences import confidence_sequence
 from labelops.measure.staircase import step_looks
@@ -31,6 +31,7 @@ from ..gate import (
     test_audited_rule,
     test_candidate,
     test_certificate,
+    test_certified_at,
     test_corrected,
     test_guarantee,
     test_weighted_audit,
@@ -258,6 +259,11 @@ FAST: dict[str, Fault] = {
         clopper_pearson,
         _given_twice,
         test_certificate.test_the_interval_of_one_look_has_half_of_the_risk_at_each_end,
+    ),
+    "interval for one look at a set: all the risk at each end": Fault(
+        drawn_interval,
+        lambda real: lambda errors, n, size, risk: real(errors, n, size, 2 * risk),
+        partial(test_certified_at.test_the_interval_of_a_draw_covers, 40, 15),
     ),
     "attempts: together at twice the risk": Fault(
         attempt_risk, twice_the_risk, test_candidate.test_attempts_share_the_risk
