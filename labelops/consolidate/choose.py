@@ -63,7 +63,7 @@ class CodeConsensus:
         fewer than 50: items whose votes agree are believed as far as agreement leaves open how
         often a vote is right; or `none`, where no item has two votes.
     temperature : float
-        How much it was softened as a whole; 1 is not at all.
+        How much it was softened as a whole; 1 is not at all, and gold may make it surer, below 1.
     doubt : float
         What share of belief was then spread evenly, as gold advised; 0 without gold.
     iterations : int

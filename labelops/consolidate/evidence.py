@@ -31,6 +31,9 @@ __all__ = [
 _TINY = 1e-300
 _LEAST_VOTES = 50
 _SOFTEST = 50.0
+_SHARPEST = 10.0
+_NONE = 1e-3
+"""Softening that is none: the search ends beside a bound, not on it."""
 _MOST_DOUBT = 0.9
 _BEGINNINGS = ((0.3, 0.05), (1.0, 0.3))
 _MOST_VOTES = 10_000
@@ -88,6 +91,10 @@ def gold_softening(
     Doubt, spread evenly over the classes, is for items on which everybody errs: a temperature
     that admits them would make all others unsure.
 
+    Where gold asks for neither, beliefs may be too unsure, and the temperature may be below 1. Gold
+    that is right throughout would then ask for certainty; so one more item counts that is believed
+    as the others are and is wrong. Thirty items that are right are believed to 30/31, no more.
+
     Parameters
     ----------
     posterior : (N, K) float
@@ -102,8 +109,8 @@ def gold_softening(
     Returns
     -------
     (temperature, doubt) or None
-        At least 1, for a consensus is never made surer than it is, and in 0 … 0.9; None with too
-        few gold items.
+        Above 0, below 1 where the consensus is made surer, and in 0 … 0.9; None with too few gold
+        items.
 
     Examples
     --------
@@ -112,6 +119,13 @@ def gold_softening(
     >>> softened = soften(sure, temperature, doubt)
     >>> softened[0].round(2).tolist()
     [0.75, 0.25]
+
+    Of a hundred that are believed to .9 all are right.
+
+    >>> unsure, gold = np.tile([0.9, 0.1], (100, 1)), np.zeros(100, dtype=int)
+    >>> temperature, doubt = gold_softening(unsure, gold, np.ones(100), 30)
+    >>> soften(unsure, temperature, doubt)[0].round(3).tolist()  # a hundred of 101
+    [0.99, 0.01]
     """
     known = check_codes(gold, posterior.shape[1])
     rows = np.flatnonzero((known >= 0) & (votes > 0))
@@ -128,7 +142,24 @@ def gold_softening(
     bounds = [(0.0, float(np.log(_SOFTEST))), (0.0, _MOST_DOUBT)]
     tries = [minimize(loss, begin, bounds=bounds, method="L-BFGS-B") for begin in _BEGINNINGS]
     best = min(tries, key=lambda found: float(found.fun)).x
+    if best[0] < _NONE and best[1] < _NONE:
+        return _sharpening(logs, truth), 0.0
     return float(np.exp(best[0])), float(best[1])
+
+
+def _sharpening(logs: FloatArray, truth: IntArray) -> float:
+    """Fit a temperature of at most 1, one more item taken for wrong."""
+    rows = np.arange(truth.size)
+
+    def loss(log_temperature: float) -> float:
+        belief = log_softmax(logs * np.exp(-log_temperature), axis=1)
+        wrong = float((1 - np.exp(belief.max(axis=1))).mean())
+        return -float(belief[rows, truth].sum()) - float(np.log(max(wrong, _TINY)))
+
+    found = minimize_scalar(
+        loss, bounds=(-np.log(_SHARPEST), 0.0), method="bounded", options={"xatol": 1e-4}
+    )
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
 
 
 def soften(posterior: FloatArray, temperature: float, doubt: float = 0.0) -> FloatArray:

@@ -16,6 +16,7 @@ from labelops.consolidate.evidence import (
     soften,
 )
 from labelops.errors import UsageError
+from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import pack_votes
 
@@ -45,17 +46,49 @@ def test_decide_refuses_ragged() -> None:
         decide([[0.5, 0.5]], [1, 1], min_posterior=0.5)
 
 
-def test_gold_softens_and_never_sharpens() -> None:
-    """Right gold leaves the posterior alone; wrong gold softens it; too little says nothing."""
+def test_gold_softens_where_it_is_wrong() -> None:
+    """Gold as right as believed leaves beliefs alone; wrong gold softens; little says nothing."""
     sure = np.tile([0.9, 0.1], (100, 1))
     votes = np.ones(100)
-    assert gold_softening(sure, np.zeros(100, int), votes, 30) == (1.0, 0.0)
+    as_believed = gold_softening(sure, (np.arange(100) % 10 == 0).astype(int), votes, 30)
+    assert as_believed is not None
+    assert soften(sure, *as_believed)[0, 0] == pytest.approx(0.9, abs=0.001)
     wrong = np.arange(100) % 3 == 0
     softened = gold_softening(sure, wrong.astype(int), votes, 30)
     assert softened is not None
     assert soften(sure, *softened)[0, 0] == pytest.approx(0.66, abs=0.01)
     assert gold_softening(sure, np.where(np.arange(100) < 29, 0, -1), votes, 30) is None
     assert gold_softening(sure, np.zeros(100, int), np.zeros(100), 30) is None
+
+
+def test_gold_that_is_right_sharpens_by_its_number() -> None:
+    """By hand: n items believed to .9 that are all right are believed to n of n + 1, no more."""
+    for many in (30, 100, 300):
+        unsure = np.tile([0.9, 0.1], (many, 1))
+        found = gold_softening(unsure, np.zeros(many, int), np.ones(many), 30)
+        assert found is not None
+        assert found[0] == pytest.approx(np.log(9) / np.log(many), abs=1e-3)
+        assert soften(unsure, *found)[0, 0] == pytest.approx(many / (many + 1), abs=1e-4)
+    # What is believed to 30/31 and more already is made no surer by thirty.
+    sure = np.tile([0.97, 0.03], (30, 1))
+    assert gold_softening(sure, np.zeros(30, int), np.ones(30), 30) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("power", [0.25, 0.5, 1.0, 2.0, 4.0])
+def test_three_hundred_gold_items_mend_either_error(power: float) -> None:
+    """Calibrated log odds, shrunk or stretched, come back to what they were."""
+    rng = np.random.default_rng(7)
+    errors = []
+    for _ in range(5):
+        odds = rng.normal(3.0, 1.5, 5000)
+        right = rng.random(5000) < 1 / (1 + np.exp(-odds))
+        said = 1 / (1 + np.exp(-power * odds))
+        belief = np.stack([said, 1 - said], axis=1)
+        gold = np.where(np.arange(5000) < 300, (~right).astype(int), -1)
+        found = gold_softening(belief, gold, np.ones(5000), 30)
+        assert found is not None
+        errors.append(expected_calibration_error(soften(belief, *found), (~right).astype(int)))
+    assert np.mean(errors) < 0.02
 
 
 @pytest.mark.parametrize(("shared", "low", "high"), [(0.0, 1.0, 1.45), (0.6, 1.6, 20.0)])
