@@ -5,7 +5,9 @@ most of them, and where they disagree the average is unsure, as it should be. Wh
 depends on whether classes look even (`members`). On votes that they did not see (`held_out`) each
 is first softened until it predicts them best (a method that is merely less sure of itself shall
 not win by that), then they are weighed. Last, what the pool believes is softened by how far people
-share mistakes, and where it helps annotators' skills are counted once more (`refine`).
+share mistakes, and where it helps annotators' skills are counted once more (`refine`). Vote shares,
+which are always in the pool, grow no surer with more votes; where these are many and people do not
+share mistakes, the others say how sure one may be of the label (`surer`).
 
 Running every method without each fold is most of the work, and says the same again while the same
 people give nearly the same votes. So a blend that goes on from an earlier one takes over what its
@@ -30,6 +32,7 @@ from .few_people import first_belief
 from .held_out import HeldOut, held_out_votes, member_weights
 from .members import Fit, members_for
 from .refine import refine
+from .surer import make_surer
 
 __all__ = ["Blend", "blend"]
 
@@ -45,7 +48,7 @@ class Blend:
     Attributes
     ----------
     posterior : (N, K) float
-        The pooled posterior after `refine`.
+        The pooled posterior after `refine` and `make_surer`.
     pooled : (N, K) float
         Weighted mean of the methods' softened posteriors.
     dependence : float
@@ -149,6 +152,12 @@ def blend(
         fits[name] = replace(found, posterior=found.posterior[:0].copy())
         del found
     refined = refine(votes, pooled)
+    if worth.scores and "majority" in members:
+        place = list(members).index("majority")
+        make_surer(
+            votes, refined.posterior, pooled, float(worth.weights[place]),
+            worth.temperatures[place],
+        )  # fmt: skip
     return Blend(
         refined.posterior,
         pooled,

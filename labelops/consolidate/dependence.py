@@ -9,6 +9,7 @@ says how much, without any truth; the design effect it implies says how many vot
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from labelops.measure.codes import FloatArray, IntArray
@@ -99,8 +100,10 @@ def _pairs(votes: Votes, ids: IntArray, rates: FloatArray) -> tuple[FloatArray, 
     return residual - own, possible
 
 
-def design_effect(votes: Votes, dependence: float) -> FloatArray:
+def design_effect(votes: Votes, dependence: ArrayLike) -> FloatArray:
     """Say for each item how many of its votes count for one, (N,); at least 1.
+
+    The dependence is one number, or one for each item.
 
     Examples
     --------
@@ -110,7 +113,8 @@ def design_effect(votes: Votes, dependence: float) -> FloatArray:
     >>> design_effect(votes, 0.25).tolist()
     [1.5, 1.0, 1.0]
     """
-    return np.asarray(1 + np.maximum(votes.per_item - 1, 0) * dependence, dtype=np.float64)
+    more = np.maximum(votes.per_item - 1, 0)
+    return np.asarray(1 + more * np.asarray(dependence), dtype=np.float64)
 
 
 def soften_items(posterior: FloatArray, temperatures: FloatArray, shares: FloatArray) -> FloatArray:
