@@ -110,6 +110,7 @@ def _of_frame(kind: str) -> Consolidated:
     return consolidate(_votes(kind), method="dawid_skene")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["names", "numbers"])
 @pytest.mark.parametrize("form", FORMS)
 def test_votes_in_any_form(kind: str, form: str) -> None:

@@ -166,6 +166,7 @@ def test_settings_that_do_not_fit(tmp_path: Path) -> None:
         spec_of(tmp_path / "a.xlsx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coded", [True, False], ids=["dictionary", "plain"])
 def test_a_parquet_file_does_not_swell_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coded: bool

@@ -108,6 +108,7 @@ def test_named_tasks_are_joined_by_name(start: Start) -> None:
     pd.testing.assert_frame_equal(_propose(start("--behaviour", "reorder")), straight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "error", "says", "retryable"),
     [
@@ -143,6 +144,7 @@ def _poisoned(*at: int) -> pd.DataFrame:
     return items
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "why"),
     [
@@ -208,6 +210,7 @@ def test_a_version_is_asked_of_another_item_where_one_is_refused(
         labeler.fit(items.iloc[:2], [0] * 2, ["g", "g"], PETS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("slow", "60"), ("drip", "0.05")])
 def test_late_answers_are_given_up(start: Start, arguments: tuple[str, str]) -> None:
     """Silence, and an answer that drips without end, both stop at the timeout."""

@@ -172,12 +172,14 @@ _PAIRS = st.frozensets(st.tuples(st.integers(1, 2**40), st.integers(1, 2**31)), 
 _WHERE = st.builds(Where, st.integers(1, 10**6), st.text(max_size=30))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(_WHERE, st.builds(Place, st.text(max_size=30), _PAIRS), max_size=4))
 def test_a_cursor_says_what_was_written(places: dict[Where, Place]) -> None:
     """Reading a cursor gives the places that were written, in any order."""
     assert read_cursor(write_cursor(places)) == places
 
 
+@pytest.mark.slow
 def test_a_cursor_stays_small() -> None:
     """A hundred thousand answers by seven people in a mixed order take under 4 bytes each."""
     seen = frozenset((n // 2 + 5, 1 + (n * 7919) % 7) for n in range(100_000))

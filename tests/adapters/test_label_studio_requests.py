@@ -75,6 +75,7 @@ def _raising(error: type[httpx.TransportError]) -> Answer:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

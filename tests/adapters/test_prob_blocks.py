@@ -135,6 +135,7 @@ def _in_parts(folder: Path, probs: np.ndarray, suffix: str = "parquet") -> list[
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_parts_are_the_whole(

@@ -68,6 +68,7 @@ class _Leaky(SklearnLabeler):
         return fitted
 
 
+@pytest.mark.slow
 def test_suite_finds_a_leak() -> None:
     """The two tests about one's own label fail for a labeler that proposes in-sample."""
 
@@ -107,6 +108,7 @@ def _two_topics(n: int) -> tuple[pd.DataFrame, list[int]]:
     return _texts([" ".join(rng.choice(topics[k], 2, replace=False)) for k in codes]), codes
 
 
+@pytest.mark.slow
 def test_what_was_read_tells_of_words_that_no_label_knows() -> None:
     """Law and power: a word that only unlabeled texts link to a labeled one is understood."""
     items, _ = _two_topics(32)
@@ -129,6 +131,7 @@ def test_what_was_read_tells_of_words_that_no_label_knows() -> None:
     assert sure(read=False).max() < 0.6
 
 
+@pytest.mark.slow
 def test_reading_is_of_the_default_text_model_alone() -> None:
     """An estimator of one's own gets the tf-idf rows it always got, so it is the same version."""
     items, codes = _two_topics(40)

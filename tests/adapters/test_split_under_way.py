@@ -118,6 +118,7 @@ def test_answers_to_old_questions_count_for_what_they_can_say(ends: Ends) -> Non
     assert not [o for who in (ANN1, ANN2, ANN3) for o in ends[1].offers(who)]
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_question_that_was_taken_back_is_on_offer_no_more(ends: Ends) -> None:
     """Two were asked and one had answered: another's old answer would not count, nor be waited for.
 

@@ -74,6 +74,7 @@ def _items(texts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({"item_id": ids, "payload": texts, "payload_digest": ids, "group": ids})
 
 
+@pytest.mark.slow
 def test_vectors_tell_of_words_that_no_label_and_no_text_knows() -> None:
     """Power: only the encoder links the asked words to the labeled ones."""
     labeled = _items(["charge fee", "parcel letter", "fee charge", "letter parcel"])
@@ -89,6 +90,7 @@ def test_vectors_tell_of_words_that_no_label_and_no_text_knows() -> None:
     assert sure[1] < 0.6
 
 
+@pytest.mark.slow
 def test_each_text_is_encoded_once_for_all_folds_and_runs() -> None:
     """Law: reading, fitting, proposing and a second labeler ask for every text and name once."""
     encoder, schema = Topics(), Schema("topics", ("money", "post"))
@@ -243,6 +245,7 @@ def test_an_encoder_may_change_the_list_it_is_handed() -> None:
         TextVectors(Answers(adding)).of(_items(["a", "b"]))
 
 
+@pytest.mark.slow
 def test_an_encoder_has_all_threads_and_the_classifier_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading, fitting and proposing: what limits our sums does not slow a model of one's own."""
     seen: dict[str, set[int]] = {"encoder": set(), "classifier": set()}
@@ -320,6 +323,7 @@ def test_vectors_are_of_texts() -> None:
         SklearnLabeler(media="image", vectors=Topics())
 
 
+@pytest.mark.slow
 def test_the_version_is_of_the_vectors() -> None:
     """Other vectors are another version; without any it is what it always was."""
     items, schema = _items(["fee", "parcel", "charge", "letter"]), Schema("t", ("money", "post"))

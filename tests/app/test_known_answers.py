@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from labelops.app import App, open_app
 from labelops.state import load
 
@@ -27,6 +29,7 @@ def _ingested(folder: Path, *rows: str) -> App:
     return app
 
 
+@pytest.mark.slow
 def test_an_answer_that_its_owner_takes_back_judges_nobody(tmp_path: Path) -> None:
     """It may be mended, taken back, and given again; of other items it is as it was."""
     for said in ("cat", "dog", "", "dog"):

@@ -40,6 +40,7 @@ def test_folds_are_stratified() -> None:
     assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
 
 
+@pytest.mark.slow
 def test_group_mates_are_never_trained_on() -> None:
     """Copies with labels nothing explains stay unexplained with groups, and leak without them."""
     rng = np.random.default_rng(0)
@@ -52,6 +53,7 @@ def test_group_mates_are_never_trained_on() -> None:
     assert (leaked.mean.argmax(axis=1) == y).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_shapes_and_sums() -> None:
     """One view a learner and repeat; rows sum to 1; items without a label are predicted too."""
     rng = np.random.default_rng(0)

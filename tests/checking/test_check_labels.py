@@ -325,6 +325,7 @@ def test_fewer_than_two_classes(labels: list[str | None]) -> None:
         check_labels(frame, "kind", features=["x"])
 
 
+@pytest.mark.slow
 def test_what_may_be_a_slip_is_said() -> None:
     """A key that names two rows, by both; a class that somebody voted for and no row has."""
     people = ["ann", "ben", "cem"]

@@ -144,6 +144,7 @@ def _numbers(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_columns_of_numbers_are_no_texts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

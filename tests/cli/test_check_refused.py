@@ -62,6 +62,7 @@ def test_a_file_of_votes_that_cannot_be_read_so(
         assert says in said and said.count("\n") == 1, said
 
 
+@pytest.mark.slow
 def test_utf_16_without_a_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its remedy is named; as utf-16-le the file is read."""
     file = tmp_path / "crowd.csv"

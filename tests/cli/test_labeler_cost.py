@@ -60,6 +60,7 @@ def test_before_the_first_run_nothing_is_priced(
     assert not (fresh.parent / "workspace").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_priced_in_a_workspace_without_items(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

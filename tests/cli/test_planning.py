@@ -104,6 +104,7 @@ def test_the_largest_chance_of_an_order_counts(sent: Path) -> None:
     assert (found.number, found.missed) == (2, 0.04)
 
 
+@pytest.mark.slow
 def test_planning_begins_no_workspace(
     capsys: pytest.CaptureFixture[str], sent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

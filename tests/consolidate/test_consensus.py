@@ -119,6 +119,7 @@ def test_gold_is_read_by_item() -> None:
     assert found.found.calibration == "gold"
 
 
+@pytest.mark.slow
 def test_missing_labels_are_no_votes() -> None:
     """A missing label counts as nothing, in whatever spelling."""
     table = _table()
@@ -265,6 +266,7 @@ def test_a_slip_in_gold_is_no_class(gold: dict[str, object], says: str) -> None:
     assert listed.labels.tolist() == ["cat", "dog"]
 
 
+@pytest.mark.slow
 def test_three_arrays_one_after_the_other() -> None:
     """As a tuple or not, it is the same question; two or four of them are none."""
     table = _table()

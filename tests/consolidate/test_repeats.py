@@ -77,6 +77,7 @@ def test_beside_a_model_too() -> None:
     assert found.reason.startswith(plain.reason + "; 180 votes were left out")
 
 
+@pytest.mark.slow
 def test_what_is_no_vote_replaces_none() -> None:
     """A later row without a label or without weight leaves the earlier vote as it is."""
     votes = _votes().assign(weight=1.0)
@@ -96,6 +97,7 @@ def test_weights_stay_with_their_votes() -> None:
     _same(found, consolidate(votes))
 
 
+@pytest.mark.slow
 def test_codes_are_read_in_the_same_way() -> None:
     """`consolidate_codes` keeps the later vote too; one that `use` leaves out replaces none."""
     votes, more = _votes(), _with_repeats(_votes())

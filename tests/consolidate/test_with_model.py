@@ -59,6 +59,7 @@ def test_finds_the_careless_annotator() -> None:
     assert found.accuracy.argmin() == 3
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000))
 def test_order_of_votes_changes_nothing(seed: int) -> None:

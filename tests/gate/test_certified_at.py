@@ -41,6 +41,7 @@ def test_two_early_errors_in_a_large_set() -> None:
             assert certify(wrong[:n], 0.02, 0.05, population).status == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [500, 20_000, 20_001])
 def test_a_plan_is_what_the_certificate_asks(size: int) -> None:
     """A clean audit ends at the look that the plan names, below and above where steps end."""

@@ -41,6 +41,7 @@ def test_worked_example() -> None:
 BAD = st.sampled_from(["", "  ", None, "nul\x00", "half \ud800"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.just("good"), BAD), min_size=1, max_size=12))
 def test_all_others_are_taken_as_if_there_were_no_bad_rows(texts: list[Any]) -> None:
     """Every row is either an item or named; ids, groups and payloads are those of good rows."""

@@ -26,6 +26,7 @@ def test_nothing_differs_from_itself(values: dict[str, str]) -> None:
     assert found.counts() == {"added": 0, "changed": 0, "removed": 0, "unchanged": len(values)}
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(sets, sets)
 def test_the_difference_is_that_of_dictionaries(

@@ -192,6 +192,7 @@ def test_what_was_said_of_a_class_is_taken_back_when_it_is_split() -> None:
     assert sorted(votes) == words("cow", "cow", "cow", "dog")
 
 
+@pytest.mark.slow
 def test_an_item_without_a_label_that_somebody_called_so() -> None:
     """Where people had not agreed on it yet, the vote for the class goes with all others."""
     world = _labeled()
@@ -295,6 +296,7 @@ def test_an_open_candidate_is_withdrawn() -> None:
     assert state.candidates[-1].closed == "withdrawn: a class was split"
 
 
+@pytest.mark.slow
 def test_it_is_withdrawn_before_anybody_is_asked_to_audit_it() -> None:
     """Also where only a model had given the class: no vote tells that the labels have changed."""
     world = _adopted(make_world(), PETS)
@@ -333,6 +335,7 @@ def test_a_release_has_the_proposals_that_its_labels_rest_on() -> None:
     assert found.loc["m2"].tolist() == IDS
 
 
+@pytest.mark.slow
 def test_what_was_withdrawn_before_its_class_was_split_holds_up_nothing() -> None:
     """Nobody decides it anew, and it is none of the labels that are frozen without it."""
     world = _labeled()

@@ -124,6 +124,7 @@ def test_money_stays_reserved_for_who_comes_back() -> None:
     assert route(richer.workspace, now=richer.tick()).votes == 1, "paid for twice"
 
 
+@pytest.mark.slow
 def test_a_seat_that_an_expert_at_work_may_take_waits() -> None:
     """Whoever votes elsewhere may still come for it; an expert who is away is as others are."""
     world = _doubted()

@@ -87,6 +87,7 @@ def test_what_was_refuted_before_a_class_was_added_is_refuted() -> None:
     assert one in set(asked[spot_audit(later.state, standing).wrong])
 
 
+@pytest.mark.slow
 def test_random_looks_that_find_too_much_close_it_and_labels_go_back() -> None:
     """More wrong than was promised closes it for this version; a set that never grew goes back."""
     world = accepting()

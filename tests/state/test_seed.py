@@ -48,6 +48,7 @@ def _world(**route_: float) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_the_random_seed_is_what_was_asked_before_any_model() -> None:
     """Those drawn first; what came after the first fit, or was asked since, is no part of it."""
     world = _world()

@@ -192,6 +192,7 @@ def test_a_seed_that_is_partly_unclear_is_followed_by_a_few_not_by_all() -> None
     assert len(asked - set(IDS[:20])) == 3
 
 
+@pytest.mark.slow
 def test_labels_of_withdrawn_items_teach_nothing_and_others_are_asked_about() -> None:
     """A first version fitted on too few to be tried waits for as many as lack, not for ever."""
     world = _unsure(DOUBT, size=2)

@@ -195,6 +195,7 @@ class _Labeler:
         )
 
 
+@pytest.mark.slow
 def test_no_model_learns_from_it_or_proposes_for_it() -> None:
     """Nor does a rule vote on it; taken back, both do."""
     world = make_world(accept=AcceptancePolicy("joint"), calibration=4, seed=4, training=4)

@@ -120,6 +120,7 @@ def test_what_was_said_since_the_split_comes_back_with_the_item() -> None:
     assert set(mine) == set(words("pup"))
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_seats_of_either() -> None:
     """Asked again after the split, then withdrawn: the seats are gone, and are there when back."""
     world = _after(_split)
