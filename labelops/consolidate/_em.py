@@ -20,6 +20,7 @@ from labelops.measure.jit import can_compile, in_threads
 from labelops.measure.rows import row_totals
 from labelops.measure.votes import AnyInts, Votes
 
+from ._answers import Answers
 from ._em_kernels import add_evidence, count_votes, normalise
 
 __all__ = ["KindCounts", "Shard", "SkillCounts"]
@@ -40,7 +41,9 @@ class SkillCounts:
 
     Attributes
     ----------
-    cells : (A * K, K) float
+    answers : Answers
+        The P pairs of annotator and class given that occur.
+    cells : (P, K) float
         Votes by annotator and class given (row) and class believed (column).
     classes : (K,) float
         Items with a vote, by class believed.
@@ -48,6 +51,7 @@ class SkillCounts:
         The furthest that a posterior of an item with votes moved.
     """
 
+    answers: Answers
     cells: FloatArray
     classes: FloatArray
     moved: float = 0.0
@@ -58,16 +62,25 @@ class SkillCounts:
         Raises
         ------
         UsageError
-            They are of other annotators or classes.
+            They are of other answers.
         """
-        if self.cells.shape != other.cells.shape:
-            raise UsageError(
-                f"cannot merge counts of shape {self.cells.shape} with {other.cells.shape}; "
-                "number annotators and classes alike in all shards"
-            )
+        if self.answers is not other.answers:
+            raise UsageError("cannot merge counts of other answers; find them of all shards first")
         return SkillCounts(
-            self.cells + other.cells, self.classes + other.classes, max(self.moved, other.moved)
-        )
+            self.answers, self.cells + other.cells, self.classes + other.classes,
+            max(self.moved, other.moved),
+        )  # fmt: skip
+
+    @property
+    def people(self) -> FloatArray:
+        """Votes of each annotator by class believed, (Q + 1, K)."""
+        return self.answers.by_person(self.cells)
+
+    @property
+    def hits(self) -> FloatArray:
+        """Votes of each annotator that are right, as far as believed, (Q + 1,)."""
+        code = self.answers.code
+        return self.answers.by_person(self.cells[np.arange(code.size), code])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +89,21 @@ class KindCounts:
 
     Attributes
     ----------
-    cells : (A, K, K, M) float
-        Votes by annotator, class given, class believed and kind.
+    answers : Answers
+        The P pairs of annotator and class given that occur.
+    cells : (P, K, M) float
+        Votes by annotator and class given, class believed and kind.
     kinds : (K, M) float
         Items by class believed and kind.
     """
 
+    answers: Answers
     cells: FloatArray
     kinds: FloatArray
 
     def merge(self, other: KindCounts) -> KindCounts:
         """Add the counts of other items."""
-        return KindCounts(self.cells + other.cells, self.kinds + other.kinds)
+        return KindCounts(self.answers, self.cells + other.cells, self.kinds + other.kinds)
 
 
 class Shard:
@@ -99,11 +115,15 @@ class Shard:
         All votes on these items.
     posterior : (N, K) float
         What is believed of them; C-contiguous, changed in place.
+    answers : Answers, optional
+        What is counted by; of these votes alone when left out.
     """
 
-    def __init__(self, votes: Votes, posterior: FloatArray) -> None:
+    def __init__(self, votes: Votes, posterior: FloatArray, answers: Answers | None = None) -> None:
         self.votes = votes
         self.posterior = posterior
+        self.answers = Answers.of([votes]) if answers is None else answers
+        self.places = self.answers.places(votes.cells)
 
     def count(self) -> SkillCounts:
         """Count the votes by what is believed of their items."""
@@ -116,13 +136,13 @@ class Shard:
 
         return self._over_chunks(job)
 
-    def update(self, log_confusion: FloatArray, log_prior: FloatArray) -> SkillCounts:
-        """Believe what annotators of these (A * K, K) skills say, and count anew."""
+    def update(self, log_rates: FloatArray, log_prior: FloatArray) -> SkillCounts:
+        """Believe what annotators of these (P, K) skills say, and count anew."""
         compiled = can_compile(self.votes.cells.size)
         expect = self._expect_compiled if compiled else self._expect
 
         def job(first: int, last: int) -> SkillCounts:
-            moved = expect(first, last, log_confusion, log_prior)
+            moved = expect(first, last, log_rates, log_prior)
             return replace(self._count(first, last, compiled), moved=moved)
 
         return self._over_chunks(job)
@@ -134,14 +154,14 @@ class Shard:
     @property
     def _chunk(self) -> int:
         """Items of a chunk."""
-        cells = self.votes.n_annotators * self.votes.n_classes**2
+        cells = self.answers.cells.size * self.votes.n_classes
         chunks = max(1, min(_CHUNKS, _CELLS // max(cells, 1)))
         return max(_SMALLEST, -(-self.votes.n_items // chunks))
 
     def _nothing(self) -> SkillCounts:
         n_classes = self.votes.n_classes
-        shape = (self.votes.n_annotators * n_classes, n_classes)
-        return SkillCounts(np.zeros(shape), np.zeros(n_classes))
+        shape = (self.answers.cells.size, n_classes)
+        return SkillCounts(self.answers, np.zeros(shape), np.zeros(n_classes))
 
     def _count(self, first: int, last: int, compiled: bool) -> SkillCounts:
         if compiled:
@@ -151,17 +171,17 @@ class Shard:
         posterior, votes = self.posterior[first:last], self._matrix(first, last)
         voted = np.diff(votes.indptr) > 0
         shares = (posterior if voted.all() else posterior[voted]).sum(axis=0)
-        return SkillCounts(np.asarray(votes.T @ posterior), shares)
+        return SkillCounts(self.answers, np.asarray(votes.T @ posterior), shares)
 
     @property
     def _arrays(self) -> tuple[AnyInts, AnyInts, FloatArray]:
         weights = self.votes.weights
-        return self.votes.rows, self.votes.cells, _NO_WEIGHTS if weights is None else weights
+        return self.votes.rows, self.places, _NO_WEIGHTS if weights is None else weights
 
     def _matrix(self, first: int, last: int) -> sparse.csr_matrix:
-        """Votes on a chunk's items by annotator and class; a view."""
+        """Votes on a chunk's items by answer; a view."""
         if first not in self._matrices:
-            self._matrices[first] = _sparse(self.votes, first, last)
+            self._matrices[first] = self._sparse(first, last)
         return self._matrices[first]
 
     @cached_property
@@ -169,7 +189,7 @@ class Shard:
         return {}
 
     def _expect_compiled(
-        self, first: int, last: int, log_confusion: FloatArray, log_prior: FloatArray
+        self, first: int, last: int, log_rates: FloatArray, log_prior: FloatArray
     ) -> float:
         joint = np.empty((min(_BLOCK, last - first), log_prior.size))
         rows, cells, weights = self._arrays
@@ -177,16 +197,14 @@ class Shard:
         for start in range(first, last, _BLOCK):
             end = min(start + _BLOCK, last)
             odds = joint[: end - start]
-            add_evidence(rows, cells, weights, log_confusion, log_prior, start, end, odds)
+            add_evidence(rows, cells, weights, log_rates, log_prior, start, end, odds)
             np.exp(odds, out=odds)  # numpy's, in both ways: it is faster, and the bits are the same
             moved = max(moved, normalise(rows, odds, self.posterior, start, end))
         return moved
 
-    def _expect(
-        self, first: int, last: int, log_confusion: FloatArray, log_prior: FloatArray
-    ) -> float:
+    def _expect(self, first: int, last: int, log_rates: FloatArray, log_prior: FloatArray) -> float:
         votes, posterior = self._matrix(first, last), self.posterior[first:last]
-        odds: FloatArray = np.asarray(votes @ log_confusion)
+        odds: FloatArray = np.asarray(votes @ log_rates)
         odds += log_prior
         odds -= odds.max(axis=1, keepdims=True)
         np.exp(odds, out=odds)
@@ -197,15 +215,15 @@ class Shard:
         posterior[:] = odds
         return float(furthest.max(initial=0.0))
 
-
-def _sparse(votes: Votes, first: int, last: int) -> sparse.csr_matrix:
-    begin, end = int(votes.rows[first]), int(votes.rows[last])
-    weights = np.ones(end - begin) if votes.weights is None else votes.weights[begin:end]
-    pointers = votes.rows[first : last + 1] - votes.rows[first]
-    if end - begin < 2**31:  # else both stay as wide as they are
-        pointers = pointers.astype(votes.cells.dtype)
-    return sparse.csr_matrix(
-        (weights, votes.cells[begin:end], pointers),
-        shape=(last - first, votes.n_annotators * votes.n_classes),
-        copy=False,
-    )
+    def _sparse(self, first: int, last: int) -> sparse.csr_matrix:
+        votes = self.votes
+        begin, end = int(votes.rows[first]), int(votes.rows[last])
+        weights = np.ones(end - begin) if votes.weights is None else votes.weights[begin:end]
+        pointers = votes.rows[first : last + 1] - votes.rows[first]
+        if end - begin < 2**31:  # else both stay as wide as they are
+            pointers = pointers.astype(self.places.dtype)
+        return sparse.csr_matrix(
+            (weights, self.places[begin:end], pointers),
+            shape=(last - first, self.answers.cells.size),
+            copy=False,
+        )

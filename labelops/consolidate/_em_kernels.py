@@ -42,7 +42,7 @@ def add_evidence(
     rows: AnyInts,
     cells: AnyInts,
     weights: FloatArray,
-    log_confusion: FloatArray,
+    log_rates: FloatArray,
     log_prior: FloatArray,
     first: int,
     last: int,
@@ -57,10 +57,10 @@ def add_evidence(
             cell = cells[v]
             if weights.size:
                 for k in range(n_classes):
-                    row[k] += weights[v] * log_confusion[cell, k]
+                    row[k] += weights[v] * log_rates[cell, k]
             else:
                 for k in range(n_classes):
-                    row[k] += log_confusion[cell, k]
+                    row[k] += log_rates[cell, k]
         most = row[0] + log_prior[0]
         for k in range(n_classes):
             row[k] += log_prior[k]

@@ -18,6 +18,8 @@ from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, check_probs
 from labelops.measure.votes import Votes
 
+from ._answers import Answers
+from ._confusions import Confusions
 from ._em import KindCounts, Shard, SkillCounts
 from .counts import vote_shares
 
@@ -31,7 +33,6 @@ __all__ = [
     "check_shards",
     "check_start",
     "fit_votes",
-    "given_true",
     "rates",
     "started",
 ]
@@ -49,9 +50,8 @@ class DawidSkene:
     posterior : (N, K) float
         Belief about each item's class; far too sure of itself, see `evidence`. An item without a
         vote has the class prior.
-    confusion : (A, K, K) float
-        P(given class | true class) by annotator, true class (row), given class (column). An
-        annotator without a vote has even rows.
+    skills : Confusions
+        What was learned of annotators.
     class_prior : (K,) float
         Share of each class.
     iterations : int
@@ -63,11 +63,19 @@ class DawidSkene:
     """
 
     posterior: FloatArray
-    confusion: FloatArray
+    skills: Confusions = field(repr=False)
     class_prior: FloatArray
     iterations: int
     converged: bool
     kinds: tuple[KindCounts, ...] = field(default=(), repr=False)
+
+    @property
+    def confusion(self) -> FloatArray:
+        """P(given class | true class) by annotator, true class (row), given class (column).
+
+        (A, K, K), made when asked for. An annotator without a vote has even rows.
+        """
+        return np.asarray(self.skills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +84,20 @@ class Skills:
 
     Attributes
     ----------
-    log_confusion : (A * K, K) float
+    answers : Answers
+        The P pairs of annotator and class given that occur.
+    log_rates : (P, K) float
         Log probability of each annotator's class given (row) under each true class (column).
     log_prior : (K,) float
         Log share of each class.
+    confusions : callable
+        Makes probabilities of them, and of what nobody gave.
     """
 
-    log_confusion: FloatArray
+    answers: Answers
+    log_rates: FloatArray
     log_prior: FloatArray
+    confusions: Callable[[], Confusions] = field(repr=False)
 
 
 Maximise: TypeAlias = Callable[[SkillCounts], Skills]
@@ -122,20 +136,21 @@ def fit_votes(
         No shard, shards that differ, or a start that does not fit them.
     """
     check_shards(shards)
-    held = [Shard(votes, _beliefs(votes, start, len(shards))) for votes in shards]
-    skills = _earlier(start, shards[0]) if isinstance(start, DawidSkene) else None
+    answers = Answers.of(shards)
+    held = [Shard(votes, _beliefs(votes, start, len(shards)), answers) for votes in shards]
+    skills = _earlier(start, answers) if isinstance(start, DawidSkene) else None
     if skills is None:
         skills = maximise(reduce(SkillCounts.merge, [s.count() for s in held]))
     iterations, converged = 0, False
     while iterations < max_iterations and not converged:
-        steps = [s.update(skills.log_confusion, skills.log_prior) for s in held]
+        steps = [s.update(skills.log_rates, skills.log_prior) for s in held]
         counts = reduce(SkillCounts.merge, steps)
         skills = maximise(counts)
         iterations += 1
         converged = counts.moved <= tolerance if stop is None else stop(held, counts, skills)
     return DawidSkene(
         held[0].posterior if len(held) == 1 else np.concatenate([s.posterior for s in held]),
-        _normalised(skills.log_confusion, shards[0].n_classes),
+        skills.confusions(),
         np.exp(skills.log_prior - np.logaddexp.reduce(skills.log_prior)),
         iterations,
         converged,
@@ -156,7 +171,7 @@ def check_shards(shards: Sequence[Votes]) -> None:
         raise UsageError("shards differ in annotators or classes; number them alike")
 
 
-def check_start(start: DawidSkene, votes: Votes) -> None:
+def check_start(start: DawidSkene, votes: Votes | Answers) -> None:
     """Refuse an earlier result of more annotators, or of other classes.
 
     Raises
@@ -164,11 +179,11 @@ def check_start(start: DawidSkene, votes: Votes) -> None:
     UsageError
         It is one.
     """
-    known, n_classes = start.confusion, votes.n_classes
-    if known.shape[1:] != (n_classes, n_classes) or len(known) > votes.n_annotators:
+    known = start.skills
+    if known.n_classes != votes.n_classes or known.n_annotators > votes.n_annotators:
         raise UsageError(
-            f"start knows {known.shape[0]} annotators and {known.shape[1]} classes, expected at "
-            f"most {votes.n_annotators} annotators and {n_classes} classes"
+            f"start knows {known.n_annotators} annotators and {known.n_classes} classes, expected "
+            f"at most {votes.n_annotators} annotators and {votes.n_classes} classes"
         )
 
 
@@ -178,29 +193,26 @@ def started(votes: Votes, start: Start, shards: int) -> FloatArray:
     A posterior is of the items of one shard; an earlier result's annotators say it of any.
     """
     held = Shard(votes, _beliefs(votes, start, shards))
-    skills = _earlier(start, votes) if isinstance(start, DawidSkene) else None
+    skills = _earlier(start, held.answers) if isinstance(start, DawidSkene) else None
     if skills is not None:
-        held.update(skills.log_confusion, skills.log_prior)
+        held.update(skills.log_rates, skills.log_prior)
     return held.posterior
 
 
 def believed(votes: Votes, skills: Skills) -> FloatArray:
     """Return what annotators of these skills say of the items, (N, K)."""
-    held = Shard(votes, np.zeros((votes.n_items, votes.n_classes)))
-    held.update(skills.log_confusion, skills.log_prior)
+    held = Shard(votes, np.zeros((votes.n_items, votes.n_classes)), skills.answers)
+    held.update(skills.log_rates, skills.log_prior)
     return held.posterior
 
 
-def given_true(counts: SkillCounts) -> FloatArray:
-    """Return counts as (annotator, class given, class believed)."""
-    n_classes = counts.classes.size
-    return counts.cells.reshape(-1, n_classes, n_classes)
-
-
-def rates(pseudo: FloatArray) -> FloatArray:
-    """Log share of each class given, from (A, given, true) counts; (A * K, K)."""
-    found: FloatArray = np.log(pseudo) - np.log(pseudo.sum(axis=1, keepdims=True))
-    return found.reshape(-1, pseudo.shape[2])
+def rates(answers: Answers, pseudo: FloatArray, total: FloatArray) -> FloatArray:
+    """Make (P, K) counts the log share of each answer, by each annotator's sum, (Q + 1, K)."""
+    logs = np.log(total)
+    for some in answers.blocks():
+        np.log(pseudo[some], out=pseudo[some])
+        pseudo[some] -= logs[answers.person[some]]
+    return pseudo
 
 
 def _beliefs(votes: Votes, start: Start, shards: int) -> FloatArray:
@@ -214,27 +226,32 @@ def _beliefs(votes: Votes, start: Start, shards: int) -> FloatArray:
     return np.array(posterior, dtype=np.float64, order="C")
 
 
-def _earlier(start: DawidSkene, votes: Votes) -> Skills | None:
+def _earlier(start: DawidSkene, answers: Answers) -> Skills | None:
     """Return skills to begin with: who is not known yet is taken for the mean of those who are.
 
     None where nobody is, as after a day without votes: where no vote tells one class from
     another every item is alike, and EM stays there.
     """
-    check_start(start, votes)
-    known = start.confusion
-    told = np.ptp(known, axis=1).max(axis=1, initial=0.0) > _FLOOR
+    check_start(start, answers)
+    known = start.skills
+    told = known.told()
     if not told.any():
         return None
-    confusion = np.tile(known[told].mean(axis=0), (votes.n_annotators, 1, 1))
-    confusion[: len(known)][told] = known[told]
-    confusion = np.maximum(confusion, _FLOOR).transpose(0, 2, 1)
+    told, mean = np.pad(told, (0, answers.n_annotators - told.size)), known.mean(told)
+    here = told[answers.cells // answers.n_classes]
+    given = mean.T[answers.code]
+    given[here] = known.rows(answers.cells[here])
+
+    def confusions() -> Confusions:
+        """Say what was begun with; of use only where no step is taken."""
+        table = np.tile(mean, (answers.n_annotators, 1, 1))
+        table[told] = known.table(np.flatnonzero(told))
+        table = np.maximum(table, _FLOOR)
+        return Confusions.of_table(table / table.sum(axis=2, keepdims=True))
+
     return Skills(
-        np.log(confusion).reshape(-1, votes.n_classes),
+        answers,
+        np.log(np.maximum(given, _FLOOR)),
         np.log(np.maximum(start.class_prior, _FLOOR)),
+        confusions,
     )
-
-
-def _normalised(log_confusion: FloatArray, n_classes: int) -> FloatArray:
-    """Return (A, true, given) probabilities; expectations of logs do not quite sum to 1."""
-    found = np.exp(log_confusion).reshape(-1, n_classes, n_classes).transpose(0, 2, 1)
-    return np.ascontiguousarray(found / found.sum(axis=2, keepdims=True))

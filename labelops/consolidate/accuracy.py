@@ -32,10 +32,11 @@ from scipy.optimize import minimize_scalar
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.rows import row_largest, row_totals
-from labelops.measure.votes import Votes
+from labelops.measure.votes import AnyInts, Votes
 
 from ._accuracy_likelihood import EDGES, WORTH_OF_FEW, intervals, worth
-from ._em import Shard
+from ._confusions import Confusions
+from ._em import Shard, SkillCounts
 from .shrunk import expected_confusion
 
 __all__ = ["Accuracies", "crowd_confusions", "expected_counts", "measure_accuracies"]
@@ -75,6 +76,7 @@ class _Part:
     first: int
     items: IntArray
     cells: IntArray
+    places: AnyInts
     weights: FloatArray
     known: IntArray
     belief: FloatArray
@@ -143,32 +145,31 @@ def measure_accuracies(
     )
 
 
-def expected_counts(votes: Votes, posterior: FloatArray) -> FloatArray:
-    """Count each annotator's votes by true class, as far as believed, and class given, (A, K, K).
+def expected_counts(votes: Votes, posterior: FloatArray) -> SkillCounts:
+    """Count each annotator's votes by true class, as far as believed, and class given.
 
     Examples
     --------
     >>> from labelops.measure.votes import pack_votes
     >>> votes = pack_votes([0, 1], [0, 0], [0, 0], n_items=2, n_annotators=1, n_classes=2)
-    >>> expected_counts(votes, np.array([[1.0, 0.0], [0.5, 0.5]])).tolist()
-    [[[1.5, 0.0], [0.5, 0.0]]]
+    >>> expected_counts(votes, np.array([[1.0, 0.0], [0.5, 0.5]])).cells[0].tolist()
+    [1.5, 0.5]
     """
-    size = votes.n_classes
-    found = Shard(votes, np.ascontiguousarray(posterior, dtype=np.float64)).count().cells
-    return np.ascontiguousarray(found.reshape(-1, size, size).transpose(0, 2, 1))
+    return Shard(votes, np.ascontiguousarray(posterior, dtype=np.float64)).count()
 
 
-def crowd_confusions(counts: FloatArray) -> FloatArray:
-    """Turn (A, K, K) counts by true and given class into shares, shrunk to what is expected.
+def crowd_confusions(counts: SkillCounts) -> Confusions:
+    """Turn counts by true and given class into shares, shrunk to what is expected.
 
     Examples
     --------
-    >>> crowd_confusions(np.array([[[9.0, 1.0], [1.0, 9.0]]])).round(2).tolist()
-    [[[0.9, 0.1], [0.1, 0.9]]]
+    >>> from labelops.measure.votes import pack_votes
+    >>> votes = pack_votes([0, 1], [0, 0], [0, 1], n_items=2, n_annotators=1, n_classes=2)
+    >>> np.asarray(crowd_confusions(expected_counts(votes, np.eye(2)))).round(2).tolist()
+    [[[0.94, 0.06], [0.06, 0.94]]]
     """
-    expected = expected_confusion(counts.transpose(0, 2, 1), _CROWD_VOTES).transpose(0, 2, 1)
-    seen = counts + 2 * counts.shape[1] * expected
-    return np.asarray(seen / seen.sum(axis=2, keepdims=True))
+    expected = expected_confusion(counts, _CROWD_VOTES)
+    return expected.confusions(counts, 2.0 * counts.classes.size)
 
 
 class _Held:
@@ -184,8 +185,9 @@ class _Held:
         self.votes, self.posterior, self.evidence = votes, posterior, evidence
         self.truth = np.broadcast_to(np.int64(-1), votes.n_items) if truth is None else truth
         self.counts = expected_counts(votes, posterior)
-        self.given = self.counts.sum(axis=(1, 2))
-        shares = self.counts.sum(axis=(0, 2)) + 1
+        self.answers = self.counts.answers
+        self.given = self._by_annotator(self.counts.people.sum(axis=1))
+        shares = self.counts.cells.sum(axis=0) + 1
         self.base = np.log(shares / shares.sum())
         self.temperature = 1.0
         voices = int((self.given > 0).sum()) + (evidence is not None)
@@ -194,23 +196,22 @@ class _Held:
     @property
     def crowd(self) -> float:
         """How often the crowd's votes are right."""
-        return float((np.einsum("akk->", self.counts) + 0.7) / (self.given.sum() + 1))
+        return float((self.counts.hits.sum() + 0.7) / (self.given.sum() + 1))
 
     def learn(self) -> None:
         """Fit how far to believe the others, and count each vote by what they and it say."""
         self._set_skills()
         self._fit_temperature()
-        counts: FloatArray = np.zeros((self.given.size * self.base.size, self.base.size))
+        counts = np.zeros_like(self.counts.cells)
         for part in self._parts():
-            said = self._belief(part) * self.confusion_by_cell[part.cells]
+            said = self._belief(part) * self.rates[part.places]
             said *= part.weights[:, None] / np.maximum(row_totals(said), _TINY)
             rows = sparse.csr_matrix(
-                (np.ones(part.cells.size), (part.cells, np.arange(part.cells.size))),
-                shape=(len(counts), part.cells.size),
+                (np.ones(part.places.size), (part.places, np.arange(part.places.size))),
+                shape=(len(counts), part.places.size),
             )
             counts += rows @ said
-        size = self.base.size
-        self.counts = np.ascontiguousarray(counts.reshape(-1, size, size).transpose(0, 2, 1))
+        self.counts = replace(self.counts, cells=counts)
 
     def tabulate(self) -> tuple[FloatArray, FloatArray, FloatArray, sparse.csr_matrix]:
         """Count votes by log v/u, those that gold judges, and pairs of scores over items."""
@@ -251,7 +252,7 @@ class _Held:
         more = np.zeros(people)
         for part in self._parts():
             who, code = np.divmod(part.cells, size)
-            own = self.logs[part.cells] * part.weights[:, None]
+            own = self.logs[part.places] * part.weights[:, None]
             belief = self._belief(replace(part, belief=part.belief + own))
             right = belief[np.arange(code.size), code]
             less = np.where(part.known >= 0, right, self.posterior[part.items, code])
@@ -259,13 +260,17 @@ class _Held:
         return np.asarray(more / np.maximum(self.given, _TINY))
 
     def _set_skills(self) -> None:
-        shares = crowd_confusions(self.counts)
-        size = self.base.size
-        self.confusion_by_cell = shares.transpose(0, 2, 1).reshape(-1, size)
-        self.logs = np.log(np.maximum(self.confusion_by_cell, _TINY))
-        mistakes = np.where(np.eye(size, dtype=np.bool_), 0.0, shares)
-        mistakes /= np.maximum(mistakes.sum(axis=2, keepdims=True), _TINY)
-        self.mistakes_by_cell = mistakes.transpose(0, 2, 1).reshape(-1, size)
+        skills = crowd_confusions(self.counts)
+        answers, place = self.answers, np.arange(self.answers.code.size)
+        self.rates = skills.given
+        self.logs = np.log(np.maximum(self.rates, _TINY))
+        self.mistakes = self.rates.copy()
+        self.mistakes[place, answers.code] = 0.0
+        # Those that nobody made sum to what the crowd's would, without those that were.
+        seen = skills.mistakes[answers.code]
+        unseen = skills.mistakes.sum(axis=0) - answers.by_person(seen)
+        total = answers.by_person(self.mistakes) + skills.wrong * np.maximum(unseen, 0.0)
+        self.mistakes /= np.maximum(total, _TINY)[answers.person]
 
     def _fit_temperature(self) -> None:
         """Find how far others are to be believed for their beliefs to predict the votes."""
@@ -288,15 +293,21 @@ class _Held:
         self.temperature = float(np.exp(found.x))
 
     def _own(self, crowd_votes: float) -> FloatArray:
-        hits = np.einsum("akk->a", self.counts)
+        hits = self._by_annotator(self.counts.hits)
         pulled = (hits + crowd_votes * self.crowd) / (self.given + crowd_votes)
         return np.asarray(np.clip(pulled, 0.0, 1.0))
+
+    def _by_annotator(self, values: FloatArray) -> FloatArray:
+        """Spread a number of each who gave answers, (Q + 1,), over all, (A,)."""
+        found = np.zeros(self.votes.n_annotators)
+        found[self.answers.people] = values[:-1]
+        return found
 
     def _sides(self, part: _Part) -> tuple[FloatArray, FloatArray]:
         """Return u and v of each vote."""
         belief = self._belief(part)
         right = belief[np.arange(len(belief)), part.cells % self.base.size]
-        wrong = row_totals(belief * self.mistakes_by_cell[part.cells])[:, 0]
+        wrong = row_totals(belief * self.mistakes[part.places])[:, 0]
         return np.maximum(right, 1e-12), np.maximum(wrong, 1e-12)
 
     def _belief(self, part: _Part) -> FloatArray:
@@ -326,10 +337,11 @@ class _Held:
             cells, weights = self.votes.cells[at].astype(np.int64), self.votes.weights
             weights = np.ones(at.size) if weights is None else weights[at]
             items = np.repeat(some, counts)
-            said = self.logs[cells] * weights[:, None]
+            places = self.answers.places(cells)
+            said = self.logs[places] * weights[:, None]
             others = np.repeat(np.add.reduceat(said, starts, axis=0), counts, axis=0) - said
             known = self.truth[items]
-            yield _Part(int(some[0]), items, cells, weights, known, others)
+            yield _Part(int(some[0]), items, cells, places, weights, known, others)
 
     def _each(self) -> Iterator[IntArray]:
         """Yield all items with votes, in ranges of so many votes: a list of all is not held."""

@@ -138,7 +138,7 @@ def blend(
     earlier = start if isinstance(start, Blend) else None
     begins = {} if earlier is None else earlier.fits
     if begins:
-        check_start(max(begins.values(), key=lambda fit: len(fit.confusion)), votes)
+        check_start(max(begins.values(), key=lambda fit: fit.skills.n_annotators), votes)
     begin = first_belief(votes) if start is None or isinstance(start, Blend) else start
     worth = _worth(votes, members, earlier, least)
     pooled: FloatArray = np.zeros((votes.n_items, votes.n_classes))

@@ -15,6 +15,7 @@ from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes,
 from labelops.measure.sizes import sizes_of
 from labelops.measure.votes import Votes, check_ints, pack_votes
 
+from ._confusions import Confusions
 from ._family import DawidSkene, Start
 from .blend import Blend
 from .evidence import gold_softening, soften_all
@@ -50,8 +51,8 @@ class CodeConsensus:
     accuracy, accuracy_low, accuracy_high : (A,) float
         Estimated share of right votes of each annotator with its 95 % interval, see
         `annotator_skill`; nearly [0, 1] where nobody else's votes tell, NaN without a vote.
-    confusion : (A, K, K) float
-        P(given | true) by annotator, true class (row), given class (column).
+    skills : Confusions
+        What was learned of annotators.
     class_prior : (K,) float
         Share of each class among the voted items.
     method : str
@@ -89,7 +90,7 @@ class CodeConsensus:
     accuracy: FloatArray
     accuracy_low: FloatArray
     accuracy_high: FloatArray
-    confusion: FloatArray
+    skills: Confusions = field(repr=False)
     class_prior: FloatArray
     method: str
     reason: str
@@ -103,6 +104,11 @@ class CodeConsensus:
     dependence: float = math.nan
     held_out: HeldOut | None = field(default=None, repr=False)
     learned: Blend | None = field(default=None, repr=False)
+
+    @property
+    def confusion(self) -> FloatArray:
+        """P(given | true) by annotator, true class (row), given class (column); (A, K, K)."""
+        return np.asarray(self.skills)
 
 
 def consolidate_codes(
@@ -185,7 +191,7 @@ def consolidate_codes(
         reason += f"; people share mistakes (dependence {found.dependence:.2f})"
     reason += left_out(earlier)
     return CodeConsensus(
-        posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.confusion,
+        posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.skills,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
         found.iterations, found.converged, found.weights, found.scores, found.dependence,
         found.held_out, found.learned,
@@ -265,7 +271,7 @@ def _start(start: ArrayLike | CodeConsensus | None, method: str) -> Start | Blen
     if method == "blend" and start.learned is not None:
         return start.learned
     none = np.empty((0, start.class_prior.size))
-    return DawidSkene(none, start.confusion, start.class_prior, 0, True)
+    return DawidSkene(none, start.skills, start.class_prior, 0, True)
 
 
 def _best(scores: Mapping[str, float]) -> str:

@@ -13,8 +13,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray
 from labelops.measure.votes import Votes, pack_votes
 
+from ._confusions import Confusions, pseudo_confusions
 from ._em import Shard, SkillCounts
-from ._family import DawidSkene, Skills, Start, fit_votes, given_true, rates
+from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, rates
 
 __all__ = ["DawidSkene", "dawid_skene", "dawid_skene_shards"]
 
@@ -115,8 +116,8 @@ def dawid_skene_shards(
 ) -> DawidSkene:
     """Do what `dawid_skene` does for items that lie in several shards.
 
-    The M step adds up the shards' counts, so nothing but those counts, (A, K, K), would have to
-    travel between machines.
+    The M step adds up the shards' counts, so nothing but those counts, K for each answer
+    given, would have to travel between machines.
 
     Parameters
     ----------
@@ -165,6 +166,7 @@ def _fit(
     if compat is None:
         maximise = partial(_with_prior, prior=prior)
         return fit_votes(shards, maximise, start=start, max_iterations=steps, tolerance=least)
+    check_shards(shards)
     maximise, stop = partial(_with_floor, given=_given(shards)), _BoundStop(least)
     return fit_votes(
         shards, maximise, start=start, max_iterations=steps, tolerance=least, stop=stop
@@ -173,7 +175,7 @@ def _fit(
 
 def _given(shards: Sequence[Votes]) -> BoolArray:
     """Say which classes each annotator ever gave, (A * K,)."""
-    found = np.zeros(max((v.n_annotators * v.n_classes for v in shards), default=0), dtype=np.bool_)
+    found = np.zeros(shards[0].n_annotators * shards[0].n_classes, dtype=np.bool_)
     for votes in shards:
         found[votes.cells] = True
     return found
@@ -182,19 +184,34 @@ def _given(shards: Sequence[Votes]) -> BoolArray:
 def _with_prior(counts: SkillCounts, *, prior: float) -> Skills:
     """M step with a Dirichlet prior on every cell and class."""
     shares = counts.classes + prior
-    return Skills(rates(given_true(counts) + prior), np.log(shares / shares.sum()))
+    total = counts.people + shares.size * prior
+    return Skills(
+        counts.answers,
+        rates(counts.answers, counts.cells + prior, total),
+        np.log(shares / shares.sum()),
+        partial(pseudo_confusions, counts, prior, prior),
+    )
 
 
 def _with_floor(counts: SkillCounts, *, given: BoolArray) -> Skills:
     """M step as crowd-kit has it: a floor, no prior, over the classes an annotator gave."""
-    n_classes = counts.classes.size
-    floored = np.maximum(given_true(counts), _FLOOR)
-    cells = np.where(given.reshape(-1, n_classes, 1), floored, 0.0)
-    silent = cells.sum(axis=1, keepdims=True) == 0
+    answers = counts.answers
+    cells = np.where(given[answers.cells, None], np.maximum(counts.cells, _FLOOR), 0.0)
+    total = answers.by_person(cells)
+    cells[(total == 0)[answers.person]] = 1.0
+    unseen = np.where(total == 0, 1 / counts.classes.size, 0.0)
+    total = np.where(total == 0, float(counts.classes.size), total)
     shares = counts.classes / max(counts.classes.sum(), _FLOOR)
     with np.errstate(divide="ignore"):  # a class never given is never looked up
-        found = rates(np.where(silent, 1.0, cells))
-    return Skills(found, np.log(np.maximum(shares, _FLOOR)))
+        found = rates(answers, cells, total)
+    return Skills(
+        answers,
+        found,
+        np.log(np.maximum(shares, _FLOOR)),
+        lambda: Confusions(
+            answers, np.exp(found), unseen, unseen, 1 - np.eye(shares.size)
+        ).normalised(),
+    )
 
 
 class _BoundStop:
@@ -208,7 +225,7 @@ class _BoundStop:
 
     def __call__(self, shards: Sequence[Shard], counts: SkillCounts, skills: Skills) -> bool:
         cells = counts.cells
-        expected = (cells * np.where(cells > 0, skills.log_confusion, 0.0)).sum()
+        expected = (cells * np.where(cells > 0, skills.log_rates, 0.0)).sum()
         expected += cells.sum(axis=0) @ skills.log_prior
         now = (expected + sum(map(_entropy, shards))) / max(cells.sum(), _FLOOR)
         before, self.before = self.before, now

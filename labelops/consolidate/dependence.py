@@ -15,17 +15,20 @@ from scipy import sparse
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes
 
+from ._confusions import Confusions
 from .content import thinned_items
 
 __all__ = ["design_effect", "soften_items", "vote_dependence"]
 
 _CELLS = 50_000_000
 """Most numbers that are looked at; beyond it every so-many-th item is, the share is one number."""
-_BLOCK = 4_000_000
+_BLOCK = 1_000_000
 _TINY = 1e-300
 
 
-def vote_dependence(votes: Votes, posterior: FloatArray, confusion: FloatArray) -> float:
+def vote_dependence(
+    votes: Votes, posterior: FloatArray, confusion: FloatArray | Confusions
+) -> float:
     """Estimate how far votes on an item go wrong together, beyond what its class explains.
 
     The intraclass correlation of residuals: over all pairs of votes on an item, what both missed
@@ -37,7 +40,7 @@ def vote_dependence(votes: Votes, posterior: FloatArray, confusion: FloatArray) 
         Weights are not looked at.
     posterior : (N, K) float
         Belief about each item's class.
-    confusion : (A, K, K) float
+    confusion : (A, K, K) float or Confusions
         P(given | true) by annotator, true class (row), given class (column).
 
     Returns
@@ -66,24 +69,29 @@ def vote_dependence(votes: Votes, posterior: FloatArray, confusion: FloatArray) 
     """
     n_classes = votes.n_classes
     ids = thinned_items(votes, _CELLS // n_classes**2)
-    rates = np.asarray(confusion, dtype=np.float64).transpose(0, 2, 1)  # annotator, given, true
+    skills = (
+        confusion if isinstance(confusion, Confusions) else Confusions.of_table(confusion)
+    )  # fmt: skip
     together, most = 0.0, 0.0
-    size = max(1, _BLOCK // max(n_classes**2, 1))
+    each = int(votes.per_item[ids].max(initial=1))
+    size = max(1, _BLOCK // (each * n_classes**2))
     for begin in range(0, ids.size, size):
         some = ids[begin : begin + size]
-        missed, possible = _pairs(votes, some, rates)
+        missed, possible = _pairs(votes, some, skills)
         together += float((posterior[some] * missed).sum())
         most += float((posterior[some] * possible).sum())
     return min(max(together / most, 0.0), 1.0) if most > 1e-9 else 0.0
 
 
-def _pairs(votes: Votes, ids: IntArray, rates: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _pairs(votes: Votes, ids: IntArray, skills: Confusions) -> tuple[FloatArray, FloatArray]:
     """Products of residuals over ordered pairs of votes, and their largest, by item and class."""
-    n_people, n_classes = rates.shape[0], rates.shape[2]
+    n_classes = votes.n_classes
     counts = votes.per_item[ids]
     place = np.repeat(np.arange(ids.size), counts)
     at = np.repeat(votes.rows[ids] - (np.cumsum(counts) - counts), counts) + np.arange(place.size)
-    cells = votes.cells[at]
+    people, who = np.unique(votes.cells[at] // n_classes, return_inverse=True)
+    n_people, cells = people.size, who * n_classes + votes.cells[at] % n_classes
+    rates = skills.table(people).transpose(0, 2, 1)  # annotator, given, true
     ones = np.ones(place.size)
     gave = sparse.csr_matrix((ones, (place, cells)), shape=(ids.size, n_people * n_classes))
     asked = sparse.csr_matrix(
@@ -92,7 +100,7 @@ def _pairs(votes: Votes, ids: IntArray, rates: FloatArray) -> tuple[FloatArray, 
     given = np.zeros((ids.size, n_classes))
     np.add.at(given, (place, cells % n_classes), 1.0)
     expected = np.asarray(asked @ rates.reshape(n_people, -1)).reshape(-1, n_classes, n_classes)
-    squares = (rates**2).sum(axis=1)  # annotator, true
+    squares = np.einsum("agt,agt->at", rates, rates)
     residual = ((given[:, :, None] - expected) ** 2).sum(axis=1)
     own = counts[:, None] - 2 * np.asarray(gave @ rates.reshape(-1, n_classes)) + asked @ squares
     spread = np.maximum(1 - squares, 0.0)

@@ -12,9 +12,10 @@ from scipy.special import expit, softmax
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray
-from labelops.measure.confusion import annotator_confusion, confusion_rates
 from labelops.measure.votes import Votes, pack_votes
 
+from ._confusions import pseudo_confusions
+from ._em import Shard
 from ._family import DawidSkene, check_shards
 from .counts import vote_shares
 
@@ -157,14 +158,11 @@ def glad_shards(
 def fit_glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-3) -> DawidSkene:
     """Do what `glad` does for packed votes, with confusions as Dawid–Skene has them."""
     found = glad_shards([votes], max_iterations=max_iterations, tolerance=tolerance)
-    counts = annotator_confusion(
-        votes.items, votes.annotators, votes.codes, found.posterior, votes.n_annotators,
-        votes.weights,
-    )  # fmt: skip
+    counts = Shard(votes, found.posterior).count()
     prior = found.posterior.sum(axis=0) + 1
     return DawidSkene(
-        found.posterior, confusion_rates(counts, 0.01), prior / prior.sum(), found.iterations,
-        found.converged,
+        found.posterior, pseudo_confusions(counts, 0.01, 0.01), prior / prior.sum(),
+        found.iterations, found.converged,
     )  # fmt: skip
 
 

@@ -12,12 +12,14 @@ from scipy import sparse
 from scipy.special import digamma, gammaln, softmax
 
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray
+from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng
+from ._answers import Answers
+from ._confusions import pseudo_confusions
 from ._em import KindCounts, SkillCounts
-from ._family import DawidSkene, Start, check_shards, given_true, started
+from ._family import DawidSkene, Start, check_shards, started
 
 __all__ = ["ebcc", "ebcc_shards"]
 
@@ -35,9 +37,15 @@ class _Priors:
     right: float
     wrong: float
 
-    def confusion(self, n_classes: int) -> FloatArray:
-        table = self.wrong + (self.right - self.wrong) * np.eye(n_classes)
-        return np.asarray(np.repeat(table[:, :, None], self.kinds, axis=2))
+    def of(self, answers: Answers) -> FloatArray:
+        """Prior of each answer under each class, (P, K, 1): the same for all kinds."""
+        found = np.full((answers.code.size, answers.n_classes, 1), self.wrong)
+        found[np.arange(answers.code.size), answers.code] = self.right
+        return found
+
+    def total(self, n_classes: int) -> float:
+        """Sum over the classes given."""
+        return self.right + (n_classes - 1) * self.wrong
 
 
 def ebcc(
@@ -157,8 +165,10 @@ def ebcc_shards(
         raise UsageError("EBCC: kinds, restarts and priors must be above 0")
     check_shards(shards)
     priors = _Priors(kinds, concentration, right, wrong)
-    held = [_Shard(votes, started(votes, start, len(shards))) for votes in shards]
-    begins = _earlier(start, shards[0], kinds) or (
+    earlier = _earlier(start, kinds)
+    answers = Answers.of(shards, _more(earlier, shards[0].n_classes))
+    held = [_Shard(votes, started(votes, start, len(shards)), answers) for votes in shards]
+    begins = [_renumbered(counts, answers) for counts in earlier] or (
         _drawn(held, kinds, rng) for _ in range(restarts)
     )
     runs = [_run(held, begin, priors, max_iterations, tolerance) for begin in begins]
@@ -172,11 +182,9 @@ def ebcc_shards(
     )  # fmt: skip
     prior = counts.classes + 1
     shares = prior / prior.sum()
-    confusion = given_true(counts) + priors.confusion(prior.size)[:, :, 0]
-    confusion = confusion.transpose(0, 2, 1)
     return DawidSkene(
         np.concatenate([s.spread(b, shares) for s, b in zip(held, believed, strict=True)]),
-        np.ascontiguousarray(confusion / confusion.sum(axis=2, keepdims=True)),
+        pseudo_confusions(counts, right, wrong),
         shares,
         sum(run.steps for run in runs),
         all(run.still for run in runs),
@@ -184,15 +192,24 @@ def ebcc_shards(
     )
 
 
-def _earlier(start: Start, votes: Votes, kinds: int) -> list[KindCounts]:
-    """Return where an earlier EBCC of as many kinds stopped; new annotators have no votes yet."""
-    found = []
-    for counts in start.kinds if isinstance(start, DawidSkene) else ():
-        if counts.kinds.shape[1] == kinds and counts.kinds.any():
-            new = votes.n_annotators - len(counts.cells)
-            cells = np.pad(counts.cells, [(0, new), (0, 0), (0, 0), (0, 0)])
-            found.append(KindCounts(cells, counts.kinds))
-    return found
+def _earlier(start: Start, kinds: int) -> list[KindCounts]:
+    """Return where an earlier EBCC of as many kinds stopped."""
+    found = start.kinds if isinstance(start, DawidSkene) else ()
+    return [c for c in found if c.kinds.shape[1] == kinds and c.kinds.any()]
+
+
+def _more(earlier: list[KindCounts], n_classes: int) -> IntArray | None:
+    """Which answers an earlier one counted: nobody may have given them now."""
+    if not earlier or earlier[0].answers.n_classes != n_classes:
+        return None
+    return earlier[0].answers.cells
+
+
+def _renumbered(counts: KindCounts, answers: Answers) -> KindCounts:
+    """Give an earlier one's counts these answers' numbers; what is new has no votes yet."""
+    cells = np.zeros((answers.cells.size, *counts.cells.shape[1:]))
+    cells[answers.places(counts.answers.cells)] = counts.cells
+    return KindCounts(answers, cells, counts.kinds)
 
 
 def _drawn(shards: list[_Shard], kinds: int, rng: np.random.Generator) -> KindCounts:
@@ -206,11 +223,12 @@ def _drawn(shards: list[_Shard], kinds: int, rng: np.random.Generator) -> KindCo
 class _Shard:
     """Votes on some items, and what is believed of these at first; only items with a vote count."""
 
-    def __init__(self, votes: Votes, shares: FloatArray) -> None:
+    def __init__(self, votes: Votes, shares: FloatArray, answers: Answers) -> None:
         weights = np.ones(votes.cells.size) if votes.weights is None else votes.weights
-        size = (votes.n_items, votes.n_annotators * votes.n_classes)
+        size, places = (votes.n_items, answers.cells.size), answers.places(votes.cells)
+        self.answers = answers
         self.voted = votes.per_item > 0
-        all_items = sparse.csr_matrix((weights, votes.cells, votes.rows), shape=size)
+        all_items = sparse.csr_matrix((weights, places, votes.rows), shape=size)
         self.by_item = all_items if self.voted.all() else all_items[self.voted]
         self.by_cell = self.by_item.T.tocsr()
         self.shares = shares[self.voted]
@@ -223,13 +241,16 @@ class _Shard:
 
     def count(self, posterior: FloatArray) -> SkillCounts:
         """Count votes and items by class believed."""
-        return SkillCounts(np.asarray(self.by_item.T @ posterior), posterior.sum(axis=0))
+        cells = np.asarray(self.by_item.T @ posterior)
+        return SkillCounts(self.answers, cells, posterior.sum(axis=0))
 
     def count_kinds(self, kinds: FloatArray) -> KindCounts:
         """Count votes and items by class believed and kind, from (N, K, M)."""
         n_items, n_classes, n_kinds = kinds.shape
         cells = np.asarray(self.by_cell @ kinds.reshape(n_items, n_classes * n_kinds))
-        return KindCounts(cells.reshape(-1, n_classes, n_classes, n_kinds), kinds.sum(axis=0))
+        return KindCounts(
+            self.answers, cells.reshape(-1, n_classes, n_kinds), kinds.sum(axis=0)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +273,13 @@ def _run(
 ) -> _Run:
     kinds: list[FloatArray] = []
     posterior, steps, still = [s.shares for s in shards], 0, False
-    base = priors.confusion(shards[0].shares.shape[1])
+    answers, size = counts.answers, counts.kinds.size
+    base, in_all = priors.of(answers), priors.total(answers.n_classes)
     while steps < max_iterations and not still:
-        pseudo = counts.cells + base
-        log_rates = digamma(pseudo) - digamma(pseudo.sum(axis=1, keepdims=True))
-        log_rates = log_rates.reshape(-1, counts.kinds.size)
+        log_rates = (counts.cells + base).reshape(-1, size)
+        digamma(log_rates, out=log_rates)
+        total = answers.by_person(counts.cells.reshape(-1, size)) + in_all
+        log_rates -= digamma(total)[answers.person]
         log_shares, still = _log_shares(counts.kinds, priors), True
         kinds = []
         for s, shard in enumerate(shards):
@@ -289,11 +312,16 @@ def _bound(counts: KindCounts, base: FloatArray, priors: _Priors) -> float:
     within = priors.concentration / priors.kinds + counts.kinds
     classes = 1 + counts.kinds.sum(axis=1)
     flat = np.full_like(within, priors.concentration / priors.kinds)
+    # What nobody gave adds as much as it takes away.
+    in_all = priors.total(classes.size)
+    total = counts.answers.by_person(counts.cells.reshape(-1, counts.kinds.size)) + in_all
+    confusions = (gammaln(counts.cells + base) - gammaln(base)).sum()
+    confusions -= (gammaln(total) - gammaln(in_all)).sum()
     return float(
         _log_beta(classes, 0)
         - _log_beta(np.ones(classes.size), 0)
         + (_log_beta(within, 1) - _log_beta(flat, 1)).sum()
-        + (_log_beta(counts.cells + base, 1) - _log_beta(base, 0)).sum()
+        + confusions
     )
 
 

@@ -82,7 +82,7 @@ def fused_codes(
     prior = posterior[voted].sum(axis=0) + 1 / n_classes
     return CodeConsensus(
         posterior, per_item.astype(np.int64), skill.accuracy, skill.low, skill.high,
-        skill.confusion, prior / prior.sum(), "votes_and_model",
+        skill.skills, prior / prior.sum(), "votes_and_model",
         f"a model is at hand and {_few_votes(middle)}{note}",
         "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
         {}, {},

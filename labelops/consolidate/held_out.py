@@ -36,7 +36,7 @@ from .evidence import one_coin_chances, soften
 from .few_people import are_few, first_belief
 from .folds import FOLDS, annotator_folds, vote_folds
 from .members import Fit
-from .skill import annotator_skill
+from .skill import annotator_confusions
 
 __all__ = ["HeldOut", "held_out_votes", "member_weights"]
 
@@ -189,7 +189,8 @@ def held_out_votes(votes: Votes, members: Mapping[str, Fit]) -> HeldOut | None:
         asked_for.append(codes[asked])
         if few:
             mean = np.add.reduce(fits) / len(fits)
-            own.append(annotator_skill(rest, mean).confusion[annotators[asked], :, codes[asked]])
+            cells = annotators[asked] * votes.n_classes + codes[asked]
+            own.append(annotator_confusions(rest, mean).rows(cells))
     accuracy = max(accuracy, 1 / votes.n_classes + _ABOVE_CHANCE)
     return HeldOut(
         np.concatenate(beliefs), np.concatenate(asked_for), accuracy,

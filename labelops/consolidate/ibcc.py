@@ -13,8 +13,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
+from ._confusions import pseudo_confusions
 from ._em import SkillCounts
-from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, given_true
+from ._family import DawidSkene, Skills, Start, check_shards, fit_votes
 from .shares import expected_shares
 
 __all__ = ["ibcc", "ibcc_shards"]
@@ -98,7 +99,7 @@ def ibcc_shards(
 ) -> DawidSkene:
     """Do what `ibcc` does for packed votes, whose items may lie in several shards.
 
-    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    Only each shard's counts, K for each answer given, would have to travel between machines; see
     `dawid_skene_shards`.
 
     Examples
@@ -121,8 +122,23 @@ def ibcc_shards(
 def _maximise(
     counts: SkillCounts, *, right: float, wrong: float, anchor: float, shares: FloatArray
 ) -> Skills:
-    n_classes = counts.classes.size
-    pseudo = given_true(counts) + (wrong + (right - wrong) * np.eye(n_classes))
-    expected = digamma(pseudo) - digamma(pseudo.sum(axis=1, keepdims=True))
+    answers, n_classes = counts.answers, counts.classes.size
+    place = np.arange(answers.code.size)
+    log_rates = counts.cells + wrong
+    log_rates[place, answers.code] = counts.cells[place, answers.code] + right
+    total = digamma(counts.people + (right + (n_classes - 1) * wrong))
+    for some in answers.blocks():
+        digamma(log_rates[some], out=log_rates[some])
+        log_rates[some] -= total[answers.person[some]]
     classes = counts.classes + 1 + anchor * counts.classes.sum() * shares
-    return Skills(expected.reshape(-1, n_classes), digamma(classes) - digamma(classes.sum()))
+    return Skills(
+        answers,
+        log_rates,
+        digamma(classes) - digamma(classes.sum()),
+        partial(pseudo_confusions, counts, right, wrong, of=_expected_share),
+    )
+
+
+def _expected_share(votes: FloatArray, total: FloatArray) -> FloatArray:
+    """Exponential of a share's expected logarithm."""
+    return np.asarray(np.exp(digamma(votes) - digamma(total)))

@@ -16,6 +16,7 @@ import numpy as np
 
 from labelops.measure.votes import Votes
 
+from ._confusions import Confusions
 from ._family import DawidSkene, Start
 from .counts import vote_shares
 from .ibcc import ibcc_shards
@@ -33,7 +34,7 @@ def _majority(votes: Votes, *, start: Start, max_iterations: int) -> DawidSkene:
     del start, max_iterations
     shares = vote_shares(votes)
     n_classes = votes.n_classes
-    none = np.empty((0, n_classes, n_classes))
+    none = Confusions.of_table(np.empty((0, n_classes, n_classes)))
     return DawidSkene(shares, none, np.full(n_classes, 1 / max(n_classes, 1)), 0, True)
 
 

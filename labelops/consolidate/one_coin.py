@@ -13,8 +13,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
+from ._confusions import Confusions
 from ._em import SkillCounts
-from ._family import DawidSkene, Skills, Start, fit_votes, given_true
+from ._family import DawidSkene, Skills, Start, fit_votes
 
 __all__ = ["one_coin", "one_coin_shards"]
 
@@ -100,7 +101,7 @@ def one_coin_shards(
 ) -> DawidSkene:
     """Do what `one_coin` does for packed votes, whose items may lie in several shards.
 
-    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    Only each shard's counts, K for each answer given, would have to travel between machines; see
     `dawid_skene_shards`.
 
     Examples
@@ -118,8 +119,8 @@ def one_coin_shards(
 
 
 def _maximise(counts: SkillCounts, *, prior_votes: float, even_classes: bool) -> Skills:
-    seen, n_classes = given_true(counts), counts.classes.size
-    hits, given = np.einsum("akk->a", seen), seen.sum(axis=(1, 2))
+    answers, n_classes = counts.answers, counts.classes.size
+    hits, given = counts.hits, counts.people.sum(axis=1)
     crowd = max((hits.sum() + 1) / (given.sum() + 2), 1 / n_classes + _LEAST)
     if prior_votes:
         right = digamma(hits + prior_votes * crowd)
@@ -127,9 +128,17 @@ def _maximise(counts: SkillCounts, *, prior_votes: float, even_classes: bool) ->
     else:
         right, wrong = _likeliest(hits, given)
     wrong = wrong - np.log(max(n_classes - 1, 1))
-    eye = np.eye(n_classes, dtype=np.bool_)
-    table = np.where(eye, right[:, None, None], wrong[:, None, None])
-    return Skills(table.reshape(-1, n_classes), _shares(counts.classes, even_classes))
+    log_rates = np.repeat(wrong[answers.person][:, None], n_classes, axis=1)
+    log_rates[np.arange(answers.code.size), answers.code] = right[answers.person]
+
+    def confusions() -> Confusions:
+        is_right, is_wrong = (
+            np.repeat(np.exp(x)[:, None], n_classes, axis=1) for x in (right, wrong)
+        )
+        even = 1 - np.eye(n_classes)
+        return Confusions(answers, np.exp(log_rates), is_right, is_wrong, even).normalised()
+
+    return Skills(answers, log_rates, _shares(counts.classes, even_classes), confusions)
 
 
 def _likeliest(hits: FloatArray, given: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -10,6 +10,7 @@ these are few it explains items people find hard by moving them to another class
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,11 +21,14 @@ from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes, pack_votes
 
+from ._answers import Answers
+from ._confusions import Confusions
 from ._em import Shard, SkillCounts
-from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, given_true, rates
+from ._family import DawidSkene, Skills, Start, check_shards, fit_votes, rates
 from .shares import expected_shares
 
 __all__ = [
+    "Expected",
     "expected_confusion",
     "shrunk_dawid_skene",
     "shrunk_dawid_skene_shards",
@@ -127,7 +131,7 @@ def shrunk_dawid_skene_shards(
 ) -> DawidSkene:
     """Do what `shrunk_dawid_skene` does for packed votes, whose items may lie in several shards.
 
-    Only each shard's counts, (A, K, K), would have to travel between machines; see
+    Only each shard's counts, K for each answer given, would have to travel between machines; see
     `dawid_skene_shards`.
 
     Examples
@@ -169,7 +173,7 @@ def shrunk_skills(votes: Votes, posterior: FloatArray, strengths: Sequence[float
     --------
     >>> votes = pack_votes([0, 0], [0, 1], [1, 1], n_items=1, n_annotators=2, n_classes=2)
     >>> (skills,) = shrunk_skills(votes, np.array([[0.4, 0.6]]), [4.0])
-    >>> skills.log_confusion.shape
+    >>> skills.log_rates.shape
     (4, 2)
     """
     counts, shares = Shard(votes, posterior).count(), expected_shares([votes])
@@ -181,34 +185,76 @@ def shrunk_skills(votes: Votes, posterior: FloatArray, strengths: Sequence[float
     ]
 
 
-def expected_confusion(counts: FloatArray, ability_votes: float) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What annotators are expected to do: own accuracy, the crowd's kind of mistakes.
+
+    Attributes
+    ----------
+    answers : Answers
+        The P pairs of annotator and class given that occur, of Q annotators.
+    ability : (Q + 1, K) float
+        Probability of being right under each true class; the last row is of who gave nothing.
+    mistakes : (K, K) float
+        How mistakes fall on the class given (row) under each true class (column).
+    votes : (Q + 1, K) float
+        Votes by class believed.
+    """
+
+    answers: Answers
+    ability: FloatArray
+    mistakes: FloatArray
+    votes: FloatArray
+
+    def beside(self, counts: SkillCounts, strength: float) -> FloatArray:
+        """Add to the votes what is expected of each pair, so many in each true class; (P, K)."""
+        found, wrong = np.empty_like(counts.cells), strength * (1 - self.ability)
+        right = strength * self.ability
+        for some in self.answers.blocks():
+            code, person, part = self.answers.code[some], self.answers.person[some], found[some]
+            np.multiply(self.mistakes[code], wrong[person], out=part)
+            part[np.arange(code.size), code] = right[person, code]
+            part += counts.cells[some]
+        return found
+
+    def totals(self, strength: float) -> FloatArray:
+        """Votes and so many more in each true class, (Q + 1, K)."""
+        # It sums to 1, but where with one class there is no mistake to make.
+        expected = self.ability + (1 - self.ability) * self.mistakes.sum(axis=0)
+        return np.asarray(self.votes + strength * expected)
+
+    def confusions(self, counts: SkillCounts, strength: float) -> Confusions:
+        """Mix in what was seen, beside so many votes in each true class."""
+        total = self.totals(strength)
+        given = self.beside(counts, strength) / total[self.answers.person]
+        right, wrong = strength * self.ability / total, strength * (1 - self.ability) / total
+        return Confusions(self.answers, given, right, wrong, self.mistakes)
+
+
+def expected_confusion(counts: SkillCounts, ability_votes: float) -> Expected:
     """Say what each annotator is expected to do: own accuracy, the crowd's kind of mistakes.
 
     Parameters
     ----------
-    counts : (A, K, K) float
-        Votes by annotator, class given and class believed.
+    counts : SkillCounts
     ability_votes : float
         Votes that the crowd's accuracy counts for in each annotator's.
 
-    Returns
-    -------
-    (A, K, K) float
-        P(given | true) as (annotator, given, true); sums to 1 over the given.
-
     Examples
     --------
-    >>> counts = np.array([[[9.0, 1.0], [1.0, 9.0]], [[0.0, 0.0], [0.0, 0.0]]])
-    >>> expected_confusion(counts, 10.0).round(2)[1].tolist()  # no vote: the crowd
-    [[0.89, 0.11], [0.11, 0.89]]
+    >>> votes = pack_votes([0] * 10 + [1] * 10, [0] * 20, [0] * 9 + [1] * 10 + [0], n_items=2,
+    ...                    n_annotators=2, n_classes=2)
+    >>> expected = expected_confusion(Shard(votes, np.eye(2)).count(), 10.0)
+    >>> expected.ability[-1].round(2).tolist()  # no vote: the crowd
+    [0.89, 0.89]
     """
-    n_classes = counts.shape[1]
+    n_classes, votes = counts.classes.size, counts.people
     eye = np.eye(n_classes, dtype=np.bool_)
-    crowd, accuracy = _crowd(counts, eye)
+    crowd, accuracy = _crowd(counts.answers.by_code(counts.cells), eye)
     diagonal = crowd[eye]
-    own = counts.sum(axis=(1, 2)) + ability_votes
-    hits = np.einsum("akk->a", counts) + ability_votes * accuracy
-    usual = counts.sum(axis=1) @ diagonal + ability_votes * accuracy
+    own = votes.sum(axis=1) + ability_votes
+    hits = counts.hits + ability_votes * accuracy
+    usual = votes @ diagonal + ability_votes * accuracy
     none = own <= 0
     own = np.where(none, 1.0, own)
     shift = np.where(none, 0.0, _logit(hits / own) - _logit(usual / own))
@@ -216,13 +262,12 @@ def expected_confusion(counts: FloatArray, ability_votes: float) -> FloatArray:
     mistakes = np.where(eye, 0.0, crowd)
     # With one class there is no mistake to make.
     mistakes /= np.maximum(mistakes.sum(axis=0), np.finfo(np.float64).tiny)
-    return np.where(eye, ability[:, None, :], mistakes * (1 - ability)[:, None, :])
+    return Expected(counts.answers, ability, mistakes, votes)
 
 
-def _crowd(counts: FloatArray, eye: np.typing.NDArray[np.bool_]) -> tuple[FloatArray, float]:
+def _crowd(cells: FloatArray, eye: np.typing.NDArray[np.bool_]) -> tuple[FloatArray, float]:
     """P(given | true) of the crowd, shrunk to even mistakes, and its accuracy over all."""
     n_classes = eye.shape[0]
-    cells = counts.sum(axis=0)
     accuracy = float((cells[eye].sum() + 0.7) / (cells.sum() + 1))
     accuracy = min(max(accuracy, 1 / n_classes + 0.01), 0.99)
     even = np.where(eye, accuracy, (1 - accuracy) / max(n_classes - 1, 1))
@@ -240,9 +285,12 @@ def _logit(share: FloatArray) -> FloatArray:
 def _maximise(
     counts: SkillCounts, *, strength: float, ability_votes: float, anchor: float, shares: FloatArray
 ) -> Skills:
-    seen = given_true(counts)
+    answers, expected = counts.answers, expected_confusion(counts, ability_votes)
+    pseudo = expected.beside(counts, strength)
     classes = counts.classes + 1 + anchor * counts.classes.sum() * shares
     return Skills(
-        rates(seen + strength * expected_confusion(seen, ability_votes)),
+        answers,
+        rates(answers, pseudo, expected.totals(strength)),
         digamma(classes) - digamma(classes.sum()),
+        lambda: expected.confusions(counts, strength).normalised(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
+from ._confusions import Confusions
 from .accuracy import crowd_confusions, expected_counts, measure_accuracies
 
 __all__ = ["Skill", "annotator_confusions", "annotator_skill"]
@@ -26,15 +27,23 @@ class Skill:
     ----------
     accuracy, low, high : (A,) float
         Share of right votes and its interval; NaN without a vote.
-    confusion : (A, K, K) float
-        P(given | true) by annotator, true class (row), given class (column), shrunk to what the
-        crowd and the annotator's accuracy let expect; the crowd's without a vote.
+    skills : Confusions
+        What was learned of each one's mistakes.
     """
 
     accuracy: FloatArray
     low: FloatArray
     high: FloatArray
-    confusion: FloatArray
+    skills: Confusions = field(repr=False)
+
+    @property
+    def confusion(self) -> FloatArray:
+        """P(given | true) by annotator, true class (row), given class (column); (A, K, K).
+
+        Shrunk to what the crowd and the annotator's accuracy let expect; the crowd's without a
+        vote.
+        """
+        return np.asarray(self.skills)
 
 
 def annotator_skill(
@@ -89,7 +98,7 @@ def annotator_skill(
     if evidence is not None and np.shape(evidence) != posterior.shape:
         raise UsageError(f"evidence: shape {np.shape(evidence)}, expected {posterior.shape}")
     counts = expected_counts(votes, posterior)
-    alone = counts.sum(axis=(1, 2)) > 0
+    alone = votes.given.any(axis=1)
     known = None if truth is None else check_codes(truth, votes.n_classes)
     found = measure_accuracies(
         votes, posterior, truth=known, evidence=evidence, confidence=confidence
@@ -100,14 +109,14 @@ def annotator_skill(
     return Skill(accuracy, low, high, crowd_confusions(counts))
 
 
-def annotator_confusions(votes: Votes, posterior: FloatArray) -> FloatArray:
-    """Estimate annotators' confusions, (A, K, K), as `annotator_skill` does.
+def annotator_confusions(votes: Votes, posterior: FloatArray) -> Confusions:
+    """Estimate annotators' confusions as `annotator_skill` does.
 
     Examples
     --------
     >>> from labelops.measure.votes import pack_votes
     >>> votes = pack_votes([0, 1], [0, 0], [0, 1], n_items=2, n_annotators=1, n_classes=2)
-    >>> annotator_confusions(votes, np.eye(2)).round(2).tolist()
+    >>> np.asarray(annotator_confusions(votes, np.eye(2))).round(2).tolist()
     [[[0.94, 0.06], [0.06, 0.94]]]
     """
     return crowd_confusions(expected_counts(votes, posterior))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from labelops.consolidate import (
     one_coin,
     shrunk_dawid_skene,
 )
+from labelops.consolidate._answers import Answers
+from labelops.consolidate._em import SkillCounts
 from labelops.consolidate._family import fit_votes
 from labelops.consolidate.blend import blend
 from labelops.consolidate.counts import majority_vote, vote_counts
@@ -117,18 +120,27 @@ def test_shrinking_helps_people_of_few_votes() -> None:
     assert gain > 0.05
 
 
+def _expected(counts: FloatArray) -> FloatArray:
+    """Return what is expected of each one, (A, K, K), after so many votes by given and true."""
+    people, n_classes, _ = counts.shape
+    cells, answers = counts.reshape(-1, n_classes), Answers.all(people, n_classes)
+    seen = SkillCounts(answers, cells, cells.sum(axis=0))
+    expected = expected_confusion(seen, 10.0)
+    return expected.beside(replace(seen, cells=0 * cells), 1.0).reshape(counts.shape)
+
+
 def test_an_expectation_by_hand() -> None:
     """Right half as often in odds, wrong the way the crowd is wrong."""
     counts = np.zeros((2, 3, 3))
     counts[0] = np.diag([80.0, 80.0, 80.0]) + np.array([[0, 0, 0], [20.0, 0, 20], [0, 20.0, 0]])
-    table = expected_confusion(counts, 10.0)
+    table = _expected(counts)
     np.testing.assert_allclose(table.sum(axis=1), 1.0)
     # Who has no vote is the crowd; class 0 is taken for 1 far more often than for 2.
     assert table[1, 1, 0] > 2 * table[1, 2, 0]
     np.testing.assert_allclose(table[1].diagonal(), 0.8, atol=0.03)
     worse = counts.copy()
     worse[1] = np.array([[2.0, 0, 0], [8.0, 2, 8], [0, 8.0, 2]])
-    assert (expected_confusion(worse, 10.0)[1].diagonal() < table[1].diagonal() - 0.2).all()
+    assert (_expected(worse)[1].diagonal() < table[1].diagonal() - 0.2).all()
 
 
 def test_ibcc_one_step_by_hand() -> None:
