@@ -147,8 +147,9 @@ def ebcc_shards(
 ) -> DawidSkene:
     """Do what `ebcc` does for packed votes, whose items may lie in several shards.
 
-    Only each shard's counts, (A, K, K, kinds), would have to travel between machines; see
-    `dawid_skene_shards`. Beginnings are drawn shard after shard, so that they are those of the
+    Only each shard's counts, (P, K, kinds) for P pairs of an annotator and a class they gave, would
+    have to travel between machines; see `dawid_skene_shards`. Beginnings are drawn shard after
+    shard, so that they are those of the
     shards' items in one.
 
     Examples
