@@ -80,7 +80,7 @@ def test_where_no_audit_can_certify_nobody_is_asked() -> None:
     found = gate(world.workspace, now=world.tick(), split_groups={})
     assert found.candidate is None and not found.verdict.passed
     (said,) = [c.message for c in found.verdict.checks if "no audit can certify" in c.message]
-    assert "no audit can certify 60 labels at 2 %: looks may take 78.43 % of wrong labels" in said
+    assert "no audit can certify 60 labels at 2 %: looks may take 78.08 % of wrong labels" in said
     assert "more votes may show it to be less" in said
 
 
