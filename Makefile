@@ -23,7 +23,9 @@ LOCK_HEADER = \# Exact versions for Python 3.11 to 3.13, every file by its diges
 
 # Two workers on two cores: more threads in each would only wait for one another.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2
+# In the order of their names: else files of few tests, which are the long journeys, come last,
+# and one worker waits for the other.
+PARALLEL = $(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-main test-server label-studio \
@@ -42,11 +44,11 @@ $(PREPARED): $(BASE)
 test: test-main test-server  ## every test, a real Label Studio and Prefect included
 
 test-fast: $(DEV)  ## tests without servers and long runs (≤ 60 s)
-	@$(PARALLEL) --dist loadfile --hypothesis-profile fast \
+	@$(PARALLEL) --hypothesis-profile fast \
 		-m "not slow and not server" $(PYTEST_ARGS)
 
 test-main: $(DEV)  ## tests without servers, long runs included
-	@$(PARALLEL) --dist loadfile -m "not server" $(PYTEST_ARGS)
+	@$(PARALLEL) -m "not server" $(PYTEST_ARGS)
 
 # One process, one after the other: a Label Studio is started once, and timed runs are alone.
 test-server: label-studio  ## tests with servers in other processes, and timed runs
