@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -48,7 +50,7 @@ def write_export(
     UsageError
         If the target is not empty, or a file name leaves the folder.
     ConflictError
-        If another process wrote the same target meanwhile.
+        If another program put files into the target meanwhile.
     StorageError, EndRefused
         If the disk is full or the place may not be written; the target is as before.
     """
@@ -61,7 +63,10 @@ def write_export(
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             _write_all(files, partial)
-            _put_in_place(partial, place, overwrite)
+            with _alone_in(place.parent):
+                _refuse_occupied(place, overwrite)
+                if not _is_there(files, place):
+                    _put_in_place(partial, place)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return place
@@ -76,6 +81,34 @@ def refuse_occupied(target: str | Path, *, overwrite: bool = False) -> None:
         If it is no folder, is not empty, or is to be replaced and holds no earlier export.
     """
     place = Path(target).expanduser().absolute()
+    with _mapped(f"looking at {place}"), _alone_in(place.parent):
+        _refuse_occupied(place, overwrite)
+
+
+def holds_export(target: str | Path, manifest_digest: str) -> bool:
+    """Say whether a folder is an export of this release. A folder is a whole export or none."""
+    try:
+        found = json.loads((Path(target).expanduser() / SIDECAR).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("manifest_digest") == manifest_digest
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from looking or renaming between two renames of this one."""
+    if not folder.is_dir():  # nothing is there to be replaced
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _refuse_occupied(place: Path, overwrite: bool) -> None:
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise UsageError(f"export target {shown(str(place), 200)} is not a folder; name another")
     if not place.exists() or not any(place.iterdir()):
@@ -92,15 +125,6 @@ def refuse_occupied(target: str | Path, *, overwrite: bool = False) -> None:
         )
 
 
-def holds_export(target: str | Path, manifest_digest: str) -> bool:
-    """Say whether a folder is an export of this release. A folder is a whole export or none."""
-    try:
-        found = json.loads((Path(target).expanduser() / SIDECAR).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("manifest_digest") == manifest_digest
-
-
 def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
     folder.mkdir()
     folders = {folder}
@@ -113,14 +137,19 @@ def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
         flush(each)
 
 
-def _put_in_place(partial: Path, place: Path, overwrite: bool) -> None:
+def _is_there(files: Mapping[str, bytes], place: Path) -> bool:
+    """Say whether another process wrote the same meanwhile: its readers are not disturbed."""
+    there = {p.relative_to(place).as_posix(): p for p in place.rglob("*") if not p.is_dir()}
+    return there.keys() == files.keys() and all(
+        path.read_bytes() == files[name] for name, path in there.items()
+    )
+
+
+def _put_in_place(partial: Path, place: Path) -> None:
     old = place.with_name(f".{place.name}.old-{secrets.token_hex(6)}")
-    replaced = overwrite and place.exists()
+    replaced = place.exists()
     if replaced:
-        try:
-            place.rename(old)
-        except FileNotFoundError:
-            raise ConflictError(f"{place}: another process replaces it; run again") from None
+        place.rename(old)
     try:
         partial.rename(place)
     except OSError:
@@ -139,5 +168,5 @@ def _mapped(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise ConflictError(f"{what}: another process wrote it meanwhile; run again") from error
+            raise ConflictError(f"{what}: another program wrote into it; run again") from error
         raise storage_error(error, what) from error

@@ -17,7 +17,6 @@ from ..adapters.source_files import Signature
 from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
 from ..errors import (
-    ConflictError,
     DeprecatedRelease,
     EndProtocolError,
     IntegrityError,
@@ -320,11 +319,7 @@ class App(Ends):
         manifest = self.manifest()
         folder = self.settings.root / "exports" / manifest.reference
         if not holds_export(folder, manifest.digest):
-            try:
-                self.export(folder, manifest.reference, overwrite=True)
-            except ConflictError:  # another process wrote it meanwhile: this one, or an older one
-                if not holds_export(folder, manifest.digest):
-                    raise
+            self.export(folder, manifest.reference, overwrite=True)
         return manifest, folder
 
     def verify(self, reference: str | None = None) -> list[Problem]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from labelops.adapters.export_files import write_export
-from labelops.errors import ConflictError, EndRefused, StorageError, UsageError
+from labelops.errors import EndRefused, StorageError, UsageError
 from labelops.reuse import SIDECAR
 
 FILES = {"data/train.bin": b"\x00\xff", SIDECAR: b"{}\n", "images/a.png": b"png"}
@@ -117,14 +118,39 @@ def test_failed_rename_restores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who comes second to a new target is told so, and the first one's export stays."""
     place = tmp_path / "out"
-    rename = Path.rename
 
-    def late(self: Path, target: Path) -> Path:
+    def late(handle: int) -> None:
         monkeypatch.undo()
         write_export({SIDECAR: b"first"}, place)
-        return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", late)
-    with pytest.raises(ConflictError, match="another process"):
+    monkeypatch.setattr(os, "fsync", late)
+    with pytest.raises(UsageError, match="is not empty"):
         write_export(FILES, place)
     assert _read(place) == {SIDECAR: b"first"}
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_same_written_twice_is_left_as_it_is(tmp_path: Path) -> None:
+    """Whoever reads the export meanwhile is not disturbed; a file too many is taken away."""
+    place = write_export(FILES, tmp_path / "out")
+    first = place.stat().st_ino
+    assert write_export(FILES, place, overwrite=True).stat().st_ino == first
+    (place / "data" / "more.bin").write_bytes(b"")
+    assert write_export(FILES, place, overwrite=True).stat().st_ino != first
+    assert _read(place) == FILES
+
+
+def test_a_target_is_never_seen_between_two_exports(tmp_path: Path) -> None:
+    """Writers at once that replace one another find a folder each time; the last one stays."""
+    place = write_export(FILES, tmp_path / "out")
+    wanted = [{**FILES, SIDECAR: str(n).encode()} for n in range(4)]
+
+    def replace(files: dict[str, bytes]) -> None:
+        for _ in range(25):
+            write_export(files, place, overwrite=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(replace, files) for files in wanted]:
+            done.result()
+    assert _read(place) in wanted
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
