@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +18,8 @@ from labelops.errors import ConflictError, EndRefused, EndTimeout, EndUnavailabl
 from labelops.ports import Objects, Tables
 from labelops.testing.objects import ObjectsTests
 from labelops.testing.tables import TablesTests, votes_for
+
+from ..loopback import loopback
 
 pytestmark = pytest.mark.server
 
@@ -194,14 +195,9 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with loopback(_Answers) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -22,6 +21,7 @@ from labelops.state import load
 from labelops.testing.annotators import work
 from labelops.testing.label_studio import LabelStudioHands
 
+from ..loopback import loopback
 from .label_sets import MAIL, team, write_mails
 
 pytestmark = pytest.mark.slow  # whole passes
@@ -112,16 +112,8 @@ def _in_front_of(server: LabelStudioServer, room: list[int], status: int) -> Ite
             if status != 204:
                 self.wfile.write(content)
 
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    proxy.daemon_threads = True
-    thread = Thread(target=proxy.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{proxy.server_address[1]}"
-    finally:
-        proxy.shutdown()
-        proxy.server_close()
-        thread.join(5)
+    with loopback(Proxy) as address:
+        yield address
 
 
 @pytest.mark.server

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
+from ...loopback import loopback
 from ..label_sets import MAIL, PATIENT
 
 pytestmark = pytest.mark.slow  # journeys that fail
@@ -30,16 +31,8 @@ def server_that(answers: Callable[[BaseHTTPRequestHandler], object]) -> Iterator
 
         do_POST = do_PATCH = do_GET  # noqa: N815
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with loopback(Handler) as address:
+        yield address
 
 
 def _status(code: int, content: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
