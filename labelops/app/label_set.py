@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +15,7 @@ from ..adapters.parquet import decode_parquet, encode_parquet
 from ..adapters.source_files import Signature
 from ..deprecating import Deprecation, News, deprecate, deprecated_in, news_of
 from ..digest import digest_bytes
-from ..errors import (
-    DeprecatedRelease,
-    EndProtocolError,
-    IntegrityError,
-    UsageError,
-    shown,
-)
+from ..errors import EndProtocolError, IntegrityError, UsageError, shown
 from ..gate.candidate import Candidate
 from ..gate.checks import evaluate
 from ..gate.verdict import Verdict
@@ -58,6 +51,7 @@ from ..withdrawing import Withdrawn, withdraw
 from .ends import WORKSPACE, Ends
 from .intake import intake_of
 from .tools import tool_versions
+from .warned import warn_if_deprecated
 
 __all__ = ["App"]
 
@@ -252,13 +246,10 @@ class App(Ends):
     def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
         """Return a release as a frame to train on; see `labelops.load`."""
         found = self.read(reference)
-        news = self.news(found.manifest)
-        if news.deprecated:
-            said = news.in_words(found.manifest.reference)
-            warnings.warn(said, DeprecatedRelease, stacklevel=2)
+        deprecated = warn_if_deprecated(self.news(found.manifest), found.manifest.reference)
         images = found.manifest.schema.media == "image"
         split = self.settings.split
-        frame = training_frame(
+        return training_frame(
             found.labels,
             found.items,
             found.manifest.schema,
@@ -268,9 +259,9 @@ class App(Ends):
             contents=self._files(found) if images else None,
             release=found.manifest.reference,
             manifest_digest=found.manifest.digest,
+            certificate=found.manifest.certificate,
+            deprecated=deprecated,
         )
-        frame.attrs["deprecated"] = news.deprecated
-        return frame
 
     def _files(self, release: Release) -> dict[str, bytes]:
         """Return what each item of a release shows, as it was labeled."""

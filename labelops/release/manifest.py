@@ -175,6 +175,15 @@ class Manifest:
         return digest({k: v for k, v in body.items() if k not in ("created_at", "tools")})
 
     @property
+    def certificate(self) -> str:
+        """The audit's result in the gate's words: bound, confidence and looks; else empty."""
+        checks = self.verdict.get("checks")
+        for check in checks if isinstance(checks, list | tuple) else ():
+            if (check["name"], check["status"]) == ("certified error", "pass"):
+                return str(check["message"])
+        return ""
+
+    @property
     def object_name(self) -> str:
         """The name of the manifest's object."""
         return manifest_name(self.name, self.version)

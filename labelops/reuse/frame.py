@@ -59,6 +59,8 @@ class Provenance:
         One object a mapping applied, oldest first: the schema before, and class → class.
     deprecated : str
         Why the release should not be used any more, as it was known when it was read.
+    certificate : str
+        How many of the release's labels are wrong at most, in the gate's words.
     """
 
     schema: Schema
@@ -67,6 +69,7 @@ class Provenance:
     weights: str = "hard"
     mapped_from: tuple[Mapping[str, object], ...] = ()
     deprecated: str = ""
+    certificate: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the provenance as a JSON object; it is also what `attrs` holds."""
@@ -79,6 +82,7 @@ class Provenance:
             "weights": self.weights,
             "mapped_from": [dict(step) for step in self.mapped_from],
             "deprecated": self.deprecated,
+            "certificate": self.certificate,
         }
 
 
@@ -105,6 +109,7 @@ def provenance(frame: pd.DataFrame) -> Provenance:
         weights=str(raw.get("weights", "hard")),
         mapped_from=tuple(raw.get("mapped_from", ())),
         deprecated=str(raw.get("deprecated", "")),
+        certificate=str(raw.get("certificate", "")),
     )
 
 
@@ -119,6 +124,8 @@ def training_frame(
     contents: Mapping[str, bytes] | None = None,
     release: str = "",
     manifest_digest: str = "",
+    certificate: str = "",
+    deprecated: str = "",
 ) -> pd.DataFrame:
     """Join labels and items into a frame to train on; undecided items are left out.
 
@@ -148,8 +155,8 @@ def training_frame(
     weights : {"hard", "soft", "weighted"}
     contents : mapping of item id to bytes, optional
         The files of image items; `image` is None where there is none.
-    release, manifest_digest : str
-        Where the labels come from.
+    release, manifest_digest, certificate, deprecated : str
+        Where the labels come from; see `Provenance`.
 
     Returns
     -------
@@ -201,7 +208,15 @@ def training_frame(
         "probs": list(_targets(decided, codes, schema, weights)),
     }
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(decided)))
-    frame.attrs.update(Provenance(schema, release, manifest_digest, weights).to_json())
+    found = Provenance(
+        schema,
+        release,
+        manifest_digest,
+        weights,
+        certificate=certificate,
+        deprecated=deprecated,
+    )
+    frame.attrs.update(found.to_json())
     return frame
 
 

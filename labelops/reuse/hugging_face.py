@@ -1,8 +1,8 @@
 """A training frame as a folder that `datasets.load_dataset("<folder>")` reads.
 
-One Parquet file a split under `data/`, and a dataset card whose front matter names splits,
-column types and the class names in order. An image is stored the way the library's `image`
-feature stores it: an object with `bytes` and `path`.
+One Parquet file a split under `data/`, and a dataset card: its front matter names splits, column
+types and the class names in order, its text holds the certificate. An image is stored the way the
+library's `image` feature stores it: an object with `bytes` and `path`.
 
 References
 ----------
@@ -22,6 +22,9 @@ from ._files import SIDECAR, Encode, image_name, with_sidecar
 from .frame import Provenance, provenance
 
 __all__ = ["hugging_face_files"]
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|!~$&]")
+"""What Markdown or HTML takes for more than text."""
 
 _SPLIT = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _DTYPES = {
@@ -118,7 +121,6 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
     about = json.dumps(facts["classes"], ensure_ascii=False, indent=2)
     columns = "".join(f"| `{name}` | {_MEANS[str(name)]} |\n" for name in rows.columns)
     source = found.release or "labels of no release"
-    shown_by = f"`labelops show {found.release}`" if found.release else "an audit, once released"
     return (
         "---\n"
         f"pretty_name: {_text(found.schema.name)}\n"
@@ -131,11 +133,56 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
         f"  schema_digest: {_text(found.schema.digest)}\n"
         "---\n"
         f"# {found.schema.name}\n\n"
-        f"Labels: {source}. How many of them are wrong at most is said by {shown_by}; "
+        f"{_warning(found)}Labels: {source}. "
         f"`{SIDECAR}` has their release, schema and files with digests.\n\n"
         f"| column | what it holds |\n|---|---|\n{columns}\n"
-        f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n"
+        f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n\n"
+        f"## Certificate\n\n{_certificate(found)}"
     )
+
+
+def _warning(found: Provenance) -> str:
+    if not found.deprecated:
+        return ""
+    return f"**Should not be used any more:** {_escaped(found.deprecated)}\n\n"
+
+
+def _certificate(found: Provenance) -> str:
+    """Say how many labels are wrong at most, how that was shown, and what voids it."""
+    if not found.certificate:
+        return "None: these labels were not audited, so how many of them are wrong is not known.\n"
+    rows = {
+        "wrong labels": _escaped(found.certificate),
+        "of": f"all labels of {found.release} together; a part of them, such as a class or a "
+        "split, may have a larger share",
+        "shown by": "an audit before the release: people judged labels drawn at random, without "
+        "seeing them. Who had a part in a label did not audit it, unless the first line says so. "
+        "Errors that people agreed on were corrected",
+        "wrong means": "people who look without seeing the label decide on another class",
+        "void if": "labels were changed after the release; auditors saw the label or others' "
+        "answers, agreed on them, or make the same mistake as the label more often than was "
+        'allowed for; or somebody chose which audited items were answered (all of it: "What voids '
+        "it\" in labelops' docs/guarantees.md)",
+    }
+    if found.mapped_from:
+        rows["mapped since"] = (
+            "other class names, or classes merged, keep the bound; it does not hold if a class was "
+            f"dropped ({SIDECAR} names the mapping)"
+        )
+    table = "".join(f"| {name} | {text} |\n" for name, text in rows.items())
+    return f"| | |\n|---|---|\n{table}"
+
+
+def _escaped(text: str) -> str:
+    r"""Return a text as one line of Markdown that shows it and does nothing else.
+
+    Examples
+    --------
+    >>> print(_escaped("a | b\n<b>"))
+    a \| b \<b\>
+    """
+    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\g<0>", line)
 
 
 def _feature(name: str, schema: Schema) -> str:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -175,6 +176,7 @@ def test_deprecate(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
         frame = labelops.load("mails@latest", config=released)
     assert len(frame) == ITEMS
     assert frame.attrs["deprecated"] == why
+    assert frame.attrs["certificate"].startswith("≤ ")
     assert run(released, "export", str(released.parent / "out")) == 0
     assert "labelops: warning: mails@1.0.0 should not be used" in capsys.readouterr().err
     sidecar = json.loads((released.parent / "out" / "_labelops.json").read_text("utf-8"))
@@ -185,6 +187,24 @@ def test_deprecate(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert labelops.load("mails@latest", config=released).attrs["deprecated"] == ""
+
+
+def test_the_warning_points_to_the_line_that_reads(released: Path, tmp_path: Path) -> None:
+    """Whichever way a deprecated release is read, Python shows the caller's line, not ours."""
+    assert run(released, "deprecate", "mails@1.0.0", "--because", "ann misread it") == 0
+    app = open_app(released)
+    ways: list[Callable[[], object]] = [
+        lambda: labelops.load("mails@1.0.0", config=released),
+        lambda: app.load("mails@1.0.0"),
+        lambda: app.export(tmp_path / "out", "mails@1.0.0"),
+        lambda: app.export_newest(),
+    ]
+    for read in ways:
+        with pytest.warns(DeprecatedRelease) as said:
+            read()
+        assert [(w.filename, w.lineno) for w in said] == [
+            (__file__, read.__code__.co_firstlineno)
+        ], read
 
 
 def test_deprecate_says_what_holds(released: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,6 +152,39 @@ def test_hugging_face(hard_frame: Maker) -> None:
     assert sorted(seen) == _pairs(frame)
 
 
+def test_the_card_has_the_certificate(hard_frame: Maker) -> None:
+    """Bound, confidence and looks, as text that neither Markdown nor HTML takes for more."""
+    frame = hard_frame()
+    body = _out(frame, "hugging-face")["README.md"].decode().split("## Certificate\n\n")[1]
+    assert body.splitlines()[:3] == [
+        "| | |",
+        "|---|---|",
+        "| wrong labels | ≤ 2 % at 95 % confidence: 0 wrong in 172 looks "
+        "(before 'a\\|b \\<b\\>' could be named) |",
+    ]
+    assert "all labels of hard@1.2.3 together" in body
+    assert "| void if | " in body
+    assert "mapped since" not in body
+    other = Schema("other", ("x", "y"))
+    mapped = map_labels(frame, dict.fromkeys(provenance(frame).schema.classes, "x"), other)
+    assert "| mapped since | " in _out(mapped, "hugging-face")["README.md"].decode()
+
+
+def test_the_card_of_labels_without_an_audit_says_so(image_frame: pd.DataFrame) -> None:
+    """No certificate is none; a release that should not be used any more is named first."""
+    card = _out(image_frame, "hugging-face")["README.md"].decode()
+    assert card.endswith(
+        "## Certificate\n\n"
+        "None: these labels were not audited, so how many of them are wrong is not known.\n"
+    )
+    assert "Should not be used" not in card
+    image_frame.attrs["deprecated"] = "<img src=x> \x1b[0m*swapped*"
+    card = _out(image_frame, "hugging-face")["README.md"].decode()
+    assert card.split("# shapes\n\n")[1].startswith(
+        "**Should not be used any more:** \\<img src=x\\> \ufffd\\[0m\\*swapped\\*\n\n"
+    )
+
+
 def test_hugging_face_images(image_frame: pd.DataFrame) -> None:
     """An image is an object with bytes and a path without folders."""
     files = _out(image_frame, "hugging-face")
