@@ -119,10 +119,6 @@ class Ends:
                     "set it to 'label-studio', or keep the workspace in a folder"
                 )
             return LocalQueue(Path(settings.workspace) / "queue")
-        if settings.queue.type != "label-studio":
-            raise SettingsError(
-                f"queue.type is {settings.queue.type!r}, expected 'local' or 'label-studio'"
-            )
         from ..adapters.label_studio import LabelStudioQueue
 
         if not settings.queue.url or not settings.label_studio_key:

@@ -17,6 +17,7 @@ from ..gate.policy import GatePolicy
 from ..route.policy import RoutePolicy
 from ..schedule import check_schedule, check_timezone
 from ..schema import Schema
+from .values import check_one_of
 
 __all__ = [
     "FILE",
@@ -32,6 +33,10 @@ __all__ = [
 ]
 
 FILE = "labelops.toml"
+
+_FORMATS = ("csv", "jsonl", "parquet", "folder")
+_LABELERS = ("sklearn", "http", "chat", "rules", "none")
+_QUEUES = ("local", "label-studio")
 
 
 class Secret:
@@ -118,6 +123,8 @@ class SourceSettings:
     expires: str = ""
 
     def __post_init__(self) -> None:
+        if self.format:
+            check_one_of(f"source.{self.name}.format", self.format, _FORMATS)
         if not 0.0 <= self.bad_rows <= 1.0:
             raise SettingsError(f"source.{self.name}.bad_rows is {self.bad_rows}, expected 0 to 1")
         try:
@@ -175,6 +182,7 @@ class LabelerSettings:
     rules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_one_of("labeler.type", self.type, _LABELERS)
         named = self.vectors
         if named and named != "wordllama" and ":" not in named:
             near = difflib.get_close_matches(named.lower(), ("wordllama",), 1)
@@ -288,6 +296,9 @@ class QueueSettings:
     type: str = "local"
     url: str = ""
     timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        check_one_of("queue.type", self.type, _QUEUES)
 
     @property
     def place(self) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar, get_type_hints
 
 from ..errors import SettingsError, shown
 
-__all__ = ["known_only", "named_sections", "section_of"]
+__all__ = ["check_one_of", "known_only", "named_sections", "section_of"]
 
 T = TypeVar("T")
 
@@ -57,6 +57,27 @@ def known_only(table: object, known: tuple[str, ...], where: str) -> None:
         near = difflib.get_close_matches(str(key), known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         raise SettingsError(f"{where}: unknown key {key!r}; {hint}")
+
+
+def check_one_of(where: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a word that is none of those a setting may have; the nearest of them is named.
+
+    Raises
+    ------
+    SettingsError
+        With all of them.
+
+    Examples
+    --------
+    >>> check_one_of("queue.type", "paper", ("local", "label-studio"))
+    Traceback (most recent call last):
+    labelops.errors.SettingsError: queue.type is 'paper', expected one of local, label-studio
+    """
+    if value in known:
+        return
+    near = difflib.get_close_matches(value.lower(), known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SettingsError(f"{where} is {shown(value)}, expected one of {', '.join(known)}{hint}")
 
 
 def named_sections(cls: type[T], raw: object, what: str, env: Mapping[str, str]) -> tuple[T, ...]:

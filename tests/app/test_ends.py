@@ -64,7 +64,6 @@ _WRONG = [
     ('[rule.r]\nlabel = "x"\npattern = "("', "rule.r.pattern: regular expression '(': missing )"),
     ('[accept]\nrule = "audited"\n[consolidate]\nmethod = "majority"', "accept.rule is 'audited'"),
     ('[accept]\nrule = "audited"\nmin_posterior = 0.9999', "accept.min_posterior is 0.9999"),
-    ('[queue]\ntype = "paper"', "queue.type is 'paper'"),
 ]
 
 
@@ -84,6 +83,33 @@ def test_a_wrong_end_is_named_with_its_file_before_any_work(
     assert main(["-q", "--config", str(config), "run", "send"]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "workspace" / "tables" / "items").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "certificates", "annotators", "report", "schema"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[queue]\ntype = "paper"', "queue.type is 'paper', expected one of local, label-studio"),
+        ('[labeler]\ntype = "oracle"', "labeler.type is 'oracle', expected one of sklearn, http"),
+    ],
+)
+def test_an_end_that_is_none_is_said_by_what_only_reads(
+    tmp_path: Path,
+    text: str,
+    says: str,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one line with the file, before there is a workspace: who looks learns that no run can."""
+    _ = _opened(tmp_path)
+    config = tmp_path / "labelops.toml"
+    config.write_text(f"{config.read_text()}\n{text}\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["--config", str(config), command]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"labelops: error: {config}: {says}")
+    assert not (tmp_path / "workspace").exists()
 
 
 def test_the_remedy_of_a_wrong_pattern_is_said(tmp_path: Path) -> None:

@@ -196,11 +196,11 @@ def test_a_setting_that_cannot_work_fails_before_any_stage(
     server: PrefectServer, make_world: Callable[..., World]
 ) -> None:
     """What to set is said at once, and no item was taken in."""
-    world = make_world("wrong", extra='[labeler]\ntype = "oracle"\n')
-    with pytest.raises(SettingsError, match=r"labeler\.type is 'oracle'"):
+    world = make_world("wrong", extra='[labeler]\ntype = "http"\n')
+    with pytest.raises(SettingsError, match=r"labeler\.url is missing"):
         send(str(world.config))
     (run,) = runs_of(server, world.config)
-    assert "labeler.type is 'oracle'" in run["state"]["message"]
+    assert "labeler.url is missing" in run["state"]["message"]
     assert run["run_count"] == 1
     asked = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     assert server.get("/task_runs/filter", asked) == []
