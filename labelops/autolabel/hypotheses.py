@@ -206,9 +206,9 @@ class Hypothesis:
         if self.audited:
             return (
                 f"accepted at posterior ≥ {self.threshold:g}, judged by the release's audit "
-                f"(hypothesis {self.number})"
+                f"(attempt {self.number})"
             )
-        return f"proposal accepted under hypothesis {self.number}"
+        return f"proposal accepted by attempt {self.number}"
 
     @property
     def classes_in_words(self) -> str:

@@ -33,7 +33,7 @@ def certificates(session: Session) -> None:
     """Show what was tested and certified, and the risk spent.
 
     Every attempt to accept a model's labels with its looks, calibration votes, cut-off and why it
-    was closed; each class by itself; the random looks at what was accepted; δ spent and left;
+    was closed; each class by itself; the random looks at what was accepted; risk spent and left;
     every release candidate; drift alarms. Under the rule `audited` labels stand by their posterior,
     with no sample and no risk.
 
@@ -71,7 +71,7 @@ def said_certificates(state: State) -> str:
     alarms = [[str(a.number), f"{a.at:%Y-%m-%d %H:%M}", safe(a.reason)] for a in watch.alarms]
     text = [
         _said_hypotheses(state),
-        f"δ spent on acceptance: {spent:.4f} of {risk:.4g}; {risk - spent:.4f} left.",
+        f"Risk spent on acceptance: {spent:.4f} of {risk:.4g}; {risk - spent:.4f} left.",
         said_plan(labeling_plan(state)),
         *map(_said_classes, _shown(state)),
         *(_said_looks(h, looks, risk) for h in state.standing if (looks := _looks(state, h))),
@@ -134,8 +134,8 @@ def _said_hypotheses(state: State) -> str:
         ]
         for h in state.hypotheses
     ]
-    head = ["", "labeler", "rule and test", "ε", "δ", "looks", "calibration", "votes", "from"]
-    head += ["accepted"]
+    head = ["", "labeler", "rule and test", "bound", "risk", "looks", "calibration", "votes"]
+    head += ["cut-off", "accepted"]
     if not rows:
         return "No attempt was made yet to accept a model's labels."
     words = [[str(h.number), _standing_in_words(state, h)] for h in state.hypotheses]
@@ -164,10 +164,8 @@ def _shown(state: State) -> Sequence[Hypothesis]:
 def _said_classes(h: Hypothesis) -> str:
     own = "its own cut-off and bound" if h.classes else "one cut-off; the bound is for all together"
     rows = [_class_row(c) for c in h.by_class]
-    head = ["class", "accepted", "from", "calibration", "wrong", "at most (95 %)"]
-    return section(
-        f"By proposed class, hypothesis {h.number}: {own}", rows, head, right=range(1, 6)
-    )
+    head = ["class", "accepted", "cut-off", "calibration", "wrong", "at most (95 %)"]
+    return section(f"Attempt {h.number} by proposed class: {own}", rows, head, right=range(1, 6))
 
 
 def _class_row(c: ClassCount) -> list[str]:
@@ -188,9 +186,9 @@ def _said_looks(h: Hypothesis, looks: SpotAudit, risk: float) -> str:
     open_ = f", {counted(waiting)} to come" if waiting else ""
     found = f"{counted(int(looks.wrong.sum()))} of {counted(looks.settled)} wrong{open_}"
     return (
-        f"Random looks at what hypothesis {h.number} accepted: {found}.\n"
+        f"Random looks at what attempt {h.number} accepted: {found}.\n"
         f"Evidence of more than {percent(h.error)} {_RULES[h.rule]}: {looks.e_value:.3g} "
-        f"(from {1 / risk:.3g} on it closes)."
+        f"(at {1 / risk:.3g} the attempt is closed)."
     )
 
 

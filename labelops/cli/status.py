@@ -192,7 +192,7 @@ def _said_acceptance(found: Standing) -> str:
     own = "its" if hypothesis.labeler_version == found.labeler_version else "an earlier version's"
     return (
         f"{labeler} proposes; {own} proposals from confidence {hypothesis.threshold:.3f} up stand "
-        f"as labels:\n{counted(hypothesis.accepted, 'item')}, by hypothesis {hypothesis.number} "
+        f"as labels:\n{counted(hypothesis.accepted, 'item')}, by attempt {hypothesis.number} "
         f"(≤ {percent(hypothesis.error)} of {whole} wrong, at risk {hypothesis.risk:.3g})."
         + _said_classes(hypothesis)
     )
@@ -231,7 +231,7 @@ def said_drift(watch: DriftWatch) -> str:
         return ""
     return (
         f"No drift in {counted(watch.looks, 'run')} of {counted(watch.items, 'random item')}: "
-        f"evidence {watch.e_value:.3g}, an alarm from {watch.wanted:.3g}."
+        f"evidence {watch.e_value:.3g}, an alarm is given at {watch.wanted:.3g}."
     )
 
 

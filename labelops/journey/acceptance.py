@@ -47,7 +47,7 @@ def close_void(workspace: Workspace, now: datetime) -> tuple[str, ...]:
 
     def conclude(state: State) -> tuple[tuple[str, ...], list[Event]]:
         found = closings(state)
-        reasons = tuple(f"hypothesis {h.number}: {h.closed}" for h in found)
+        reasons = tuple(f"attempt {h.number}: {h.closed}" for h in found)
         return reasons, [state.hypothesis_event(h) for h in found]
 
     return decide(workspace, conclude, now)
@@ -182,7 +182,7 @@ def _sure_of(
 def _replaced(state: State, number: int) -> tuple[list[Hypothesis], npt.NDArray[np.object_]]:
     """Close the looks at other versions; return those that change, and the items they keep."""
     changed, kept = list[Hypothesis](), list[str]()
-    why = f"hypothesis {number} took its place"
+    why = f"attempt {number} took its place"
     for h in state.hypotheses:
         if not h.audited or h.number == number or (h.closed and not h.kept):
             continue

@@ -258,10 +258,11 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
     ]
     rows.append(LineageRow("plan", "; ".join(labeling_plan(state).in_words)))
     for found in state.hypotheses:
-        detail = found.closed or f"accepts {found.accepted} of {found.pool_size}: {found.reason}"
+        of = f"{counted(found.accepted)} of {counted(found.pool_size, 'proposal')}"
+        detail = found.closed or f"accepts {of}: {found.reason}"
         if found.by_class:
             detail += f". Its calibration items by class: {found.classes_in_words}"
-        rows.append(LineageRow("hypothesis", str(found.number), detail))
+        rows.append(LineageRow("attempt to accept", str(found.number), detail))
     rows += [
         LineageRow("labeler cost", used.subject[:12], _said_usage(used)) for used in state.usage
     ]

@@ -223,9 +223,8 @@ def _meaning(facts: ReportFacts) -> tuple[str, ...]:
     drawn = "drawn at random, all with the same chance"
     if certificate.audit == WEIGHTED:
         drawn = "drawn at random, those in doubt with a greater chance but counting for less"
-    why = f" ({facts.audit_why})" if facts.audit_why else ""
     looked = (
-        f"People looked at {count(certificate.n)} labels, {drawn}{why}. They were not told "
+        f"People looked at {count(certificate.n)} labels, {drawn}. They were not told "
         f"the label, and found {_wrong(certificate.errors)}{_corrected(certificate)}."
     )
     if certificate.status != PASS:
@@ -244,9 +243,14 @@ def _exact(facts: ReportFacts) -> str:
     if certificate is None or certificate.n == 0:
         return ""
     return (
-        f"{_allowed(certificate)}{_between(certificate)}"
+        f"{_why_so(facts)}{_allowed(certificate)}{_between(certificate)}"
         f"{_share_of_risk(facts.confidence, certificate)}"
     )
+
+
+def _why_so(facts: ReportFacts) -> str:
+    """Say why the audit was drawn as it was; empty where that is not known."""
+    return f"The audit was drawn so because {facts.audit_why}. " if facts.audit_why else ""
 
 
 def _allowed(certificate: Certificate) -> str:
@@ -254,8 +258,8 @@ def _allowed(certificate: Certificate) -> str:
     if not certificate.missed:
         return ""
     return (
-        f"One wrong label in {count(round(1 / certificate.missed))} is reckoned to look right to "
-        "them, as far as their mistakes tell, and that is allowed for. "
+        f"Judging by their mistakes, one wrong label in {count(round(1 / certificate.missed))} "
+        "looks right to them; that is allowed for. "
     )
 
 

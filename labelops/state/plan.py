@@ -64,15 +64,15 @@ class LabelingPlan:
             flawless = f"{counted(self.least, 'item')} without an error that show"
             return (
                 f"no model's label is accepted: that would take {flawless} "
-                f"{100 * self.error:.4g} %, and at most a quarter of all is drawn to try it "
+                f"at most {100 * self.error:.4g} % wrong; no more than a quarter of all is drawn "
                 "([accept] rule = 'audited' needs none)"
             )
-        shows = f"{100 * self.error:.4g} % with one error among them"
+        shows = f"at most {100 * self.error:.4g} % wrong with one error among them"
         if self.calibration < self.wanted:
             few = f"{counted(self.wanted)} would show {shows}, but a quarter of all is the most"
             return f"{sample}: {few}"
         if more := self.calibration - self.wanted:
-            rest = f"{counted(more)} are of earlier draws"
+            rest = f"{counted(more)} were drawn before"
             return f"{sample}: {counted(self.wanted)} show {shows}, {rest}"
         return f"{sample}: as many as show {shows}"
 

@@ -46,7 +46,7 @@ def test_nothing_is_promised_and_no_risk_is_spent() -> None:
     assert (found.number, found.risk, found.sample, found.votes) == (7, 0.0, 0, 0)
     assert (found.accepted, found.pool_size, found.threshold) == (2, 3, 0.85)
     assert found.reason == "accepted at posterior ≥ 0.85: 2 items, judged by the release's audit"
-    assert found.stands_as.endswith("judged by the release's audit (hypothesis 7)")
+    assert found.stands_as.endswith("judged by the release's audit (attempt 7)")
     assert read_hypotheses([found.to_body()]) == [found]  # type: ignore[arg-type]
     assert standing([found]) == (found,)
     assert standing([close(found, "drift", "it changed")]) == ()

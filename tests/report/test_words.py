@@ -72,7 +72,7 @@ def test_what_looks_miss_is_said(facts: ReportFacts) -> None:
     assert "allowed for" not in statement(facts).exact
     found = certify(np.zeros(400, dtype=bool), 0.02, 0.05, 1797, missed=0.042)
     said = statement(dataclasses.replace(facts, certificate=found)).exact
-    assert "One wrong label in 24 is reckoned to look right" in said
+    assert "one wrong label in 24 looks right to them; that is allowed for" in said
 
 
 def test_looks_that_miss_too_much_are_said(facts: ReportFacts) -> None:

@@ -72,7 +72,7 @@ def test_what_the_model_is_sure_of_stands_and_says_so() -> None:
     assert (found.risk, found.sample, found.accepted, found.pool_size) == (0.0, 0, 28, 60)
     row = world.state.labels.set_index("item_id").loc[SURE[5]]
     assert row["reason"] == (
-        "accepted at posterior ≥ 0.85, judged by the release's audit (hypothesis 1)"
+        "accepted at posterior ≥ 0.85, judged by the release's audit (attempt 1)"
     )
     # The consensus spreads two parts in a hundred of what a model believes over all classes.
     assert row["posterior"] == pytest.approx(0.98 * 0.97 + 0.02 / 3, abs=1e-6)
@@ -120,7 +120,7 @@ def test_votes_do_not_move_what_stands_but_a_new_version_does() -> None:
     look(world)
     assert by_model(world) == {*SURE[2:20], *UNSURE[25:]}
     old, new = world.state.hypotheses
-    assert (old.cause, old.closed) == ("replaced", "hypothesis 2 took its place")
+    assert (old.cause, old.closed) == ("replaced", "attempt 2 took its place")
     assert world.state.standing == (new,)
     gone = world.state.labels.set_index("item_id").loc[SURE[25]]
     assert gone["value"] is None and gone["reason"].startswith("nobody has looked")
@@ -341,9 +341,9 @@ def test_certificates_and_the_report_say_that_nothing_was_promised() -> None:
     look(world)
     state = world.state
     said = click.unstyle(said_certificates(state))
-    assert "audited" in said and "hypothesis 2 took its place" in said
+    assert "audited" in said and "attempt 2 took its place" in said
     assert "stands: accepted at posterior ≥ 0.85: 28 items, judged by the release's audit" in said
-    assert "δ spent on acceptance: 0.0000 of 0.05" in said
+    assert "Risk spent on acceptance: 0.0000 of 0.05" in said
     facts = certificate_facts(state)["hypotheses"]
     assert [(h["status"], h["sample"], h["risk"]) for h in facts] == [
         ("closed", 0, 0.0),

@@ -284,7 +284,7 @@ def test_what_random_looks_left_ends_with_a_newer_version(taken: list[str]) -> N
     look(world)
     assert by_model(world) == set(taken)
     old = world.state.hypotheses[0]
-    assert (old.cause, old.closed) == (SPOT, "a rise; hypothesis 2 took its place")
+    assert (old.cause, old.closed) == (SPOT, "a rise; attempt 2 took its place")
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_a_standing_certificate_shows_what_it_rests_on() -> None:
     assert h["random_looks"]["wanted"] == 20 and h["random_looks"]["settled"] == 0
     for words in ("joint, e-process", "360 of 360", "1  stands: ", "0.0304 of 0.05; 0.0196 left"):
         assert words in text
-    assert "By proposed class, hypothesis 1" in text and "Random looks at what hyp" in text
+    assert "Attempt 1 by proposed class" in text and "Random looks at what attempt 1" in text
     assert max(map(len, text.splitlines())) < 110, "it fits a terminal"
 
 
@@ -68,7 +68,7 @@ def test_a_closed_certificate_says_why() -> None:
     assert (h["status"], h["cause"], h["random_looks"]) == ("closed", "votes", None)
     assert "1  closed: too few calibration votes: 0 of the 60" in text
     assert facts["acceptance"]["spent"] == h["risk"] > 0
-    assert "By proposed class" in text, "the last table is still of use"
+    assert "by proposed class" in text, "the last table is still of use"
 
 
 def test_an_open_audit_shows_found_corrected_and_certified() -> None:

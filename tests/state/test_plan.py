@@ -96,18 +96,22 @@ def test_the_plan_in_words() -> None:
     """The plan says how many looks, why so many, and what they fall short of."""
     assert labeling_plan(with_items(400, gate=0.1).state).in_words == (
         "a label is decided once it is right with probability 0.95",
-        "the calibration sample has 56 items: as many as show 10 % with one error among them",
+        "the calibration sample has 56 items: as many as show at most 10 % wrong with one error "
+        "among them",
     )
     short = labeling_plan(with_items(180, gate=0.1).state)
     assert (short.calibration, short.wanted) == (45, 56)
-    assert "has 45 items: 56 would show 10 % with one error among them" in short.in_words[1]
+    few = "has 45 items: 56 would show at most 10 % wrong with one error among them"
+    assert few in short.in_words[1]
     vain = labeling_plan(with_items(40, gate=0.1).state)
     assert (vain.calibration, vain.least) == (0, 38)
-    assert "accepted: that would take 38 items without an error that show 10 %" in vain.in_words[1]
+    assert (
+        "accepted: that would take 38 items without an error that show at most" in vain.in_words[1]
+    )
     grown = replace(short, calibration=66)
     assert grown.in_words[1] == (
-        "the calibration sample has 66 items: 56 show 10 % with one error among them, 10 are of "
-        "earlier draws"
+        "the calibration sample has 66 items: 56 show at most 10 % wrong with one error "
+        "among them, 10 were drawn before"
     )
     named = make_world(calibration=7)
     named.items(*(f"i{n}" for n in range(40)))
