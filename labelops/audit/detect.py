@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelops.audit.class_order import check_class_order
 from labelops.audit.crowd_evidence import crowd_evidence
 from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs
 from labelops.audit.evidence import gather
@@ -30,6 +31,7 @@ from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
 from labelops.consolidate.inputs import VoteTable
 from labelops.errors import UsageError, shown
+from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
@@ -75,7 +77,8 @@ def detect_label_errors(
     n_classes : int, optional
         K; needed when the last class may be missing from codes, probs and votes.
     probs : (N, K) array-like, or several of them as sequence or mapping by name, optional
-        Held-out probabilities of your models; any float type and memory order.
+        Held-out probabilities of your models; any float type and memory order. A table (frame,
+        Arrow, polars) has its columns named by the codes, in any order.
     folds : (N,) or (views, N) array-like, optional
         The fold each row of `probs` was held out in. Needed with `probs`, or:
     out_of_sample : bool
@@ -118,7 +121,8 @@ def detect_label_errors(
     Raises
     ------
     UsageError
-        Nothing to judge by, arrays that do not fit, in-sample probabilities.
+        Nothing to judge by, arrays that do not fit, in-sample probabilities, or columns that seem
+        to be the classes in another order.
 
     References
     ----------
@@ -145,6 +149,10 @@ def detect_label_errors(
     if reviews is not None and not isinstance(reviews, Reviews):
         raise UsageError(f"reviews: expected `Reviews`, found {shown(reviews)}")
     given = named_probs(probs)
+    refuse_reordered({
+        "codes": codes, **{f"probs {name!r}": array for name, array in given.items()},
+        "features": features, "embeddings": embeddings, "groups": groups, "folds": folds,
+    })  # fmt: skip
     if not given and features is None and votes is None:
         raise UsageError("nothing to judge the labels by: pass probs, features or votes")
     ballots = None if votes is None else vote_columns(votes)
@@ -156,6 +164,7 @@ def detect_label_errors(
     said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
     if said:
         check_folds(folds, out_of_sample, N, group, len(said))
+        check_class_order(said, labels)
     elif folds is not None:
         raise UsageError("folds: they say how probs were held out, and there are none")
     views, judged = _views(said, matrix, beside, labels, group, K, rng, learners, repeats,

@@ -19,6 +19,7 @@ from scipy.special import softmax
 from labelops.audit.graph import NeighbourGraph, neighbour_votes
 from labelops.audit.neighbours import nearest_labels
 from labelops.errors import UsageError
+from labelops.measure.aligned import array_of
 from labelops.measure.calibration import apply_temperature, fit_temperature
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.draws import check_rng
@@ -65,15 +66,9 @@ def as_probs(raw: ArrayLike, rows: int, n_classes: int, name: str) -> FloatArray
     >>> as_probs(np.float16([[0.1, 0.9]]), 1, 2, "mine").sum()
     np.float64(1.0)
     """
-    try:
-        array = np.asarray(raw, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"probs {name!r}: expected a rectangular table of numbers") from error
+    array = array_of(f"probs {name!r}", raw, "a rectangular table of numbers", np.float64)
     if array.shape != (rows, n_classes):
-        raise UsageError(
-            f"probs {name!r}: found shape {array.shape}, expected ({rows}, {n_classes}): "
-            "a row an item, a column a class"
-        )
+        raise UsageError(f"probs {name!r}: {_said_shape(array.shape, rows, n_classes)}")
     total = array.sum(axis=1)
     unfit = ~np.isfinite(total) | (array < 0).any(axis=1) | (np.abs(total - 1) > _SUMS)
     if unfit.any():
@@ -83,6 +78,17 @@ def as_probs(raw: ArrayLike, rows: int, n_classes: int, name: str) -> FloatArray
             "; expected numbers of at least 0 that sum to 1"
         )
     return np.asarray(array / total[:, None])
+
+
+def _said_shape(shape: tuple[int, ...], rows: int, n_classes: int) -> str:
+    """Say what shape was expected, and how one gets there that may be meant."""
+    if len(shape) == 2 and shape[0] < shape[1] == rows:
+        return f"found shape {shape} for {rows} codes, a column an item; pass probs.T"
+    if len(shape) == 1:
+        two = "; for two classes pass np.column_stack([1 - p, p])" if n_classes == 2 else ""
+        return f"found shape {shape}, expected a row an item and a column a class{two}"
+    said = f"found shape {shape}, expected ({rows}, {n_classes})"
+    return f"{said}: a row an item, a column a class"
 
 
 def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:

@@ -13,7 +13,14 @@ from scipy import sparse
 
 from labelops.consolidate.inputs import VoteTable, read_votes
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray, check_codes, code_count
+from labelops.measure.aligned import array_of, by_code
+from labelops.measure.codes import (
+    FloatArray,
+    IntArray,
+    check_codes,
+    code_count,
+    flat_integers,
+)
 from labelops.measure.ordering import unsorted_pair
 from labelops.measure.votes import compact
 from labelops.tables.brought import is_table
@@ -58,14 +65,15 @@ def check_features(features: Any, rows: int | None = None) -> Any:  # dense or s
     >>> check_features([[1, 2], [3, 4]]).dtype
     dtype('float64')
     """
+    expected = "a rectangular table of real numbers"
     thin = sparse.issparse(features)
-    try:
-        matrix: Any = features.tocsr() if thin else np.asarray(features)
-        if matrix.dtype not in (np.float32, np.float64):
+    matrix: Any = features.tocsr() if thin else array_of("features", features, expected)
+    if matrix.dtype not in (np.float32, np.float64):
+        try:
             cast = "safe" if matrix.dtype.kind == "c" else "unsafe"  # No imaginary part is dropped.
             matrix = matrix.astype(np.float64, casting=cast)
-    except (TypeError, ValueError) as error:
-        raise UsageError("features: expected a rectangular table of real numbers") from error
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"features: expected {expected}") from error
     if matrix.ndim != 2:
         raise UsageError(f"features: expected numbers of shape (N, D), found shape {matrix.shape}")
     numbers = matrix.data if thin else matrix
@@ -277,22 +285,23 @@ def named_probs(
     if probs is None:
         return {}
     if isinstance(probs, Mapping):
-        return {str(name): array for name, array in probs.items()}
+        return {str(name): by_code(f"probs {name!r}", array) for name, array in probs.items()}
     several: Any = probs
     if isinstance(probs, Sequence):
         many: Iterable[ArrayLike] = several if _dimensions(several[:1]) == 3 else [several]
         many = many if len(several) else ()
     else:
         many = several if np.ndim(several) == 3 else [several]
-    return {f"probs {i}": array for i, array in enumerate(many, 1)}
+    numbered = {f"probs {i}": array for i, array in enumerate(many, 1)}
+    return {name: by_code(f"probs {name!r}", array) for name, array in numbered.items()}
 
 
 def _dimensions(array: Any) -> int:
-    """Return how many dimensions something has, -1 where its rows differ in length."""
+    """Return how many dimensions something has, -1 where it is no array at all."""
     try:
         return int(np.ndim(array))
-    except ValueError:
-        return -1
+    except (TypeError, ValueError, RuntimeError):
+        return -1  # Whoever reads it says what is wrong with it.
 
 
 def labels_and_classes(
@@ -315,7 +324,7 @@ def labels_and_classes(
     except TypeError as error:
         raise UsageError(f"n_classes is {n_classes!r}, expected a whole number") from error
     widths = [np.shape(array)[-1] for array in probs.values() if _dimensions(array) == 2]
-    seen = [code_count(codes)]
+    seen = [code_count(flat_integers(codes, "codes"))]
     if votes is not None:
         seen.append(code_count(_three(votes)[2]))
     K = given if given is not None else max(widths or [*seen, 2])

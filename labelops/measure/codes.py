@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import SchemaError, TableError, UsageError, shown
 
+from .aligned import array_of
 from .brief import brief
 
 __all__ = [
@@ -22,11 +24,11 @@ __all__ = [
     "among",
     "check_codes",
     "check_flags",
-    "check_integers",
     "check_probs",
     "code_count",
     "decode",
     "encode",
+    "flat_integers",
     "vote_arrays",
 ]
 
@@ -154,10 +156,7 @@ def check_codes(
     >>> check_codes([0, -1, 2], 3).tolist()
     [0, -1, 2]
     """
-    array = np.asarray(codes)
-    if array.ndim != 1:
-        raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
-    check_integers(array, name)
+    array = flat_integers(codes, name)
     lowest = -1 if missing else 0
     # As given: in 64 bits with a sign the largest unsigned number is -1.
     bad = np.flatnonzero((array < lowest) | (array >= n_classes))
@@ -193,16 +192,42 @@ def check_flags(name: str, given: ArrayLike, size: int) -> BoolArray:
     return array.astype(np.bool_)
 
 
-def check_integers(array: NDArray[Any], name: str) -> None:
-    """Refuse an array of names, shares or truth values where codes belong, and say what to do."""
+def flat_integers(given: ArrayLike, name: str) -> NDArray[Any]:
+    """Return a flat array of integers, of the type they came in.
+
+    Raises
+    ------
+    UsageError
+        It is not flat, or holds names, shares or truth values where codes belong; what to do is
+        said.
+
+    Examples
+    --------
+    >>> flat_integers(np.array([[0], [1]]), "codes")
+    Traceback (most recent call last):
+    labelops.errors.UsageError: codes: expected one dimension, found shape (2, 1)
+    """
+    array = array_of(name, given, "a list or an array of integers")
+    if not array.ndim and not np.isscalar(given):
+        kind = type(given).__name__
+        raise UsageError(f"{name}: expected a list or an array of integers, found a {kind}")
+    if array.ndim != 1:
+        raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
+    _check_integers(array, name)
+    return array
+
+
+def _check_integers(array: NDArray[Any], name: str) -> None:
     if array.size and array.dtype.kind not in "iu":
         raise UsageError(f"{name}: expected integers, found {array.dtype}; {_remedy(array)}")
 
 
 def _remedy(array: NDArray[Any]) -> str:
     """Say how what is there becomes integers."""
-    if array.dtype.kind in "fb":
-        return "write .astype(int), and -1 where one is missing"
+    missing = pd.isna(array)
+    if all(isinstance(value, Real | np.bool_) for value in array[~missing][:100]):
+        fill = ".fillna(-1)" if missing.any() else ""
+        return f"write {fill}.astype(int), and -1 where one is missing"
     return "names become integers by labelops.measure.codes.encode(names, classes)"
 
 
@@ -223,8 +248,8 @@ def code_count(codes: ArrayLike, given: int | None = None, *, name: str = "codes
     """
     if given is not None:
         return given
-    array = np.asarray(codes)
-    check_integers(array, name)
+    array = array_of(name, codes, "integers")
+    _check_integers(array, name)
     return max(int(array.max()), -1) + 1 if array.size else 0
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import UsageError, shown
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_integers
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, flat_integers
 
 from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
 from .brief import brief
@@ -254,12 +254,9 @@ def check_ints(name: str, values: ArrayLike, size: int, *, lowest: int = 0) -> A
     >>> check_ints("items", np.array([0, 2], dtype=np.int8), 3).dtype.name
     'int8'
     """
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise UsageError(f"{name}: expected one dimension, found shape {array.shape}")
+    array = flat_integers(values, name)
     if not array.size:
         return np.empty(0, dtype=np.int32)
-    check_integers(array, name)
     if array.min() < lowest or array.max() >= size:
         row = int(np.flatnonzero((array < lowest) | (array >= size))[0])
         raise UsageError(f"{name}: row {row} is {array[row]}, expected {lowest} to {size - 1}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import TableError, UsageError
+from labelops.measure.aligned import array_of, by_code
 from labelops.measure.votes import check_ints
 
 __all__ = ["ProbBlocks", "as_table", "blocks_of", "check_rows", "int_codes", "slack", "working"]
@@ -46,26 +47,21 @@ def as_table(probs: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     TableError
-        It is no table of numbers, or some of them are masked.
+        It is no table of numbers, some of them are masked, or columns are named other than the
+        codes.
 
     Examples
     --------
     >>> as_table([[0, 1]]).dtype
     dtype('float64')
     """
-    if isinstance(probs, np.ma.MaskedArray):
-        hidden = np.broadcast_to(np.asarray(probs.mask), probs.shape).reshape(len(probs), -1)
-        if hidden.any():
-            row = int(np.argmax(hidden.any(axis=1)))
-            raise TableError(
-                "probs", [f"row {row} is masked; leave out the rows without probabilities"]
-            )
+    expected = "a rectangular table of numbers"
     try:
-        table = np.asarray(probs)
-        if table.dtype.kind in "iub" or table.dtype.kind == "O":
-            table = table.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TableError("probs", ["expected a rectangular table of numbers"]) from error
+        table = array_of("probs", by_code("probs", probs), expected)
+        if table.dtype.kind in "iubO":
+            table = array_of("probs", table, expected, np.float64)
+    except UsageError as error:
+        raise TableError("probs", [str(error).removeprefix("probs: ")]) from error
     if table.dtype.kind != "f":
         raise TableError("probs", [f"expected floating-point numbers, found {table.dtype}"])
     if table.ndim != 2 or table.shape[1] < 1:

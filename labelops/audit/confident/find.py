@@ -17,6 +17,7 @@ from labelops.audit.confident.rounds import finish, first_round, merge
 from labelops.audit.confident.shard import Shard
 from labelops.audit.confident.sums import checked_thresholds
 from labelops.errors import UsageError
+from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import FloatArray, check_codes
 
@@ -94,8 +95,9 @@ def find_label_issues(
     probs : (N, K) array-like of float, or ProbBlocks
         Out-of-fold probabilities: in memory, memory-mapped (``numpy.load(path, mmap_mode="r")``)
         or read block by block. float16, float32 and float64 are taken as they are, in any
-        memory order; the result is the same, bit for bit, however the rows are held or cut,
-        with compiled loops or without, because all sums are integers (see `sums.means`).
+        memory order, and tables whose columns are named by the codes; the result is the same,
+        bit for bit, however the rows are held or cut, with compiled loops or without, because
+        all sums are integers (see `sums.means`).
     filter_by : str
         ``prune_by_noise_rate``: for each two classes, as many labels as the joint estimates,
         those with the largest margin. ``prune_by_class``: for each class as many as the joint
@@ -161,6 +163,7 @@ def find_label_issues(
     ([False, False, False, True], [3], [-1, -1, -1, 0])
     """
     _not_swapped(codes, probs)
+    refuse_reordered({"codes": codes, "probs": probs})
     source = probs if isinstance(probs, ProbBlocks) else as_table(probs)
     K = int(source.shape[1])
     options = checked_options(
