@@ -66,11 +66,15 @@ OPEN_OFFERS = """
 SELECT item_id, purpose, round, shown, offer FROM offers AS o INDEXED BY open_offers
 WHERE taken < wanted
 AND NOT EXISTS (SELECT 1 FROM answers AS a WHERE a.offer = o.offer AND a.annotator = :who
-                AND (a.status != 'deleted' OR o.purpose = 'gold'))
+                AND a.status != 'deleted')
+AND NOT (o.purpose = 'gold' AND EXISTS (
+    SELECT 1 FROM offers AS p JOIN answers AS a USING (offer) WHERE p.item_id = o.item_id
+    AND p.purpose = 'gold' AND p.payload = o.payload AND a.annotator = :who))
 AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.offer = o.offer AND e.annotator = :who)
 AND NOT EXISTS (SELECT 1 FROM paused WHERE annotator = :who)
 ORDER BY priority DESC, item_id, offer LIMIT :limit
 """
+"""Nobody meets gold twice, even where a later round asks before they answered an earlier one."""
 
 INSERT_OFFER = """
 INSERT INTO offers (item_id, round, purpose, wanted, priority, shown, schema_digest, payload,

@@ -45,6 +45,8 @@ from ._sqlite import transaction
 __all__ = ["LocalQueue"]
 
 _FILE = "queue.sqlite"
+_Open = tuple[str, str, int, str | None, int]
+"""Of an open offer: item, purpose, round, the proposal shown, and its number."""
 
 
 def _microseconds() -> int:
@@ -234,7 +236,8 @@ class LocalQueue:
     def offers(self, annotator: str, limit: int | None = None) -> list[Offer]:
         """Return what is open for this annotator, by falling priority, then by item.
 
-        A proposal that is shown is said in the classes there are now.
+        Gold that several rounds ask for is among them once. A proposal that is shown is said in
+        the classes there are now.
         """
         bound = {"who": annotator, "limit": -1 if limit is None else limit}
         with transaction(self.file, "read") as db:
@@ -242,7 +245,7 @@ class LocalQueue:
             says = _now_called({row[3] for row in found} - {None}, db)
         return [
             Offer(item, purpose, round_, says.get(shown_), str(offer))
-            for item, purpose, round_, shown_, offer in found
+            for item, purpose, round_, shown_, offer in _gold_once(found)
         ]
 
     def answer(self, annotator: str, offer: Offer, value: str, seconds: float = 1.0) -> None:
@@ -296,6 +299,12 @@ class LocalQueue:
         """Give somebody's hand in one transaction."""
         with transaction(self.file, "write") as db:
             yield Hand(db, self.name, annotator, self._clock)
+
+
+def _gold_once(rows: Sequence[_Open]) -> list[_Open]:
+    """Keep the first offer of a gold item: who answers it must not have the next in hand."""
+    first: dict[str, _Open] = {}
+    return [row for row in rows if row[1] != "gold" or first.setdefault(row[0], row) is row]
 
 
 def _now_called(values: set[str], db: sqlite3.Connection) -> dict[str | None, str]:

@@ -89,7 +89,7 @@ def route(
     decide(workspace, lambda state: (None, _forsaken(state, now)), now)
     state, rows, trouble = _write_plan(workspace, features, now, parts)
     _say_by_doubt(state, "" if trouble is None else str(trouble), now)
-    last = int(state.plan["round"].max()) if len(state.plan) else 0
+    last = state.last_round
     asked = rows.groupby("purpose")["annotators"].sum()
     return Routed(
         round=last + bool(len(rows)),
@@ -149,7 +149,7 @@ def _write_plan(
         # What is away is asked once in a run.
         needs, found = _needs(state, None if trouble else features, parts)
         trouble = trouble or found
-        last = int(state.plan["round"].max()) if len(state.plan) else 0
+        last = state.last_round
         draws = dict(zip(state.item_ids, workspace.draws("blind", state.item_ids), strict=True))
         rows = make_plan(
             needs,
@@ -190,30 +190,35 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
     sent = queue.send(rows, items, workspace.schema, payloads=workspace.objects)
     if len(state.plan) and not sent.broken:
         # Last: a run that died before it offers again, which offers nothing twice.
-        last = int(state.plan["round"].max())
+        last = state.last_round
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
         say(state, [("sent", where, last, {"rows": len(rows)})], now)
     return sent
 
 
 def _retract(state: State, queue: Retracting, now: datetime) -> None:
-    """Offer to nobody any more what was withdrawn, and what a split of a class took back.
+    """Offer to nobody any more what was withdrawn, and what does not count any more.
 
-    An answer to a question from before the split would not count, and the item is asked about anew.
+    An answer to a question from before a class was split, or about content that an item has no
+    more, would not count, and the item is asked about anew.
     """
-    gone = state.plan["item_id"].isin(state.withdrawn_ids).to_numpy(dtype=bool)
+    gone = [state.plan.loc[state.plan["item_id"].isin(state.withdrawn_ids)]]
     # These are many and mostly answered: they are looked up again only when there are more.
-    seats, digest = state.taken_back, state.workspace.schema.digest
-    said = state.latest("retracted")
-    done = said.loc[said["subject"] == digest, "revision"].max() if len(said) else 0
-    news = len(seats) > (0 if pd.isna(done) else done)
+    keys = pd.MultiIndex.from_frame(state.plan[["item_id", "round", "purpose"]])
+    split = state.plan.loc[keys.isin(list(state.taken_back))]
+    done = state.latest("retracted").set_index("subject")["revision"]
+    news = list[Event]()
+    for subject, rows, count in (
+        (state.workspace.schema.digest, split, len(state.taken_back)),
+        ("content", state.outdated, len(state.outdated)),
+    ):
+        if count > done.get(subject, 0):
+            gone.append(rows)
+            news.append(("retracted", subject, count, {}))
+    if any(map(len, gone)):
+        queue.retract(pd.concat(gone).drop_duplicates(["item_id", "round", "purpose"]))
     if news:
-        keys = pd.MultiIndex.from_frame(state.plan[["item_id", "round", "purpose"]])
-        gone |= keys.isin(list(seats))
-    if gone.any():
-        queue.retract(state.plan.loc[gone])
-    if news:
-        say(state, [("retracted", digest, len(seats), {})], now)
+        say(state, news, now)
 
 
 def _in_words_of(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:

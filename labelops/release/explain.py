@@ -105,7 +105,8 @@ def explain(
     known : bool
         Whether the item is among the items: then that nothing happened to it yet is the answer.
     revised : Timestamp, optional
-        When the item's present content replaced another; votes given before are `earlier`.
+        When the item's present content replaced another; votes given before, or later to what was
+        asked before, are `earlier`.
     split : collection of vote ids
         Those from before the item's class was split.
 
@@ -134,7 +135,7 @@ def explain(
         item_id=item_id,
         decided=last,
         history=decisions[:-1],
-        votes=_votes(own[1], rests_on, revised, split),
+        votes=_votes(own[1], rests_on, own[3], revised, split),
         proposals=_proposals(own[2], rests_on, _encoders(fits)),
         looks=_facts(PLAN, newest(PLAN, own[3]).sort_values(["round", "purpose"])),
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
@@ -159,6 +160,7 @@ def _refusals(item_id: str, events: pd.DataFrame | None) -> Facts:
 def _votes(
     rows: pd.DataFrame,
     rests_on: dict[str, object],
+    plan: pd.DataFrame,
     revised: pd.Timestamp | None,
     split: Collection[str],
 ) -> Facts:
@@ -166,7 +168,11 @@ def _votes(
     counted = counted if isinstance(counted, list) else []
     revisions = rows.drop_duplicates(["vote_id", "revision"])["vote_id"].value_counts()
     found = newest(VOTES, rows).sort_values(["given_at", "vote_id"], kind="stable")
-    earlier = found["given_at"] < revised if revised is not None else [False] * len(found)
+    earlier = np.zeros(len(found), dtype=bool)
+    if revised is not None:
+        asked = pd.MultiIndex.from_frame(plan.loc[plan["planned_at"] < revised, list(PLAN.key)])
+        seats = pd.MultiIndex.from_frame(found[list(PLAN.key)])
+        earlier = (found["given_at"] < revised).to_numpy(dtype=bool) | seats.isin(asked)
     return tuple(
         {
             **fact,

@@ -15,7 +15,7 @@ from ..tables import PLAN, empty, frame_of
 from .needs import CROWD, EXPERT, NEED_COLUMNS, again_seats
 from .policy import RoutePolicy
 
-__all__ = ["Seat", "in_flight", "make_plan", "money_bound"]
+__all__ = ["SEAT", "Seat", "in_flight", "make_plan", "money_bound"]
 
 Seat = tuple[str, int, str]
 """Item, round and purpose: the key of a plan row."""

@@ -11,7 +11,7 @@ import pandas as pd
 from ..consolidate.labels import UNDECIDED
 from ..kinds.choice import codes_of, renamed, values_of
 from ..measure.codes import among
-from ..route.plan import Seat
+from ..route.plan import SEAT, Seat
 from ..schema import Schema
 from ..tables import (
     EVENTS,
@@ -63,7 +63,9 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
     out = np.array(sorted(out_when_frozen(read_withdrawals(events))), dtype=object)
     arrived, since = workspace.cache[ITEMS.name][2]
     splits = _splits(workspace, events, rows(VOTES), versions)
-    votes, taken_back = _without(_still_about(rows(VOTES), "given_at", since), splits)
+    plan, outdated = _planned(rows(PLAN), since)
+    votes = _still_about(rows(VOTES), "given_at", since)
+    votes, taken_back = _without(votes.loc[~_in_seats(votes, outdated)], splits)
     names = votes["annotator"]
     human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
     proposals = rows(PROPOSALS)
@@ -75,7 +77,8 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         items=items,
         votes=votes.loc[human].reset_index(drop=True),
         machine_votes=votes.loc[~human].reset_index(drop=True),
-        plan=_still_about(rows(PLAN), "planned_at", since),
+        plan=plan,
+        outdated=outdated,
         proposals=_still_about(proposals, "proposed_at", since),
         labels=labels,
         findings=_without_findings(_renamed(rows(FINDINGS), schema), splits, events),
@@ -191,6 +194,27 @@ def _still_about(rows: pd.DataFrame, column: str, since: pd.Series) -> pd.DataFr
         return rows
     changed = rows["item_id"].map(since)
     return rows.loc[~(rows[column] < changed)].reset_index(drop=True)
+
+
+def _planned(plan: pd.DataFrame, since: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what was asked of present contents, and what was asked of earlier ones."""
+    if since.empty:
+        return plan, plan.iloc[:0]
+    old = (plan["planned_at"] < plan["item_id"].map(since)).to_numpy(dtype=bool)
+    return plan.loc[~old].reset_index(drop=True), plan.loc[old].reset_index(drop=True)
+
+
+def _in_seats(votes: pd.DataFrame, outdated: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which votes answer what was asked of earlier content, whenever they were given.
+
+    A queue shows what was sent to it: whoever answers late has seen the earlier content.
+    """
+    found = np.zeros(len(votes), dtype=bool)
+    if len(outdated):
+        near = votes["item_id"].isin(outdated["item_id"].unique()).to_numpy(dtype=bool)
+        asked = pd.MultiIndex.from_frame(outdated[SEAT])
+        found[near] = pd.MultiIndex.from_frame(votes.loc[near, SEAT]).isin(asked)
+    return found
 
 
 def _undecided_anew(labels: pd.DataFrame, since: pd.Series) -> pd.DataFrame:

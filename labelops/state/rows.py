@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..route.plan import Seat
-from ..tables import VOTES, empty
+from ..tables import PLAN, VOTES, empty
 from .lacking import Refusal, Unasked, refused_rows, still_away
 from .splits import Split
 from .withdrawn import Withdrawal, out_when_frozen, read_withdrawals
@@ -94,6 +94,9 @@ class Rows:
         licence nor another group is an arrival.
     revised : series
         The same of the items whose content was revised.
+    outdated : frame
+        Rows of the plan that asked about an item's earlier content; `plan` has all others. What
+        was answered to them is among no votes, however late it came.
     splits : tuple of Split
         Classes that others were cut out of. What was said of their items before is left out.
     taken_back : frozenset of Seat
@@ -115,10 +118,17 @@ class Rows:
     machine_votes: pd.DataFrame = field(default_factory=lambda: empty(VOTES))
     arrived: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
+    outdated: pd.DataFrame = field(default_factory=lambda: empty(PLAN))
     splits: tuple[Split, ...] = ()
     taken_back: frozenset[Seat] = frozenset()
     versions: Mapping[str, int] = field(default_factory=dict)
     withdrawn_labels: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
+
+    @cached_property
+    def last_round(self) -> int:
+        """The number of the last round that was planned, 0 before any."""
+        rounds = [rows["round"].max() for rows in (self.plan, self.outdated) if len(rows)]
+        return int(max(rounds, default=0))
 
     def kept(self, name: str, tables: Sequence[str], rest: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, or what it returned before from the same.

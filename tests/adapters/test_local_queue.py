@@ -177,6 +177,23 @@ def test_gold_is_not_offered_again_to_who_took_the_answer_back(tmp_path: Path) -
     assert (len(queue.offers(ANN)), len(queue.offers(BOB))) == (0, 1)
 
 
+def test_gold_of_two_rounds_is_met_once(tmp_path: Path) -> None:
+    """Where a later round asks before somebody answered an earlier one; other content is new."""
+    queue = LocalQueue(tmp_path)
+    send(queue, Wish("x", purpose="gold", annotators=2))
+    send(queue, Wish("x", purpose="gold", round=2))
+    (offer,) = queue.offers(ANN)
+    queue.answer(ANN, offer, CAT)
+    assert queue.offers(ANN) == []
+    (other,) = queue.offers(BOB)
+    queue.answer(BOB, other, CAT)
+    assert len(queue.offers("human:cyd")) == 1
+    revised = items_for([Wish("x")], {"x": "another text"})
+    plan = plan_for([Wish("x", purpose="gold", round=3)], PETS)
+    queue.send(plan, revised, PETS, payloads=None)
+    assert [o.round for o in queue.offers(ANN)] == [3]
+
+
 def test_a_deleted_answer_frees_its_seat(tmp_path: Path) -> None:
     """After a deletion the item is open again, also to the one who deleted."""
     queue = LocalQueue(tmp_path)

@@ -141,3 +141,31 @@ def test_what_is_left_of_a_question_that_was_taken_back_is_on_offer_no_more(ends
     send(after.workspace, ends[0], now=after.tick())
     assert len(after.state.events) == said
     assert len(_given(after)) == 2, "answers stay"
+
+
+def test_what_asks_about_content_that_is_gone_counts_no_more(ends: Ends) -> None:
+    """Whoever answers late has seen the earlier text: it is asked anew, under another number.
+
+    The old question leaves the queue, once.
+    """
+    world = _under(PETS)
+    world.items("i0")
+    _ask(world, ends)
+    ((held,), asked) = (ends[1].offers(ANN1), world.state.last_round)
+    world.items("i0", revision=1, payload="another text of")
+    ends[1].answer(ANN1, held, '"dog"')
+    collect(world.workspace, ends[0], now=world.tick())
+    assert world.state.votes.empty and len(_given(world)) == 1
+    _ask(world, ends)
+    assert world.state.plan["round"].tolist() == [asked + 1]
+    for who in (ANN1, ANN2):
+        assert [o.round for o in ends[1].offers(who)] == [asked + 1]
+    said = len(world.state.events)
+    send(world.workspace, ends[0], now=world.tick())
+    assert len(world.state.events) == said
+    _answer(ends, ANN1, i0="cat")
+    _take(world, ends)
+    assert world.state.votes["value"].tolist() == ['"cat"']
+    world.items("i0", revision=2, payload="a third text of")
+    _ask(world, ends)
+    assert {o.round for o in ends[1].offers(ANN2)} == {asked + 2}

@@ -59,6 +59,15 @@ def test_a_vote_on_earlier_content_is_marked(days: int, earlier: bool) -> None:
     assert (vote["earlier"], told("a").votes[0]["earlier"]) == (earlier, False)
 
 
+@pytest.mark.parametrize(("planned", "earlier"), [(-2, True), (-1, False)])
+def test_a_late_vote_on_earlier_content_is_marked(planned: int, earlier: bool) -> None:
+    """It was asked before the content was revised, so that is what the annotator saw."""
+    days = timedelta(1)
+    plan = frame_of(PLAN, PLANNED | {"planned_at": NOW + planned * days}, 1)
+    (vote,) = told("a", revised=pd.Timestamp(NOW) - days, plan=plan).votes
+    assert vote["earlier"] == earlier
+
+
 def test_a_vote_from_before_a_split_is_marked() -> None:
     """What was said of a class before it was split counts no more."""
     (vote,) = told("a").votes
