@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.class_order import check_class_order
 from labelops.audit.crowd_evidence import crowd_evidence
-from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs
+from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs, without_say
 from labelops.audit.evidence import gather
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_folds, check_not_memorised
@@ -80,7 +80,9 @@ def detect_label_errors(
         Held-out probabilities of your models; any float type and memory order. A table (frame,
         Arrow, polars) has its columns named by the codes, in any order.
     folds : (N,) or (views, N) array-like, optional
-        The fold each row of `probs` was held out in. Needed with `probs`, or:
+        The fold each row of `probs` was held out in. Needed with `probs`, or `out_of_sample`. Rows
+        whose group lies in several are judged without these probabilities; more than 5 % of them
+        are refused.
     out_of_sample : bool
         You declare that the models behind `probs` never saw these items.
     features : (N, D) array or scipy sparse matrix, optional
@@ -162,12 +164,13 @@ def detect_label_errors(
     matrix = None if features is None else check_features(features, N)
     beside = check_embeddings(embeddings, matrix)
     said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
+    held: BoolArray = np.ones((0, N), dtype=np.bool_)
     if said:
-        check_folds(folds, out_of_sample, N, group, len(said))
+        held = check_folds(folds, out_of_sample, N, group, len(said))
         check_class_order(said, labels)
     elif folds is not None:
         raise UsageError("folds: they say how probs were held out, and there are none")
-    views, judged = _views(said, matrix, beside, labels, group, K, rng, learners, repeats,
+    views, judged = _views(said, held, matrix, beside, labels, group, K, rng, learners, repeats,
                            check_memorised, graph)  # fmt: skip
     crowd = None if ballots is None else crowd_evidence(*ballots, N, K)
     evidence = gather(labels, views, crowd, K)
@@ -185,6 +188,7 @@ def detect_label_errors(
 
 def _views(
     said: Mapping[str, FloatArray],
+    held: BoolArray,
     features: Any,
     embeddings: Any,
     labels: IntArray,
@@ -205,13 +209,19 @@ def _views(
         points = features if embeddings is None else embeddings
         near = neighbour_probs(points, labels, group, K, rng, graph=graph)
     if check_memorised:
-        check_not_memorised(said, labels, near)
+        check_not_memorised(said, labels, near, held)
     views = dict(said)
+    told = held.any(axis=0)
     if features is not None and near is not None:
-        held, learned = _learned(features, embeddings, labels, group, K, rng, learners, repeats)
-        views |= held | {"neighbours": near}
-        judged = judged if said else judged & learned
-    return {name: as_view(name, array, labels) for name, array in views.items()}, judged
+        trained, learned = _learned(features, embeddings, labels, group, K, rng, learners, repeats)
+        views |= trained | {"neighbours": near}
+        told |= learned
+    mine = dict(zip(said, held, strict=True))
+    made = {
+        name: as_view(name, array, np.where(mine[name], labels, -1) if name in mine else labels)
+        for name, array in views.items()
+    }
+    return without_say(made, mine), judged & told
 
 
 def _learned(

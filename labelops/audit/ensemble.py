@@ -9,7 +9,7 @@ labels this beat the mean probability, the best learner and weights learned from
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from labelops.audit.neighbours import nearest_labels
 from labelops.errors import UsageError
 from labelops.measure.aligned import array_of
 from labelops.measure.calibration import apply_temperature, fit_temperature
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 
-__all__ = ["View", "as_probs", "as_view", "blend", "margins", "neighbour_probs"]
+__all__ = ["View", "as_probs", "as_view", "blend", "margins", "neighbour_probs", "without_say"]
 
 _FLOOR = 1e-6  # No single view makes more than a million to one of a label.
 _SUMS = 0.01  # Half-precision rows and softmaxes printed with three digits still pass.
@@ -92,7 +92,7 @@ def _said_shape(shape: tuple[int, ...], rows: int, n_classes: int) -> str:
 
 
 def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:
-    """Calibrate held-out probabilities by the labels they did not see."""
+    """Calibrate held-out probabilities by the labels they did not see; -1 where they saw it."""
     known = np.flatnonzero(codes >= 0)
     raw = np.full(len(codes), np.nan)
     raw[known] = probs[known, codes[known]]
@@ -102,6 +102,43 @@ def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:
     cooled = apply_temperature(_at_least(probs, _least(probs)), temperature)
     logs = np.log(np.maximum(cooled, _FLOOR))
     return View(name, logs, raw, temperature)
+
+
+def without_say(views: Mapping[str, View], held: Mapping[str, BoolArray]) -> dict[str, View]:
+    """Take from views what they say of rows that they had seen: there they say what others do.
+
+    So their blend is that of the others. Where there is no other, it is what they say on average.
+
+    Parameters
+    ----------
+    views : mapping of str to View
+    held : mapping of str to (N,) bool
+        Which rows a view is held out of; one that is not named, of all.
+
+    Examples
+    --------
+    >>> logs = np.log([[0.9, 0.1], [0.9, 0.1]]), np.log([[0.2, 0.8], [0.2, 0.8]])
+    >>> views = {n: View(n, a, np.ones(2), 1.0) for n, a in zip("ab", logs)}
+    >>> np.exp(without_say(views, {"a": np.array([True, False])})["a"].logs).round(2).tolist()
+    [[0.9, 0.1], [0.2, 0.8]]
+    """
+    N = len(next(iter(views.values())).logs)
+    may = np.stack([held.get(name, np.ones(N, dtype=np.bool_)) for name in views])
+    rows = np.flatnonzero(~may.all(axis=0))
+    if not rows.size:
+        return dict(views)
+    whole = np.setdiff1d(np.arange(N), rows)
+    usual = np.mean([np.exp(view.logs[whole]).mean(axis=0) for view in views.values()], axis=0)
+    say = may[:, rows, None]
+    logs = np.stack([view.logs[rows] for view in views.values()])
+    others = np.where(say, logs, 0).sum(axis=0) / np.maximum(say.sum(axis=0), 1)
+    others = np.where(say.any(axis=0), others, np.log(usual))
+    found = {}
+    for (name, view), mine in zip(views.items(), np.where(say, logs, others), strict=True):
+        changed = view.logs.copy()
+        changed[rows] = mine
+        found[name] = replace(view, logs=changed)
+    return found
 
 
 def _at_least(probs: FloatArray, floor: float) -> FloatArray:

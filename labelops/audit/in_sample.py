@@ -18,11 +18,12 @@ from scipy.special import bdtr, expit, pdtr
 from labelops.errors import UsageError, counted, percent
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
-__all__ = ["check_folds", "check_not_memorised"]
+__all__ = ["check_folds", "check_not_memorised", "split_rows", "too_many_split"]
 
 _FEW = 10  # Contradicted labels below which nothing can be said.
 _STRONG = 0.8  # Share of the neighbours that must carry one other class.
 _HONEST = 0.4  # Held-out models repeated at most 15 % of such labels, trained ones 60 to 100 %.
+_SPLIT = 0.05  # Share of rows in groups that lie in several folds.
 _RISK = 1e-3  # Of refusing a model that repeats four in ten, or half of its doubts.
 _PERFECT, _SURE, _MANY = 0.999, 0.99, 500
 _LOYAL, _TRUE = 0.998, 0.5  # Repeated at least; share of honest doubts, sharpened, that come true.
@@ -35,17 +36,30 @@ def check_folds(
     rows: int,
     group: IntArray | None,
     matrices: int = 1,
-) -> None:
-    """Refuse probabilities without a statement of how they were held out, or with a broken one.
+) -> BoolArray:
+    """Say of which rows each matrix of probabilities is held out: all, but those of split groups.
+
+    A model that learned from a copy of a row had seen the row. What it says of the others stands,
+    so such rows are set aside where they are few. Where they are many, nobody kept copies
+    together, and more of them go unnoticed than are found.
+
+    Returns
+    -------
+    (matrices, rows) bool
 
     Raises
     ------
     UsageError
-        Neither folds nor the declaration; one fold only; a group on two sides.
+        Neither folds nor the declaration; one fold only; more than 5 % of the rows in groups that
+        lie in several folds.
 
     Examples
     --------
-    >>> check_folds([0, 0, 1, 1], False, 4, np.array([0, 0, 1, 1]))
+    >>> check_folds([0, 0, 1, 1], False, 4, np.array([0, 0, 1, 1])).all()
+    np.True_
+    >>> group = np.arange(100) // 2
+    >>> np.flatnonzero(~check_folds([0] * 51 + [1] * 49, False, 100, group)[0])
+    array([50, 51])
     """
     if folds is None:
         if not out_of_sample:
@@ -53,7 +67,7 @@ def check_folds(
                 "probs: say how they were held out: folds=(N,) with the fold each row was "
                 "predicted in, or out_of_sample=True for a model that never saw these items"
             )
-        return
+        return np.ones((matrices, rows), dtype=np.bool_)
     array = np.asarray(folds)
     if pd.isna(array).any():
         raise UsageError("folds: a row has none, so nothing says that it was held out")
@@ -61,29 +75,54 @@ def check_folds(
         raise UsageError(f"folds: found shape {array.shape}, expected ({rows},) or (views, {rows})")
     if array.ndim == 2 and len(array) not in (1, matrices):
         raise UsageError(f"folds: found {len(array)} rows for {matrices} matrices of probs")
-    for row in np.atleast_2d(array):
-        if len(np.unique(row)) < 2:
-            raise UsageError("folds: one fold only, so every model saw the rows it predicted")
-        _check_whole(row, group)
+    held = np.stack([_whole(row, group) for row in np.atleast_2d(array)])
+    return np.repeat(held, matrices // len(held), axis=0)
 
 
-def _check_whole(folds: NDArray[Any], group: IntArray | None) -> None:
+def _whole(folds: NDArray[Any], group: IntArray | None) -> BoolArray:
+    """Say which rows have their whole group in their fold; refuse where too many have not."""
+    if len(np.unique(folds)) < 2:
+        raise UsageError("folds: one fold only, so every model saw the rows it predicted")
     if group is None:
-        return
-    fold = np.unique(folds, return_inverse=True)[1]
-    first = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
-    first[group] = fold
-    split = np.flatnonzero(first[group] != fold)
-    if split.size:
-        row = int(split[0])
+        return np.ones(len(folds), dtype=np.bool_)
+    split = split_rows(folds, group)
+    if too_many_split(split):
+        row, apart = int(split.argmax()), counted(int(split.sum()), "row")
         raise UsageError(
             f"folds: the group of row {row} lies in more than one fold, so its copies were "
-            "learned; split by group"
+            f"learned, and so it is of {apart} of {len(split):,}; split by group"
         )
+    return ~split
+
+
+def split_rows(folds: NDArray[Any], group: NDArray[Any]) -> BoolArray:
+    """Say which rows belong to a group that lies in several folds, (N,).
+
+    Examples
+    --------
+    >>> split_rows(np.array([0, 1, 1]), np.array(["a", "a", "b"])).tolist()
+    [True, True, False]
+    """
+    of = pd.Series(pd.factorize(folds)[0]).groupby(pd.factorize(group)[0])
+    return np.asarray(of.transform("min") != of.transform("max"), dtype=np.bool_)
+
+
+def too_many_split(split: BoolArray) -> bool:
+    """Say whether more than 5 % of the rows belong to groups that lie in several folds.
+
+    Examples
+    --------
+    >>> too_many_split(np.arange(100) < 5), too_many_split(np.arange(100) < 6)
+    (False, True)
+    """
+    return bool(split.sum() > _SPLIT * len(split))
 
 
 def check_not_memorised(
-    probs: Mapping[str, FloatArray], codes: IntArray, near: FloatArray | None
+    probs: Mapping[str, FloatArray],
+    codes: IntArray,
+    near: FloatArray | None,
+    held: BoolArray | None = None,
 ) -> None:
     """Refuse probabilities that repeat labels which nothing but having learned them explains.
 
@@ -98,19 +137,21 @@ def check_not_memorised(
         a model is refused that repeats practically every label, surely; or that doubts many and
         contradicts next to none. Out of few labels, or where a model is smoothed so far that it
         contradicts some of what it learned, learning them cannot be seen.
+    held : (views, N) bool, optional
+        The rows that each matrix is asked about; by default all.
 
     Raises
     ------
     UsageError
         A matrix is not believable as held-out.
     """
-    known = codes >= 0
     contradicted = None if near is None else _contradicted(near, codes)
-    for name, array in probs.items():
+    asked = np.ones((len(probs), len(codes)), dtype=np.bool_) if held is None else held
+    for (name, array), rows in zip(probs.items(), asked & (codes >= 0), strict=True):
         if contradicted is None:
-            sign = _sign_alone(array[known], codes[known])
+            sign = _sign_alone(array[rows], codes[rows])
         else:
-            sign = _sign_beside(array.argmax(axis=1) == codes, contradicted)
+            sign = _sign_beside(array.argmax(axis=1) == codes, contradicted & rows)
         if sign:
             raise UsageError(
                 f"probs {name!r} {sign}, as a model does that was trained on them; predict every "

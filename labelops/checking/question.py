@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..audit.detect import detect_label_errors
 from ..audit.graph import graph_if_quick
-from ..audit.in_sample import check_folds, check_not_memorised
+from ..audit.in_sample import check_folds, check_not_memorised, split_rows, too_many_split
 from ..audit.views import look_at_views
 from ..errors import SourceError, UsageError, counted, shown
-from ..measure.codes import FloatArray, IntArray
+from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
@@ -79,6 +79,8 @@ class Question:
         Of these M rows.
     probs : (M, K) float or None
     folds : (M,) array or None
+    apart : (M,) bool
+        Whether copies of the row, or its group, lie in another fold: `probs` have no say there.
     check_memorised : bool
     folder : Path
         Where paths of images begin.
@@ -94,6 +96,7 @@ class Question:
     known: Known
     probs: FloatArray | None
     folds: Any
+    apart: BoolArray
     check_memorised: bool
     folder: Path
 
@@ -151,13 +154,14 @@ class Question:
         with threadpool_limits(1):
             ballots = None if table is None else table.within(place).codes(named)
             known = Known.of(rows, evidence, label, named, Path(folder), ballots)
+        apart: BoolArray = np.zeros(len(place), dtype=np.bool_)
         if folds is not None:
-            _refuse_straddling(rows, str(evidence.fold), folds, known.groups)
+            apart = _apart(rows, str(evidence.fold), folds, known.groups)
         if probs is not None and known.features is None and check_memorised:
-            check_not_memorised({YOURS: probs}, codes[place], None)
+            check_not_memorised({YOURS: probs}, codes[place], None, ~apart[None])
         schema = Schema("rows", named, media="text" if evidence.image is None else "image")
         return cls(
-            frame, label, key, evidence, schema, codes, place, known, probs, folds,
+            frame, label, key, evidence, schema, codes, place, known, probs, folds, apart,
             check_memorised, Path(folder),
         )  # fmt: skip
 
@@ -199,7 +203,9 @@ class Question:
             )  # fmt: skip
         copies = known.disagree(labels)
         return LabelCheck(
-            rows=said_of_rows(self.frame.index, self.codes, place, found, copies, self.schema),
+            rows=said_of_rows(
+                self.frame.index, self.codes, place, found, copies, self.schema, self.apart
+            ),
             frame=self.frame,
             label=self.label,
             key=self.key,
@@ -209,6 +215,7 @@ class Question:
             looked=looked,
             copies=known.copies,
             folder=self.folder,
+            apart=int(self.apart.sum()),
         )
 
 
@@ -225,20 +232,28 @@ def _refuse_hopeless(codes: IntArray, label: str) -> None:
         )
 
 
-def _refuse_straddling(rows: pd.DataFrame, column: str, folds: Any, groups: Any) -> None:
-    """Refuse folds that part a row from its copies: its probabilities were learned from them."""
-    first = pd.Series(folds).groupby(pd.Series(groups)).transform("first")
-    apart = np.flatnonzero(first.to_numpy() != folds)
-    if apart.size:
-        row = int(apart[0])
+def _apart(rows: pd.DataFrame, column: str, folds: Any, groups: Any) -> BoolArray:
+    """Say which rows lie in another fold than a copy: their probabilities were learned from it.
+
+    Raises
+    ------
+    SourceError
+        They are many: then folds were drawn without a look at copies.
+    """
+    split = split_rows(folds, groups)
+    if too_many_split(split):
+        first = pd.Series(folds).groupby(pd.Series(groups)).transform("first")
+        row = int(np.flatnonzero(first.to_numpy() != folds)[0])
         other = int(np.flatnonzero(groups == groups[row])[0])
         raise SourceError(
             f"row {row_of(rows, other)} is its copy or of its group and lies in another fold, so "
-            "the model behind this row's probabilities had seen it; keep both in one "
-            "fold and predict anew, or judge without these probabilities",
+            "the model behind this row's probabilities had seen it, and so it is with "
+            f"{int(split.sum()):,} of {counted(len(split), 'row')}; keep copies in one fold and "
+            "predict anew, or judge without these probabilities",
             file=rows.attrs.get("file"),
             row=row_of(rows, row),
             column=column,
             value=folds[row],
             header=int(rows.attrs.get("header", 0)),
         )
+    return split

@@ -17,10 +17,10 @@ from ..audit.views import LookedAt
 from ..errors import UsageError, shown
 from ..ingest.payload import normalised
 from ..measure.brief import brief
-from ..measure.codes import IntArray
+from ..measure.codes import BoolArray, IntArray
 from ..schema import Schema
 from .columns import Evidence
-from .suspicion import LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
+from .suspicion import APART, LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
 
 __all__ = ["ANNOTATED", "LabelCheck", "refuse_taken", "said_of_rows"]
 
@@ -62,6 +62,8 @@ class LabelCheck:
         Rows that repeat another one's content.
     folder : Path
         Where paths of images begin.
+    apart : int
+        Rows in another fold than a copy, or the rest of their group: `probs` have no say there.
     """
 
     rows: pd.DataFrame
@@ -74,6 +76,7 @@ class LabelCheck:
     looked: LookedAt
     copies: int
     folder: Path
+    apart: int = 0
 
     @property
     def by_one_model(self) -> bool:
@@ -186,6 +189,7 @@ class LabelCheck:
             "judged": int(self.rows["wrong"].notna().sum()),
             "not_judged": self.not_judged(),
             "copies": self.copies,
+            "apart": self.apart,
             "alike": [list(group) for group in self.alike],
             "contradicted": None if report.contradicted is None else int(report.contradicted.sum()),
             "expected_wrong": None if self.by_one_model else float(self.rows["wrong"].sum()),
@@ -243,6 +247,7 @@ def said_of_rows(
     found: LabelErrorReport,
     copies: Disagreement,
     schema: Schema,
+    apart: BoolArray,
 ) -> pd.DataFrame:
     """Put what was found of the rows at `place` beside all rows, as `LabelCheck.rows`.
 
@@ -257,6 +262,8 @@ def said_of_rows(
         Of M rows.
     copies : Disagreement
         What copies and near-duplicates say, of M rows.
+    apart : (M,) bool
+        Where no model of the user's has a say, since it had seen a copy of the row.
     """
     names = np.array([*schema.classes, None], dtype=object)
     wrong = np.full(len(index), np.nan)
@@ -277,6 +284,7 @@ def said_of_rows(
     said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
     why[place] = reasons(said, frozenset(LEARNERS))
     why[np.isnan(wrong)] = UNJUDGED
+    why[place[apart & np.isnan(found.probability)]] = APART
     why[np.setdiff1d(np.arange(len(index)), place)] = UNREAD
     why[codes < 0] = UNLABELED
     rows = pd.DataFrame(

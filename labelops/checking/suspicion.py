@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..measure.codes import FloatArray
 
 __all__ = [
+    "APART",
     "CALLS",
     "LOOK",
     "SUSPECTED",
@@ -33,6 +34,7 @@ SUSPECTED = CALLS[:2]
 
 UNLABELED, UNREAD = "no label", "nothing to read"
 UNJUDGED = "too few of its class, or no vote"
+APART = "in another fold than a copy or its group"
 """Why nothing judged a label."""
 
 _SAID = {"neighbours": "the nearest rows", "votes": "the votes"}

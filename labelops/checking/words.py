@@ -154,6 +154,11 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
     if found.copies:
         repeats = counted(found.copies, "row repeats", "rows repeat")
         lines.append(f"{repeats} the content of another.")
+    if found.apart:
+        lines.append(
+            f"{counted(found.apart, 'row lies', 'rows lie')} in another fold than a copy or the "
+            "rest of a group: what your model says there was learned, and does not count."
+        )
     lines += [*_double_keys(found), *_unused(found)]
     for name in found.schema.classes:
         if name.lower() in _NO_LABEL:

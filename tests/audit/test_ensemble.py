@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from labelops.audit.ensemble import as_probs, as_view, blend, margins, neighbour_probs
+from labelops.audit.ensemble import (
+    as_probs,
+    as_view,
+    blend,
+    margins,
+    neighbour_probs,
+    without_say,
+)
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature
 
@@ -106,3 +113,19 @@ def test_neighbours_of_the_own_group_do_not_vote() -> None:
         apart = neighbour_probs(features, codes, groups, 2, np.random.default_rng(0), k=9)
         assert (alone.argmax(axis=1) == codes).all()
         assert (apart.argmax(axis=1) != codes).all()
+
+
+def test_a_view_without_say_leaves_the_blend_of_the_others() -> None:
+    """Whatever it said there; and of the other rows nothing changes."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, 50)
+    views = {n: as_view(n, rng.dirichlet(np.ones(3), 50), codes) for n in "abc"}
+    held = {"a": np.arange(50) >= 5, "b": np.arange(50) >= 2}
+    found = blend(without_say(views, held))
+    rest = {n: views[n] for n in "bc"}
+    np.testing.assert_allclose(found[2:5], blend(rest)[2:5])
+    np.testing.assert_allclose(found[:2], blend({"c": views["c"]})[:2])
+    np.testing.assert_array_equal(found[5:], blend(views)[5:])
+    nobody = {n: np.arange(50) > 0 for n in "abc"}
+    alone = without_say(views, nobody)
+    assert len({tuple(view.logs[0]) for view in alone.values()}) == 1

@@ -137,6 +137,24 @@ def test_folds_must_be_stated() -> None:
             check_folds(folds, False, 4, None)
 
 
+def test_few_rows_of_split_groups_are_set_aside_and_many_refused() -> None:
+    """Each matrix has its own; the fifth row in a hundred is borne, the sixth is not."""
+    group = np.arange(100)
+    group[:4] = [0, 0, 1, 1]
+    folds = np.arange(100) // 50
+    assert check_folds(folds, False, 100, group).all()
+    other = folds.copy()
+    other[0] = 1
+    held = check_folds([folds, other], False, 100, group, matrices=2)
+    assert held[0].all() and np.flatnonzero(~held[1]).tolist() == [0, 1]
+    other[2] = 1
+    assert not check_folds(other, False, 100, group, matrices=3)[:, :4].any()
+    group[:6] = [0, 0, 1, 1, 2, 2]
+    check_folds(np.r_[other[:4], [0, 0], folds[6:]], False, 100, group)
+    with pytest.raises(UsageError, match="so it is of 6 rows of 100; split by group"):
+        check_folds(np.r_[other[:4], [0, 1], folds[6:]], False, 100, group)
+
+
 def test_a_split_group_is_refused() -> None:
     """A copy on the other side of the split was learned."""
     with pytest.raises(UsageError, match="group of row 2"):

@@ -194,6 +194,45 @@ def test_memorised_probabilities_are_refused() -> None:
     check_labels(frame, "kind", probs=PROBS, out_of_sample=True, check_memorised=False)
 
 
+def _grouped(pairs: int) -> pd.DataFrame:
+    """Return scored rows of which some pairs have one owner in two folds."""
+    frame = _scored()
+    frame["owner"] = [f"o{n}" for n in range(300)]
+    for n in range(pairs):
+        frame.loc[3 * n + 150, "owner"] = f"o{3 * n}"
+        frame.loc[3 * n + 150, "fold"] = (frame.loc[3 * n, "fold"] + 1) % 5
+    return frame
+
+
+def test_a_row_in_another_fold_than_its_group_is_judged_without_the_model() -> None:
+    """It is counted and said; where nothing else judges it, it is not judged, and why is said."""
+    found = check_labels(_grouped(2), "kind", probs=PROBS, fold="fold", group="owner")
+    assert found.not_judged() == {"in another fold than a copy or its group": 4}
+    assert found.rows.loc[[0, 3, 150, 153], "call"].eq("not judged").all()
+    assert sorted(found.worst(2).index) == [8, 100]
+    assert found.to_json()["apart"] == found.apart == 4
+    said = "4 rows lie in another fold than a copy or the rest of a group: what your model says"
+    assert said in str(found)
+    frame = _grouped(2).assign(ann=lambda rows: rows["kind"], ben=lambda rows: rows["kind"])
+    voted = check_labels(
+        frame, "kind", probs=PROBS, fold="fold", group="owner", votes=["ann", "ben"]
+    )
+    assert voted.not_judged() == {} and voted.apart == 4
+    alike = frame.assign(p_a=0.2, p_b=0.5, p_c=0.3).loc[[0, 3, 150, 153], list(PROBS.values())]
+    frame.loc[alike.index, alike.columns] = alike
+    again = check_labels(
+        frame, "kind", probs=PROBS, fold="fold", group="owner", votes=["ann", "ben"]
+    )
+    pd.testing.assert_frame_equal(again.rows, voted.rows)
+
+
+def test_many_rows_in_another_fold_than_their_group_are_refused() -> None:
+    """From sixteen rows of 300 on; the first of them is named, with its other."""
+    assert check_labels(_grouped(7), "kind", probs=PROBS, fold="fold", group="owner").apart == 14
+    with pytest.raises(SourceError, match="and so it is with 16 of 300 rows; keep copies in one"):
+        check_labels(_grouped(8), "kind", probs=PROBS, fold="fold", group="owner")
+
+
 @pytest.fixture(scope="module")
 def tickets() -> tuple[pd.DataFrame, list[int], Any]:
     """Give 30 of the sample's 613 messages another name, drawn with seed 5."""

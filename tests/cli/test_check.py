@@ -191,3 +191,25 @@ def test_a_search_that_finds_little_says_so(
     said = capsys.readouterr().out
     assert "Most of them would not have been: where classes overlap, or rows are few" in said
     assert "'N/A' is taken for a class: empty its cells if it means that there is no label" in said
+
+
+@pytest.mark.slow
+def test_one_pair_of_copies_in_two_folds_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the model says of the two is left out, in a sentence; the rest is judged by it."""
+    frame = pd.DataFrame(mails(120)[:-1], columns=["id", "message", "label"])
+    kinds = sorted(frame["label"].unique())
+    for kind in kinds:
+        frame[f"p_{kind}"] = np.where(frame["label"] == kind, 0.9, 0.1 / (len(kinds) - 1))
+    frame["fold"] = frame.index % 4
+    frame.loc[9, "message"] = frame.loc[4, "message"]
+    file = tmp_path / "mails.csv"
+    frame.to_csv(file, index=False)
+    words = ["-q", "check", str(file), "--text", "message", "--probs", "p_", "--fold", "fold"]
+    assert run(tmp_path, *words) == 0
+    assert "2 rows lie in another fold than a copy" in capsys.readouterr().out
+    frame["message"] = frame.loc[frame.index // 2, "message"].to_numpy()
+    frame.to_csv(file, index=False)
+    assert run(tmp_path, *words) == 2
+    assert "lies in another fold, so the model behind this row's" in capsys.readouterr().err
