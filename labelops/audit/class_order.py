@@ -50,7 +50,8 @@ def check_class_order(
     >>> check_class_order({"mine": np.eye(2)[1 - codes]}, codes, ("cat", "dog"))
     Traceback (most recent call last):
     labelops.errors.UsageError: probs 'mine' repeat 0 % of 60 labels of the classes 'cat', 'dog', \
-and 100 % if the columns were 'dog', 'cat': put them in the classes' order
+and 100 % if the columns were 'dog', 'cat': put them in the classes' order, or list the classes in \
+theirs
     """
     known = np.flatnonzero(codes >= 0)
     for name, array in probs.items():
@@ -69,7 +70,8 @@ and 100 % if the columns were 'dog', 'cat': put them in the classes' order
         raise UsageError(
             f"probs {name!r} repeat {percent(shares[0])} of {counted(total, 'label')} of the "
             f"classes {_listed(names, moved)}, and {percent(shares[1])} if the columns were "
-            f"{_listed(names, order)}: put them in the classes' order"
+            f"{_listed(names, order)}: put them in the classes' order, or list the classes in "
+            "theirs"
         )
 
 

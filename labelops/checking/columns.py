@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,9 @@ from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import IntArray
 
 __all__ = [
+    "YOURS",
     "Evidence",
+    "Model",
     "bad_cell",
     "classes_of",
     "filled",
@@ -27,6 +29,10 @@ __all__ = [
 ]
 
 _CLASSES = 1_000
+
+YOURS = "your model"
+Model: TypeAlias = Mapping[str, str] | npt.NDArray[Any]
+"""Probabilities: the column of each class, or an array with the classes in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,10 @@ class Evidence:
         a list of as many as in every row.
     probs : mapping of class to column
         Probabilities of a model of yours that did not see the row.
+    models : mapping of name to (N, K) array, or to mapping of class to column
+        Those of several models, or without columns: arrays have the classes in their order.
+    vectors : mapping of name to (N, D) array
+        Numbers without columns, beside `features`.
     votes : sequence of str
         One column an annotator; an empty cell is no vote.
     voted : str
@@ -65,6 +75,8 @@ class Evidence:
     fold: str | None = None
     out_of_sample: bool = False
     group: str | None = None
+    models: Mapping[str, Model] = field(default_factory=dict)
+    vectors: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("features", "votes"):
@@ -77,10 +89,16 @@ class Evidence:
             )
 
     @property
+    def opinions(self) -> Mapping[str, Model]:
+        """All models' probabilities, by what the model is called."""
+        return {**({YOURS: self.probs} if self.probs else {}), **self.models}
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All columns named."""
         single = [c for c in (self.text, self.image, self.fold, self.group) if c is not None]
-        return (*single, *self.features, *(self.probs or {}).values(), *self.votes)
+        scored = [c for m in self.opinions.values() if isinstance(m, Mapping) for c in m.values()]
+        return (*single, *self.features, *scored, *self.votes)
 
     def check(self, frame: pd.DataFrame) -> None:
         """Refuse what no check can be made of.
@@ -101,7 +119,8 @@ class Evidence:
             self.text,
             self.image,
             *self.features,
-            *(self.probs or {}),
+            *self.opinions,
+            *self.vectors,
             *self.votes,
             self.voted,
         )
@@ -110,12 +129,12 @@ class Evidence:
                 "nothing to judge the labels by: name a column with texts or images, or columns "
                 "with probabilities, votes or numbers"
             )
-        if self.fold is not None and not self.probs:
+        if self.fold is not None and not self.opinions:
             raise UsageError(
                 f"column {shown(self.fold)} says how probabilities were held out (fold), and there "
                 "are none: name their columns (probs), or leave it out"
             )
-        if self.probs and self.fold is None and not self.out_of_sample:
+        if self.opinions and self.fold is None and not self.out_of_sample:
             raise UsageError(
                 "probabilities of a model that learned from these very labels hide their errors: "
                 "say which fold each row was held out in (fold), or that the model never saw these "

@@ -20,7 +20,7 @@ from ..ingest.payload import problem_of
 from ..measure.codes import BoolArray, IntArray
 from .columns import Evidence, find_column, names_of, votes_of
 from .contents import NO_TIME, read_contents
-from .numbers import numbers_of
+from .numbers import array_rows, numbers_of
 
 __all__ = ["NO_TIME", "Known", "readable"]
 
@@ -71,14 +71,18 @@ class Known:
         label: str,
         classes: tuple[str, ...],
         folder: Path,
+        place: IntArray,
         ballots: Votes | None = None,
     ) -> Known:
         """Read all columns that were named; parameters as of `check_labels`.
 
-        `ballots` are votes from a table of their own.
+        `place` says which rows of `evidence.vectors` these are, and `ballots` are votes from a
+        table of their own.
         """
         said = _attributes(frame, {label, *evidence.columns})
-        numbers = numbers_of(frame, evidence.features) if evidence.features else None
+        parts = [array_rows(name, array, place) for name, array in evidence.vectors.items()]
+        parts += [numbers_of(frame, evidence.features)] if evidence.features else []
+        numbers = np.hstack(parts) if parts else None
         words = None
         if evidence.text is not None or evidence.image is not None:
             contents = read_contents(frame, evidence, said, folder)

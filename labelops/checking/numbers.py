@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import SourceError, UsageError, counted, shown
-from ..measure.codes import FloatArray
-from .columns import bad_cell, find_column, row_of
+from ..measure.codes import BoolArray, FloatArray, IntArray
+from .columns import Evidence, bad_cell, find_column, row_of
 
-__all__ = ["numbers_of", "probs_of"]
+__all__ = ["array_probs", "array_rows", "check_shapes", "numbers_of", "probs_of"]
 
 _LISTS = (list, tuple, np.ndarray)
 _LARGEST = 1e100
@@ -107,14 +109,102 @@ def probs_of(
     found = np.stack([_single(frame, columns[name]) for name in classes], axis=1)
     total = found.sum(axis=1)
     # What was rounded for a spreadsheet sums to one but for its last digits.
-    bad = np.flatnonzero((found < 0).any(axis=1) | (np.abs(total - 1) > 0.02))
+    bad = np.flatnonzero(_no_distribution(found, total))
     if bad.size:
         row = int(bad[0])
         raise SourceError(
-            f"these {counted(len(classes), 'probability', 'probabilities')} should be 0 or more "
-            f"and sum to 1, but sum to {total[row]:.4g}",
+            _said_sum(len(classes), total[row]),
             file=frame.attrs.get("file"),
             row=row_of(frame, row),
             header=int(frame.attrs.get("header", 0)),
         )
     return np.asarray(found / total[:, None], dtype=np.float64)
+
+
+def _no_distribution(found: FloatArray, total: FloatArray) -> BoolArray:
+    return ~((found >= 0).all(axis=1) & (np.abs(total - 1) <= 0.02))
+
+
+def _said_sum(classes: int, total: float) -> str:
+    numbers = counted(classes, "probability", "probabilities")
+    return f"these {numbers} should be 0 or more and sum to 1, but sum to {total:.4g}"
+
+
+def check_shapes(evidence: Evidence, rows: int, classes: Sequence[str]) -> None:
+    """Refuse arrays that are not of these rows, or not of these classes.
+
+    Raises
+    ------
+    UsageError
+        With both numbers, and what the classes are.
+
+    Examples
+    --------
+    >>> check_shapes(Evidence(vectors={"e.npy": np.zeros((3, 2))}), 4, ("a", "b"))
+    Traceback (most recent call last):
+    labelops.errors.UsageError: e.npy: 3 rows, but 4 rows of data; expected one each, in their order
+    """
+    arrays = {n: m for n, m in evidence.opinions.items() if not isinstance(m, Mapping)}
+    for name, array in {**evidence.vectors, **arrays}.items():
+        if len(array) != rows:
+            raise UsageError(
+                f"{name}: {counted(len(array), 'row')}, but {counted(rows, 'row')} of data; "
+                "expected one each, in their order"
+            )
+    for name, array in arrays.items():
+        if array.shape[1] != len(classes):
+            listed = ", ".join(map(shown, classes[:20])) + (", …" if len(classes) > 20 else "")
+            raise UsageError(
+                f"{name}: {counted(array.shape[1], 'column')}, but "
+                f"{counted(len(classes), 'class', 'classes')}: {listed}; list the columns' classes "
+                "in their order (classes)"
+            )
+
+
+def array_rows(name: str, array: NDArray[Any], place: IntArray) -> FloatArray:
+    """Return some rows of an array of numbers as (M, D) of floats.
+
+    Raises
+    ------
+    SourceError
+        A number is missing, infinite or too large to be squared; its row is counted from 1.
+
+    Examples
+    --------
+    >>> array_rows("e.npy", np.array([[1], [2], [3]]), np.array([0, 2])).tolist()
+    [[1.0], [3.0]]
+    """
+    every = len(place) == len(array)
+    found = np.array(array if every else array[place], dtype=np.float64)
+    bad = np.flatnonzero(~(np.abs(found) < _LARGEST).all(axis=1))
+    if bad.size:
+        row = int(bad[0])
+        number = found[row][~(np.abs(found[row]) < _LARGEST)][0]
+        raise SourceError(_problem(number), file=name, row=int(place[row]) + 1, value=float(number))
+    return found
+
+
+def array_probs(name: str, array: NDArray[Any], place: IntArray) -> FloatArray:
+    """Return some rows of an array of probabilities, each with the sum 1.
+
+    Raises
+    ------
+    SourceError
+        A row that is no distribution, counted from 1.
+
+    Examples
+    --------
+    >>> array_probs("p.npy", np.float16([[0.1, 0.9]]), np.array([0])).sum()
+    np.float64(1.0)
+    """
+    found = array_rows(name, array, place)
+    total = found.sum(axis=1)
+    bad = np.flatnonzero(_no_distribution(found, total))
+    if bad.size:
+        row = int(bad[0])
+        problem = _said_sum(found.shape[1], total[row])
+        raise SourceError(
+            f"{problem}; logits become probabilities by scipy.special.softmax(logits, axis=1)",
+            file=name, row=int(place[row]) + 1,
+        )  # fmt: skip
+    return np.asarray(found / total[:, None])

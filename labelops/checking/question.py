@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..audit.class_order import check_class_order
 from ..audit.detect import detect_label_errors
 from ..audit.graph import graph_if_quick
 from ..audit.in_sample import check_folds, check_not_memorised, split_rows, too_many_split
@@ -21,14 +22,13 @@ from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
 from .known import NO_TIME, Known, readable
-from .numbers import probs_of
+from .numbers import array_probs, check_shapes, probs_of
 from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
 
 __all__ = ["Question", "check_columns"]
 
-YOURS = "your model"
 _VIEWS = ("outliers", "ambiguity", "slices", "leakage")
 _SHOWN = 50
 _FEW = 10  # Classes that a frame of hardly any rows may have.
@@ -77,7 +77,7 @@ class Question:
         The rows that can be judged.
     known : Known
         Of these M rows.
-    probs : (M, K) float or None
+    probs : mapping of model to (M, K) float
     folds : (M,) array or None
     apart : (M,) bool
         Whether copies of the row, or its group, lie in another fold: `probs` have no say there.
@@ -94,7 +94,7 @@ class Question:
     codes: IntArray
     place: IntArray
     known: Known
-    probs: FloatArray | None
+    probs: Mapping[str, FloatArray]
     folds: Any
     apart: BoolArray
     check_memorised: bool
@@ -146,19 +146,27 @@ class Question:
         place = np.flatnonzero(readable(frame, evidence))
         _refuse_hopeless(codes[place], label)
         rows = frame.iloc[place]
-        probs = probs_of(rows, evidence.probs, named) if evidence.probs else None
+        check_shapes(evidence, len(frame), named)
+        probs = {
+            name: probs_of(rows, model, named)
+            if isinstance(model, Mapping)
+            else array_probs(name, model, place)
+            for name, model in evidence.opinions.items()
+        }
         folds = None if evidence.fold is None else filled(rows, evidence.fold).astype(str)
-        if probs is not None:
+        if probs:
             check_folds(folds, evidence.out_of_sample, len(rows), None)
+            check_class_order(probs, codes[place], named)
         # Matrices this narrow gain nothing by threads, which spin while others want the cores.
         with threadpool_limits(1):
             ballots = None if table is None else table.within(place).codes(named)
-            known = Known.of(rows, evidence, label, named, Path(folder), ballots)
+            known = Known.of(rows, evidence, label, named, Path(folder), place, ballots)
         apart: BoolArray = np.zeros(len(place), dtype=np.bool_)
         if folds is not None:
             apart = _apart(rows, str(evidence.fold), folds, known.groups)
-        if probs is not None and known.features is None and check_memorised:
-            check_not_memorised({YOURS: probs}, codes[place], None, ~apart[None])
+        if probs and known.features is None and check_memorised:
+            held = np.repeat(~apart[None], len(probs), axis=0)
+            check_not_memorised(probs, codes[place], None, held)
         schema = Schema("rows", named, media="text" if evidence.image is None else "image")
         return cls(
             frame, label, key, evidence, schema, codes, place, known, probs, folds, apart,
@@ -192,7 +200,7 @@ class Question:
                 labels, n_classes=len(self.schema.classes), votes=known.votes,
                 features=known.features if known.words is None else known.words,
                 embeddings=None if known.words is None else known.features,
-                probs=None if self.probs is None else {YOURS: self.probs}, folds=self.folds,
+                probs=self.probs or None, folds=self.folds,
                 out_of_sample=self.evidence.out_of_sample, groups=known.groups, graph=graph,
                 check_memorised=self.check_memorised, rng=rng,
             )  # fmt: skip

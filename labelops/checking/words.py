@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import counted, percent, shown
-from .columns import row_of
+from .columns import Model, row_of
 from .result import LabelCheck
 from .suspicion import SUSPECTED
 
@@ -121,8 +121,12 @@ def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
     said = [
         ("Texts", e.text, "models that did not see the row, and the nearest other rows"),
         ("Images", e.image, "models that did not see the row, and the nearest other rows"),
-        ("Numbers", _listed(e.features), "models that did not see the row, and nearest rows"),
-        ("Probabilities", _listed(tuple((e.probs or {}).values())), _held(found)),
+        (
+            "Numbers",
+            _listed((*e.vectors, *e.features)),
+            "models that did not see the row, and nearest rows",
+        ),
+        *(("Probabilities", *_model(found, name, m)) for name, m in e.opinions.items()),
         ("Votes", e.voted or _listed(e.votes), "how far each annotator is to be believed"),
         ("Groups", e.group, "never split between learning and judging"),
     ]
@@ -138,6 +142,13 @@ def _listed(columns: Sequence[str]) -> str:
     if len(columns) <= _NAMED:
         return ", ".join(columns)
     return f"{columns[0]} … {columns[-1]} ({len(columns):,} columns)"
+
+
+def _model(found: LabelCheck, name: str, model: Model) -> tuple[str, str]:
+    """Say which columns a model's probabilities are, and how they were held out."""
+    if isinstance(model, Mapping):
+        return _listed(tuple(model.values())), _held(found)
+    return name, f"{_held(found)}; its columns are {_listed(found.schema.classes)}"
 
 
 def _held(found: LabelCheck) -> str:

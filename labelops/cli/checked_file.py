@@ -13,9 +13,14 @@ from .looking import CLASS_NAMES, FORMATS, Guess, look_at
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from ..checking import Evidence
+    from ..checking.columns import Model
     from ..checking.question import Question
+
+_OTHERS = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".safetensors", ".mat")
+"""Endings of files in which arrays lie about as well; some can only be read by running them."""
 
 __all__ = ["Asked", "column_of_contents", "column_of_labels", "votes_in"]
 
@@ -29,7 +34,7 @@ class Asked:
     label: str
     key: str | None
     encoding: str
-    probs: str | None
+    probs: tuple[str, ...]
     votes: tuple[str, ...] | pd.DataFrame
     classes: tuple[str, ...]
     check_memorised: bool
@@ -66,11 +71,11 @@ class Asked:
     def _evidence(self, frame: pd.DataFrame) -> Evidence:
         from ..checking import Evidence
 
-        columns = None if self.probs is None else _prob_columns(frame, self.probs, self.label)
+        models = _models(frame, self.probs, self.label)
         votes, voted = (self.votes, "") if isinstance(self.votes, tuple) else ((), "a table")
-        features = _feature_columns(frame, self.judges["features"])
-        judges = {**self.judges, "features": features}
-        return Evidence(probs=columns, votes=votes, voted=voted, **judges)
+        features, vectors = _feature_columns(frame, self.judges["features"])
+        judges = {**self.judges, "features": features, "vectors": vectors}
+        return Evidence(models=models, votes=votes, voted=voted, **judges)
 
 
 def column_of_labels(data: Path, guess: Guess) -> str:
@@ -132,51 +137,75 @@ def _place_in(names: Sequence[str]) -> Callable[[str], int]:
     return lambda name: place.get(name, len(place))
 
 
-def _feature_columns(frame: pd.DataFrame, named: Sequence[str]) -> list[str]:
-    """Return the columns of numbers; `x*` stands for all that begin with x.
+def _feature_columns(
+    frame: pd.DataFrame, named: Sequence[str]
+) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """Return the columns of numbers, `x*` for all that begin with x, and arrays by their file.
 
     Raises
     ------
     UsageError
-        No column is named so.
+        No column is named so, or a file is none with a table of numbers.
     """
-    found: list[str] = []
+    from ..adapters.array_files import is_array_file, open_array
+
+    columns: list[str] = []
+    arrays: dict[str, NDArray[Any]] = {}
     for name in named:
         meant = [name] if name in frame else [c for c in frame if fnmatchcase(c, name)]
+        if not meant and is_array_file(name):
+            arrays[name] = open_array(name)
+            continue
         if not meant and "*" in name:
             there = ", ".join(shown(c) for c in list(frame)[:20])
             raise UsageError(f"--features {shown(name)}: no column is named so; there are {there}")
-        _refuse_array(
-            "--features", name, "such as a list of numbers a row of a Parquet file", meant
-        )
-        found += meant or [name]
-    return list(dict.fromkeys(found))
+        _refuse_other_file("--features", name, meant)
+        columns += meant or [name]
+    return list(dict.fromkeys(columns)), arrays
 
 
-def _refuse_array(option: str, named: str, how: str, meant: Collection[str]) -> None:
-    """Refuse the file of an array where columns are asked for, and say what to do with it."""
-    if not meant and Path(named).suffix.lower() in (".npy", ".npz"):
+def _refuse_other_file(option: str, named: str, meant: Collection[str]) -> None:
+    """Refuse a file that arrays are not read from, where columns are asked for."""
+    file = Path(named)
+    if not meant and (file.suffix.lower() in _OTHERS or file.is_file()):
         raise UsageError(
-            f"{option} {shown(named)}: an array is no column of FILE; write its columns into it, "
-            f"{how}"
+            f"{option} {shown(named)}: no column is named so, and an array is read from .npy or "
+            ".npz; save it by numpy.save, or write its columns into FILE"
         )
 
 
-def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:
-    """Return class → column, for columns whose name is the prefix and a class.
+def _models(frame: pd.DataFrame, named: Sequence[str], label: str) -> dict[str, Model]:
+    """Return what each prefix of columns, or file, says: one of columns alone is your model.
 
     Raises
     ------
     UsageError
-        No column begins so.
+        No column begins so, or a file is none with a table of numbers.
     """
+    from ..adapters.array_files import is_array_file, open_array
+    from ..checking.columns import YOURS
+
+    found: dict[str, Model] = {}
+    for name in named:
+        columns = _prob_columns(frame, name, label)
+        if not columns and is_array_file(name):
+            found[name] = open_array(name)
+            continue
+        _refuse_other_file("--probs", name, columns)
+        if not columns:
+            there = ", ".join(shown(name) for name in list(frame)[:20])
+            raise UsageError(
+                f"--probs {shown(name)}: no column begins so; there are {there}. A column's name "
+                f"is the prefix and a class, such as {name}spam"
+            )
+        found[name] = columns
+    if len(found) == 1 and not is_array_file(*found):
+        return {YOURS: columns}
+    return found
+
+
+def _prob_columns(frame: pd.DataFrame, prefix: str, label: str) -> dict[str, str]:
+    """Return class → column, for columns whose name is the prefix and a class."""
     found = {c.removeprefix(prefix): c for c in frame if c.startswith(prefix) and c != label}
     found.pop("", None)
-    _refuse_array("--probs", prefix, "one a class, named as the class behind a prefix", found)
-    if not found:
-        there = ", ".join(shown(name) for name in list(frame)[:20])
-        raise UsageError(
-            f"--probs {shown(prefix)}: no column begins so; there are {there}. A column's name is "
-            f"the prefix and a class, such as {prefix}spam"
-        )
     return found

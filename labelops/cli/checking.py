@@ -29,6 +29,7 @@ _ROWS = 15
 _OPTIONS = {
     "pass check_memorised=False": "give --trust-probs",
     "identifies a row (key)": "identifies a row, --key COLUMN",
+    "in their order (classes)": "in their order, --classes NAMES",
 }
 """What errors call an argument, and the option that it is."""
 
@@ -38,6 +39,7 @@ _OPTIONS = {
     "labelops check mails.csv --label intent --text body --report wrong.html --output checked.csv",
     "labelops check scores.csv --label kind --probs p_ --fold fold",
     "labelops check embedded.parquet --label kind --features 'x*'",
+    "labelops check mails.csv --label intent --features emb.npy --probs probs.npy --out-of-sample",
     "labelops check crowd.csv --label final --votes ann,ben,cem",
     "labelops check mails.csv --label intent --key id --votes votes.csv",
 )
@@ -46,13 +48,14 @@ _OPTIONS = {
 @click.option("--text", metavar="COLUMN", help="Column with the text.")
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option(
-    "--features", callback=listed, metavar="COLUMNS",
+    "--features", callback=listed, metavar="COLUMNS|FILES",
     help="Columns with numbers not learned from these labels, commas between them; 'x*': all that "
-    "begin with x.",
+    "begin with x; or files with arrays, .npy, .npz or FILE.npz:NAME, rows as in FILE.",
 )  # fmt: skip
 @click.option(
-    "--probs", metavar="PREFIX",
-    help="Columns with a model's probabilities: what stands before the class in their names.",
+    "--probs", callback=listed, metavar="PREFIX|FILES",
+    help="Columns with a model's probabilities: what stands before the class in their names; or "
+    "files as for --features, columns as the classes. Of several models with commas between them.",
 )  # fmt: skip
 @click.option("--fold", metavar="COLUMN", help="The fold each row was held out in for --probs.")
 @click.option(
@@ -86,7 +89,7 @@ def check(
     label: str | None,
     text: str | None,
     image: str | None,
-    probs: str | None,
+    probs: tuple[str, ...],
     votes: tuple[str, ...],
     features: tuple[str, ...],
     key: str | None,
