@@ -116,8 +116,8 @@ def check_embeddings(embeddings: Any, features: Any) -> Any:
     return check_features(embeddings, features.shape[0])
 
 
-def group_codes(groups: ArrayLike, rows: int) -> IntArray:
-    """Return the number of each row's group, counted from 0.
+def group_codes(groups: ArrayLike, rows: int, name: str = "groups") -> IntArray:
+    """Return the number of each row's group, counted from 0; `name` is for what is refused.
 
     Raises
     ------
@@ -132,14 +132,14 @@ def group_codes(groups: ArrayLike, rows: int) -> IntArray:
     """
     values = np.asarray(groups)
     if values.shape != (rows,):
-        raise UsageError(f"groups: found shape {values.shape}, expected ({rows},)")
+        raise UsageError(f"{name}: found shape {values.shape}, expected ({rows},)")
     if values.dtype.kind in "fOMm" and (missing := np.flatnonzero(pd.isna(values))).size:
-        raise UsageError(f"groups: row {missing[0]} has none; give it one of its own")
+        raise UsageError(f"{name}: row {missing[0]} has none; give it one of its own")
     if values.dtype.kind == "O":  # Perhaps of several types, which numpy does not sort.
         try:
             return np.asarray(pd.factorize(values, sort=True)[0], dtype=np.int64)
         except TypeError as problem:
-            raise UsageError(f"groups: {unsorted_pair(enumerate(values))}") from problem
+            raise UsageError(f"{name}: {unsorted_pair(enumerate(values))}") from problem
     return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
 
 

@@ -2,8 +2,9 @@
 
 Two questions with two tests. Most answers of somebody who rushes come quicker than anybody needs
 to look: an e-process, which may be read after every answer. Somebody whose haste costs accuracy
-errs more often in the quicker half of their own answers: Fisher's exact test. Hard items take
-longer and are wrong more often, which speaks against that and not for it.
+errs more often in the quicker half of their own answers: Fisher's exact test. Some items are
+quick for anybody, and may be harder or easier than the rest. So a time is measured by what the
+others took for the same item, where they did.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.audit.inputs import check_numbers, check_verdicts
+from labelops.audit.inputs import check_numbers, check_verdicts, group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
@@ -24,6 +25,9 @@ __all__ = ["Speed", "judge_speed"]
 
 _QUICK = 1.0
 _PART = 0.25
+_TICK = 0.01  # No usual time is shorter, so that it can be divided by.
+_FAR = 3.0  # Twenty times as long as usual, or as short: beyond that, it tells nothing of the item.
+_DIFFER = 0.1  # Items differ where they add so much to the variance of one vote's log time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Speed:
     timed, quick : (A,) int
         Answers whose time is known, and those no slower than `cut`.
     cut : (A,) float
-        Seconds in which nobody looks: a quarter of what the others take, at least `quick`.
+        Seconds in which nobody looks at an ordinary item: a quarter of what the others take, at
+        least `quick`.
     log_e : (A,) float
         Evidence that most of the answers are that quick.
     rushed : (A,) bool
@@ -64,6 +69,7 @@ def judge_speed(
     seconds: ArrayLike,
     right: ArrayLike,
     *,
+    items: ArrayLike | None = None,
     n_annotators: int | None = None,
     quick: float = _QUICK,
     risk: float = 0.01,
@@ -79,10 +85,16 @@ def judge_speed(
         How long it took, 0 or more; NaN, or infinite, where nobody knows.
     right : (V,) array-like of float
         1 where the vote is right, 0 where it is wrong, NaN where nothing judges it.
+    items : (V,) array-like, optional
+        Which item each vote is on. An item on which the others took twice as long as they usually
+        do allows twice the time, and votes that nobody else's time goes with tell nothing of haste.
+        Without it items are taken to be alike: whoever got those that are quick for anybody is
+        said to rush, and whoever errs where they are harder to be hasty.
     n_annotators : int, optional
         A; the largest plus one when left out.
     quick : float
-        Seconds in which nobody looks at an item, whatever the others take; 0 or more.
+        Seconds in which nobody looks at an item, whatever the others take; 0 or more. Where times
+        are cut to whole seconds, a 1 may be nearly two: say 0.
     risk : float
         Tolerated share of false accusations of rushing (e-BH), at all looks together, in (0, 1).
     look_risk : float, optional
@@ -116,10 +128,18 @@ def judge_speed(
     if not quick >= 0:
         raise UsageError(f"quick is {quick}, expected 0 seconds or more")
     known = ~np.isnan(time)
-    cut = _cuts(who[known], time[known], A, quick)
+    medians = _medians(who[known], time[known], A)
+    cut, slowness = _cuts(medians, quick), np.full(time.size, np.nan)
+    if items is not None:
+        item = group_codes(items, time.size, "items")[known]
+        slowness[known] = _slowness(item, time[known] / np.maximum(medians, _TICK)[who[known]])
+    alike = np.where(np.isnan(slowness), 1.0, slowness)
     timed = np.bincount(who[known], minlength=A)
-    fast = np.bincount(who[known][time[known] <= cut[who[known]]], minlength=A)
+    early = known & (time <= np.maximum(quick, cut[who] * alike))
+    fast = np.bincount(who[early], minlength=A)
     log_e = np.asarray(log_e_value_above(fast, timed, 0.5), dtype=np.float64)
+    if items is not None:
+        time = time / slowness
     halves = [_halves(time[who == a], truth[who == a]) for a in range(A)]
     fast_accuracy, slow_accuracy, p_values = np.array(halves, dtype=np.float64).reshape(A, 3).T
     at_look = check_share("look_risk", risk if look_risk is None else look_risk, inside=True)
@@ -137,18 +157,39 @@ def judge_speed(
     )
 
 
-def _cuts(who: IntArray, time: FloatArray, A: int, quick: float) -> FloatArray:
+def _medians(who: IntArray, time: FloatArray, A: int) -> FloatArray:
+    return np.array([np.median(time[who == a]) if (who == a).any() else np.nan for a in range(A)])
+
+
+def _cuts(medians: FloatArray, quick: float) -> FloatArray:
     """Return a quarter of the median of the others' medians, `quick` at least."""
-    medians = np.array(
-        [np.median(time[who == a]) if (who == a).any() else np.nan for a in range(A)]
-    )
-    cut = np.full(A, quick)
-    for a in range(A):
+    cut = np.full(medians.size, quick)
+    for a in range(medians.size):
         others = np.delete(medians, a)
         others = others[~np.isnan(others)]
         if others.size:
             cut[a] = max(quick, _PART * float(np.median(others)))
     return cut
+
+
+def _slowness(item: IntArray, pace: FloatArray) -> FloatArray:
+    """Return how many times as long as usual each vote's item takes, by the others' times.
+
+    All 1 where items hardly differ: few others' times are noise then. NaN where nobody else's time
+    is known.
+    """
+    logs = np.clip(np.log(np.maximum(pace, 1e-9)), -_FAR, _FAR)  # Somebody may have been at lunch.
+    votes, total = np.bincount(item), np.bincount(item, weights=logs)
+    others = votes[item] - 1
+    usual: FloatArray = np.full(item.size, np.nan)
+    np.divide(total[item] - logs, others, out=usual, where=others > 0)
+    shared = others > 0
+    if not shared.any():
+        return usual
+    spread = ((logs - total[item] / votes[item])[shared] ** 2).sum()
+    inside = spread / (shared.sum() - np.unique(item[shared]).size)
+    differ = logs[shared].var() - inside > _DIFFER * inside
+    return np.asarray(np.exp(usual if differ else 0 * usual), dtype=np.float64)
 
 
 def _halves(time: FloatArray, right: FloatArray) -> tuple[float, float, float]:

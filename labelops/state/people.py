@@ -74,8 +74,9 @@ def annotator_table(state: State) -> pd.DataFrame:
     votes = _votes(state)
     who, names = pd.factorize(votes["annotator"], sort=True)
     speed = judge_speed(
-        who, votes["seconds"], np.full(len(votes), np.nan), quick=policy.quick_seconds
-    )
+        who, votes["seconds"], np.full(len(votes), np.nan), quick=policy.quick_seconds,
+        items=votes["item_id"],
+    )  # fmt: skip
     place = pd.Index(names).get_indexer(frame["annotator"])
     rushed = np.append(speed.rushed & (speed.timed >= _TIMED), False)[place]
     # Haste by itself is no fault: it turns the burden of proof, until that was borne once.
@@ -130,7 +131,7 @@ def remarks(state: State) -> dict[str, tuple[Remark, ...]]:
     risk = hypothesis_risk(look, _RISK)
     found: dict[str, list[Remark]] = {str(name): [] for name in names}
     speed = judge_speed(
-        who, rows["seconds"], rows["right"], n_annotators=A, look_risk=risk,
+        who, rows["seconds"], rows["right"], items=rows["item_id"], n_annotators=A, look_risk=risk,
         quick=state.workspace.policies.audit.quick_seconds,
     )  # fmt: skip
     steady = judge_steadiness(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from labelops.audit import steadiness
 from labelops.audit.drift import find_drift
 from labelops.audit.steadiness import Steadiness, judge_steadiness
 from labelops.errors import UsageError
@@ -74,6 +75,49 @@ def test_a_flag_takes_as_many_times_the_evidence_as_there_are_people() -> None:
     assert evidence[0] > 100 > 10 > evidence[1:].max()
     assert _three(3.003 / evidence[0]).changed.tolist() == [True, False, False]
     assert not _three(2.997 / evidence[0]).changed.any()
+
+
+def _years(bad: float, harder: bool) -> tuple[int, int]:
+    """Watch 60 teams of six over 240 votes each; halfway one may become `bad`, and items harder.
+
+    Gives how many teams have anybody accused, and how many the first one.
+    """
+    anybody = first = 0
+    for seed in range(60):
+        rng = np.random.default_rng([14, seed])
+        who, later = np.tile(np.arange(6), 240), np.arange(1440) >= 720
+        skill = rng.uniform(0.93, 0.97, 6)[who] - 0.2 * (harder & later)
+        right = rng.random(1440) < np.where(later & (who == 0), skill - bad, skill)
+        changed = judge_steadiness(who, right, rng=rng).changed
+        anybody, first = anybody + changed.any(), first + changed[0]
+    return anybody, first
+
+
+def test_harder_items_are_nobodys_change() -> None:
+    """From 95 % to 75 % all alike: ≤ 5 of 60 teams have anybody accused, by evidence alone most.
+
+    One who becomes 30 points worse than that is found in two teams of three, with steady items and
+    with others that are worse as well.
+    """
+    accused, _ = _years(0.0, harder=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steadiness, "_as_the_others", lambda *_: False)
+        alone, _ = _years(0.0, harder=True)
+    assert accused <= 5 < 40 < alone
+    assert _years(0.3, harder=False)[1] >= 40
+    assert _years(0.35, harder=True)[1] >= 40
+
+
+def test_too_few_others_tell_nothing_of_the_items() -> None:
+    """With 19 votes of another since, an alarm stands; with 20 that got as bad, it does not."""
+    own = np.r_[np.ones(100), np.tile([1, 0], 50)]
+    for others, stands in ((19, True), (20, False)):
+        bad = np.r_[np.ones(20), np.tile([1, 0], 10)[:others]]
+        who = np.r_[np.zeros(20), np.ones(134), np.zeros(others), np.ones(66)].astype(int)
+        right = np.r_[bad[:20], own[:134], bad[20:], own[134:]]
+        found = judge_steadiness(who, right, rng=np.random.default_rng(0))
+        assert found.log_e[1] > np.log(1000)
+        assert bool(found.changed[1]) is stands
 
 
 def test_malformed_input_is_refused() -> None:
