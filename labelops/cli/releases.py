@@ -214,7 +214,7 @@ def _said_verified(found: Verified) -> str:
     ]
     news = [["newer", safe(found.newer)]] if found.newer else []
     if found.export and found.newer is None and found.release:
-        unknown = "no label set that knows is at hand (--config names it); the above is as exported"
+        unknown = "not known here: name the label set with --config; the above is as exported"
         news = [["newer", unknown]]
     parts = [f"{status}  {safe(found.what)}: {said}", columns(rows, indent=2)]
     parts += [_warning(found.deprecated), columns(news, indent=2)]

@@ -54,11 +54,11 @@ def _listed(ids: tuple[str, ...]) -> str:
 
 def _said(found: Withdrawn) -> str:
     done = counted(len(found.changed), "item")
-    was = counted(len(found.items) - len(found.changed), "item")
+    before = len(found.items) - len(found.changed)
     now = "out of" if found.out else "back in"
     parts = [f"{done} {'is' if len(found.changed) == 1 else 'are'} {now} the label set now."]
-    if len(found.items) > len(found.changed):
-        parts.append(f"{was} {'was' if len(found.items) - len(found.changed) == 1 else 'were'} so.")
+    if before:
+        parts.append(f"{counted(before, 'item')} {'was' if before == 1 else 'were'} so before.")
     text = [" ".join(parts)]
     if found.audited:
         text.append(
@@ -79,7 +79,7 @@ def _said(found: Withdrawn) -> str:
         )
     if found.out:
         text.append(
-            "`labelops send` takes what is on offer of them away. Nothing is erased by that: the "
-            "guide to withdrawing says where their content still is."
+            "`labelops send` stops asking people about them. Nothing is erased: the guide to "
+            "withdrawing says where their content still is."
         )
     return "\n".join(text)

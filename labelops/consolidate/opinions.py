@@ -78,7 +78,11 @@ def opinion_beside(
         None
         if probs is None
         else Opinion(
-            probs, None, None, "votes_and_model", "a model's out-of-fold probabilities are at hand"
+            probs,
+            None,
+            None,
+            "votes_and_model",
+            "a model's held-out probabilities count too",
         )
     )
     if voices is None or voices.votes.empty or not heard_yet(items):

@@ -103,7 +103,7 @@ def test_a_copy_without_its_label_set(copy: Path, capsys: pytest.CaptureFixture[
         0,
         "OK  ./train: every byte is as it was exported from mails@1.0.0",
     )
-    assert "no label set that knows is at hand" in said
+    assert "not known here: name the label set with --config" in said
     found = labelops.verify(copy)
     assert (found.ok, found.release, found.deprecated, found.newer) == (
         True,
