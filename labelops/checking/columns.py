@@ -81,6 +81,9 @@ class Evidence:
     def __post_init__(self) -> None:
         for name in ("features", "votes"):
             object.__setattr__(self, name, _named(name, getattr(self, name)))
+        if isinstance(self.probs, Mapping):
+            named = {name_of(of) or "": column for of, column in self.probs.items()}
+            object.__setattr__(self, "probs", named)
         if self.probs is not None and not isinstance(self.probs, Mapping):
             raise UsageError(
                 "probs: expected the column of each class, such as {'spam': 'p_spam'}, found a "
@@ -163,6 +166,8 @@ def find_column(frame: pd.DataFrame, column: str) -> pd.Series:
     SourceError
         There is none, or there are two.
     """
+    if isinstance(column, list | dict | set | np.ndarray | pd.Series):
+        raise UsageError(f"expected the name of one column, found a {type(column).__name__}")
     if list(frame.columns).count(column) != 1:
         there = ", ".join(shown(name) for name in list(frame.columns)[:20]) or "none"
         why = "the frame has it twice" if column in frame.columns else f"there are {there}"
@@ -180,6 +185,8 @@ def name_of(cell: object) -> str | None:
     >>> name_of(" cat "), name_of(3.0), name_of(True), name_of(float("nan")), name_of("")
     ('cat', '3', 'true', None, None)
     """
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "backslashreplace")
     if isinstance(cell, str):
         return cell.strip() or None
     if isinstance(cell, bool | np.bool_):
@@ -224,8 +231,10 @@ def classes_of(
     UsageError
         Fewer than two, or so many that the column cannot be one of classes.
     """
-    if named:
-        found = tuple(named)
+    if isinstance(named, str):
+        raise UsageError(f"classes: expected a list of names, found {shown(named)}; put it in []")
+    if len(named):
+        found = tuple(name_of(name) or "" for name in named)
         twice = [name for name in found if found.count(name) > 1]
         if twice:
             raise UsageError(f"classes: {shown(twice[0])} is named twice")

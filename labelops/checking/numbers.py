@@ -13,9 +13,11 @@ from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from .columns import Evidence, bad_cell, find_column, row_of
 
-__all__ = ["array_probs", "array_rows", "check_shapes", "numbers_of", "probs_of"]
+__all__ = ["array_probs", "array_rows", "as_by_chance", "check_shapes", "numbers_of", "probs_of"]
 
 _LISTS = (list, tuple, np.ndarray)
+_NAMED = 6
+_ENOUGH, _SURE, _LEAST = 50, 3.0, 1e-9
 _LARGEST = 1e100
 """Squares of smaller numbers, and their sums, are numbers still."""
 
@@ -59,7 +61,8 @@ def _single(frame: pd.DataFrame, column: str) -> FloatArray:
     bad = np.flatnonzero(~(np.abs(numbers) < _LARGEST))
     if bad.size:
         row = int(bad[0])
-        raise bad_cell(frame, row, column, _problem(numbers[row]), cells.iloc[row])
+        problem = _problem(numbers[row]) + _comma(cells.iloc[row])
+        raise bad_cell(frame, row, column, problem, cells.iloc[row])
     return numbers
 
 
@@ -77,6 +80,12 @@ def _lists(frame: pd.DataFrame, column: str, width: int) -> FloatArray:
         if bad.size:
             raise bad_cell(frame, row, column, _problem(found[row, bad[0]]), cell[int(bad[0])])
     return found
+
+
+def _comma(cell: object) -> str:
+    """Say what to do where a number has a comma for its point; nothing of other cells."""
+    plain = isinstance(cell, str) and cell.count(",") == 1 and cell.replace(",", "").strip("- ")
+    return "; write a point for the comma" if plain and plain.isdigit() else ""
 
 
 def _problem(number: float) -> str:
@@ -105,7 +114,12 @@ def probs_of(
     """
     for name in classes:
         if name not in columns:
-            raise UsageError(f"there is no column with the probability of the class {shown(name)}")
+            there = ", ".join(map(shown, list(columns.values())[:_NAMED]))
+            more = ", …" if len(columns) > _NAMED else ""
+            raise UsageError(
+                f"there is no column with the probability of the class {shown(name)}; there are "
+                f"{there}{more}: each has to be named as its class is"
+            )
     found = np.stack([_single(frame, columns[name]) for name in classes], axis=1)
     total = found.sum(axis=1)
     # What was rounded for a spreadsheet sums to one but for its last digits.
@@ -113,7 +127,7 @@ def probs_of(
     if bad.size:
         row = int(bad[0])
         raise SourceError(
-            _said_sum(len(classes), total[row]),
+            _said_sum(len(classes), total[row]) + _left_out(columns, classes),
             file=frame.attrs.get("file"),
             row=row_of(frame, row),
             header=int(frame.attrs.get("header", 0)),
@@ -128,6 +142,15 @@ def _no_distribution(found: FloatArray, total: FloatArray) -> BoolArray:
 def _said_sum(classes: int, total: float) -> str:
     numbers = counted(classes, "probability", "probabilities")
     return f"these {numbers} should be 0 or more and sum to 1, but sum to {total:.4g}"
+
+
+def _left_out(columns: Mapping[str, str], classes: Sequence[str]) -> str:
+    """Say which columns are of no class, and what makes classes of them."""
+    other = [shown(column) for name, column in columns.items() if name not in classes]
+    if not other:
+        return ""
+    listed = ", ".join(other[:_NAMED]) + (", …" if len(other) > _NAMED else "")
+    return f"; not counting {listed}, for no row has such a label: list all classes (classes)"
 
 
 def check_shapes(evidence: Evidence, rows: int, classes: Sequence[str]) -> None:
@@ -182,6 +205,33 @@ def array_rows(name: str, array: NDArray[Any], place: IntArray) -> FloatArray:
         number = found[row][~(np.abs(found[row]) < _LARGEST)][0]
         raise SourceError(_problem(number), file=name, row=int(place[row]) + 1, value=float(number))
     return found
+
+
+def as_by_chance(probs: FloatArray, codes: IntArray) -> bool:
+    """Say whether probabilities tell no more of the labels than those of rows in any other order.
+
+    By how much probability the labels get, against all orders of the rows: less than three
+    standard deviations above what they get on average. Never of fewer than 50 labels.
+
+    References
+    ----------
+    Hoeffding 1951, https://doi.org/10.1214/aoms/1177729545
+
+    Examples
+    --------
+    >>> codes = np.arange(60) % 2
+    >>> as_by_chance(np.eye(2)[codes], codes), as_by_chance(np.eye(2)[codes // 2], codes)
+    (False, True)
+    """
+    known = np.flatnonzero(codes >= 0)
+    N = len(known)
+    if N < _ENOUGH:
+        return False
+    said, labels = probs[known], codes[known]
+    share = np.bincount(labels, minlength=said.shape[1]) / N
+    apart = said - (said @ share)[:, None] - said.mean(axis=0) + said.mean(axis=0) @ share
+    spread = np.sqrt((apart**2 @ share).sum() * N / (N - 1))
+    return bool(apart[np.arange(N), labels].sum() <= _SURE * max(spread, _LEAST))
 
 
 def array_probs(name: str, array: NDArray[Any], place: IntArray) -> FloatArray:

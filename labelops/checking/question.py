@@ -22,7 +22,7 @@ from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
 from .known import NO_TIME, Known, readable
-from .numbers import array_probs, check_shapes, probs_of
+from .numbers import array_probs, as_by_chance, check_shapes, probs_of
 from .result import ANNOTATED, LabelCheck, said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
@@ -224,6 +224,11 @@ class Question:
             copies=known.copies,
             folder=self.folder,
             apart=int(self.apart.sum()),
+            by_chance=tuple(
+                name
+                for name, model in self.evidence.opinions.items()
+                if not isinstance(model, Mapping) and as_by_chance(self.probs[name], labels)
+            ),
         )
 
 

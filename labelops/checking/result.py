@@ -64,6 +64,8 @@ class LabelCheck:
         Where paths of images begin.
     apart : int
         Rows in another fold than a copy, or the rest of their group: `probs` have no say there.
+    by_chance : tuple of str
+        Arrays of probabilities that tell no more of the labels than in any other order of rows.
     """
 
     rows: pd.DataFrame
@@ -77,6 +79,7 @@ class LabelCheck:
     copies: int
     folder: Path
     apart: int = 0
+    by_chance: tuple[str, ...] = ()
 
     @property
     def by_one_model(self) -> bool:
@@ -190,6 +193,7 @@ class LabelCheck:
             "not_judged": self.not_judged(),
             "copies": self.copies,
             "apart": self.apart,
+            "by_chance": list(self.by_chance),
             "alike": [list(group) for group in self.alike],
             "contradicted": None if report.contradicted is None else int(report.contradicted.sum()),
             "expected_wrong": None if self.by_one_model else float(self.rows["wrong"].sum()),

@@ -36,7 +36,18 @@ _BASIS = {
 
 
 def headline(found: LabelCheck) -> str:
-    """Say how many labels are wrong."""
+    """Say how many labels are wrong; before that, which arrays seem to be about other rows."""
+    return "\n".join((*map(_other_rows, found.by_chance), _counted(found)))
+
+
+def _other_rows(name: str) -> str:
+    return (
+        f"{name} tells no more of these labels than chance: see whether its rows are in the order "
+        "of the data."
+    )
+
+
+def _counted(found: LabelCheck) -> str:
     if not found.rows["wrong"].notna().any():
         return "No label could be judged."
     if found.by_one_model:

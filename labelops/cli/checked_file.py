@@ -191,6 +191,11 @@ def _models(frame: pd.DataFrame, named: Sequence[str], label: str) -> dict[str, 
         if not columns and is_array_file(name):
             found[name] = open_array(name)
             continue
+        if name in frame and not columns:
+            raise UsageError(
+                f"--probs {shown(name)}: that is a single column; name what begins one a class, or "
+                "save lists of probabilities by numpy.save(FILE, numpy.stack(lists)), as .npy"
+            )
         _refuse_other_file("--probs", name, columns)
         if not columns:
             there = ", ".join(shown(name) for name in list(frame)[:20])

@@ -29,6 +29,7 @@ _ROWS = 15
 _OPTIONS = {
     "pass check_memorised=False": "give --trust-probs",
     "identifies a row (key)": "identifies a row, --key COLUMN",
+    "list all classes (classes)": "list all classes, --classes NAMES",
     "in their order (classes)": "in their order, --classes NAMES",
 }
 """What errors call an argument, and the option that it is."""

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from labelops.checking import CALLS, check_labels
+from labelops.checking.numbers import as_by_chance
 from labelops.checking.words import headline, meaning
 from labelops.errors import LabelopsError, SourceError, UsageError
 
@@ -409,3 +410,67 @@ def test_labels_do_not_judge_themselves() -> None:
     for evidence in ({"votes": ["ann", "final"]}, {"text": "final"}):
         with pytest.raises(UsageError, match="'final' holds the labels"):
             check_labels(_crowd(), "final", **evidence)
+
+
+@pytest.mark.slow
+def test_names_of_any_make(numbers: Any) -> None:
+    """Classes as array or numbers, labels as bytes, categories nobody has: the same rows."""
+    for kind in (
+        _numbers()["kind"].str.encode("utf-8"),
+        pd.Categorical(_numbers()["kind"], categories=["up", "right", "left"]),
+        _numbers()["kind"].astype("string[pyarrow]"),
+    ):
+        frame = _numbers().assign(kind=kind)
+        found = check_labels(
+            frame, "kind", features=["x", "y"], classes=np.array(["left", "right"])
+        )
+        pd.testing.assert_frame_equal(found.rows, numbers.rows)
+    frame = _scored()
+    frame["kind"] = frame["kind"].map({"a": 0, "b": 1, "c": 2})
+    named = {0: "p_a", 1: "p_b", 2: "p_c"}
+    found = check_labels(frame, "kind", probs=named, fold="fold", classes=[0, 1, 2])  # type: ignore[arg-type]
+    assert sorted(found.worst(2).index) == [8, 100]
+
+
+def test_columns_of_another_class_are_refused() -> None:
+    """By name, by number, for a class that no row has, and where a mapping swaps two."""
+    frame = _scored()
+    numbered = {"0": "p_a", "1": "p_b", "2": "p_c"}
+    for probs, says in (
+        (numbered, "class 'a'; there are 'p_a', 'p_b', 'p_c': each has to be named"),
+        ({"a": "p_b", "b": "p_a", "c": "p_c"}, "if the columns were 'b', 'a', 'c'"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            check_labels(frame, "kind", probs=probs, fold="fold")
+    frame[list(PROBS.values())] *= 0.9
+    wider = frame.assign(p_d=0.1)
+    with pytest.raises(SourceError, match=r"not counting 'p_d', for no row has such a label: list"):
+        check_labels(wider, "kind", probs={**PROBS, "d": "p_d"}, fold="fold")
+    found = check_labels(
+        wider, "kind", probs={**PROBS, "d": "p_d"}, fold="fold", classes=["a", "b", "c", "d"]
+    )
+    assert sorted(found.worst(2).index) == [8, 100]
+
+
+def test_a_name_is_one_name() -> None:
+    """Neither a list of columns for the labels nor one text for the classes."""
+    with pytest.raises(UsageError, match="expected the name of one column, found a list"):
+        check_labels(_numbers(), ["kind"], features=["x"])  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="expected a list of names, found 'left'"):
+        check_labels(_numbers(), "kind", features=["x"], classes="left")
+
+
+def test_chance_is_told_from_a_weak_model() -> None:
+    """Of 100 matrices of other rows hardly one passes; all that are right half of the time do."""
+    codes = np.arange(300) % 3
+    missed = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        said = np.where(rng.random(300) < 0.25, codes, rng.integers(0, 3, 300))
+        probs = rng.dirichlet(np.ones(3), 300) + np.eye(3)[said]
+        probs /= probs.sum(axis=1, keepdims=True)
+        assert not as_by_chance(probs, codes)
+        missed += not as_by_chance(rng.permutation(probs), codes)
+    assert missed <= 1
+    assert as_by_chance(np.full((300, 3), 1 / 3), codes)
+    assert not as_by_chance(np.full((49, 3), 1 / 3), codes[:49])

@@ -127,6 +127,30 @@ def test_arrays_that_do_not_fit(
     assert says in line
 
 
+def test_an_array_of_other_rows_is_said_to_be_one(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything else; by itself it would accuse most labels."""
+    np.save("shuffled.npy", np.random.default_rng(1).permutation(np.load("probs.npy")))
+    asked = ("check", "data.csv", "--label", "kind", *HELD)
+    assert run(data, "-q", *asked, "--probs", "shuffled.npy") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("shuffled.npy tells no more of these labels than chance: see whether")
+    facts = shown_as_json(capsys, data, *asked, "--probs", "shuffled.npy,probs.npy")
+    assert facts["by_chance"] == ["shuffled.npy"]
+
+
+def test_a_column_of_lists_is_no_prefix(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What to do with it is said; and with numbers that have a comma."""
+    frame = pd.read_csv("data.csv")
+    frame.assign(probs=list(np.load("probs.npy"))).to_parquet("lists.parquet")
+    assert run(data, "check", "lists.parquet", "--label", "kind", "--probs", "probs", *HELD) == 2
+    assert "that is a single column; name what begins one a class" in capsys.readouterr().err
+    frame.assign(x=np.arange(N) / 2).to_csv("comma.csv", sep=";", decimal=",")
+    assert run(data, "-q", "check", "comma.csv", "--label", "kind", "--features", "x") == 2
+    assert "expected a number; write a point for the comma (found '0,0')" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_array_is_refused_before_the_data_is_read(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
