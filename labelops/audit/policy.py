@@ -37,6 +37,9 @@ class AuditPolicy:
     drift : float in [0, 1)
         Probability that a stream of items that does not change ever gives a drift alarm; 0 does
         not watch.
+    drift_within : str
+        Within what the items of a stream are compared: "weekday" (of their arrival, UTC) where
+        weekends are meant to differ; empty compares all with all.
     views : list of str
         What each audit shows beside suspected labels, without asking anybody: outliers, ambiguity
         (items people really disagree on), slices, attributes, leakage, poison. All by default.
@@ -57,6 +60,7 @@ class AuditPolicy:
     gold_risk: float = 0.05
     quick_seconds: float = 1.0
     drift: float = 0.05
+    drift_within: str = ""
     views: tuple[str, ...] = VIEWS
     shown: int = 50
 
@@ -71,6 +75,10 @@ class AuditPolicy:
         for name in ("gold_risk", "drift"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to below 1")
+        if self.drift_within not in ("", "weekday"):
+            raise SettingsError(
+                f"audit.drift_within is {self.drift_within!r}, expected 'weekday' or ''"
+            )
         for view in self.views:
             if view not in VIEWS:
                 raise SettingsError(

@@ -161,7 +161,7 @@ def next_drift_look(state: State) -> tuple[int, Look] | None:
     families = _families(state, sources) if first is None else first["statistics"]
     statistics = {n: v for n, v in _statistics(state, every, sources).items() if n in families}
     rng = np.random.default_rng(seed_of(state.workspace.key, "drift", str(run)))
-    places = run_places(statistics, every["run"] == run, rng)
+    places = run_places(statistics, every["run"] == run, rng, strata=_strata(state, every))
     number = 1 + sum(bool(look["alarm"]) for look in looks)
     found = accumulate(
         [*(look["places"] for look in looks[begun:]), places],
@@ -238,6 +238,14 @@ def _statistics(
         **{f"from {name}": (came == name).astype(np.float64) for name in sources},
         _ELSEWHERE: (~known).astype(np.float64),
     }
+
+
+def _strata(state: State, every: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Return the weekday of each item's arrival where items are compared within those."""
+    if not state.workspace.policies.audit.drift_within:
+        return None
+    came = pd.DatetimeIndex(state.arrived.reindex(every["item_id"]))
+    return np.asarray(came.weekday, dtype=np.int64)
 
 
 def _by_family(found: Drift, families: Mapping[str, str]) -> dict[str, float]:

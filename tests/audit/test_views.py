@@ -151,3 +151,10 @@ def test_settings_name_the_views() -> None:
     assert AuditPolicy().views == VIEWS
     with pytest.raises(SettingsError, match=r"audit.views holds 'x', expected some of outliers"):
         AuditPolicy(views=("x",))
+
+
+def test_settings_name_within_what_drift_is_watched() -> None:
+    """All with all by default; anything but weekdays is refused."""
+    assert AuditPolicy(drift_within="weekday").drift_within and not AuditPolicy().drift_within
+    with pytest.raises(SettingsError, match=r"audit.drift_within is 'month', expected 'weekday'"):
+        AuditPolicy(drift_within="month")

@@ -184,6 +184,32 @@ def test_switched_off(world: World) -> None:
     assert drift_watch(off.state).looks == 0
 
 
+def _weeks(world: World, within: str) -> World:
+    """Watch four batches of a Thursday, with few cows, and then three of a Tuesday, with many."""
+    policies = dataclasses.replace(world.workspace.policies, audit=AuditPolicy(drift_within=within))
+    own = World(dataclasses.replace(world.workspace, policies=policies))
+    for number in range(7):
+        own.hour = 24 * (7 * number + 5 * (number > 3))
+        batch(own, number, cows=0.65 if number > 3 else 0.1)
+    return own
+
+
+@pytest.mark.slow
+def test_weekdays_that_differ(world: World) -> None:
+    """Another weekday with other items gives an alarm, and none where like is compared with like.
+
+    There a weekday that becomes as the other one gives it: more cows, fewer cats.
+    """
+    assert drift_watch(_weeks(make_world(calibration=10_000), "").state).alarms
+    own = _weeks(world, "weekday")
+    assert not drift_watch(own.state).alarms
+    for number in range(8, 11):
+        own.hour = 24 * 7 * number
+        batch(own, number, cows=0.65)
+    alarm = drift_watch(own.state).alarms[0]
+    assert alarm.reason.startswith("what comes in has changed: share of c")
+
+
 @pytest.mark.slow
 def test_shares_of_the_latest_items(world: World) -> None:
     """Cows from a fifth to a half, seen by a model that is right 8 times of 10: nearly a half.
