@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, expit, pdtr
 
 from labelops.errors import UsageError, counted, percent
+from labelops.measure.aligned import array_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
 __all__ = ["check_folds", "check_not_memorised", "split_rows", "too_many_split"]
@@ -68,7 +69,7 @@ def check_folds(
                 "predicted in, or out_of_sample=True for a model that never saw these items"
             )
         return np.ones((matrices, rows), dtype=np.bool_)
-    array = np.asarray(folds)
+    array = array_of("folds", folds, "a fold a row")
     if pd.isna(array).any():
         raise UsageError("folds: a row has none, so nothing says that it was held out")
     if array.shape[-1:] != (rows,) or array.ndim > 2:

@@ -130,7 +130,7 @@ def group_codes(groups: ArrayLike, rows: int, name: str = "groups") -> IntArray:
     >>> group_codes(["b", "a", "b"], 3).tolist()
     [1, 0, 1]
     """
-    values = np.asarray(groups)
+    values = array_of("groups", groups, "a group a row")
     if values.shape != (rows,):
         raise UsageError(f"{name}: found shape {values.shape}, expected ({rows},)")
     if values.dtype.kind in "fOMm" and (missing := np.flatnonzero(pd.isna(values))).size:
@@ -145,7 +145,7 @@ def group_codes(groups: ArrayLike, rows: int, name: str = "groups") -> IntArray:
 
 def check_groups(groups: Sequence[str] | NDArray[Any] | None, rows: int) -> IntArray | None:
     """Return the number of each row's group as `group_codes` does; None where none is given."""
-    return None if groups is None else group_codes(np.asarray(groups), rows)
+    return None if groups is None else group_codes(groups, rows)
 
 
 def check_numbers(name: str, given: ArrayLike, expected: str = "numbers") -> FloatArray:
@@ -326,7 +326,7 @@ def labels_and_classes(
     widths = [np.shape(array)[-1] for array in probs.values() if _dimensions(array) == 2]
     seen = [code_count(flat_integers(codes, "codes"))]
     if votes is not None:
-        seen.append(code_count(_three(votes)[2]))
+        seen.append(code_count(_three(votes)[2], name="votes' codes"))
     K = given if given is not None else max(widths or [*seen, 2])
     if given is None and not widths and max(_ROOM, np.size(codes)) < K:
         raise UsageError(

@@ -192,3 +192,19 @@ def test_features_with_gaps_are_refused(features: Any, says: str) -> None:
     """A masked cell is no number, whatever lies below."""
     with pytest.raises(UsageError, match=says):
         detect_label_errors(CODES, features=features)
+
+
+def test_masked_folds_and_groups_are_refused() -> None:
+    """Which fold or group a row is in is not what lies below its mask."""
+    hidden = np.ma.array(np.arange(N) % 4, mask=np.arange(N) == 5)  # type: ignore[no-untyped-call]
+    with pytest.raises(UsageError, match="folds: row 5 is masked"):
+        detect_label_errors(CODES, probs=PROBS, folds=hidden)
+    with pytest.raises(UsageError, match="groups: row 5 is masked"):
+        detect_label_errors(CODES, probs=PROBS, out_of_sample=True, groups=hidden)
+
+
+def test_votes_for_names_are_said_to_be_votes() -> None:
+    """It is not the labels that hold them."""
+    votes = {"item": [0, 0], "annotator": ["ann", "ben"], "label": ["ant", "bee"]}
+    with pytest.raises(UsageError, match="votes' codes: expected integers, found object; names"):
+        detect_label_errors(CODES, votes=votes)
