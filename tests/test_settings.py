@@ -86,6 +86,8 @@ def test_rules(tmp_path: Path) -> None:
         ("[route]\nseed = 1.5", "route.seed is 1.5, expected a whole number"),
         ("[split]\ntrain = 0.5", "sum to 1"),
         ("[split]\ntrain = nan", "sum to 1"),
+        ("[audit]\nannotator_floor = 0.0", "annotator_floor is 0.0, expected more than 0"),
+        ("[audit]\nannotator_floor = 1.0", "annotator_floor is 1.0, expected more than 0, below 1"),
         ("[accept]\ngrowth = nan", "accept.growth is nan"),
         ('[accept]\nrule = "always"', "accept.rule is 'always', expected one of joint"),
         ('[consolidate]\nmethod = "vote"', "consolidate.method is 'vote'"),

@@ -22,6 +22,7 @@ from .chat_shares import class_shares
 __all__ = [
     "NO_CHOICE",
     "Said",
+    "as_said",
     "read_answer",
     "refusal",
     "refusal_of",
@@ -82,7 +83,8 @@ def read_answer(raw: object, schema: Schema, answer: str) -> Said:
     'dog'
     """
     model = raw.get("model") if isinstance(raw, Mapping) else None
-    model = model if isinstance(model, str) and model else None
+    # A name with half a character in it could not be kept.
+    model = model.encode("utf-8", "replace").decode() if isinstance(model, str) and model else None
     refused = refusal_of(raw) if isinstance(raw, Mapping) else ""
     if isinstance(raw, Mapping) and (refused == NO_CHOICE or _REFUSED in raw):
         return Said(None, None, model, refused)
@@ -101,6 +103,18 @@ def read_answer(raw: object, schema: Schema, answer: str) -> Said:
 def refusal(why: str) -> dict[str, object]:
     """Return what stands for the answer to a question that was refused; it cost nothing."""
     return {_REFUSED: why, "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+
+
+def as_said(raw: Mapping[str, object]) -> dict[str, object]:
+    """Return an answer without what only we say of one: no server refuses in our name.
+
+    Examples
+    --------
+    >>> posing = {**refusal("content_filter"), "model": "m"}
+    >>> refusal_of(posing), refusal_of(as_said(posing))
+    ('content_filter', '')
+    """
+    return {name: part for name, part in raw.items() if name != _REFUSED}
 
 
 def refusal_of(raw: Mapping[str, object]) -> str:

@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ._address import checked_host, is_loopback
 from ._pace import Pace
-from ._secrets import masked
+from ._secrets import masked, masked_within
 from .chat_refusals import STATUSES, Refused, why_refused
 from .chat_request import Request
 
@@ -206,7 +206,8 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
 
     def _object(self, content: bytes) -> Mapping[str, object]:
         try:
-            found = json.loads(content)
+            # Before anybody quotes or keeps it: an answer may repeat the key as an error may.
+            found = masked_within(json.loads(content), self._key)
         except (ValueError, RecursionError):
             # What a proxy says while the server behind it is away.
             raise _AskAgain(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import EndProtocolError, shown
 from ..ports import Objects
-from .chat_answers import NO_CHOICE, Said, read_answer
+from .chat_answers import NO_CHOICE, Said, as_said, read_answer
 from .chat_cache import Answers, Ledger, Prices
 from .chat_client import ChatClient
 from .chat_refusals import Refusals, Refused
@@ -118,7 +118,7 @@ class Questions:
         spending.ledger.reserve(reserved)
         cost = 0.0
         try:
-            raw = self.client.ask(request, sum(expected))
+            raw = as_said(self.client.ask(request, sum(expected)))
             cost = self.prices.of(*guess.tokens(answers.read(raw, request.size)))
             try:
                 found = read_answer(raw, asking.schema, asking.answer)

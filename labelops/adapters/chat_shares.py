@@ -22,6 +22,9 @@ _LEAST = 0.5
 
 _SLACK = 1e-2
 
+_LEAST_LOGP = -1e9
+"""Less is as good as impossible, and a whole number that is too long is no float at all."""
+
 _LEAST_SHARE = 1e-6
 """No class is impossible because a server rounds."""
 
@@ -69,8 +72,10 @@ def _one(raw: object) -> tuple[bytes, float] | None:
         # A token may end in the middle of a character.
         if not all(type(o) is int and 0 <= o < 256 for o in octets):
             return None
-        return bytes(octets), float(logp)
-    return (text.encode("utf-8", "replace"), float(logp)) if isinstance(text, str) else None
+        return bytes(octets), float(max(logp, _LEAST_LOGP))
+    if not isinstance(text, str):
+        return None
+    return text.encode("utf-8", "replace"), float(max(logp, _LEAST_LOGP))
 
 
 def class_shares(

@@ -26,7 +26,7 @@ class AuditPolicy:
         Random partitions that every learner is held out over; more is steadier and slower.
     rounds : int
         Most audits before a release; one follows another only if labels changed in between.
-    annotator_floor : float in [0, 1]
+    annotator_floor : float in (0, 1)
         An annotator whose accuracy interval lies below it is flagged; their votes stop counting.
     gold_risk : float in [0, 1)
         Probability that anybody who is right on at least `annotator_floor` of gold is ever paused
@@ -65,9 +65,14 @@ class AuditPolicy:
     shown: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("planted", "suspects", "annotator_floor"):
+        for name in ("planted", "suspects"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"audit.{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0.0 < self.annotator_floor < 1.0:
+            raise SettingsError(
+                f"audit.annotator_floor is {self.annotator_floor}, expected more than 0, below 1; "
+                "the lower it is, the fewer people are flagged"
+            )
         if not 0.0 <= self.quick_seconds < float("inf"):
             raise SettingsError(
                 f"audit.quick_seconds is {self.quick_seconds}, expected 0 seconds or more"

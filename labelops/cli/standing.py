@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..errors import counted
-from ..gate.verdict import PASS, Verdict
+from ..gate.verdict import FAIL, PASS, Verdict
 from ..ports import Usage
 from ..released import names_of, released_as
 from ..report.of_state import counts_of
@@ -200,7 +200,8 @@ def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
         return "people are needed: `labelops run send` plans and offers what to look at"
     if released_as(state) is not None:
         return "all labels are released; new items start the next round"
-    if state.candidate is not None and not work_in_flight(state):
+    frozen = state.candidate is not None
+    if (frozen or verdict.status == FAIL) and not work_in_flight(state):
         against = ", ".join(c.name for c in verdict.checks if c.status != PASS)
         return (
             f"all answers are in, and no more are planned; in the way of a release: {against}. "

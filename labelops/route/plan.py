@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -113,11 +114,15 @@ def make_plan(
     open_rows = in_flight(plan, votes, seen_by_all, forsaken)
     asked = _asked(wanted, open_rows, votes)
     wanted = wanted.assign(ask=wanted["wanted"].astype(np.int64) - asked, first=asked == 0)
+    # Of two open offers of one gold item somebody might take both.
+    gold_out = open_rows.loc[open_rows["purpose"] == "gold", "item_id"]
+    wanted = wanted.loc[(wanted["purpose"] != "gold") | ~wanted["item_id"].isin(gold_out)]
     wanted = wanted.loc[wanted["ask"] > 0]
     wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts, surest))
     reserved = in_flight(plan, votes, seen_by_all) if forsaken else open_rows
     paid = money_bound(reserved, votes, policy)
-    rows = wanted.loc[_within_budget(wanted, open_rows, plan, paid, policy)]
+    wanted = wanted.assign(ask=_afforded(wanted, open_rows, plan, paid, policy))
+    rows = wanted.loc[wanted["ask"] > 0]
     if rows.empty:
         return empty(PLAN)
     rows = _gold_mixed(rows, draws)
@@ -137,24 +142,32 @@ def _asked(
     return total
 
 
-def _within_budget(
+def _afforded(
     wanted: pd.DataFrame,
     open_rows: pd.DataFrame,
     plan: pd.DataFrame,
     paid: float,
     policy: RoutePolicy,
-) -> npt.NDArray[np.bool_]:
-    ask = wanted["ask"].to_numpy(dtype=np.int64)
+) -> npt.NDArray[np.int64]:
+    """Say how many of the votes that each need asks for there is budget for now.
+
+    A need that no round could ever hold, such as gold for a large team, is asked for in part: else
+    it would keep all that come after it from being asked, for ever.
+    """
     # Gold waits for whoever comes; it takes no place from the rest.
     waiting = open_rows.loc[open_rows["purpose"] != "gold", "open"]
-    budget = policy.votes_per_round - int(waiting.sum())
-    if policy.votes_total:
-        budget = min(budget, policy.votes_total - int(plan["annotators"].sum()))
-    fits: npt.NDArray[np.bool_] = np.cumsum(ask) <= budget
-    if policy.budget:
-        prices = np.array([policy.price(barred) for barred in wanted["barred"]])
-        fits &= np.cumsum(ask * prices) <= policy.budget - paid + 1e-9
-    return fits
+    left = policy.votes_per_round - int(waiting.sum())
+    total = policy.votes_total - int(plan["annotators"].sum()) if policy.votes_total else math.inf
+    money = policy.budget - paid + 1e-9 if policy.budget else math.inf
+    found = np.zeros(len(wanted), dtype=np.int64)
+    for n, (ask, barred) in enumerate(zip(wanted["ask"], wanted["barred"], strict=True)):
+        price = policy.price(barred)
+        bought = int(max(min(ask, policy.votes_per_round, total, money / price), 0))
+        if bought > left:
+            break
+        found[n] = bought
+        left, total, money = left - bought, total - bought, money - bought * price
+    return found
 
 
 def _gold_mixed(rows: pd.DataFrame, draws: Mapping[str, float]) -> pd.DataFrame:

@@ -75,6 +75,8 @@ def forsaken_seats(
 
     Only where others, who were kept away for their record or their price alone, voted in the
     meantime: a team that pauses forsakes nothing. Where only an expert is left, the seat waits.
+    A seat that was kept from experts for their price, and that nobody else there is could take, is
+    theirs after so many days.
 
     Parameters
     ----------
@@ -107,6 +109,7 @@ def forsaken_seats(
         kept_away = (set(people) & barred) - seen - set(experts)
         there = any(name in last and last[name] > planned for name in kept_away)
         left = set(people) - barred - seen
+        there |= not left and bool((set(experts) & barred & set(people)) - seen)
         if there and left <= absent:
             found.append((str(item), int(number), str(purpose)))
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pandas as pd
+
 from ..errors import counted
 from ..route.surest import absent_people
 from . import State
@@ -27,10 +29,10 @@ def awaited(state: State) -> str:
     that pauses as a whole does not.
     """
     experts, team = set(state.workspace.policies.route.experts), set(state.team)
-    if not state.people:
-        return ""
-    away = _away(state) - experts
     seats = state.open_seats.loc[state.open_seats["purpose"] != "gold"]
+    if not state.people:
+        return _but_experts(seats, experts)
+    away = _away(state) - experts
     votes = state.votes.loc[state.votes["item_id"].isin(seats["item_id"])]
     votes = votes.loc[(votes["status"] != "deleted") & (votes["purpose"] != "gold")]
     looked = votes.groupby("item_id")["annotator"].agg(set).to_dict()
@@ -57,6 +59,15 @@ def awaited(state: State) -> str:
         one, many = (f"{have} no label though all looked" for have in ("item has", "items have"))
         each.append(f"{counted(split, one, many)}: a vote by somebody new may give one")
     return ", ".join(each)
+
+
+def _but_experts(seats: pd.DataFrame, experts: set[str]) -> str:
+    """Say where nobody has voted yet that all votes wait for people who are no experts."""
+    open_to_experts = [bool(experts - set(json.loads(barred))) for barred in seats["exclude"]]
+    if not experts or seats.empty or any(open_to_experts):
+        return ""
+    waits = counted(int(seats["open"].sum()), "vote waits", "votes wait")
+    return f"{waits} for somebody who is not among [route] experts"
 
 
 def _others(state: State) -> str:

@@ -206,8 +206,11 @@ def _asked_again(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.f
 
 
 def budget_spent(state: State) -> str:
-    """Say that no more votes may be asked for, once all that were asked for came; else empty."""
-    if len(state.open_seats):
+    """Say that no more votes may be asked for, once all that were asked for came; else empty.
+
+    Gold waits for whoever comes, and holds nothing up.
+    """
+    if (state.open_seats["purpose"] != "gold").any():
         return ""
     policy = state.workspace.policies.route
     total, left = policy.votes_total, policy.votes_total - int(state.plan["annotators"].sum())

@@ -84,9 +84,11 @@ def _seats_left(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.in
     crowd = len(set(state.people) - experts)
     left = [max(crowd, _LEAST_PEOPLE), len(experts - set(state.flagged))] - looked
     left = np.clip(left, 0, room[:, None])
-    # No expert came for the seat that was kept for one.
+    # No expert came for the seat that was kept for one; or none but experts is left to take it.
     gone = [item for item, _, purpose in state.forsaken - state.needless if purpose == "label"]
-    left[among(ids, gone) & (left[:, 0] > 0), 1] = 0
+    others = crowd > looked[:, 0]
+    left[among(ids, gone) & others & (left[:, 0] > 0), 1] = 0
+    left[among(ids, gone) & ~others & (left[:, 1] > 0), 0] = 0
     # Where all have looked, the seat waits for somebody to join.
     left[(left == 0).all(axis=1), 0] = 1
     return left

@@ -82,7 +82,11 @@ def completion(body: Mapping[str, Any], behaviour: str, number: int) -> dict[str
     elif behaviour == "twice":
         choices = [choice, choice]
     name = body["model"]
-    models = {"wrongmodel": "another", "drift": f"{name}-2026-01-{number:02d}"}
+    models = {
+        "wrongmodel": "another",
+        "drift": f"{name}-2026-01-{number:02d}",
+        "halfname": f"{name}-\ud800",
+    }
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -141,6 +145,13 @@ def _bent(tokens: list[dict[str, Any]], behaviour: str) -> list[dict[str, Any]]:
         return tokens[:-1]
     if behaviour == "somelogprobs":
         return [{**t, "top_logprobs": []} for t in tokens]
+    if behaviour == "longlogprobs":
+        return [{**t, "top_logprobs": _longer(t["top_logprobs"])} for t in tokens]
     if behaviour == "badlogprobs":
         return [{**t, "logprob": 0.5} for t in tokens]
     return tokens
+
+
+def _longer(others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add a token that is as good as impossible, by a number that no float can hold."""
+    return [*others, {**_token("~", 0.0), "logprob": -(10**400)}]

@@ -35,6 +35,10 @@ BEHAVIOURS = {
     "somelogprobs": "gives log probabilities of what it said, and no alternatives",
     "cutlogprobs": "leaves the last token out of the log probabilities",
     "badlogprobs": "gives log probabilities above 0",
+    "longlogprobs": "gives a log probability of 400 digits",
+    "halfname": "answers as a model with half a character in its name",
+    "scolds": "answers with 200 and an error, repeating the key",
+    "poses": "says of itself what only the caller says of an answer",
     "nousage": "does not say how many tokens it counted",
     "busy": "answers each question's first try with 429 and `Retry-After: 3`",
     "closed": "answers with 429 and `Retry-After: 86400`",
@@ -203,7 +207,12 @@ class _Handler(JsonHandler):
         behaviour, key = self.server.behaviour, str(self.headers.get("Authorization"))
         if behaviour == "huge":
             return b'"' + b"x" * _HUGE + b'"'
-        junk = {"junk": f"<html>Bad gateway: {key}</html>", "list": json.dumps([key])}
+        junk = {
+            "junk": f"<html>Bad gateway: {key}</html>",
+            "list": json.dumps([key]),
+            "scolds": json.dumps({"error": {"message": f"wrong key: {key}"}}),
+            "poses": json.dumps({"labelops_refused": "because"}),
+        }
         if behaviour in junk:
             return junk[behaviour].encode()
         return json.dumps(completion(body, behaviour, done)).encode()

@@ -32,6 +32,8 @@ pytestmark = pytest.mark.server
         ("gone", EndUnavailable, "no whole answer", True),
         ("junk", EndProtocolError, "not JSON", False),
         ("list", EndProtocolError, "not a JSON object", False),
+        ("scolds", EndProtocolError, "item 'i0[0-5]'.*wrong key: Bearer [*]{8}", False),
+        ("poses", EndProtocolError, "item 'i0[0-5]'.*expected a chat completion", False),
         ("nochoice", EndProtocolError, "item 'i0[0-5]'.* 0 choices", False),
         ("twice", EndProtocolError, "2 choices", False),
         ("wrongmodel", EndProtocolError, "'another' answered.*served_as", False),
@@ -126,6 +128,13 @@ def test_tokens_that_cannot_be_are_not_believed(start_chat: Start) -> None:
     one.propose(example_items().iloc[:5], PETS)
     found = one.usage(PETS)
     assert found.estimated == 5 and found.input_tokens + found.output_tokens < 10_000
+
+
+@pytest.mark.parametrize("behaviour", ["longlogprobs", "halfname"])
+def test_what_no_number_or_text_can_hold_ends_nothing(start_chat: Start, behaviour: str) -> None:
+    """A log probability too long for a float is none; a name with half a character is kept."""
+    found = propose(start_chat("--behaviour", behaviour))
+    assert found["confidence"].notna().all() and found["value"].notna().all()
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "drip"])

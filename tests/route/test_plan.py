@@ -129,8 +129,54 @@ def test_budget_and_idempotence(wanted: list[tuple[str, int]], each: int, total:
     asked = int(rows["annotators"].sum())
     assert asked <= each
     assert not total or asked <= total
-    asked_again = needs.loc[needs["item_id"].isin(rows["item_id"])]
-    assert _plan([asked_again], plan=rows, policy=RoutePolicy(), round_number=2).empty
+    assert _plan([needs], plan=rows, policy=policy, round_number=2).empty
+
+
+def test_a_need_of_many_votes_keeps_no_other_from_being_asked() -> None:
+    """Of gold for nine people a round of five asks five; the rest once they came, labels before."""
+    policy, gold, nobody = RoutePolicy(votes_per_round=5), _drawn("i11"), NO_VOTES
+    first = _plan([gold_needs(gold, [0], [9]), _label(3)], policy=policy)
+    assert first[["purpose", "annotators"]].values.tolist() == [["gold", 5]]
+    second = _plan([gold_needs(gold, [0], [9]), _label(3)], first, nobody, policy=policy)
+    assert second["purpose"].tolist() == ["label"] * 3
+    came = _votes([("i11", f"human:{k}", "gold", "given", 1) for k in range(5)])
+    third = _plan([gold_needs(gold, [5], [4])], first, came, policy=policy, round_number=3)
+    assert third[["purpose", "annotators"]].values.tolist() == [["gold", 4]]
+    assert len(json.loads(third["exclude"].iloc[0])) == 5
+
+
+def test_gold_is_offered_once_at_a_time() -> None:
+    """Somebody joins while a seat is open: a second offer could be taken by whoever has both."""
+    first = _plan([gold_needs(_drawn("i0"), [0], [2])])
+    came = _votes([("i0", "human:a", "gold", "given", 1)])
+    assert _plan([gold_needs(_drawn("i0"), [1], [2])], first, came, round_number=2).empty
+    came = _votes([("i0", f"human:{k}", "gold", "given", 1) for k in "ab"])
+    rows = _plan([gold_needs(_drawn("i0"), [2], [1])], first, came, round_number=2)
+    assert json.loads(rows["exclude"].iloc[0]) == ["human:a", "human:b"]
+
+
+def test_rounds_of_one_vote_come_to_two_looks_at_an_item() -> None:
+    """An overlap of two is asked for one by one, each blind, where a round has one vote."""
+    policy, needs = RoutePolicy(votes_per_round=1, blind_share=0.0), [_label(1, twice=True)]
+    first = _plan(needs, proposals=_proposals(IDS), policy=policy)
+    votes = _votes([("i0", "human:a", "label", "given", 1)])
+    second = _plan(needs, first, votes, _proposals(IDS), policy, round_number=2)
+    rows = pd.concat([first, second])
+    assert rows["annotators"].tolist() == [1, 1] and not rows["show_proposal"].any()
+    assert json.loads(rows["exclude"].iloc[1]) == ["human:a"]
+
+
+def test_money_for_a_part_is_spent_on_it() -> None:
+    """Of two looks that an expert may take at 5, 9 pay one, and four looks of people at 1."""
+    needs = [
+        overlap_needs(_drawn("i0"), [0], [2], "calibrate"),
+        _asked(IDS[1:9], [0] * 8, [0.5] * 8),
+    ]
+    rows = _plan(needs, policy=_priced(budget=9.0))
+    assert rows[["purpose", "annotators"]].values.tolist() == [
+        ["calibrate", 1],
+        *[["label", 1]] * 4,
+    ]
 
 
 def test_rounds_never_pass_the_total() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labelops.adapters.local_queue import LocalQueue
+from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.said import said_routed
 from labelops.cli.standing import standing_of
 from labelops.gate.checks import evaluate
@@ -193,3 +194,16 @@ def test_what_may_not_be_used_is_said_before_anybody_labels_it() -> None:
     world.flush()
     consolidate(world.workspace, now=world.tick())
     assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a"}
+
+
+def test_what_no_more_votes_are_planned_for_is_said_to_be_in_the_way() -> None:
+    """Torn items that have their most votes stay without a label: more rounds change nothing."""
+    world = make_world(accept=AcceptancePolicy(rule="never"), max_votes=1, overlap_share=0.0)
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, ann="cat", ben="dog")
+    world.flush()
+    consolidate(world.workspace, now=world.tick())
+    assert route(world.workspace, now=world.tick()).votes == 0
+    assert "in the way of a release: " in next_of(world)
+    assert "enough evidence" in next_of(world)

@@ -196,3 +196,40 @@ def test_an_expert_who_cannot_take_it_any_more_is_not_waited_for() -> None:
     seen = forsaken_seats(seats, world.state.votes, everybody, ["human:zoe"], 7.0, world.now)
     for found in (gone, seen):
         assert [seat[0] for seat in found] == [IDS[0]]
+
+
+@pytest.mark.slow
+def test_where_all_are_experts_they_are_asked_after_a_while() -> None:
+    """A seat kept from the only person for the price is theirs after a week, and says so before."""
+    settings = {"overlap_share": 0.0, "experts": ("human:ann",)}
+    world = make_world(accept=AcceptancePolicy(rule="never"), **settings)
+    world.items(*IDS)
+    first = route(world.workspace, now=world.tick())
+    assert first.votes == len(IDS)
+    assert first.awaited == "12 votes wait for somebody who is not among [route] experts"
+    _wait(world, 6)
+    assert route(world.workspace, now=world.tick()).votes == 0
+    _wait(world, 2)
+    again = route(world.workspace, now=world.tick())
+    assert (again.votes, again.awaited) == (len(IDS), "")
+    assert set(world.state.open_seats["exclude"]) == {"[]"}
+    _wait(world, 30)
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
+
+
+@pytest.mark.slow
+def test_where_the_only_other_person_has_looked_experts_are_asked_after_a_while() -> None:
+    """A second vote is first kept for somebody as cheap; nobody comes, and the expert is there."""
+    settings = {"overlap_share": 0.0, "experts": ("human:ann",)}
+    world = make_world(accept=AcceptancePolicy(rule="never"), **settings)
+    world.items(*IDS)
+    for item in IDS:
+        world.vote(item, round_=9, dan="cat")
+    world.flush()
+    assert route(world.workspace, now=world.tick()).votes > 0
+    assert set(world.state.open_seats["exclude"]) == {'["human:ann","human:dan"]'}
+    _wait(world, 8)
+    assert route(world.workspace, now=world.tick()).votes > 0
+    assert set(world.state.open_seats["exclude"]) == {'["human:dan"]'}
+    _wait(world, 30)
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"

@@ -12,6 +12,7 @@ from labelops.route.needs import CROWD, EXPERT
 from labelops.state.needs import budget_spent
 from labelops.state.value import label_worth, voters_of
 
+from .test_needs import plan
 from .world import World, make_world
 
 IDS = [f"i{n:02d}" for n in range(12)]
@@ -70,4 +71,7 @@ def test_the_money_is_said_to_be_spent() -> None:
     world = _torn(budget=37.0)
     assert budget_spent(world.state) == "the budget is spent: 36 of route.budget = 37"
     assert budget_spent(_torn(budget=50.0).state) == ""
+    waiting = world.copy()
+    plan(waiting, IDS[1], purpose="gold")
+    assert budget_spent(waiting.state), "a question whose answer is known holds nothing up"
     assert route(_torn(budget=36.0).workspace, now=world.tick()).votes == 0
