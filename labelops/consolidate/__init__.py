@@ -6,6 +6,7 @@
 from .blend import Blend, blend
 from .choose import METHODS, CodeConsensus, consolidate_codes
 from .consensus import Consolidated, consolidate
+from .copies import Copies, find_copies
 from .counts import majority_vote, vote_counts
 from .crowd import one_coin_posterior
 from .crowdlab import Crowdlab, crowdlab, crowdlab_shards
@@ -26,6 +27,7 @@ __all__ = [
     "Blend",
     "CodeConsensus",
     "Consolidated",
+    "Copies",
     "Crowdlab",
     "DawidSkene",
     "Glad",
@@ -45,6 +47,7 @@ __all__ = [
     "decide",
     "ebcc",
     "ebcc_shards",
+    "find_copies",
     "glad",
     "glad_shards",
     "ibcc",

@@ -18,12 +18,14 @@ from labelops.measure.votes import Votes, check_ints, pack_votes
 from ._confusions import Confusions
 from ._family import DawidSkene, Start
 from .blend import Blend
+from .copies import find_copies, nearly_always
 from .evidence import gold_softening, soften_all
 from .held_out import HeldOut
+from .one_voice import count_once, said_as_one, voices
 from .policy import METHODS, check_method
 from .repeats import left_out
 from .run import run_method
-from .skill import annotator_skill
+from .skill import annotator_confusions, annotator_skill
 
 __all__ = ["METHODS", "CodeConsensus", "consolidate_codes"]
 
@@ -33,6 +35,8 @@ votes, and what is believed of the rest moves few labels and some beliefs the wr
 _LEAST_PEOPLE = 3
 _LEAST_PER_ANNOTATOR = 2
 _SHARED = 0.1
+_COPIES = 0.05
+"""Chance that any two who answer for themselves are counted once; it accuses nobody."""
 _MOST_CELLS = 1 << 32
 """Numbers in all annotators' confusions, 32 GB of them: more is an id that is no number from 0."""
 
@@ -47,10 +51,11 @@ class CodeConsensus:
     posterior : (N, K) float
         Calibrated belief about each item's class; rows sum to 1.
     votes : (N,) int
-        Votes used for each item.
+        Votes used for each item, of those who answer as one one.
     accuracy, accuracy_low, accuracy_high : (A,) float
         Estimated share of right votes of each annotator with its 95 % interval, see
-        `annotator_skill`; nearly [0, 1] where nobody else's votes tell, NaN without a vote.
+        `annotator_skill`; nearly [0, 1] where nobody else's votes tell, NaN without a vote. Those
+        who answer as one have one.
     skills : Confusions
         What was learned of annotators.
     class_prior : (K,) float
@@ -83,6 +88,8 @@ class CodeConsensus:
         The held-out votes and what the blend believed of their items; None without a blend.
     learned : Blend or None
         What the blend learned that outlives its items, for a later start.
+    copies : tuple of tuple of int
+        Annotators who answer as one and were counted once, see `find_copies`; by `auto` only.
     """
 
     posterior: FloatArray
@@ -104,6 +111,7 @@ class CodeConsensus:
     dependence: float = math.nan
     held_out: HeldOut | None = field(default=None, repr=False)
     learned: Blend | None = field(default=None, repr=False)
+    copies: tuple[tuple[int, ...], ...] = ()
 
     @property
     def confusion(self) -> FloatArray:
@@ -139,7 +147,9 @@ def consolidate_codes(
         One of `METHODS`. `auto` blends majority, one-coin, IBCC and shrunk Dawid–Skene by how
         well each predicts held-out votes, where a third of the votes are on an item that has
         another, and there are three annotators or more with two such votes on average; else
-        majority, because nobody can be told from anybody.
+        majority, because nobody can be told from anybody. Before it blends, `auto` looks for
+        annotators who copy one another and counts each such group once; a method that is asked for
+        by its name takes votes as they are.
     n_annotators : int, optional
         A; one more than the largest annotator when left out.
     use : (V,) bool, optional
@@ -171,8 +181,15 @@ def consolidate_codes(
     >>> found.method, found.posterior.argmax(axis=1).tolist(), found.votes.tolist()
     ('majority', [1, 0], [3, 1])
     """
-    votes, earlier = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
-    chosen, reason = _choose(votes, method)
+    given, earlier = _pack(items, annotators, codes, n_items, n_classes, n_annotators, use, weights)
+    chosen, reason = _choose(given, method)
+    copies: tuple[tuple[int, ...], ...] = ()
+    if method == "auto" and chosen == "blend" and nearly_always(given, risk=_COPIES):
+        copies = find_copies(given, risk=_COPIES).groups
+    voice = voices(copies, given.n_annotators)
+    votes = count_once(given, voice) if copies else given
+    if copies:
+        chosen, reason = _choose(votes, method)
     found = run_method(votes, chosen, _start(start, chosen))
     softness, calibration = (found.temperature, 0.0), found.calibration
     by_gold = None
@@ -189,13 +206,21 @@ def consolidate_codes(
         reason += f"; {_best(found.scores)} predicts held-out votes best"
     if found.dependence >= _SHARED:
         reason += f"; people share mistakes (dependence {found.dependence:.2f})"
-    reason += left_out(earlier)
+    reason += said_as_one(copies) + left_out(earlier)
     return CodeConsensus(
-        posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.skills,
+        posterior, _each_once(votes) if copies else votes.per_item,
+        skill.accuracy[voice], skill.low[voice], skill.high[voice],
+        annotator_confusions(given, posterior) if copies else skill.skills,
         _shares(posterior, votes.per_item > 0), chosen, reason, calibration, *softness,
         found.iterations, found.converged, found.weights, found.scores, found.dependence,
-        found.held_out, found.learned,
+        found.held_out, found.learned, copies,
     )  # fmt: skip
+
+
+def _each_once(votes: Votes) -> IntArray:
+    """Count annotators on each item, however many votes they have there, (N,)."""
+    cells = np.unique(votes.items * np.int64(votes.n_annotators) + votes.annotators)
+    return np.bincount(cells // votes.n_annotators, minlength=votes.n_items)
 
 
 def _pack(

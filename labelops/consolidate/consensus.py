@@ -71,6 +71,11 @@ class Consolidated:
         """Why that."""
         return self.found.reason
 
+    @property
+    def copies(self) -> tuple[tuple[Any, ...], ...]:
+        """Groups of annotators who answer as one, and were counted once."""
+        return tuple(tuple(self.annotators[list(group)]) for group in self.found.copies)
+
     def decided(self, min_posterior: float, min_votes: int = 1) -> npt.NDArray[np.object_]:
         """Return the labels that have enough evidence; None abstains.
 

@@ -116,7 +116,10 @@ def find_ties(state: State) -> list[Tie]:
         if not any(set(members) <= set(known) for known in state.tied):
             pairs = found.pairs.loc[found.pairs["flagged"] & found.pairs["first"].isin(group)]
             same, both = int(pairs["agreeing"].sum()), int(pairs["items"].sum())
-            reason = f"said the same in {same} of {both} cases where both differ from the others"
+            reason = (
+                f"said the same in {same} of {both} cases, where some "
+                f"{round(pairs['expected'].sum())} are to be expected of people who do not copy"
+            )
             ties.append(Tie(members, reason))
     return ties
 

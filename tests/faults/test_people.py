@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from labelops.audit import annotators, collusion, speed, steadiness
+from labelops.audit import annotators, speed, steadiness
+from labelops.consolidate import _pairs, choose, copies
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.evalues import e_benjamini_hochberg
 from labelops.state import people
 from labelops.state.audit_votes import AuditVotesView
 from labelops.state.votes import VotesView
 
-from ..audit import test_annotators, test_collusion, test_directed, test_speed, test_steadiness
+from ..audit import test_annotators, test_directed, test_speed, test_steadiness
+from ..consolidate import test_copies
 from ..measure import test_evalues
 from ..state import test_people
 from ..state.world import make_world
@@ -73,9 +75,22 @@ def who_left_is_gone(real: Any) -> Any:
     return faulty
 
 
-def any_agreement(real: Any) -> Any:
-    """Count also what two agree on with everybody else."""
-    return lambda codes, first, second: np.ones((len(codes), len(first)), dtype=bool)
+def no_habits(real: Any) -> Any:
+    """Take all agreement for more than what people usually say explains."""
+    return lambda table, first, second: np.zeros(len(first))
+
+
+def alone_or_at_twice(factor: float) -> Change:
+    """Judge each pair as if it were the only one, or all at so many times of their p-values."""
+
+    def change(real: Any) -> Any:
+        def faulty(agreeing: Any, items: Any, chance: Any, risk: float) -> Any:
+            fair = real(agreeing, items, chance, risk) - risk / 2
+            return (factor or 1 / len(fair)) * fair + risk / 2
+
+        return faulty
+
+    return change
 
 
 def uncorrected(factor: float | None) -> Change:
@@ -171,8 +186,20 @@ FAST: dict[str, Fault] = {
     "copies: one audits the other's label": Fault(
         (AuditVotesView, "outside_audits"), _who_did_not_label_by_name, _copy
     ),
-    "copies: agreement with all the others counts": Fault(
-        (collusion, "_both_differ"), any_agreement, test_collusion.test_counts_by_hand
+    "copies: habits explain nothing": Fault(
+        (_pairs, "_habits"), no_habits, test_copies.test_pairs_by_hand
+    ),
+    "copies: each pair alone": Fault(
+        (copies, "_corrected"), alone_or_at_twice(0),
+        test_copies.test_the_risk_of_chance_agreement_is_half_of_the_one_told,
+    ),
+    "copies: at twice the risk": Fault(
+        (copies, "_corrected"), alone_or_at_twice(0.5),
+        test_copies.test_the_risk_of_chance_agreement_is_half_of_the_one_told,
+    ),
+    "copies: who copies counts each time": Fault(
+        (choose, "count_once"), lambda _: lambda votes, voice: votes,
+        test_copies.test_a_worked_example,
     ),
 }  # fmt: skip
 
@@ -205,7 +232,6 @@ SLOW: dict[str, Fault] = {
     for what, test in {
         "haste": test_speed.test_the_risk_of_a_look_is_the_one_told,
         "confusions": test_directed.test_the_risk_of_everybody_is_the_one_told,
-        "copying": test_collusion.test_the_risk_of_all_pairs_is_the_one_told,
         "swayed": test_annotators.test_the_risk_of_everybody_is_the_one_told,
     }.items()
 }  # fmt: skip

@@ -60,7 +60,10 @@ def test_copiers_become_one_voice(world: World) -> None:
     found = consolidate(world.workspace, now=world.tick())
     assert found.tied == (tie.annotators,)
     said = json.loads(events(world, "annotators_tied")["body"].iloc[0])
-    assert said["annotators"] == ["human:dan", "human:eve"] and "both differ" in said["reason"]
+    assert (
+        said["annotators"] == ["human:dan", "human:eve"]
+        and "said the same in 40 of 40" in said["reason"]
+    )
     state = world.state
     assert state.tied == (tie.annotators,)
     per_item = state.evidence.loc[state.evidence["annotator"].isin(tie.annotators)]
