@@ -50,6 +50,7 @@ from ..tables import ITEMS, VOTES, newest
 from ..withdrawing import Withdrawn, withdraw
 from .ends import WORKSPACE, Ends
 from .intake import intake_of
+from .labelers import made_from
 from .tools import tool_versions
 from .warned import warn_if_deprecated
 
@@ -106,7 +107,11 @@ class App(Ends):
             votes = journey.vote_by_rules(self.workspace, self.rules, now=self.clock()).votes
         with parts.each():
             found = journey.autolabel(
-                self.workspace, self.labeler, now=self.clock(), going_on=going_on
+                self.workspace,
+                self.labeler,
+                now=self.clock(),
+                going_on=going_on,
+                made_from=made_from(self.settings),
             )
         parts.raise_first()
         return dataclasses.replace(found, rule_votes=votes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..digest import digest
 from ..errors import LabelopsError, SettingsError, shown
 from ..ports import Labeler, Objects
 from ..settings import RuleSettings, Settings
@@ -37,6 +39,12 @@ class LabelerParts:
     load: Callable[[str], bytes]
     greys: MutableMapping[str, Grey]
     vectors: TextVectors | None = None
+
+
+def made_from(settings: Settings) -> str:
+    """Return a digest of the settings that may make a labeler another one."""
+    own = dataclasses.replace(settings.labeler, timeout=30.0, token_env="")
+    return digest(repr((own, settings.chat)))
 
 
 def make_labeler(settings: Settings, parts: LabelerParts) -> Labeler | None:

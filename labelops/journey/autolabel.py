@@ -65,7 +65,12 @@ class Autolabeled:
 
 
 def autolabel(
-    workspace: Workspace, labeler: Labeler | None, *, now: datetime, going_on: bool = False
+    workspace: Workspace,
+    labeler: Labeler | None,
+    *,
+    now: datetime,
+    going_on: bool = False,
+    made_from: str = "",
 ) -> Autolabeled:
     """Fit the labeler on the votes so far, let it propose, and try whether it may be accepted.
 
@@ -78,6 +83,10 @@ def autolabel(
     going_on : bool
         Whether people are asked next in any case: then it is said, for whoever is to wait for it,
         that the labeler could not be asked.
+    made_from : str
+        Digest of the settings that the labeler was made from. Under other settings than those of
+        the version in force it is fitted again on what that version learned from: if it is another
+        version, all items get its proposals, and it is tried anew.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def autolabel(
         return Autolabeled(None, len(rows), 0, 0, "too few votes to learn from")
     rows, is_new = _rows_to_fit(state, rows)
     try:
-        proposed = _propose(state, labeler, rows, is_new, now)
+        proposed = _propose(state, labeler, rows, is_new, made_from, now)
     except LabelopsError as error:
         if error.of_a_part and going_on:
             # What is void closes whether anybody answers or not.
@@ -153,11 +162,19 @@ def _was_read(state: State, known: dict[str, Any]) -> bool:
     return not set(known.get("read", {})).isdisjoint(state.calibration_stream.ids)
 
 
-def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, now: datetime) -> int:
+def _propose(
+    state: State,
+    labeler: Labeler,
+    rows: TrainingSet,
+    is_new: bool,
+    made_from: str,
+    now: datetime,
+) -> int:
     """Fit and propose for the items that lack a proposal of this version; count them."""
     workspace, schema = state.workspace, state.workspace.schema
     present = state.present_items
-    if not is_new and present["item_id"].isin(state.current_proposals["item_id"]).all():
+    same = is_new or _made_from(state, made_from) == made_from
+    if not is_new and same and present["item_id"].isin(state.current_proposals["item_id"]).all():
         return 0
     by_id = state.items.set_index("item_id", drop=False)
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
@@ -186,10 +203,17 @@ def _propose(state: State, labeler: Labeler, rows: TrainingSet, is_new: bool, no
         frame = proposals_frame(answers, labeler.name, version, schema, now)
         workspace.tables.append("proposals", frame)
     body = _fitted(state, labeler, version, rows, read)
+    body |= {"made_from": made_from} if made_from else {}
     if version != state.labeler_version or body != last_body(state.fits):
         number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
         say(state, [("fit", version, number, body)], now)
     return len(lacking)
+
+
+def _made_from(state: State, unknown: str) -> str:
+    """Return what the version in force was made from; `unknown` if nothing was said of that."""
+    found: str = last_body(state.fits).get("made_from", unknown)
+    return found
 
 
 def _say_refused(

@@ -75,6 +75,34 @@ def test_a_version_that_comes_back_is_in_force_again() -> None:
     assert len(events(world, "fit")) == 4
 
 
+def test_other_settings_make_another_labeler_at_once() -> None:
+    """It learns from the same labels; with the settings of before the earlier one is back.
+
+    Settings that come to the same version, and no word of them, change nothing.
+    """
+    world = make_world(accept=AcceptancePolicy(rule="never"), calibration=8, seed=10, training=10)
+    one, two = Served("m1", "cat"), Served("m2", "dog")
+    _arrive(world, "a", one)
+
+    def again(labeler: Served, made_from: str) -> tuple[str | None, int]:
+        autolabel(world.workspace, labeler, now=world.tick(), made_from=made_from)
+        return world.state.labeler_version, len(events(world, "fit"))
+
+    assert again(two, "y") == ("m1", 1), "of the first nothing was said"
+    world.items("b")
+    assert again(one, "x") == ("m1", 2)
+    assert again(two, "x") == ("m1", 2)
+    assert again(two, "y") == ("m2", 3)
+    learned = {json.loads(body)["object"] for body in events(world, "fit")["body"]}
+    assert set(world.state.current_proposals["value"]) == set(words("dog"))
+    assert len(world.state.current_proposals) == len(world.state.items)
+    assert again(one, "x") == ("m1", 4)
+    assert again(one, "z") == ("m1", 5), "said, so that it is not fitted at each run"
+    assert again(two, "z") == ("m1", 5)
+    known = [json.loads(world.workspace.objects.get(name)) for name in learned]
+    assert len({json.dumps(k["items"]) for k in known}) == 1
+
+
 class WithVectors(Served):
     """One that learns from an encoder's vectors."""
 
