@@ -102,6 +102,13 @@ def find_swayed(
     ------
     UsageError
         The risk is out of range.
+
+    Notes
+    -----
+    It rests on proposals that are hidden by chance alone, as labelops hides them. Then items may
+    differ in difficulty as they like: in 300 simulated teams of six, somebody was found in 4 %
+    where nobody follows anything. Where proposals are hidden on doubtful items more often, there
+    is less agreement with hidden ones without anybody being swayed: somebody was found in 78 %.
     """
     from scipy.stats import false_discovery_control  # lazy: .4 s
 

@@ -3,7 +3,8 @@
 People are right for months and then lose interest, or hand their account on. So the evidence is
 mixed over when that may have begun: from the s-th gold answer on, with the weight 6/(π²s²), as well
 as over how bad it got: an e-process (`measure.changes`), so it may be read after every answer for
-ever.
+ever. Gold items may differ in difficulty if they come in a random order; with the hard ones first,
+everybody seems to begin badly.
 """
 
 from __future__ import annotations

@@ -32,6 +32,24 @@ def test_scores_are_quantiles() -> None:
     assert found.scores.tolist() == [1.0, 1.0, 1.0, 0.25]
 
 
+def test_what_cosine_and_euclidean_distance_see() -> None:
+    """Bright digits are far only by distance; another direction among noisy lengths by cosine."""
+    rng = np.random.default_rng(1)
+    digits = load_digits().data[:800].copy()
+    digits[:20] *= 3
+    clusters = rng.normal(size=(20, 64))
+    vectors = clusters[rng.integers(20, size=800)] + 0.6 * rng.normal(size=(800, 64))
+    vectors[:20] = 1.2 * rng.normal(size=(20, 64))
+    vectors *= rng.lognormal(0, 0.3, (800, 1))
+    found = {
+        (name, metric): find_outliers(nearest_graph(X, 10, metric=metric)).flagged[:20].mean()
+        for name, X in (("bright", digits), ("turned", vectors))
+        for metric in ("cosine", "euclidean")
+    }
+    assert min(found["bright", "euclidean"], found["turned", "cosine"]) >= 0.95
+    assert max(found["bright", "cosine"], found["turned", "euclidean"]) <= 0.2
+
+
 def test_shuffled_digits_are_found() -> None:
     """60 digits with shuffled pixels among 1,797: at least .95 flagged, at most 1 % false."""
     X, _ = load_digits(return_X_y=True)
