@@ -37,8 +37,9 @@ def certificates(session: Session) -> None:
     every release candidate; drift alarms. Under the rule `audited` labels stand by their posterior,
     with no sample and no risk.
 
-    The j-th attempt may be wrong with probability 6δ/(π²j²): all that will ever be made stay
-    within δ together. A retrained labeler is a new attempt; looking again is not.
+    An attempt is a hypothesis with a number. The j-th may be wrong with probability 6δ/(π²j²): all
+    that will ever be made stay within δ together. A retrained labeler is a new attempt; looking
+    again is not.
     """
     from ..state import load
 
