@@ -156,13 +156,13 @@ class LocalQueue:
             If the file is locked for long, full, or damaged.
         """
         rows = offer_rows(check(PLAN, plan), newest(ITEMS, check(ITEMS, items)), schema)
-        offered = 0
+        offered, now = 0, self._clock()
         with transaction(self.file, "write") as db:
             body = canonical_json(schema.to_json())
             db.execute(KEEP_SCHEMA, (schema.digest, body))
             db.execute(KEEP_FACT, ("schema", schema.digest))
             for row, exclude in rows:
-                added = db.execute(INSERT_OFFER, row)
+                added = db.execute(INSERT_OFFER, (*row, now))
                 if added.rowcount == 1:
                     offered += 1
                     barred = [(added.lastrowid, who) for who in exclude]
@@ -236,8 +236,8 @@ class LocalQueue:
     def offers(self, annotator: str, limit: int | None = None) -> list[Offer]:
         """Return what is open for this annotator, by falling priority, then by item.
 
-        Gold that several rounds ask for is among them once. A proposal that is shown is said in
-        the classes there are now.
+        An item that several rounds or purposes ask about is among them once, and once more where
+        it is gold too. A proposal that is shown is said in the classes there are now.
         """
         bound = {"who": annotator, "limit": -1 if limit is None else limit}
         with transaction(self.file, "read") as db:
@@ -245,7 +245,7 @@ class LocalQueue:
             says = _now_called({row[3] for row in found} - {None}, db)
         return [
             Offer(item, purpose, round_, says.get(shown_), str(offer))
-            for item, purpose, round_, shown_, offer in _gold_once(found)
+            for item, purpose, round_, shown_, offer in _each_once(found)
         ]
 
     def answer(self, annotator: str, offer: Offer, value: str, seconds: float = 1.0) -> None:
@@ -301,10 +301,10 @@ class LocalQueue:
             yield Hand(db, self.name, annotator, self._clock)
 
 
-def _gold_once(rows: Sequence[_Open]) -> list[_Open]:
-    """Keep the first offer of a gold item: who answers it must not have the next in hand."""
-    first: dict[str, _Open] = {}
-    return [row for row in rows if row[1] != "gold" or first.setdefault(row[0], row) is row]
+def _each_once(rows: Sequence[_Open]) -> list[_Open]:
+    """Keep the first offer of an item, and of gold: who answers it must not have the next too."""
+    first: dict[tuple[str, bool], _Open] = {}
+    return [row for row in rows if first.setdefault((row[0], row[1] == "gold"), row) is row]
 
 
 def _now_called(values: set[str], db: sqlite3.Connection) -> dict[str | None, str]:

@@ -191,7 +191,7 @@ def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
         return "the gate passes: `labelops run publish` releases the labels"
     if waits := _asked_for(state, queue, place):
         return waits
-    asked, budget = int(state.plan["annotators"].sum()), state.workspace.policies.route.votes_total
+    asked, budget = state.asked, state.workspace.policies.route.votes_total
     if any((needs["purpose"] != _GOLD).any() for needs in all_needs(state)):
         if budget and asked >= budget:
             return f"the budget of {counted(budget, 'vote')} is used up: raise [route] votes_total"
@@ -206,6 +206,12 @@ def _next(state: State, verdict: Verdict, queue: str, place: str) -> str:
         return (
             f"all answers are in, and no more are planned; in the way of a release: {against}. "
             "`labelops run receive` takes corrected answers in; the bounds are under [gate]"
+        )
+    if not state.votes_came and work_in_flight(state):
+        # What nobody is asked about yet waits for the labeler, which learns and is tried there.
+        return (
+            "all answers are in: `labelops run send` lets the labeler learn from them, and plans "
+            "what people look at next"
         )
     return "all answers are in: `labelops run receive` decides, audits and checks"
 

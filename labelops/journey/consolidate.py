@@ -15,7 +15,7 @@ from ..digest import canonical_json
 from ..errors import ConflictError
 from ..gate.candidate import ADJUDICATED
 from ..kinds.choice import values_of
-from ..state import HASTE, NO_VOTES, Event, State, Workspace, decide, last_body, load, say
+from ..state import HASTE, Event, State, Workspace, decide, load, say
 from ..state.drift import next_drift_look
 from ..state.gold import gold_alarms, newly_watched
 from ..state.people import annotator_table, find_ties
@@ -88,8 +88,8 @@ def consolidate(workspace: Workspace, *, now: datetime) -> Consolidated:
     closed = close_void(workspace, now)
     state, changed, corrected = _write_labels(workspace, now)
     consensus = state.decided[0]
-    number, before = _last_consolidated(state)
-    if state.votes_digest != before:
+    if state.votes_came:
+        number = state.last_consolidated[0]
         say(state, [("consolidated", "votes", number + 1, {"votes": state.votes_digest})], now)
     left = load(workspace)
     after = left.labels.loc[~left.labels["item_id"].isin(left.withdrawn_ids)]
@@ -141,19 +141,11 @@ def _write_labels(workspace: Workspace, now: datetime) -> tuple[State, pd.DataFr
     raise ConflictError("labels: others decided some at each attempt; run again")
 
 
-def _last_consolidated(state: State) -> tuple[int, str]:
-    """Return how often labels were decided, and the digest of the votes they rest on."""
-    rows = state.latest("consolidated")
-    if rows.empty:
-        return 0, NO_VOTES
-    return int(rows["revision"].iloc[-1]), str(last_body(rows)["votes"])
-
-
 def up_to_date(workspace: Workspace, now: datetime) -> State:
     """Load the state; first decide labels from votes whose collecting run died before that."""
     decide(workspace, _withdraw_split, now)
     state = load(workspace)
-    if _last_consolidated(state)[1] != state.votes_digest:
+    if state.votes_came:
         consolidate(workspace, now=now)
         state = load(workspace)
     return state

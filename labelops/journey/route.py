@@ -164,6 +164,8 @@ def _write_plan(
             seen_by_all=state.seen_by_all,
             surest=surest_people(state, now),
             forsaken=state.forsaken,
+            paid=state.paid,
+            asked_before=int(state.outdated["annotators"].sum()),
         )
         with suppress(ConflictError):
             workspace.tables.append("plan", rows, after=state.versions["plan"])

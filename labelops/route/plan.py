@@ -75,6 +75,8 @@ def make_plan(
     seen_by_all: npt.ArrayLike = (),
     surest: Collection[str] = (),
     forsaken: Collection[Seat] = (),
+    paid: pd.DataFrame | None = None,
+    asked_before: int = 0,
 ) -> pd.DataFrame:
     """Turn needs into new plan rows; asking again with the same state asks for nothing.
 
@@ -99,6 +101,10 @@ def make_plan(
         everybody.
     forsaken : seats
         As for `in_flight`. Money stays reserved for them: who comes back may still take them.
+    paid : VOTES rows, optional
+        All that were given, also those that count no more; by default `votes`.
+    asked_before : int
+        Votes asked for beside those of `plan`, about content that items have no more.
 
     Returns
     -------
@@ -119,9 +125,13 @@ def make_plan(
     wanted = wanted.loc[(wanted["purpose"] != "gold") | ~wanted["item_id"].isin(gold_out)]
     wanted = wanted.loc[wanted["ask"] > 0]
     wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts, surest))
-    reserved = in_flight(plan, votes, seen_by_all) if forsaken else open_rows
-    paid = money_bound(reserved, votes, policy)
-    wanted = wanted.assign(ask=_afforded(wanted, open_rows, plan, paid, policy))
+    bought = votes if paid is None else paid
+    reserved = open_rows
+    if forsaken or bought is not votes:
+        reserved = in_flight(plan, bought, seen_by_all)
+    spent = money_bound(reserved, bought, policy)
+    asked_for = int(plan["annotators"].sum()) + asked_before
+    wanted = wanted.assign(ask=_afforded(wanted, open_rows, asked_for, spent, policy))
     rows = wanted.loc[wanted["ask"] > 0]
     if rows.empty:
         return empty(PLAN)
@@ -145,7 +155,7 @@ def _asked(
 def _afforded(
     wanted: pd.DataFrame,
     open_rows: pd.DataFrame,
-    plan: pd.DataFrame,
+    asked: int,
     paid: float,
     policy: RoutePolicy,
 ) -> npt.NDArray[np.int64]:
@@ -157,7 +167,7 @@ def _afforded(
     # Gold waits for whoever comes; it takes no place from the rest.
     waiting = open_rows.loc[open_rows["purpose"] != "gold", "open"]
     left = policy.votes_per_round - int(waiting.sum())
-    total = policy.votes_total - int(plan["annotators"].sum()) if policy.votes_total else math.inf
+    total = policy.votes_total - asked if policy.votes_total else math.inf
     money = policy.budget - paid + 1e-9 if policy.budget else math.inf
     found = np.zeros(len(wanted), dtype=np.int64)
     for n, (ask, barred) in enumerate(zip(wanted["ask"], wanted["barred"], strict=True)):

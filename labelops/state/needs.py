@@ -213,12 +213,12 @@ def budget_spent(state: State) -> str:
     if (state.open_seats["purpose"] != "gold").any():
         return ""
     policy = state.workspace.policies.route
-    total, left = policy.votes_total, policy.votes_total - int(state.plan["annotators"].sum())
+    total, left = policy.votes_total, policy.votes_total - state.asked
     if total and left < _LEAST_BUDGET:
         return f"the vote budget is spent: route.votes_total = {total}"
     # Whoever comes back may still take a seat that is not waited for.
-    reserved = in_flight(state.plan, state.votes, state.seen_by_all)
-    paid = money_bound(reserved, state.votes, policy)
+    reserved = in_flight(state.plan, state.paid, state.seen_by_all)
+    paid = money_bound(reserved, state.paid, policy)
     if policy.budget and policy.budget - paid < _LEAST_BUDGET * policy.price(()):
         return f"the budget is spent: {paid:g} of route.budget = {policy.budget:g}"
     return ""
@@ -234,7 +234,8 @@ def audit_stalled(state: State) -> str:
     if not stuck or not state.team:
         return budget_spent(state)
     wait = counted(stuck, "of them waits", "of them wait")
-    return f"{wait} for another person: all {len(state.team)} have looked"
+    known = "the only one there is has" if len(state.team) == 1 else f"all {len(state.team)} have"
+    return f"{wait} for another person: {known} looked"
 
 
 def calibration_waits(items: int) -> str:

@@ -73,10 +73,9 @@ def overlap_sample(state: State) -> Overlap:
         votes = votes.loc[~votes["saw_proposal"]]
         counted = votes["item_id"].value_counts().reindex(order.ids, fill_value=0).to_numpy()
         lacking = np.maximum(2 - counted, 0)
-        # Where nobody is left, or enough were asked, no second one will come.
-        ended = among(order.ids, state.seen_by_all) | (given >= policies.route.max_votes)
-        lacking[ended] = 0
-    lacking[among(order.ids, state.withdrawn_ids)] = 0
+        lacking[given >= policies.route.max_votes] = 0
+    # Where nobody is left no second one will come.
+    lacking[among(order.ids, state.nobody_left)] = 0
     share, seed = policies.route.overlap_share, min(policies.route.seed, state.training_target)
     size = min(seed_overlap(share, seed), len(order))
     if not at_seed:

@@ -156,8 +156,7 @@ def remarks(state: State) -> dict[str, tuple[Remark, ...]]:
 
 def _look(state: State) -> int:
     """Count the sets of votes that labels were decided from: no other look tells anything new."""
-    rows = state.latest("consolidated")
-    return 1 if rows.empty else max(1, int(rows["revision"].max()))
+    return max(1, state.last_consolidated[0])
 
 
 def _votes(state: State) -> pd.DataFrame:

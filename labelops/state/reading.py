@@ -64,10 +64,11 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
     arrived, since = workspace.cache[ITEMS.name][2]
     splits = _splits(workspace, events, rows(VOTES), versions)
     plan, outdated = _planned(rows(PLAN), since)
-    votes = _still_about(rows(VOTES), "given_at", since)
+    given = rows(VOTES)
+    votes = _still_about(given, "given_at", since)
     votes, taken_back = _without(votes.loc[~_in_seats(votes, outdated)], splits)
-    names = votes["annotator"]
-    human = names.isin([a for a in names.unique() if a.startswith("human:")]).to_numpy()
+    human = _by_people(votes)
+    left_out = given.loc[~given["vote_id"].isin(votes["vote_id"])]
     proposals = rows(PROPOSALS)
     proposals = proposals.loc[proposals["schema_digest"] == schema.digest].reset_index(drop=True)
     labels = _undecided_anew(_in_words_of(rows(LABELS), schema), since)
@@ -79,6 +80,7 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         machine_votes=votes.loc[~human].reset_index(drop=True),
         plan=plan,
         outdated=outdated,
+        left_out=left_out.loc[_by_people(left_out)].reset_index(drop=True),
         proposals=_still_about(proposals, "proposed_at", since),
         labels=labels,
         findings=_without_findings(_renamed(rows(FINDINGS), schema), splits, events),
@@ -90,6 +92,13 @@ def _read_state(workspace: Workspace, versions: Mapping[str, int]) -> State:
         versions=versions,
         withdrawn_labels=had,
     )
+
+
+def _by_people(votes: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    names = votes["annotator"]
+    people = [name for name in names.unique() if name.startswith("human:")]
+    found: npt.NDArray[np.bool_] = names.isin(people).to_numpy(dtype=bool)
+    return found
 
 
 def _splits(

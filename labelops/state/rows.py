@@ -97,6 +97,9 @@ class Rows:
     outdated : frame
         Rows of the plan that asked about an item's earlier content; `plan` has all others. What
         was answered to them is among no votes, however late it came.
+    left_out : frame
+        Votes that people gave and that count no more: about earlier content, or of a class before
+        it was split. They were paid all the same.
     splits : tuple of Split
         Classes that others were cut out of. What was said of their items before is left out.
     taken_back : frozenset of Seat
@@ -119,6 +122,7 @@ class Rows:
     arrived: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     revised: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us, UTC]"))
     outdated: pd.DataFrame = field(default_factory=lambda: empty(PLAN))
+    left_out: pd.DataFrame = field(default_factory=lambda: empty(VOTES))
     splits: tuple[Split, ...] = ()
     taken_back: frozenset[Seat] = frozenset()
     versions: Mapping[str, int] = field(default_factory=dict)
@@ -129,6 +133,18 @@ class Rows:
         """The number of the last round that was planned, 0 before any."""
         rounds = [rows["round"].max() for rows in (self.plan, self.outdated) if len(rows)]
         return int(max(rounds, default=0))
+
+    @cached_property
+    def asked(self) -> int:
+        """How many votes were ever asked for, those about earlier content too."""
+        return int(self.plan["annotators"].sum() + self.outdated["annotators"].sum())
+
+    @cached_property
+    def paid(self) -> pd.DataFrame:
+        """All votes that people ever gave, skipped or deleted, those that count no more too."""
+        if self.left_out.empty:
+            return self.votes
+        return pd.concat([self.votes, self.left_out], ignore_index=True)
 
     def kept(self, name: str, tables: Sequence[str], rest: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, or what it returned before from the same.
@@ -222,6 +238,19 @@ class Rows:
             # A sum within an array wraps in silence; one of two numpy numbers warns.
             total += int(rows.to_numpy().sum(dtype=np.uint64))
         return f"{total % 2**64:016x}"
+
+    @cached_property
+    def last_consolidated(self) -> tuple[int, str]:
+        """How often labels were decided, and the digest of the votes they rest on."""
+        rows = self.latest("consolidated")
+        if rows.empty:
+            return 0, NO_VOTES
+        return int(rows["revision"].iloc[-1]), str(last_body(rows)["votes"])
+
+    @property
+    def votes_came(self) -> bool:
+        """Whether votes came that labels were not decided from yet."""
+        return self.last_consolidated[1] != self.votes_digest
 
     @cached_property
     def rule_versions(self) -> dict[str, str]:

@@ -56,8 +56,9 @@ class AnswerTests(QueueEnd):
         queue, hands = ends
         sent(queue, [Wish("a")])
         say(hands, ANN1, "a", "cat")
-        sent(queue, [Wish("a", round=2), Wish("a", round=2, purpose="calibrate")])
+        sent(queue, [Wish("a", round=2)])
         say(hands, ANN1, "a", "dog")
+        sent(queue, [Wish("a", round=2, purpose="calibrate")])
         say(hands, ANN1, "a", "eel", "calibrate")
         votes = votes_of(queue)
         columns = ["round", "purpose", "value"]

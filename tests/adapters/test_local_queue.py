@@ -143,8 +143,8 @@ def test_a_cursor_brings_nothing_known(tmp_path: Path) -> None:
 def test_revisions_grow_even_when_the_clock_does_not(tmp_path: Path) -> None:
     """Three changes within one microsecond, or with the clock set back, stay in order."""
     times = iter([1_000_000, 1_000_000, 5])
+    send(LocalQueue(tmp_path), Wish("x"))
     queue = LocalQueue(tmp_path, clock=lambda: next(times))
-    send(queue, Wish("x"))
     offer = queue.offers(ANN)[0]
     queue.answer(ANN, offer, CAT)
     queue.edit(ANN, offer, DOG)
@@ -192,6 +192,36 @@ def test_gold_of_two_rounds_is_met_once(tmp_path: Path) -> None:
     plan = plan_for([Wish("x", purpose="gold", round=3)], PETS)
     queue.send(plan, revised, PETS, payloads=None)
     assert [o.round for o in queue.offers(ANN)] == [3]
+
+
+def test_an_item_is_met_once(tmp_path: Path) -> None:
+    """Also where it is open for two purposes: who looked for one says nothing new for the other."""
+    queue = LocalQueue(tmp_path)
+    wishes = Wish("x", priority=2.0), Wish("x", purpose="audit"), Wish("x", purpose="gold")
+    send(queue, *wishes, Wish("y"))
+    assert [(o.item_id, o.purpose) for o in queue.offers(ANN)] == [
+        ("x", "label"), ("x", "gold"), ("y", "label")
+    ]  # fmt: skip
+    queue.answer(ANN, queue.offers(ANN)[0], CAT)
+    queue.skip(BOB, queue.offers(BOB)[0])
+    for who in (ANN, BOB):
+        assert [(o.item_id, o.purpose) for o in queue.offers(who)] == [
+            ("x", "gold"),
+            ("y", "label"),
+        ]
+    assert [o.purpose for o in queue.offers(CYD)][:1] == ["audit"]
+    queue.delete(ANN, Offer("x", "label", 1))
+    assert queue.offers(ANN)[0].purpose == "label"
+
+
+def test_what_was_taken_back_is_asked_anew(tmp_path: Path) -> None:
+    """An answer to what does not count any more keeps nobody from the next question."""
+    queue = LocalQueue(tmp_path)
+    send(queue, Wish("x"))
+    queue.answer(ANN, queue.offers(ANN)[0], CAT)
+    queue.retract(plan_for([Wish("x")], PETS))
+    send(queue, Wish("x", round=2))
+    assert [o.round for o in queue.offers(ANN)] == [2]
 
 
 def test_a_deleted_answer_frees_its_seat(tmp_path: Path) -> None:
@@ -312,6 +342,7 @@ def test_a_file_of_the_first_format_is_upgraded(tmp_path: Path) -> None:
     send(queue, Wish("x", annotators=2))
     queue.answer(ANN, queue.offers(ANN)[0], CAT)
     with closing(sqlite3.connect(queue.file)) as db:
+        db.execute("ALTER TABLE offers DROP COLUMN since")
         db.execute("ALTER TABLE changes DROP COLUMN schema_digest")
         db.execute("DELETE FROM facts WHERE name = 'schema'")
         db.execute("PRAGMA user_version = 1")

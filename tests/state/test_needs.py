@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from labelops.adapters.local_queue import LocalQueue
+from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.standing import standing_of
 from labelops.gate.candidate import attempt_of, labels_digest
 from labelops.gate.checks import evaluate
@@ -85,6 +86,51 @@ def test_the_budget_is_never_exceeded_and_its_end_is_said() -> None:
     if work_in_flight(world.state):
         check = evaluate(gate_facts(world.state, world.now, {}), GatePolicy()).checks[0]
         assert check.status == "inconclusive" and "votes_total = 20" in check.message
+
+
+@pytest.mark.parametrize("bound", [{"votes_total": 6}, {"budget": 6.0}])
+def test_answers_about_earlier_content_were_paid(bound: dict[str, float]) -> None:
+    """What people said of content that an item has no more counts to the budgets all the same."""
+    world = make_world(overlap_share=0.0, gold_rate=0.0, **bound)
+    world.items("i0", "i1", "i2")
+    for revision in range(1, 4):
+        route(world.workspace, now=world.tick())
+        for seat in world.state.open_seats.itertuples():
+            world.vote(str(seat.item_id), round_=int(seat.round), ann="cat")
+        assert world.state.asked <= 6
+        assert len(world.state.paid) <= 6
+        world.items("i0", "i1", "i2", payload=f"revision {revision} of", revision=revision)
+    assert world.state.asked == len(world.state.paid) == 6
+    assert not len(world.state.votes)
+    assert "6" in budget_spent(world.state)
+
+
+def test_what_waits_for_the_labeler_is_said_to() -> None:
+    """Where nobody is asked until it has learned, to take answers in once more leads nowhere."""
+    accept = AcceptancePolicy("joint", error=0.3)
+    world = make_world(accept=accept, seed=4, training=4, calibration=2, overlap_share=0.0)
+    world.items(*IDS)
+    world.propose(dict.fromkeys(IDS, ("cat", 0.9)))
+    for _ in range(9):
+        if not route(world.workspace, now=world.tick()).votes:
+            break
+        for seat in world.state.open_seats.itertuples():
+            seen = set(world.state.votes.query("item_id == @seat.item_id")["annotator"])
+            left = [
+                who for who in ("ann", "ben", "cid", "dee", "eve") if f"human:{who}" not in seen
+            ]
+            said = dict.fromkeys(left[: int(seat.open)], "cat")
+            world.vote(str(seat.item_id), str(seat.purpose), round_=int(seat.round), **said)
+
+    def follows() -> str:
+        verdict = evaluate(gate_facts(world.state, world.now, {}), GatePolicy())
+        return standing_of(world.state, verdict, ()).next
+
+    world.vote(str(world.state.evidence["item_id"].iloc[0]), fay="cat")
+    assert "`labelops run receive`" in follows()
+    consolidate(world.workspace, now=world.tick())
+    assert not len(world.state.open_seats) and work_in_flight(world.state)
+    assert "`labelops run send`" in follows() and "the labeler learn" in follows()
 
 
 def test_an_item_everybody_skipped_waits_for_nobody() -> None:

@@ -12,6 +12,7 @@ from labelops.gate.policy import GatePolicy
 from labelops.journey import audit, consolidate, gate, route
 from labelops.journey.acceptance import try_to_accept
 from labelops.state.facts import agreement
+from labelops.state.needs import all_needs
 from labelops.state.overlap import overlap_sample
 
 from .world import World, make_world
@@ -178,3 +179,18 @@ def test_one_class_alone_tells_nothing_and_more_are_asked_for_up_to_a_hundred() 
     none = GatePolicy(agreement=-1.0)
     off = make_world(accept=never, gate=none, like=world, overlap_share=0.1)
     assert len(overlap_sample(off.state).sample) == 20
+
+
+def test_no_second_vote_is_asked_for_where_everybody_has_looked() -> None:
+    """All who are left audited the item: round after round a seat for nobody would be planned."""
+    world = make_world(accept=AcceptancePolicy("never"), overlap_share=1.0, gold_rate=0.0)
+    world.items("i0", "i1")
+    route(world.workspace, now=world.tick())
+    world.vote("i0", ann="cat")
+    world.vote("i0", "audit", ben="cat", cid="cat")
+    world.vote("i1", ann="cat", ben="cat")
+    consolidate(world.workspace, now=world.tick())
+    assert world.state.seen_by_all.tolist() == ["i0"]
+    assert not overlap_sample(world.state).lacking.any()
+    asked = [needs for needs in all_needs(world.state) if "overlap" in " ".join(needs["reason"])]
+    assert not any(map(len, asked))
