@@ -20,9 +20,9 @@ REJECTIONS = {
     "unknown_annotator": "the annotator is not named human:…, model:… or rule:…",
     "no_value": "the vote is given but has no value; answer the item again",
     "unknown_value": "the value is outside the schema; if a class was renamed, say so under "
-    "[schema.renames], then collect again from the start",
+    "[schema.renames], then collect again",
     "other_schema": "given under another schema, and the value is outside the one in force; add "
-    "the class or a rename, then collect again from the start",
+    "the class or a rename, then collect again",
 }
 """Why a vote can be rejected, and what to do."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import pandas as pd
+
 from ..collect import accept_votes
+from ..errors import shown
 from ..ports import Queue
 from ..state import Workspace, last_body, load, say
 
@@ -38,7 +41,10 @@ class Collected:
 
 
 def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
-    """Take new, edited, skipped and deleted answers from the queue into the votes table."""
+    """Take new, edited, skipped and deleted answers from the queue into the votes table.
+
+    While answers are refused, those that came since are read again at each run.
+    """
     state = load(workspace)
     cursors = state.latest("collected")
     mine = cursors.loc[cursors["subject"] == queue.name]
@@ -49,9 +55,10 @@ def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
     votes = workspace.tables.read("votes")
     found = accept_votes(received.votes, votes, state.items, workspace.schema)
     workspace.tables.append("votes", found.new)
-    if received.cursor != since:
+    # What was refused comes again at the next run, and counts once what was wrong is mended.
+    if received.cursor != since and found.rejected.empty:
         say(state, [("collected", queue.name, number + 1, {"cursor": received.cursor})], now)
-    reasons = (*found.rejected["message"], *received.rejected)
+    reasons = (*_said(found.rejected), *received.rejected)
     skipped, deleted = (int((found.new["status"] == said).sum()) for said in ("skipped", "deleted"))
     return Collected(
         received=len(received.votes),
@@ -62,3 +69,12 @@ def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
         deleted=deleted,
         broken=received.broken,
     )
+
+
+def _said(rejected: pd.DataFrame) -> list[str]:
+    """Say which answers were refused, and what to do."""
+    columns = ["annotator", "item_id", "value", "message"]
+    return [
+        f"{who} on item {shown(item)}{'' if value is None else f', {value}'}: {message}"
+        for who, item, value, message in rejected[columns].itertuples(index=False, name=None)
+    ]

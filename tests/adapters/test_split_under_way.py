@@ -169,3 +169,22 @@ def test_what_asks_about_content_that_is_gone_counts_no_more(ends: Ends) -> None
     world.items("i0", revision=2, payload="a third text of")
     _ask(world, ends)
     assert {o.round for o in ends[1].offers(ANN2)} == {asked + 2}
+
+
+def test_answers_of_a_class_that_went_away_count_once_it_is_back(ends: Ends) -> None:
+    """They are refused and named at each run until then; meanwhile all others count."""
+    world = _under(replace(PETS, classes=(*PETS.classes, "eel")))
+    world.items("i0", "i1")
+    _ask(world, ends)
+    said = {"i0": "eel", "i1": "cat"}
+    assert _answer(ends, ANN1, **said) == 2
+    shorter = _under(PETS, world)
+    for _ in range(2):
+        found = collect(shorter.workspace, ends[0], now=shorter.tick())
+        assert found.rejected == 1 and "eel" in found.reasons[0]
+        assert _given(shorter)["item_id"].tolist() == ["i1"]
+    mended = _under(replace(PETS, renames={"eel": "cow"}), shorter)
+    assert collect(mended.workspace, ends[0], now=mended.tick()).new == 1
+    assert set(mended.state.evidence["value"]) == {'"cow"', '"cat"'}
+    assert len(mended.state.latest("collected")) == 1
+    assert collect(mended.workspace, ends[0], now=mended.tick()).new == 0

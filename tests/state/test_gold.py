@@ -19,6 +19,7 @@ from labelops.state import gold, say
 from labelops.state.facts import gate_facts
 from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
 
+from .frozen import freeze
 from .world import World, events, make_world
 
 GOLD = [f"g{n:02d}" for n in range(60)]
@@ -225,3 +226,29 @@ def test_open_gold_is_not_what_comes_next() -> None:
     found = standing_of(state, evaluate(gate_facts(state, world.now, {}), GatePolicy()), ())
     assert found.waiting["gold"] > 0
     assert found.next.startswith("all answers are in")
+
+
+def test_a_look_by_somebody_who_had_gone_bad_is_taken_back_and_asked_anew() -> None:
+    """It leaves the open audit's count, whatever it said; earlier looks of theirs stay in it."""
+    world = _world()
+    audited = IDS[:10]
+    for item in audited:
+        world.vote(item, ann="cat", ben="cat")
+    world.label(dict.fromkeys(audited, "cat"))
+    freeze(world)
+    for n in range(40):
+        said = "cat" if n < 20 else "dog"
+        world.vote(GOLD[n], "gold", ann="cat", ben="cat", cid=said)
+        if n in (5, 35):
+            world.vote(audited[n // 10], "audit", cid=said)
+    before, early, late = world.state.audit, audited[0], audited[3]
+    assert before is not None and set(before.planned.ids[~before.unseen]) == {early, late}
+    assert consolidate(world.workspace, now=world.tick()).flagged == ("human:cid",)
+    after = world.state.audit
+    assert after is not None and set(after.planned.ids[~after.unseen]) == {early}
+    assert not after.wrong.any() and not after.pending.any()
+    asked = route(world.workspace, now=world.tick()).by_purpose
+    assert asked["audit"] >= len(audited) - 1
+    plan = world.state.plan
+    (again,) = plan.loc[(plan["item_id"] == late) & (plan["purpose"] == "audit"), "exclude"]
+    assert {"human:ann", "human:ben", "human:cid"} <= set(json.loads(again))
