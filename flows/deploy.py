@@ -145,9 +145,11 @@ def _check_server() -> None:
             client.request("GET", "/admin/version")
     except PrefectHTTPStatusError as error:
         code = error.response.status_code
-        message = f"the Prefect server answered {code}; see PREFECT_API_URL and its credentials"
         kind = EndRefused if code in (401, 403) else EndUnavailable
-        raise kind(message) from None
+        raise kind(
+            f"the Prefect server answered {code}; see PREFECT_API_URL, and PREFECT_API_AUTH_STRING "
+            "where it asks for a password"
+        ) from None
     except httpx.HTTPError as error:
         raise EndUnavailable(
             f"the Prefect server at PREFECT_API_URL does not answer ({type(error).__name__}); "

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from labelops.errors import SourceError, shown
+from labelops.errors import SourceError, counted, shown
 from labelops.ingest.raw import too_large
 from labelops.ports import BadRow, RowBlock
 
@@ -195,7 +195,7 @@ _BLANK = SourceError("an empty line between the rows; delete it")
 
 def _ragged(cells: list[str], width: int, line: int) -> SourceError:
     return SourceError(
-        f"line {line} has {len(cells)} cells, the header has {width}; is a quote or a "
+        f"line {line} has {counted(len(cells), 'cell')}, the header has {width}; is a quote or a "
         "delimiter missing?",
         value=",".join(cells),
     )

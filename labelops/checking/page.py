@@ -114,16 +114,18 @@ def _picture(found: LabelCheck, place: int) -> str | None:
         return None  # It is gone since it was judged.
 
 
-def _confusion(found: LabelCheck) -> Confusion:
+def _confusion(found: LabelCheck) -> Confusion | None:
     """Count labels against what they probably are: those called wrong as their likeliest class.
 
-    Where one model alone judges, those count that it contradicts.
+    Where one model alone judges, those count that it contradicts; where nothing was judged, none.
     """
     called, said = ["wrong"], "what it probably is"
     if found.by_one_model:
         called, said = list(SUSPECTED), "the likeliest class"
     classes = found.schema.classes
     rows = found.rows.loc[found.rows["wrong"].notna()]
+    if rows.empty:
+        return None
     probably = rows["better"].where(rows["call"].isin(called), rows["label"])
     return confusion_of(
         "", "label", said, _codes(rows["label"], classes),

@@ -212,7 +212,14 @@ class Question:
         copies = known.disagree(labels)
         return LabelCheck(
             rows=said_of_rows(
-                self.frame.index, self.codes, place, found, copies, self.schema, self.apart
+                self.frame.index,
+                self.codes,
+                place,
+                found,
+                copies,
+                self.schema,
+                self.evidence,
+                self.apart,
             ),
             frame=self.frame,
             label=self.label,

@@ -20,7 +20,17 @@ from ..measure.brief import brief
 from ..measure.codes import BoolArray, IntArray
 from ..schema import Schema
 from .columns import Evidence
-from .suspicion import APART, LOOK, SUSPECTED, UNJUDGED, UNLABELED, UNREAD, calls, reasons
+from .suspicion import (
+    APART,
+    FEW,
+    LOOK,
+    SUSPECTED,
+    UNLABELED,
+    UNREAD,
+    UNVOTED,
+    calls,
+    reasons,
+)
 
 __all__ = ["ANNOTATED", "LabelCheck", "refuse_taken", "said_of_rows"]
 
@@ -251,6 +261,7 @@ def said_of_rows(
     found: LabelErrorReport,
     copies: Disagreement,
     schema: Schema,
+    evidence: Evidence,
     apart: BoolArray,
 ) -> pd.DataFrame:
     """Put what was found of the rows at `place` beside all rows, as `LabelCheck.rows`.
@@ -266,6 +277,8 @@ def said_of_rows(
         Of M rows.
     copies : Disagreement
         What copies and near-duplicates say, of M rows.
+    evidence : Evidence
+        What they were judged by.
     apart : (M,) bool
         Where no model of the user's has a say, since it had seen a copy of the row.
     """
@@ -287,7 +300,7 @@ def said_of_rows(
     why = np.full(len(index), "", dtype=object)
     said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
     why[place] = reasons(said, frozenset(LEARNERS))
-    why[np.isnan(wrong)] = UNJUDGED
+    why[np.isnan(wrong)] = _unjudged(evidence)
     why[place[apart & np.isnan(found.probability)]] = APART
     why[np.setdiff1d(np.arange(len(index)), place)] = UNREAD
     why[codes < 0] = UNLABELED
@@ -301,6 +314,14 @@ def said_of_rows(
         rows["given"] = np.nan
         rows.iloc[place, -1] = own
     return rows
+
+
+def _unjudged(evidence: Evidence) -> str:
+    """Say why a label that could be judged was not: by models, by votes, or by neither."""
+    voted = bool(evidence.votes or evidence.voted)
+    learned = bool(set(evidence.columns) - {*evidence.votes, evidence.group, evidence.fold})
+    arrays = bool(evidence.vectors or evidence.models)
+    return ", and ".join([FEW] * (learned or arrays) + [UNVOTED] * voted)
 
 
 def _other(found: LabelErrorReport, codes: IntArray) -> IntArray:

@@ -12,11 +12,12 @@ from ..measure.codes import FloatArray
 __all__ = [
     "APART",
     "CALLS",
+    "FEW",
     "LOOK",
     "SUSPECTED",
-    "UNJUDGED",
     "UNLABELED",
     "UNREAD",
+    "UNVOTED",
     "WRONG",
     "calls",
     "reasons",
@@ -33,7 +34,7 @@ judges; neither; nothing could judge it."""
 SUSPECTED = CALLS[:2]
 
 UNLABELED, UNREAD = "no label", "nothing to read"
-UNJUDGED = "too few of its class, or no vote"
+FEW, UNVOTED = "too few of its class", "no vote"
 APART = "in another fold than a copy or its group"
 """Why nothing judged a label."""
 

@@ -27,6 +27,7 @@ _TELLS = (
     "It can be told with texts, images, numbers or votes beside the model, or when labels drawn at "
     "random are looked at."
 )
+_NONE_JUDGED = "That says nothing of the labels: there was too little to judge them by."
 _NO_LABEL = {"n/a", "#n/a", "na", "<na>", "nan", "null", "-", "?"}
 _BASIS = {
     "noise model": "how often each class is said for another, learned from all labels",
@@ -48,14 +49,20 @@ def _other_rows(name: str) -> str:
 
 
 def _counted(found: LabelCheck) -> str:
-    if not found.rows["wrong"].notna().any():
+    if not _any_judged(found):
         return "No label could be judged."
     if found.by_one_model:
         against = _against(found)
         share = percent(against / int(found.rows["wrong"].notna().sum()))
         return f"The model contradicts {against:,} of {_judged(found)} ({share})."
     wrong = float(found.rows["wrong"].sum())
-    return f"About {max(round(wrong), 0):,} of {_judged(found)} are wrong ({_rate(found)})."
+    number = max(round(wrong), 0)
+    are = "is" if number == 1 else "are"
+    return f"About {number:,} of {_judged(found)} {are} wrong ({_rate(found)})."
+
+
+def _any_judged(found: LabelCheck) -> bool:
+    return bool(found.rows["wrong"].notna().any())
 
 
 def _judged(found: LabelCheck) -> str:
@@ -68,6 +75,8 @@ def _rate(found: LabelCheck) -> str:
 
 def meaning(found: LabelCheck) -> tuple[str, ...]:
     """Say what that rests on, how much would be found, and what it is not."""
+    if not _any_judged(found):
+        return (_NONE_JUDGED,)
     if found.by_one_model:
         return _by_one_model(found)
     calls = found.rows["call"].value_counts()

@@ -14,7 +14,7 @@ from ..errors import UsageError, counted, percent
 from .base import Session, command, listed, refuse_unwritable, write_whole
 from .checked_file import Asked, column_of_contents, column_of_labels, votes_in
 from .looking import look_at
-from .words import cut, safe, section
+from .words import cut, cut_name, safe, section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,16 +190,17 @@ def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
 
 def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
     if worst.empty:
-        return "" if found.by_one_model else "No label looks wrong."
+        told = found.by_one_model or not found.rows["wrong"].notna().any()
+        return "" if told else "No label looks wrong."
     rows = []
     for place, row in zip(
         found.rows.index.get_indexer(worst.index), worst.itertuples(), strict=True
     ):
         text = found.text_of(place) or ""
         rows.append([
-            cut(found.name_of(place), 24),
-            percent(row.given) if found.by_one_model else percent(row.wrong, 0), cut(row.label, 24),
-            cut(row.better, 24), cut(text, 60),
+            cut_name(found.name_of(place), 24),
+            percent(row.given) if found.by_one_model else percent(row.wrong, 0),
+            cut_name(row.label, 24), cut_name(row.better, 24), cut(text, 60),
         ])  # fmt: skip
     title = f"Labels to look at, {len(rows)} of {total:,}"
     if found.by_one_model:
@@ -212,11 +213,11 @@ def _classes(found: LabelCheck) -> list[list[str]]:
     by = found.by_class().sort_values(["expected", "suspected"], ascending=False, kind="stable")
     if found.by_one_model:
         return [
-            [cut(name, 40), counted(labels), counted(against)]
+            [cut_name(name, 40), counted(labels), counted(against)]
             for name, labels, against in zip(by.index, by["labels"], by["suspected"], strict=True)
         ][:_ROWS]
     return [
-        [cut(name, 40), counted(labels), counted(called), f"{expected:.1f}"]
+        [cut_name(name, 40), counted(labels), counted(called), f"{expected:.1f}"]
         for name, labels, called, expected in zip(
             by.index, by["labels"], by["called"], by["expected"], strict=True
         )

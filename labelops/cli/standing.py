@@ -37,6 +37,8 @@ class Standing:
         Items, leakage groups of two or more of them, and the items in these.
     by_people, accepted, undecided : int
         Items by how they were decided.
+    to_come : int
+        Those of the undecided that get a label when labels are next decided.
     votes : mapping of purpose to int
         Votes given.
     baseline : int
@@ -91,6 +93,7 @@ class Standing:
     by_people: int
     accepted: int
     undecided: int
+    to_come: int
     votes: Mapping[str, int]
     baseline: int
     waiting: Mapping[str, int]
@@ -150,6 +153,7 @@ def standing_of(
         by_people=counts.by_people,
         accepted=counts.accepted,
         undecided=counts.undecided,
+        to_come=_to_come(state),
         votes=counts.votes,
         baseline=counts.baseline,
         waiting=waiting,
@@ -173,6 +177,14 @@ def standing_of(
         plan=labeling_plan(state),
         withdrawn=len(state.withdrawn),
     )
+
+
+def _to_come(state: State) -> int:
+    """Count items without a label that have one by what is known now, such as a proposal."""
+    rows, labels = state.decided[1], state.labels
+    labeled = labels.loc[labels["value"].notna(), "item_id"]
+    named = rows.loc[rows["value"].notna() & ~rows["item_id"].isin(labeled), "item_id"]
+    return int(named.isin(state.present_items["item_id"]).sum())
 
 
 def _by_purpose(seats: pd.DataFrame) -> dict[str, int]:

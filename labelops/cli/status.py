@@ -89,6 +89,8 @@ def _said_labels(found: Standing) -> str:
     parts.append(f"{counted(found.accepted)} accepted from the model")
     if found.undecided:
         parts.append(f"{counted(found.undecided, 'item')} without")
+    if found.to_come:
+        parts.append(f"{counted(found.to_come)} of them get one by `labelops run receive`")
     return " · ".join(parts)
 
 

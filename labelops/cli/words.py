@@ -18,6 +18,7 @@ import click
 __all__ = [
     "columns",
     "cut",
+    "cut_name",
     "emphasised",
     "json_text",
     "safe",
@@ -65,6 +66,21 @@ def cut(text: object, limit: int = 72) -> str:
     """
     line = safe(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def cut_name(name: object, limit: int) -> str:
+    """Return a safe name of at most `limit` characters: of a long one its beginning and its end.
+
+    Examples
+    --------
+    >>> cut_name("card_payment_fee_charged", 16), cut_name("cash", 16)
+    ('card_pay…charged', 'cash')
+    """
+    line = safe(name)
+    if len(line) <= limit:
+        return line
+    end = (limit - 1) // 2
+    return line[: limit - 1 - end] + "…" + line[-end:]
 
 
 def short(digest: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MATRIX", "content_policy", "environment", "render"]
 
 _SHADES = 8
+_PIECES = re.compile(r"[^_\s]{1,24}_?\s*|_|\s+")
 _FEW = 10  # Votes below which a share says nothing of people.
 MATRIX = 16
 """More classes than this and the commonest mistakes are listed instead."""
@@ -109,10 +111,10 @@ def environment() -> Environment:
 
 
 def _breaks(name: str) -> Markup:
-    """Let a long name such as `card_not_working` go on in the next line after an underscore."""
-    from markupsafe import Markup, escape
+    """Let a long name go on in the next line: after an underscore, or inside a very long word."""
+    from markupsafe import Markup
 
-    return escape(words.visible(name)).replace("_", Markup("_<wbr>"))
+    return Markup("<wbr>").join(_PIECES.findall(words.visible(name)))
 
 
 def _finalize(value: object) -> object:

@@ -384,8 +384,9 @@ def test_a_column_that_holds_no_labels() -> None:
     with pytest.raises(UsageError, match="90 different labels in 120 rows"):
         check_labels(frame, "key", features=["x", "y"])
     found = check_labels(_numbers(2, ()), "kind", features=["x", "y"])
-    assert found.not_judged() == {"too few of its class, or no vote": 2}
+    assert found.not_judged() == {"too few of its class": 2}
     assert "No label could be judged." in found.to_html()
+    assert "more probably wrong than right. " not in str(found)
 
 
 def test_probabilities_that_are_none() -> None:

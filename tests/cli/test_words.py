@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labelops.cli.releases import FORMATS, WEIGHTS
-from labelops.cli.words import columns, safe
+from labelops.cli.words import columns, cut_name, safe
 from labelops.reuse import FORMATS as KNOWN_FORMATS
 from labelops.reuse import WEIGHTS as KNOWN_WEIGHTS
 
@@ -24,3 +24,12 @@ def test_safe_removes_whatever_a_terminal_obeys() -> None:
 def test_columns_align_wide_characters() -> None:
     """Cells of wide characters take two places each."""
     assert columns([["日本", "1"], ["abcd", "2"]]) == "日本  1\nabcd  2"
+
+
+def test_cut_names_stay_different() -> None:
+    """Of a long name both ends are shown, in as many characters as there may be."""
+    names = [f"a_kind_with_a_rather_long_name_{n:02}" for n in range(77)]
+    for limit in (9, 10, 24):
+        cuts = [cut_name(name, limit) for name in names]
+        assert len(set(cuts)) == 77 and {len(name) for name in cuts} == {limit}
+    assert cut_name("x" * 24, 24) == "x" * 24

@@ -118,7 +118,7 @@ def test_nothing_active_and_nothing_external(facts: ReportFacts, hostile: bool) 
     allowed = {
         "html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer",
         "h1", "h2", "h3", "p", "b", "ul", "li", "dl", "dt", "dd", "div", "span", "bdi", "code",
-        "table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img",
+        "table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "wbr",
         "svg", "g", "rect", "circle", "line", "text",
     }  # fmt: skip
     assert {tag for tag, _ in page.tags} <= allowed
@@ -226,6 +226,16 @@ def test_a_long_name_goes_on_after_an_underscore(facts: ReportFacts) -> None:
     html = render(dataclasses.replace(facts, findings=(row,)))
     assert "<bdi>no_<wbr>&lt;b&gt;_<wbr>⟨U+200B⟩</bdi>" in html
     assert '<bdi class="to">a_<wbr>b</bdi>' in html
+
+
+def test_a_word_without_end_goes_on_anywhere(facts: ReportFacts) -> None:
+    """Then a class takes no more than its column, and its name is still whole."""
+    row = dataclasses.replace(
+        facts.findings[0], label="x" * 60, suggestion="in words of usual size"
+    )
+    html = render(dataclasses.replace(facts, findings=(row,)))
+    assert f"<bdi>{'x' * 24}<wbr>{'x' * 24}<wbr>{'x' * 12}</bdi>" in html
+    assert "in <wbr>words <wbr>of <wbr>usual <wbr>size</bdi>" in html
 
 
 @pytest.mark.parametrize(("votes", "shown"), [(9, False), (10, True)])

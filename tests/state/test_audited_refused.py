@@ -109,7 +109,14 @@ def test_another_test_judges_nothing_anew() -> None:
 def test_words_promise_nothing_and_count_what_stands_now() -> None:
     """Closed by settings, schema or looks it is not said to have been tested; status counts now."""
     world = _world()
+    world.flush()
+    verdict = gate(world.workspace, now=world.tick(), split_groups={}).verdict
+    try_to_accept(world.workspace, 1000, world.tick())
+    early = standing_of(world.state, verdict, ())
+    assert (early.accepted, early.to_come) == (0, 28)
+    assert "28 of them get one by `labelops run receive`" in _said_standing(early, "here")
     _look(world)
+    assert standing_of(world.state, verdict, ()).to_come == 0
     for item in IDS[2:12]:
         world.vote(item, ann="cat", ben="cat")
     _look(world)
