@@ -19,13 +19,8 @@ from benchmarks._label_sets import Codes, Crowd, LabelSet, label_set
 from labelops.audit.annotators import judge_annotators
 from labelops.autolabel.policy import AUDITED
 from labelops.consolidate.with_model import consolidate_with_model
-from labelops.gate.confirm import (
-    chance_agreement,
-    choose_confirm,
-    missed_share,
-    upper_chance,
-    vote_errors,
-)
+from labelops.gate.confirm import choose_confirm, missed_share, upper_chance
+from labelops.gate.mistakes import chance_agreement, vote_errors
 from labelops.gate.policy import GatePolicy
 from labelops.kinds.choice import values_of
 from labelops.measure.adjudication import Adjudication, adjudicate

@@ -25,7 +25,8 @@ from scipy.special import bdtr
 
 from labelops.errors import UsageError, counted
 from labelops.measure.codes import FloatArray
-from labelops.measure.finite import ROUNDING, hypergeometric_cdf, tolerated_errors
+from labelops.measure.finite import ROUNDING, false_pass
+from labelops.measure.halving import first_count
 
 from ._cutoffs import NONE_WRONG, Acceptance, accept, at_or_above, checked, nothing
 
@@ -120,23 +121,11 @@ def _critical_joint(n: int, error: float, risk: float, pool_size: int | None) ->
     """Find the most sampled errors that still rule out a worse share than `error`; -1 if none."""
     if error >= 1:
         return n
-    low, high = -1, n + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (
-            (middle, high)
-            if _tail(middle, n, error, pool_size) <= risk * (1 + ROUNDING)
-            else (low, middle)
-        )
-    return low
 
+    def too_likely(errors: int) -> bool:
+        return false_pass(error, errors, n, pool_size) > risk * (1 + ROUNDING)
 
-def _tail(k: int, n: int, error: float, pool_size: int | None) -> float:
-    """Probability of at most k sampled errors at the edge of what is tolerated."""
-    if pool_size is None:
-        return float(bdtr(k, n, error))
-    worse = tolerated_errors(error, pool_size) + 1
-    return 0.0 if worse > pool_size else hypergeometric_cdf(k, pool_size, worse, n)
+    return first_count(too_likely, 0, n + 1) - 1
 
 
 def selective_threshold(

@@ -39,6 +39,7 @@ from labelops.measure.eprocess import (
     log_e_value_above,
     log_wanted,
 )
+from labelops.measure.halving import first_count
 from labelops.measure.planned import log_e_value_planned
 
 from ._cutoffs import NONE_WRONG, Acceptance, accept, at_or_above, checked, nothing
@@ -123,13 +124,13 @@ def joint_anytime(
 def _first_beyond(looks: FloatArray, wrong: BoolArray, asked: _Asked) -> float:
     """Find the highest error score that no cut-off may let in; -inf when all errors are borne."""
     scores = np.unique(looks[wrong & ~np.isnan(looks)])[::-1]
-    low, high = -1, scores.size
-    while high - low > 1:
-        middle = (low + high) // 2
+
+    def too_many(at: int) -> bool:
         # NaN >= t is False: a missing score is accepted at no cut-off.
-        inside = wrong & (looks >= scores[middle])
-        low, high = (middle, high) if _passed(inside, asked) else (low, middle)
-    return float(scores[high]) if high < scores.size else -np.inf
+        return not _passed(wrong & (looks >= scores[at]), asked)
+
+    beyond = first_count(too_many, 0, scores.size)
+    return float(scores[beyond]) if beyond < scores.size else -np.inf
 
 
 @dataclass(frozen=True, slots=True)

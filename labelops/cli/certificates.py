@@ -222,7 +222,7 @@ def _said_audited(state: State) -> str:
 
 def _said_audit(candidate: Candidate, found: Certificate, held_up: str) -> str:
     """Say what the open candidate's audit has shown, and by which intervals."""
-    from ..gate.evidence import sure
+    from ..gate.words import sure
 
     why = f" ({safe(candidate.why)})" if candidate.why else ""
     whole, one = found.anytime, found.interval

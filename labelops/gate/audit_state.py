@@ -22,7 +22,7 @@ from ..measure.codes import BoolArray, IntArray
 from ..measure.samples import RandomSample, WeightedSample, expect_drawn
 from .candidate import attempt_risk
 from .certificate import Certificate, certify
-from .evidence import of_those_there
+from .conclusion import of_those_there
 from .policy import GatePolicy
 from .progress import AuditProgress, audit_progress
 from .weighted_audit import certify_weighted

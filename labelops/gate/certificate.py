@@ -18,7 +18,8 @@ from labelops.measure.eprocess import (
     log_wanted,
     running_maximum,
 )
-from labelops.measure.finite import drawn_interval, seen_bound, tolerated_errors
+from labelops.measure.finite import drawn_interval, tolerated_errors
+from labelops.measure.halving import first_count
 from labelops.measure.intervals import (
     Interval,
     check_risk,
@@ -26,6 +27,7 @@ from labelops.measure.intervals import (
     check_whole,
     clopper_pearson,
 )
+from labelops.measure.missed import seen_bound
 from labelops.measure.sequences import certified_bound, confidence_sequence
 from labelops.measure.staircase import (
     certified_by_then,
@@ -34,7 +36,8 @@ from labelops.measure.staircase import (
     most_found_evenly,
 )
 
-from .evidence import Certificate, check_evidence, conclude, first_count
+from .conclusion import conclude
+from .evidence import Certificate, check_evidence
 
 __all__ = ["Certificate", "certified_at", "certify"]
 
@@ -184,7 +187,7 @@ class _EvenEvidence:
         return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
 
     def passes(self, bound: float, risk: float) -> BoolArray:
-        """Say of each look whether the verdict passed then, as `evidence.conclude` reaches it."""
+        """Say of each look whether the verdict passed then, as `conclude` reaches it."""
         n, size, corrected = self.wrong.size, self.population, self.corrected
         looks, errors = np.arange(1, n + 1), np.cumsum(self.wrong)
         if bound >= 1:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from ..errors import counted, percent, shown
 from ..measure.agreement import AgreementResult
+from ..measure.halving import first_count
 from .certificate import Certificate
-from .evidence import clean_audits_certify, first_count
 from .policy import MOST_CONFIRMS, WEIGHTED, GatePolicy
 from .progress import AuditProgress
 from .verdict import FAIL, INCONCLUSIVE, PASS, CheckResult, Verdict
+from .words import clean_audits_certify
 
 __all__ = ["CHECKS", "Facts", "evaluate"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import counted
-from .evidence import clean_audits_certify
+from .words import clean_audits_certify
 
 __all__ = ["AuditProgress", "audit_progress"]
 

@@ -18,6 +18,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import check_outcomes, log_wanted
 from labelops.measure.finite import tolerated_errors
+from labelops.measure.halving import first_count
 from labelops.measure.intervals import Interval, check_share
 from labelops.measure.weighted import (
     log_e_values_count,
@@ -26,7 +27,8 @@ from labelops.measure.weighted import (
 )
 from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
 
-from .evidence import Certificate, conclude, first_count
+from .conclusion import conclude
+from .evidence import Certificate
 
 __all__ = ["certify_weighted"]
 

@@ -18,6 +18,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.error_evidence import log_e_value, log_e_value_above
 from labelops.measure.finite import ROUNDING, tolerated_errors
+from labelops.measure.halving import first_count
 from labelops.measure.intervals import check_share
 
 __all__ = [
@@ -150,15 +151,10 @@ def clean_looks_needed(
     def enough(more: int) -> bool:
         return bool(log_e_value(errors, n + more, bound, size, corrected) >= wanted)
 
-    if enough(0):
-        return 0
-    low, high = 0, 1 if size is None else size - n
-    while size is None and not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    most = 1 if size is None else size - n
+    while size is None and not enough(most):
+        most *= 2
+    return first_count(enough, 0, most)
 
 
 def hypothesis_risk(j: int, risk: float) -> float:

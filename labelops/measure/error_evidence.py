@@ -35,12 +35,9 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, betaln, xlog1py, xlogy
 
 from labelops.errors import UsageError
+from labelops.measure.alternatives import count_alternatives, log_count_ratio
 from labelops.measure.codes import FloatArray
-from labelops.measure.finite import (
-    count_alternatives,
-    log_count_ratio,
-    tolerated_errors,
-)
+from labelops.measure.finite import tolerated_errors
 from labelops.measure.intervals import check_counts, check_whole
 
 __all__ = ["log_e_value", "log_e_value_above"]

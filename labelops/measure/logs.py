@@ -1,12 +1,13 @@
-"""Sums of numbers that are known by their logarithms."""
+"""Sums and counts that are known by their logarithms."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import gammaln
 
 from labelops.measure.codes import FloatArray
 
-__all__ = ["log_sum_exp"]
+__all__ = ["log_choose", "log_sum_exp"]
 
 
 def log_sum_exp(logs: FloatArray, axis: int | None = None, *, keepdims: bool = False) -> FloatArray:
@@ -36,3 +37,14 @@ def log_sum_exp(logs: FloatArray, axis: int | None = None, *, keepdims: bool = F
     with np.errstate(divide="ignore"):
         total = np.log(np.exp(logs - peak).sum(axis=axis, keepdims=True)) + peak
     return np.asarray(total if keepdims else np.squeeze(total, axis=axis), dtype=np.float64)
+
+
+def log_choose(n: float, k: FloatArray | np.float64) -> FloatArray:
+    """Return the log of how many ways there are to choose k of n.
+
+    Examples
+    --------
+    >>> np.exp(log_choose(5, np.array([0.0, 2.0]))).round(6).tolist()
+    [1.0, 10.0]
+    """
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), dtype=np.float64)

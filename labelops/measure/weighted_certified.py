@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr, gammaln, logsumexp, xlog1py, xlogy
 
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.finite import most_found, tolerated_errors
+from labelops.measure.finite import tolerated_errors
+from labelops.measure.missed import most_found
 from labelops.measure.weighted import log_e_values_count, weighted_order
 
 __all__ = ["log_e_values_seen", "most_found_weighted"]

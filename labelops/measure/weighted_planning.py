@@ -11,8 +11,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
-from labelops.measure.finite import check_missed
+from labelops.measure.halving import first_count
 from labelops.measure.intervals import check_share
+from labelops.measure.missed import check_missed
 from labelops.measure.planning import AuditPlan, plan_of
 from labelops.measure.weighted import audit_chances, weighted_order
 from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
@@ -129,9 +130,6 @@ class _Looks:
         low = 0
         for high in (*(n for n in _TRIES if n < self.most), self.most):
             if certifies(high):
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    low, high = (low, middle) if certifies(middle) else (middle, high)
-                return high
+                return first_count(certifies, low + 1, high)
             low = high
         return None

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from labelops.errors import percent
 from labelops.gate.certificate import Certificate
-from labelops.gate.evidence import sure
 from labelops.gate.policy import WEIGHTED
 from labelops.gate.verdict import FAIL, INCONCLUSIVE, PASS
+from labelops.gate.words import sure
 
 from .facts import ReportFacts
 

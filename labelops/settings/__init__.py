@@ -8,19 +8,11 @@ environment only: a file that holds one is refused.
 
 from __future__ import annotations
 
+from .labelers import ChatSettings, LabelerSettings, RuleSettings
 from .reading import find_settings, read_settings
-from .sections import (
-    FILE,
-    ChatSettings,
-    LabelerSettings,
-    QueueSettings,
-    RuleSettings,
-    ScheduleSettings,
-    Secret,
-    Settings,
-    SourceSettings,
-    SplitSettings,
-)
+from .secret import Secret
+from .sections import QueueSettings, ScheduleSettings, SourceSettings, SplitSettings
+from .settings import FILE, Settings
 
 __all__ = [
     "FILE",

@@ -16,18 +16,10 @@ from ..errors import SchemaError, SettingsError, shown
 from ..gate.policy import GatePolicy
 from ..route.policy import RoutePolicy
 from ..schema import Schema
-from .sections import (
-    FILE,
-    ChatSettings,
-    LabelerSettings,
-    QueueSettings,
-    RuleSettings,
-    ScheduleSettings,
-    Secret,
-    Settings,
-    SourceSettings,
-    SplitSettings,
-)
+from .labelers import ChatSettings, LabelerSettings, RuleSettings
+from .secret import Secret
+from .sections import QueueSettings, ScheduleSettings, SourceSettings, SplitSettings
+from .settings import FILE, Settings
 from .values import known_only, named_sections, section_of
 
 __all__ = ["find_settings", "read_settings"]

@@ -12,15 +12,13 @@ from ..gate.candidate import Candidate, attempt_of
 from ..gate.confirm import (
     allowed_chance,
     certifies_nothing,
-    chance_agreement,
     choose_confirm,
     may_audit_firsts,
     may_tie,
     missed_share,
-    same_mistake,
-    vote_errors,
 )
 from ..gate.firsts import TEAM_OF_FIRSTS
+from ..gate.mistakes import chance_agreement, same_mistake, vote_errors
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..kinds.choice import codes_of
 from ..measure.adjudication import WRONG

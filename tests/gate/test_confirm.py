@@ -10,11 +10,11 @@ from labelops.gate.candidate import attempt_risk
 from labelops.gate.confirm import (
     allowed_chance,
     certifies_nothing,
-    chance_agreement,
     choose_confirm,
     missed_share,
     upper_chance,
 )
+from labelops.gate.mistakes import chance_agreement
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import AGREES, PENDING, WRONG, Adjudication, adjudicate
 from labelops.measure.codes import FloatArray, IntArray

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from labelops.gate.candidate import attempt_risk
-from labelops.gate.confirm import may_audit_firsts, may_tie, same_mistake
+from labelops.gate.confirm import may_audit_firsts, may_tie
+from labelops.gate.mistakes import same_mistake
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import WRONG, Adjudication, adjudicate
 from labelops.measure.codes import IntArray

@@ -13,16 +13,14 @@ import pytest
 
 from labelops.gate.candidate import attempt_risk
 from labelops.gate.confirm import (
-    chance_agreement,
     choose_confirm,
     may_audit_firsts,
     may_tie,
     missed_share,
-    same_mistake,
     upper_chance,
-    vote_errors,
 )
 from labelops.gate.firsts import TEAM_OF_FIRSTS, judge_firsts
+from labelops.gate.mistakes import chance_agreement, same_mistake, vote_errors
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import WRONG, adjudicate
 from labelops.measure.codes import FloatArray, IntArray
