@@ -123,7 +123,7 @@ def _critical_joint(n: int, error: float, risk: float, pool_size: int | None) ->
         return n
 
     def too_likely(errors: int) -> bool:
-        return false_pass(error, errors, n, pool_size) > risk * (1 + ROUNDING)
+        return false_pass(errors, n, error, pool_size) > risk * (1 + ROUNDING)
 
     return first_count(too_likely, 0, n + 1) - 1
 

@@ -155,14 +155,7 @@ rows are read by position; put both in one order, or pass .to_numpy() if they ar
         return
     first, base = frames[0][0], frames[0][1].index
     for name, frame in frames[1:]:
-        other = frame.index
-        if (
-            len(other) != len(base)
-            or other.equals(base)
-            or not (base.is_unique and other.is_unique)
-        ):
-            continue
-        if bool(other.isin(base).all()):
+        if _reordered(base, frame.index):
             raise UsageError(
                 f"{name}: its index names the rows of {first} in another order, and rows are read "
                 "by position; put both in one order, or pass .to_numpy() if they are"

@@ -125,7 +125,7 @@ def fixed_audit_size(bound: float, risk: float, errors: int = 0, size: int | Non
         )
 
     def enough(n: int) -> bool:
-        return false_pass(bound, errors, n, size) <= risk * (1 + ROUNDING)
+        return false_pass(errors, n, bound, size) <= risk * (1 + ROUNDING)
 
     most = errors + 1 if size is None else size
     while size is None and not enough(most):
@@ -133,12 +133,12 @@ def fixed_audit_size(bound: float, risk: float, errors: int = 0, size: int | Non
     return first_count(enough, min(errors + 1, most), most)
 
 
-def false_pass(bound: float, errors: int, n: int, size: int | None) -> float:
+def false_pass(errors: int, n: int, bound: float, size: int | None) -> float:
     """Give the chance that n looks find at most `errors` in the best set worse than `bound`.
 
     Examples
     --------
-    >>> round(false_pass(0.02, 0, 149, None), 4), round(false_pass(0.02, 0, 132, 1000), 4)
+    >>> round(false_pass(0, 149, 0.02, None), 4), round(false_pass(0, 132, 0.02, 1000), 4)
     (0.0493, 0.0497)
     """
     if size is None:

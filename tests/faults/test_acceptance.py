@@ -108,7 +108,7 @@ FAST: dict[str, Fault] = {
     "joint: twice the risk": Fault(joint_threshold, twice_the_risk, _JOINT),
     "joint: twice the bound": Fault(joint_threshold, twice_the_error, _JOINT),
     "joint: the share that was observed": Fault(
-        (acceptance, "_tail"), the_share_observed, _JOINT
+        (acceptance, "false_pass"), the_share_observed, _JOINT
     ),
     "joint in a set: twice the risk": Fault(joint_threshold, twice_the_risk, _IN_A_SET),
     "joint in a set: twice the bound": Fault(joint_threshold, twice_the_error, _IN_A_SET),
