@@ -139,7 +139,7 @@ def false_pass(errors: int, n: int, bound: float, size: int | None) -> float:
     Examples
     --------
     >>> round(false_pass(0, 149, 0.02, None), 4), round(false_pass(0, 132, 0.02, 1000), 4)
-    (0.0493, 0.0497)
+    (0.0493, 0.0495)
     """
     if size is None:
         return float(bdtr(errors, n, bound))
