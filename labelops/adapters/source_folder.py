@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from labelops.errors import SourceError
-from labelops.ports import BadRow, RowBlock
+from labelops.ports import RowBlock
 
+from .file_source import FileSource
 from .source_files import Folder
 from .source_rows import Blocks
-from .source_spec import SourceSpec
 
 __all__ = ["FolderSource"]
 
@@ -25,7 +25,7 @@ _MOST = 100
 """Problems after which the rest of a folder is not looked at: it is hardly the folder meant."""
 
 
-class FolderSource:
+class FolderSource(FileSource):
     """The texts or images in a folder and the folders in it, in the order of their names.
 
     Names that start with a dot are not read. A link to a file in the folder is followed, a
@@ -35,24 +35,6 @@ class FolderSource:
     ----------
     spec : SourceSpec
     """
-
-    def __init__(self, spec: SourceSpec) -> None:
-        self.spec = spec
-        self.name = spec.name
-
-    def rows(self) -> Iterator[RowBlock]:
-        """Yield all files in blocks.
-
-        Raises
-        ------
-        SourceError
-            With the file.
-        """
-        yield from self._rows(Blocks(self.spec))
-
-    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
-        """Yield all files in blocks, but bad ones; see `labelops.ports.SettingAside`."""
-        yield from self._rows(Blocks(self.spec, bad))
 
     def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         row = 0

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from labelops.errors import SourceError
 from labelops.ingest.raw import too_large
-from labelops.ports import BadRow, RowBlock
+from labelops.ports import RowBlock
 
+from .file_source import FileSource
 from .source_rows import Blocks
-from .source_spec import SourceSpec
 
 __all__ = ["ParquetSource"]
 
@@ -28,31 +28,13 @@ _UNPACKED, _SWELLING = 1_000_000_000, 100
 """Bytes of text that any file may unpack to, and how many times its own size a larger one may."""
 
 
-class ParquetSource:
+class ParquetSource(FileSource):
     """Rows of a Parquet file.
 
     Parameters
     ----------
     spec : SourceSpec
     """
-
-    def __init__(self, spec: SourceSpec) -> None:
-        self.spec = spec
-        self.name = spec.name
-
-    def rows(self) -> Iterator[RowBlock]:
-        """Yield all rows in blocks.
-
-        Raises
-        ------
-        SourceError
-            With the row and the column.
-        """
-        yield from self._rows(Blocks(self.spec))
-
-    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
-        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
-        yield from self._rows(Blocks(self.spec, bad))
 
     def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         spec, where = self.spec, str(self.spec.path)

@@ -11,8 +11,9 @@ from typing import NoReturn, TextIO
 
 from labelops.errors import SourceError, counted, shown
 from labelops.ingest.raw import too_large
-from labelops.ports import BadRow, RowBlock
+from labelops.ports import RowBlock
 
+from .file_source import FileSource
 from .not_text import refuse_binary
 from .source_rows import Blocks
 from .source_spec import REMEDY, SourceSpec, not_encoded, with_mark
@@ -106,7 +107,7 @@ def _refuse_encoding(spec: SourceSpec) -> NoReturn:
     raise SourceError(problem or changed, file=str(spec.path)) from None
 
 
-class CsvSource:
+class CsvSource(FileSource):
     """Rows of a CSV file: a header, then as many cells in every row.
 
     The standard library's reader in its strict mode: faster readers mend ragged rows and
@@ -117,24 +118,6 @@ class CsvSource:
     ----------
     spec : SourceSpec
     """
-
-    def __init__(self, spec: SourceSpec) -> None:
-        self.spec = spec
-        self.name = spec.name
-
-    def rows(self) -> Iterator[RowBlock]:
-        """Yield all rows in blocks.
-
-        Raises
-        ------
-        SourceError
-            With the row and the line.
-        """
-        yield from self._rows(Blocks(self.spec))
-
-    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
-        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
-        yield from self._rows(Blocks(self.spec, bad))
 
     def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         spec = self.spec
@@ -226,7 +209,7 @@ def _overlong(spec: SourceSpec, lines: _Lines, header: list[str], start: str) ->
     )
 
 
-class JsonlSource:
+class JsonlSource(FileSource):
     """Rows of a JSON Lines file: one object a line. Rows are numbered as lines.
 
     A key that an object lacks is a missing cell; a column that no object of the file has is
@@ -236,24 +219,6 @@ class JsonlSource:
     ----------
     spec : SourceSpec
     """
-
-    def __init__(self, spec: SourceSpec) -> None:
-        self.spec = spec
-        self.name = spec.name
-
-    def rows(self) -> Iterator[RowBlock]:
-        """Yield all rows in blocks.
-
-        Raises
-        ------
-        SourceError
-            With the line.
-        """
-        yield from self._rows(Blocks(self.spec))
-
-    def rows_but(self, bad: BadRow) -> Iterator[RowBlock]:
-        """Yield all rows in blocks, but bad ones; see `labelops.ports.SettingAside`."""
-        yield from self._rows(Blocks(self.spec, bad))
 
     def _rows(self, blocks: Blocks) -> Iterator[RowBlock]:
         with _open(self.spec) as file:
