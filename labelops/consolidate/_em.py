@@ -23,7 +23,7 @@ from labelops.measure.votes import AnyInts, Votes
 from ._answers import Answers
 from ._em_kernels import add_evidence, count_votes, normalise
 
-__all__ = ["KindCounts", "Shard", "SkillCounts"]
+__all__ = ["KindCounts", "Shard", "SkillCounts", "count_in_turn"]
 
 _CHUNKS = 8
 _SMALLEST = 1 << 15
@@ -104,6 +104,26 @@ class KindCounts:
     def merge(self, other: KindCounts) -> KindCounts:
         """Add the counts of other items."""
         return KindCounts(self.answers, self.cells + other.cells, self.kinds + other.kinds)
+
+
+def count_in_turn(votes: Votes, beliefs: Callable[[slice, Votes], FloatArray]) -> SkillCounts:
+    """Count as `Shard.count` does, to the last bit, of beliefs that are made a chunk at a time.
+
+    Of very many items there is no room for one table more.
+
+    Parameters
+    ----------
+    votes : Votes
+    beliefs : callable
+        From a range of items and their votes to what is believed of them, (items, K).
+    """
+    compiled = can_compile(votes.cells.size)
+    whole = Shard(votes, np.empty((0, votes.n_classes)))
+    done = [
+        Shard(part, beliefs(some, part), whole.answers)._count(0, part.n_items, compiled)
+        for some, part in votes.blocks(whole._chunk)
+    ]
+    return reduce(SkillCounts.merge, done) if done else whole._nothing()
 
 
 class Shard:

@@ -35,13 +35,10 @@ from labelops.measure.rows import row_largest, row_totals
 from labelops.measure.votes import AnyInts, Votes
 
 from ._accuracy_likelihood import EDGES, WORTH_OF_FEW, intervals, worth
-from ._confusions import Confusions
-from ._em import Shard, SkillCounts
-from .shrunk import expected_confusion
+from .expected import CROWD_VOTES, crowd_confusions, expected_counts
 
-__all__ = ["Accuracies", "crowd_confusions", "expected_counts", "measure_accuracies"]
+__all__ = ["Accuracies", "measure_accuracies"]
 
-_CROWD_VOTES = 10.0
 _ROUNDS = 6
 _BLOCK = 1 << 17
 _MOST_VOTES = 10_000
@@ -143,33 +140,6 @@ def measure_accuracies(
         np.maximum(low - np.maximum(more, 0), 0),
         np.minimum(high - np.minimum(more, 0), 1),
     )
-
-
-def expected_counts(votes: Votes, posterior: FloatArray) -> SkillCounts:
-    """Count each annotator's votes by true class, as far as believed, and class given.
-
-    Examples
-    --------
-    >>> from labelops.measure.votes import pack_votes
-    >>> votes = pack_votes([0, 1], [0, 0], [0, 0], n_items=2, n_annotators=1, n_classes=2)
-    >>> expected_counts(votes, np.array([[1.0, 0.0], [0.5, 0.5]])).cells[0].tolist()
-    [1.5, 0.5]
-    """
-    return Shard(votes, np.ascontiguousarray(posterior, dtype=np.float64)).count()
-
-
-def crowd_confusions(counts: SkillCounts) -> Confusions:
-    """Turn counts by true and given class into shares, shrunk to what is expected.
-
-    Examples
-    --------
-    >>> from labelops.measure.votes import pack_votes
-    >>> votes = pack_votes([0, 1], [0, 0], [0, 1], n_items=2, n_annotators=1, n_classes=2)
-    >>> np.asarray(crowd_confusions(expected_counts(votes, np.eye(2)))).round(2).tolist()
-    [[[0.94, 0.06], [0.06, 0.94]]]
-    """
-    expected = expected_confusion(counts, _CROWD_VOTES)
-    return expected.confusions(counts, 2.0 * counts.classes.size)
 
 
 class _Held:
@@ -276,7 +246,7 @@ class _Held:
         """Find how far others are to be believed for their beliefs to predict the votes."""
         # One number needs no more than some thousand votes: every so-many-th block's will do.
         parts = list(self._parts(1 + self.votes.cells.size // _MOST_VOTES))
-        size, accuracy = self.base.size, self._own(_CROWD_VOTES)
+        size, accuracy = self.base.size, self._own(CROWD_VOTES)
 
         def loss(log_temperature: float) -> float:
             self.temperature = float(np.exp(log_temperature))

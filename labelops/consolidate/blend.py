@@ -32,7 +32,7 @@ from .few_people import first_belief
 from .held_out import HeldOut, held_out_votes, member_weights
 from .members import Fit, members_for
 from .refine import refine
-from .surer import make_surer
+from .surer import Surer, learn_surer
 
 __all__ = ["Blend", "blend"]
 
@@ -48,7 +48,7 @@ class Blend:
     Attributes
     ----------
     posterior : (N, K) float
-        The pooled posterior after `refine` and `make_surer`.
+        The pooled posterior after `refine`, labels raised (`surer`).
     pooled : (N, K) float
         Weighted mean of the methods' softened posteriors.
     dependence : float
@@ -152,14 +152,12 @@ def blend(
         fits[name] = replace(found, posterior=found.posterior[:0].copy())
         del found
     refined = refine(votes, pooled)
-    if worth.scores and "majority" in members:
-        place = list(members).index("majority")
-        make_surer(
-            votes, refined.posterior, pooled, float(worth.weights[place]),
-            worth.temperatures[place],
-        )  # fmt: skip
+    posterior = refined.posterior
+    if (surer := _surer(votes, pooled, worth, list(members))) is not None:
+        for some, part in votes.blocks(_BLOCK):
+            posterior[some] = surer.raised(part, posterior[some], pooled[some])
     return Blend(
-        refined.posterior,
+        posterior,
         pooled,
         refined.dependence,
         dict(zip(members, map(float, worth.weights), strict=True)),
@@ -177,6 +175,14 @@ def _add(pooled: FloatArray, weight: float, posterior: FloatArray, temperature: 
     for first in range(0, len(pooled), _BLOCK):
         some = slice(first, first + _BLOCK)
         pooled[some] += weight * soften(posterior[some], temperature)
+
+
+def _surer(votes: Votes, pooled: FloatArray, worth: _Worth, names: list[str]) -> Surer | None:
+    """Learn how sure the others may make, where vote shares are in the pool and all are weighed."""
+    if not worth.scores or "majority" not in names:
+        return None
+    place = names.index("majority")
+    return learn_surer(votes, pooled, float(worth.weights[place]), worth.temperatures[place])
 
 
 def _worth(votes: Votes, members: Mapping[str, Fit], earlier: Blend | None, least: int) -> _Worth:

@@ -18,7 +18,7 @@ from labelops.measure.votes import Votes
 from ._confusions import Confusions
 from .content import thinned_items
 
-__all__ = ["design_effect", "soften_items", "vote_dependence"]
+__all__ = ["dependence_on", "design_effect", "looked_at", "soften_items", "vote_dependence"]
 
 _CELLS = 50_000_000
 """Most numbers that are looked at; beyond it every so-many-th item is, the share is one number."""
@@ -67,19 +67,29 @@ def vote_dependence(
     >>> 0.2 < vote_dependence(votes, sure, skill) < 0.3  # 2 of 8 others are the same answer
     True
     """
-    n_classes = votes.n_classes
-    ids = thinned_items(votes, _CELLS // n_classes**2)
+    ids = looked_at(votes)
     skills = (
         confusion if isinstance(confusion, Confusions) else Confusions.of_table(confusion)
     )  # fmt: skip
+    return dependence_on(votes, ids, posterior[ids], skills)
+
+
+def looked_at(votes: Votes) -> IntArray:
+    """Name the items that say how far votes depend: all that have two, or every so-many-th."""
+    return thinned_items(votes, _CELLS // votes.n_classes**2)
+
+
+def dependence_on(votes: Votes, ids: IntArray, belief: FloatArray, skills: Confusions) -> float:
+    """Do what `vote_dependence` does, on some items and what is believed of these alone."""
+    n_classes = votes.n_classes
     together, most = 0.0, 0.0
     each = int(votes.per_item[ids].max(initial=1))
     size = max(1, _BLOCK // (each * n_classes**2))
     for begin in range(0, ids.size, size):
-        some = ids[begin : begin + size]
-        missed, possible = _pairs(votes, some, skills)
-        together += float((posterior[some] * missed).sum())
-        most += float((posterior[some] * possible).sum())
+        some = slice(begin, begin + size)
+        missed, possible = _pairs(votes, ids[some], skills)
+        together += float((belief[some] * missed).sum())
+        most += float((belief[some] * possible).sum())
     return min(max(together / most, 0.0), 1.0) if most > 1e-9 else 0.0
 
 

@@ -13,7 +13,8 @@ from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
 from ._confusions import Confusions
-from .accuracy import crowd_confusions, expected_counts, measure_accuracies
+from .accuracy import measure_accuracies
+from .expected import crowd_confusions, expected_counts
 
 __all__ = ["Skill", "annotator_confusions", "annotator_skill"]
 

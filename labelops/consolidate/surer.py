@@ -14,18 +14,21 @@ are right less often. So items with few votes stay what they are.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes
 
+from ._em import count_in_turn
 from .counts import vote_shares
-from .dependence import design_effect, soften_items, vote_dependence
+from .dependence import dependence_on, design_effect, looked_at, soften_items
 from .evidence import soften
-from .skill import annotator_confusions
+from .expected import crowd_confusions
 
-__all__ = ["make_surer", "raise_labels", "visible_dependence"]
+__all__ = ["Surer", "learn_surer", "raise_labels", "visible_dependence"]
 
 _BLOCK = 1 << 16
 _LEAST_VISIBLE = 0.3
@@ -77,20 +80,58 @@ def raise_labels(posterior: FloatArray, likely: FloatArray, part: FloatArray) ->
     return found
 
 
-def make_surer(
-    votes: Votes, posterior: FloatArray, pooled: FloatArray, weight: float, temperature: float
-) -> None:
-    """Raise labels' beliefs, in place, as far as votes are many and people independent.
+@dataclass(frozen=True, slots=True)
+class Surer:
+    """How sure a pool's other methods may make of its labels.
+
+    Attributes
+    ----------
+    weight, temperature : float
+        What part of the pool vote shares are, and how much they were softened.
+    dependence : float
+        How far votes depend on each other by the beliefs of the others.
+    """
+
+    weight: float
+    temperature: float
+    dependence: float
+
+    def raised(self, votes: Votes, posterior: FloatArray, pooled: FloatArray) -> FloatArray:
+        """Raise labels' beliefs as far as votes are many and people independent; any items' rows.
+
+        Parameters
+        ----------
+        votes : Votes
+        posterior : (N, K) float
+            The pool's beliefs after `refine`.
+        pooled : (N, K) float
+            The pool, vote shares among it.
+        """
+        seen = visible_dependence(votes.per_item, votes.n_classes)
+        there = np.minimum(self.dependence / np.maximum(seen, _LEAST_VISIBLE), 1.0)
+        likely = _models(votes, pooled, self.weight, self.temperature)
+        even = np.full(votes.n_classes, 1 / votes.n_classes)
+        likely = soften_items(likely, design_effect(votes, there) ** _CARE, even)
+        return raise_labels(posterior, likely, seen)
+
+
+def learn_surer(
+    votes: Votes, pooled: FloatArray, weight: float, temperature: float
+) -> Surer | None:
+    """Learn how far votes depend on each other by what a pool believes without vote shares.
 
     Parameters
     ----------
     votes : Votes
-    posterior : (N, K) float
-        The pool's beliefs after `refine`.
     pooled : (N, K) float
         The pool, vote shares among it.
     weight, temperature : float
         What part of the pool vote shares are, and how much they were softened.
+
+    Returns
+    -------
+    Surer or None
+        None where no item has votes enough to tell, or the pool is vote shares alone.
 
     Examples
     --------
@@ -102,27 +143,27 @@ def make_surer(
     ...                    right.ravel().astype(int), n_items=300, n_annotators=10, n_classes=2)
     >>> sure = np.tile([0.001, 0.999], (300, 1))
     >>> pooled = sure * 5 / 6 + vote_shares(votes) / 6
-    >>> posterior = pooled.copy()
-    >>> make_surer(votes, posterior, pooled, 1 / 6, 1.0)
+    >>> posterior = learn_surer(votes, pooled, 1 / 6, 1.0).raised(votes, pooled, pooled)
     >>> eight = right.sum(axis=1) == 8
     >>> pooled[eight, 1].max().round(3), posterior[eight, 1].min() > 0.99
     (np.float64(0.966), np.True_)
     """
-    visible = visible_dependence(votes.per_item, votes.n_classes)
-    if weight >= 1 or not visible.any():
-        return
-    models = np.empty_like(pooled)
-    for some, part in votes.blocks(_BLOCK):
-        models[some] = _models(part, pooled[some], weight, temperature)
-    dependence = vote_dependence(votes, models, annotator_confusions(votes, models))
-    del models  # Of very many items there is no room for one table more.
-    even = np.full(votes.n_classes, 1 / votes.n_classes)
-    for some, part in votes.blocks(_BLOCK):
-        seen = visible[some]
-        there = np.minimum(dependence / np.maximum(seen, _LEAST_VISIBLE), 1.0)
-        likely = _models(part, pooled[some], weight, temperature)
-        likely = soften_items(likely, design_effect(part, there) ** _CARE, even)
-        posterior[some] = raise_labels(posterior[some], likely, seen)
+    most = int(np.diff(votes.rows).max(initial=0))
+    if weight >= 1 or visible_dependence(most, votes.n_classes) <= 0:
+        return None
+    ids = looked_at(votes)
+    belief = np.empty((ids.size, votes.n_classes))
+
+    def models(some: slice, part: Votes) -> FloatArray:
+        found = np.empty((part.n_items, votes.n_classes))
+        for rows, block in part.blocks(_BLOCK):
+            found[rows] = _models(block, pooled[some][rows], weight, temperature)
+        here = (ids >= some.start) & (ids < some.stop)
+        belief[here] = found[ids[here] - some.start]
+        return found
+
+    skills = crowd_confusions(count_in_turn(votes, models))
+    return Surer(weight, temperature, dependence_on(votes, ids, belief, skills))
 
 
 def _models(votes: Votes, pooled: FloatArray, weight: float, temperature: float) -> FloatArray:

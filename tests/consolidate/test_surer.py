@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.consolidate import consolidate_codes
+from labelops.consolidate._em import count_in_turn
 from labelops.consolidate.blend import blend
+from labelops.consolidate.counts import vote_shares
+from labelops.consolidate.dependence import vote_dependence
+from labelops.consolidate.evidence import soften
+from labelops.consolidate.expected import expected_counts
 from labelops.consolidate.members import MEMBERS, members_for
 from labelops.consolidate.refine import refine
-from labelops.consolidate.surer import make_surer, raise_labels, visible_dependence
+from labelops.consolidate.skill import annotator_confusions
+from labelops.consolidate.surer import learn_surer, raise_labels, visible_dependence
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.jit import compile_always, numpy_only
 from labelops.measure.votes import Votes, pack_votes
 
 CEILING = 5 / 6
@@ -39,6 +49,13 @@ def _consensus(votes: Votes) -> FloatArray:
         votes.items, votes.annotators, votes.codes, votes.n_items, votes.n_classes,
         n_annotators=votes.n_annotators,
     ).posterior  # fmt: skip
+
+
+def _raised(votes: Votes, pooled: FloatArray) -> FloatArray:
+    """Raise a pool's own labels, a sixth of it vote shares."""
+    surer = learn_surer(votes, pooled, 1 / 6, 1.0)
+    assert surer is not None
+    return surer.raised(votes, pooled, pooled)
 
 
 def _decided(lured: float, votes: int, seeds: int, people: int = 12) -> tuple[float, float, float]:
@@ -160,8 +177,36 @@ def test_blocks_and_people_without_votes_change_nothing() -> None:
     )  # fmt: skip
     pooled = blend(votes).pooled
     more = np.vstack([pooled, [0.5, 0.5]])
-    narrow, wide = pooled.copy(), more.copy()
-    make_surer(votes, narrow, pooled, 1 / 6, 1.0)
-    make_surer(wider, wide, more, 1 / 6, 1.0)
+    narrow, wide = _raised(votes, pooled), _raised(wider, more)
     np.testing.assert_allclose(wide[:200], narrow)
     np.testing.assert_array_equal(wide[200], more[200])
+
+
+@pytest.mark.parametrize("way", [numpy_only, compile_always])
+def test_beliefs_made_in_turn_count_as_a_table_of_them(
+    way: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Three chunks, items without votes among them: the same counts to the last bit."""
+    rng, n_items = np.random.default_rng(5), 70_000
+    votes = pack_votes(
+        rng.integers(0, n_items, 150_000), rng.integers(0, 30, 150_000),
+        rng.integers(0, 3, 150_000), n_items=n_items, n_annotators=30, n_classes=3,
+    )  # fmt: skip
+    table = rng.dirichlet(np.ones(3), n_items)
+    with way():
+        made = count_in_turn(votes, lambda some, part: table[some])
+        whole = expected_counts(votes, table)
+    np.testing.assert_array_equal(made.cells, whole.cells)
+    np.testing.assert_array_equal(made.classes, whole.classes)
+
+
+def test_dependence_is_that_of_the_pool_without_vote_shares() -> None:
+    """As of one table of them, to the last bit; and the pool stays as it was."""
+    votes, _ = _crowd(4, 9, items=300)
+    pooled = blend(votes).pooled
+    pooled.flags.writeable = False
+    rest = np.maximum(pooled - 1 / 6 * soften(vote_shares(votes), 1.3), 0.0)
+    rest /= rest.sum(axis=1, keepdims=True)
+    surer = learn_surer(votes, pooled, 1 / 6, 1.3)
+    assert surer is not None
+    assert surer.dependence == vote_dependence(votes, rest, annotator_confusions(votes, rest))
