@@ -13,7 +13,9 @@ from labelops.state.candidates import CandidatesView
 from labelops.state.votes import VotesView
 
 from ..state import test_withdrawn
-from ..state.test_withdrawn import _labeled
+from ..state import test_withdrawn_audits as audits
+from ..state.frozen import freeze
+from ..state.withdrawn import labeled_cat
 from .plant import Fault, runners
 
 
@@ -36,9 +38,9 @@ def _in_a_copy(test: Any, *, frozen: bool = True, **given: Any) -> Any:
     """Run a test on the forty labeled items, frozen or not."""
 
     def alone() -> None:
-        world = _labeled().copy()
+        world = labeled_cat().copy()
         if frozen:
-            test_withdrawn.freeze(world)
+            freeze(world)
         test(world, **given)
 
     return alone
@@ -47,11 +49,11 @@ def _in_a_copy(test: Any, *, frozen: bool = True, **given: Any) -> Any:
 FAULTS = {
     "what left an audit is forgotten": Fault(
         (CandidatesView, "out_of"), lambda _: lambda view, number: view.withdrawn_ids,
-        _in_a_copy(test_withdrawn.test_withdrawing_each_in_turn_never_helps), slow=True,
+        _in_a_copy(audits.test_withdrawing_each_in_turn_never_helps), slow=True,
     ),
     "what is withdrawn is no label of its candidate": Fault(
         (CandidatesView, "out_of"), lambda _: lambda view, number: view.withdrawn_ids,
-        _in_a_copy(test_withdrawn.test_no_audit_gains_by_a_withdrawal, said="dog"), slow=True,
+        _in_a_copy(audits.test_no_audit_gains_by_a_withdrawal, said="dog"), slow=True,
     ),
     "what was never proposed for is no error": Fault(
         _never_proposed, lambda _: lambda state, sample: np.zeros(len(sample), dtype=bool),
@@ -72,12 +74,12 @@ FAULTS = {
     ),
     "what all left without a label is forgotten": Fault(
         (AuditView, "split"), _none_that_was_withdrawn,
-        partial(test_withdrawn.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
+        partial(audits.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
                 decided=False, errors=1), slow=True,
     ),
     "what votes beyond two refute is forgotten": Fault(
         (AuditView, "split"), _none_that_was_withdrawn,
-        partial(test_withdrawn.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
+        partial(audits.test_what_everybody_looked_at_speaks_against_the_set, third="dog",
                 decided=True, errors=1), slow=True,
     ),
 }  # fmt: skip

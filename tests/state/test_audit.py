@@ -14,8 +14,7 @@ from labelops.state.needs import all_needs, label_doubt
 from labelops.state.people import annotator_table
 
 from .frozen import GATE, IDS, certified_message, close, forty_pets, freeze
-from .test_needs import plan
-from .world import PETS, World, make_world
+from .world import PETS, World, make_world, plan
 
 
 @pytest.fixture

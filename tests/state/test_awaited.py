@@ -15,8 +15,9 @@ from labelops.journey import consolidate, route, send
 from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
 
-from .test_needs import IDS, plan
-from .world import World, events, make_world
+from .world import World, events, make_world, plan
+
+IDS = [f"i{n:02d}" for n in range(12)]
 
 
 def next_of(world: World, queue: str = "", place: str = "") -> str:

@@ -14,8 +14,7 @@ from labelops.journey import gate
 from labelops.state import Workspace
 from labelops.state.needs import all_needs
 
-from .test_needs import consolidated
-from .world import World, make_world
+from .world import World, consolidated, make_world
 
 IDS = [f"i{n:03d}" for n in range(60)]
 

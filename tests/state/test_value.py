@@ -12,8 +12,7 @@ from labelops.route.needs import CROWD, EXPERT
 from labelops.state.needs import budget_spent
 from labelops.state.value import label_worth, voters_of
 
-from .test_needs import plan
-from .world import World, make_world
+from .world import World, make_world, plan
 
 IDS = [f"i{n:02d}" for n in range(12)]
 EVE = "human:eve"

@@ -15,8 +15,7 @@ from labelops.journey import consolidate, gate, route
 from labelops.journey.gate import Gated
 from labelops.state.facts import gate_facts
 
-from .test_needs import consolidated
-from .world import World, events, make_world
+from .world import World, consolidated, events, make_world
 
 IDS = [f"i{n:03d}" for n in range(120)]
 DOUBTED = IDS[:12]

@@ -15,7 +15,7 @@ from labelops.state.training import training_rows
 
 from .frozen import freeze
 from .test_class_changes import COWS, DOGS, IDS, SPLIT, WIDER, _adopted, _call, _labeled, _values
-from .test_withdrawn import out
+from .withdrawn import out
 from .world import PETS, World, words
 
 GONE = (DOGS[0], DOGS[1], COWS[0])

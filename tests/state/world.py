@@ -14,6 +14,7 @@ import pandas as pd
 from labelops.audit.policy import AuditPolicy
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.consolidate.policy import ConsolidatePolicy
+from labelops.gate.candidate import labels_digest
 from labelops.gate.policy import GatePolicy
 from labelops.route.policy import RoutePolicy
 from labelops.schema import Schema
@@ -197,3 +198,27 @@ def events(world: World, kind: str) -> pd.DataFrame:
     """Return the newest events of a kind."""
     rows = newest(EVENTS, world.workspace.tables.read("events"))
     return rows.loc[rows["kind"] == kind]
+
+
+def plan(world: World, *ids: str, purpose: str = "label", annotators: int = 1) -> None:
+    """Ask for votes in round 1."""
+    rows = {
+        "item_id": list(ids),
+        "round": 1,
+        "purpose": purpose,
+        "annotators": annotators,
+        "reason": "a test",
+        "priority": 1.0,
+        "show_proposal": False,
+        "exclude": "[]",
+        "schema_digest": world.workspace.schema.digest,
+        "planned_at": world.tick(),
+    }
+    world.append("plan", rows, len(ids))
+
+
+def consolidated(world: World, number: int) -> None:
+    """Say that labels were decided from the votes there are, and searched for errors."""
+    world.say("consolidated", "votes", number, votes=world.state.votes_digest)
+    labels = world.state.labels
+    world.say("audited", labels_digest(labels), number, candidates=number - 1, rows=0)
