@@ -35,7 +35,7 @@ def annotators(session: Session) -> None:
 
     Accuracies have intervals. People are judged by gold answers where there are any, else by
     what the others are sure of. Remarks take no vote away: one class said for another, hasty or
-    swayed answers, an accuracy that changed, and who copies whom.
+    swayed answers, an accuracy that changed, who copies whom, and names written almost alike.
     """
     from ..state import load
     from ..state.people import annotator_table, remarks

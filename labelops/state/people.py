@@ -7,6 +7,7 @@ decided from is the j-th look, and has 6δ/(π²j²) of the risk.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Remark:
     Parameters
     ----------
     kind : str
-        rushed, hasty, confuses, swayed, changed or copies.
+        rushed, hasty, confuses, swayed, changed, copies or namesake.
     text : str
         In words, with the numbers.
     """
@@ -151,7 +152,24 @@ def remarks(state: State) -> dict[str, tuple[Remark, ...]]:
         for name in group:
             others = ", ".join(other for other in group if other != name)
             found.setdefault(name, []).append(Remark("copies", f"one voice with {others}"))
+    for name, alike in _namesakes(state).items():
+        text = f"written almost as {', '.join(alike)}; if that is one person, they vote twice"
+        found.setdefault(name, []).append(Remark("namesake", text))
     return {name: tuple(said) for name, said in found.items() if said}
+
+
+def _namesakes(state: State) -> dict[str, list[str]]:
+    """Return people whose names differ by case, spaces or forms of letters only, and from whose."""
+    by_name: dict[str, list[str]] = {}
+    for name in sorted(state.votes["annotator"].unique()):
+        plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+        by_name.setdefault(plain, []).append(str(name))
+    return {
+        name: [other for other in names if other != name]
+        for names in by_name.values()
+        for name in names
+        if len(names) > 1
+    }
 
 
 def _look(state: State) -> int:

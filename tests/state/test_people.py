@@ -363,3 +363,19 @@ def test_nobody_no_remarks(world: World) -> None:
     world.items("a")
     assert remarks(world.state) == {} and find_ties(world.state) == []
     assert annotator_table(world.state).empty
+
+
+def test_one_person_under_two_spellings_is_named(world: World) -> None:
+    """Their votes count as two people's: nothing tells it but the names."""
+    world.items("i0", "i1")
+    world.vote("i0", **{"Anna ": "1", "ben": "1"})
+    world.vote("i1", anna="2", hanna="2", **{"\uff41nna": "2"})
+    said = {
+        name: [remark.text for remark in found if remark.kind == "namesake"]
+        for name, found in remarks(world.state).items()
+    }
+    assert {name for name, texts in said.items() if texts} == {
+        "human:Anna ", "human:anna", "human:\uff41nna"
+    }  # fmt: skip
+    (text,) = said["human:anna"]
+    assert text.startswith("written almost as human:Anna , human:\uff41nna;")
