@@ -215,7 +215,22 @@ class ChatLabeler:
             cost=prices.of(question, answer) if prices.input else None,
             spent=self.usage(schema).cost,
             most=prices.most,
+            to_measure=guess.to_measure,
         )
+
+    def measure(self, items: pd.DataFrame, schema: Schema) -> None:
+        """Ask about as many items as say how long questions and answers are, from all over them.
+
+        Raises
+        ------
+        EndError, SettingsError
+            As `propose`.
+        """
+        asking = self._asking(schema)
+        number = TokenGuess(self._kept(asking).paid(), asking).to_measure
+        different = items.drop_duplicates("payload_digest")
+        places = np.linspace(0, len(different) - 1, min(number, len(different))).astype(int)
+        self._questions.answered(different.iloc[places], asking, self._kept(asking))
 
     def usage(self, schema: Schema) -> Usage:
         """Say what all answers so far have cost, in this process and in earlier ones."""

@@ -22,6 +22,11 @@ class TokenGuess:
         What was answered, with its tokens where the server said them.
     asking : Asking
         How it is asked.
+
+    Attributes
+    ----------
+    to_measure : int
+        How many answers it takes to guess no more by rule; 0 where they are there.
     """
 
     def __init__(self, paid: Sequence[Paid], asking: Asking) -> None:
@@ -29,6 +34,7 @@ class TokenGuess:
         enough = len(said) >= _ENOUGH
         inputs = sum(p.input_tokens or 0 for p in said)
         outputs = sum(p.output_tokens or 0 for p in said)
+        self.to_measure = 0 if enough else _ENOUGH
         self._bytes = sum(p.size for p in said) / inputs / _MARGIN if enough else None
         mean = _MARGIN * outputs / len(said) if enough else asking.most_tokens
         self.output = round(min(mean, asking.most_tokens)) or 1

@@ -180,7 +180,7 @@ def _propose(
     fitted = by_id.loc[expect_sample(rows, TrainingSet).ids]
     if isinstance(labeler, Metered):
         with as_a_part():
-            labeler.estimate(present, schema).refuse_beyond()
+            _refuse_beyond(state, labeler, now)
     read = state.items.iloc[:0]
     if isinstance(labeler, SemiSupervised):
         read = _to_read(state, is_new)
@@ -208,6 +208,17 @@ def _propose(
         number = 0 if state.fits.empty else int(state.fits["revision"].max()) + 1
         say(state, [("fit", version, number, body)], now)
     return len(lacking)
+
+
+def _refuse_beyond(state: State, labeler: Metered, now: datetime) -> None:
+    """Refuse what would cost more than may be spent; first replace a mere guess of that."""
+    items, schema = state.present_items, state.workspace.schema
+    estimate = labeler.estimate(items, schema)
+    if estimate.worth_measuring:
+        with _metered(state, labeler, now):
+            labeler.measure(items, schema)
+        estimate = labeler.estimate(items, schema)
+    estimate.refuse_beyond()
 
 
 def _made_from(state: State, unknown: str) -> str:
@@ -300,7 +311,7 @@ def _learned_from(labeler: Labeler) -> dict[str, str]:
 
 
 @contextmanager
-def _metered(state: State, labeler: Labeler, now: datetime) -> Iterator[None]:
+def _metered(state: State, labeler: Labeler | Metered, now: datetime) -> Iterator[None]:
     """Say what asking has cost so far, also where it failed half-way."""
     try:
         yield

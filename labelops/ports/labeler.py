@@ -151,6 +151,8 @@ class Estimate:
         What was spent before on the same model and prompt.
     most : float
         Most that may be spent in all; 0 is no bound.
+    to_measure : int
+        How many answers would say how long they are here; 0 where some do already.
     """
 
     items: int
@@ -160,6 +162,26 @@ class Estimate:
     cost: float | None
     spent: float | None
     most: float
+    to_measure: int = 0
+
+    @property
+    def beyond(self) -> bool:
+        """Whether all that is lacking would cost more than may be spent."""
+        total = (self.cost or 0.0) + (self.spent or 0.0)
+        return bool(self.most) and self.items > self.answered and total > self.most
+
+    @property
+    def worth_measuring(self) -> bool:
+        """Whether a guess stands in the way, and the few answers that replace it may be paid.
+
+        Examples
+        --------
+        >>> bounds = (0.9, 2.0, 6.0)
+        >>> [Estimate(100, 0, 9, 9, 5.0, 0.0, most, 20).worth_measuring for most in bounds]
+        [False, True, False]
+        """
+        few = min(1.0, self.to_measure / max(self.items - self.answered, 1)) * (self.cost or 0.0)
+        return self.beyond and self.to_measure > 0 and few + (self.spent or 0.0) <= self.most
 
     def refuse_beyond(self) -> None:
         """Return if it may be spent.
@@ -176,8 +198,7 @@ class Estimate:
         labelops.errors.SettingsError: 100 more answers cost about 2.5000, 0.0000 are spent, and \
 chat.max_cost is 1.0000; raise it, or label fewer items
         """
-        total = (self.cost or 0.0) + (self.spent or 0.0)
-        if self.most and self.items > self.answered and total > self.most:
+        if self.beyond:
             raise SettingsError(
                 f"{self.items - self.answered} more answers cost about {self.cost or 0.0:,.4f}, "
                 f"{self.spent or 0.0:,.4f} are spent, and chat.max_cost is {self.most:,.4f}; raise "
@@ -191,6 +212,10 @@ class Metered(Protocol):
 
     def estimate(self, items: pd.DataFrame, schema: Schema) -> Estimate:
         """Say what asking about items will cost; asks nobody."""
+        ...
+
+    def measure(self, items: pd.DataFrame, schema: Schema) -> None:
+        """Ask about a few of the items, so that estimates rest on what answers cost here."""
         ...
 
     def usage(self, schema: Schema) -> Usage:

@@ -198,7 +198,7 @@ def _released(reference: str) -> tuple[str, tuple[str, ...]]:
 def _headline(facts: ReportFacts, status: str) -> str:
     use = f" for {facts.purpose}" if facts.purpose else ""
     if status == INCONCLUSIVE:
-        return "Not enough evidence yet. Nothing speaks against these labels, but that is no pass."
+        return _undecided_so_far(facts)
     if status == FAIL:
         return f"These labels did not pass and should not be used{use}."
     certificate = facts.certificate
@@ -210,6 +210,19 @@ def _headline(facts: ReportFacts, status: str) -> str:
         f"At most {_at_least(certificate.bound)} of these {count(_labels(facts))} labels are "
         f"wrong, with {sure(risk)}."
     )
+
+
+def _undecided_so_far(facts: ReportFacts) -> str:
+    """Say that it is no pass, and what speaks against the labels so far."""
+    certificate, checks = facts.certificate, facts.verdict.checks
+    if certificate is not None and certificate.errors:
+        wrong = "1 was" if certificate.errors == 1 else f"{count(certificate.errors)} were"
+        found = f"of {count(certificate.n)} labels looked at, {wrong} wrong."
+    elif any(c.name == "open findings" and c.status != PASS for c in checks):
+        found = "some labels look wrong and wait for people."
+    else:
+        return "Not enough evidence yet. Nothing speaks against these labels, but that is no pass."
+    return f"Not enough evidence yet, so this is no pass: {found}"
 
 
 def _labels(facts: ReportFacts) -> int:

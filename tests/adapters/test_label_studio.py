@@ -289,6 +289,8 @@ def test_people_are_told_to_label_in_the_stream(
     for project in found:
         assert not project["show_instruction"], "nothing lies over the first item"
         assert "Label All Tasks" in project["expert_instruction"]
+        proposes = project["title"].endswith("· label")
+        assert ("a model's proposal" in project["expert_instruction"]) == proposes
     with _admin(label_studio) as client:
         path = f"/api/projects/{found[0]['id']}/"
         client.patch(path, json={"expert_instruction": "Ask Ann."}).raise_for_status()

@@ -173,6 +173,21 @@ def test_the_bound_holds(url: str, tmp_path: Path, capsys: pytest.CaptureFixture
     assert counts(url)["asked"] == {}
 
 
+def test_a_guess_forbids_nothing(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty answers replace the guess, where they may be paid; then all are bought, or none."""
+    config = project(tmp_path, url)
+    guess, text = said(capsys, config, "plan", "labeler")["cost"], config.read_text("utf-8")
+    for share, code, answers in ((0.2, 2, 0), (0.25, 2, 20), (0.8, 0, ITEMS)):
+        more = f"max_cost = {share * guess:.6f}\n[rule.money]"
+        config.write_text(text.replace("[rule.money]", more), encoding="utf-8")
+        assert run(config, "autolabel") == code
+        assert len(counts(url)["answered"]) == answers
+        (usage,) = said(capsys, config, "status")["usage"] or [{"answers": 0, "cost": 0.0}]
+        assert usage["answers"] == answers and usage["cost"] <= share * guess
+
+
 def test_the_proposer_audits_nothing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

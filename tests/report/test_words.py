@@ -34,9 +34,34 @@ def test_inconclusive_says_how_much_is_missing(facts: ReportFacts) -> None:
     found = certificate(1, 120)
     verdict = Verdict((CheckResult("certified error", "inconclusive", found.reason),))
     said = statement(dataclasses.replace(facts, certificate=found, verdict=verdict))
-    assert "no pass" in said.headline
+    assert "no pass: of 120 labels looked at, 1 was wrong" in said.headline
     assert f"{found.needed} more labels" in said.meaning[1]
     assert said.missing == (f"certified error: {found.reason}",)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("pass", "Nothing speaks against"), ("inconclusive", "labels look wrong and wait")],
+)
+def test_what_speaks_against_the_labels_is_not_denied(
+    facts: ReportFacts, status: str, words: str
+) -> None:
+    """Nothing does only where no label was found wrong and none waits for a review."""
+    checks = (CheckResult("certified error", "inconclusive", ""),)
+    checks = (*checks, CheckResult("open findings", status, ""))
+    for found in (None, certificate(0, 20)):
+        early = dataclasses.replace(facts, certificate=found, verdict=Verdict(checks))
+        assert words in statement(early).headline
+
+
+def test_votes_are_saved_only_once_all_is_decided(facts: ReportFacts) -> None:
+    """Of a set that has just been begun nobody says that most votes were saved."""
+    verdict = Verdict((CheckResult("certified error", "inconclusive", ""),))
+    counts = dataclasses.replace(facts.counts, undecided=300)
+    begun = dataclasses.replace(facts, counts=counts, verdict=verdict)
+    assert "votes saved" not in render(begun)
+    assert "votes saved" in render(dataclasses.replace(facts, verdict=verdict))
+    assert "votes saved" in render(dataclasses.replace(facts, counts=counts))
 
 
 def test_looks_answered_behind_an_open_one_are_not_missing(facts: ReportFacts) -> None:

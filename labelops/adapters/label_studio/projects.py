@@ -34,6 +34,12 @@ INSTRUCTION = (
 every member who opens a task from the list, whatever a project's settings say, so people are
 asked not to. It may be reworded by hand: nothing depends on it."""
 
+PROPOSED = (
+    "<p>An answer that is selected already is a model's proposal. It may be wrong: read the item "
+    "first, then submit the answer or choose another.</p>"
+)
+"""Said as well where proposals are shown, since nothing on the page tells them from answers."""
+
 
 def kind_of(purpose: str, shows: bool) -> str:
     """Return the kind of project for a plan row.
@@ -219,7 +225,7 @@ class Projects:
             "description": f"Made by labelops for label set {schema.name!r}. Tasks come and go "
             "by themselves; please leave title and labeling interface as they are.",
             "label_config": config_for(schema),
-            "expert_instruction": INSTRUCTION,
+            "expert_instruction": INSTRUCTION + PROPOSED * (kind == "label"),
             "show_instruction": False,  # A dialog over the first item; they open it themselves.
             "sampling": "Sequential sampling",
             "maximum_annotations": overlap,
