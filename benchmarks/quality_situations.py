@@ -1,10 +1,10 @@
 """How the default consensus fares on crowds that are unlike those it was made on.
 
 ``python -m benchmarks.quality_situations [--replicas R] [--seed S] [--only WORD]`` takes the six
-real crowds in other situations (`_resampled`), crowds made from tables of mistakes (`_structured`)
-and small teams with clickers, and prints accuracy beside majority's and single methods',
-calibration error and log loss. *Below* counts crowds more than .005 below majority, in brackets
-those that are by two standard errors of the paired difference.
+real crowds in other situations (`_resampled`), crowds made from tables of mistakes (`_structured`),
+small teams with clickers and people with topics of their own, and prints accuracy beside
+majority's and single methods', calibration error and log loss. *Below* counts crowds more than .005
+below majority, in brackets those that are by two standard errors of the paired difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.votes import Votes
 
 from ._resampled import CHANGES, Known, of_crowd
-from ._structured import KINDS, TEAMS, made, team
+from ._structured import KINDS, TEAMS, TOPICS, made, own_topics, team
 from .quality_consensus import CROWDS, hits, read
 
 LOSS = 0.005
@@ -56,6 +56,9 @@ def situations(seed: int, replicas: int, only: str) -> Iterator[tuple[str, Known
     for j, (name, (people, clicks)) in enumerate(TEAMS.items()):
         for replica in range(4 * replicas if only in name else 0):
             yield name, team(people, clicks, np.random.default_rng([seed, 200, j, replica]))
+    for j, (name, size) in enumerate(TOPICS.items()):
+        for replica in range(4 * replicas if only in name else 0):
+            yield name, own_topics(*size, np.random.default_rng([seed, 300, j, replica]))
 
 
 def measured(known: Known) -> dict[str, float]:

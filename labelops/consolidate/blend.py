@@ -30,7 +30,7 @@ from ._family import DawidSkene, Start, check_start
 from .evidence import soften, softening
 from .few_people import first_belief
 from .held_out import HeldOut, held_out_votes, member_weights
-from .members import Fit, members_for
+from .members import Fit, members_for, step_say
 from .refine import refine
 from .surer import Surer, learn_surer
 
@@ -151,7 +151,7 @@ def blend(
         # Of very many items one method's beliefs at a time is all that there is room for.
         fits[name] = replace(found, posterior=found.posterior[:0].copy())
         del found
-    refined = refine(votes, pooled)
+    refined = refine(votes, pooled, say=step_say(list(members), worth.weights))
     posterior = refined.posterior
     if (surer := _surer(votes, pooled, worth, list(members))) is not None:
         for some, part in votes.blocks(_BLOCK):

@@ -8,12 +8,13 @@ seen often and are worth learning. Majority is always among them: it cannot coll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 
+from labelops.measure.codes import FloatArray
 from labelops.measure.votes import Votes
 
 from ._confusions import Confusions
@@ -24,7 +25,7 @@ from .one_coin import one_coin_shards
 from .shares import look_even
 from .shrunk import shrunk_dawid_skene_shards
 
-__all__ = ["MEMBERS", "Fit", "members_for"]
+__all__ = ["MEMBERS", "Fit", "members_for", "step_say"]
 
 Fit: TypeAlias = Callable[..., DawidSkene]
 
@@ -70,6 +71,35 @@ MEMBERS: Mapping[str, Fit] = MappingProxyType(
 
 _EVEN = ("majority", "one_coin", "ibcc", "shrunk_4", "shrunk_2", "shrunk_1")
 _UNEVEN = ("majority", "shrunk_64", "shrunk_16", "shrunk_4", "shrunk_2", "shrunk_1")
+
+
+_FREE = ("shrunk_4", "shrunk_2", "shrunk_1")
+_OTHERS = ("one_coin", "ibcc")
+
+
+def step_say(names: Sequence[str], weights: FloatArray) -> float:
+    """Say how far people's own mistakes are worth learning freely, by what methods are worth.
+
+    Weights are how probable methods are by held-out votes. Where those that expect everybody to err
+    as the crowd does, and soon believe otherwise, are as probable as one-coin and IBCC, or more, 1;
+    where the odds against them are three to one, which is substantial, 0; between, in proportion:
+    a little other weights shall be little else.
+
+    References
+    ----------
+    Jeffreys 1961, Theory of Probability, appendix B (odds from which evidence is substantial)
+
+    Examples
+    --------
+    >>> names = ["majority", "one_coin", "ibcc", "shrunk_4", "shrunk_2", "shrunk_1"]
+    >>> step_say(names, np.full(6, 1 / 6)), step_say(names, np.array([1 / 6, 0.83, 0, 0, 0, 0]))
+    (1.0, 0.0)
+    """
+    worth = dict(zip(names, map(float, weights), strict=True))
+    free, others = (sum(worth.get(name, 0.0) for name in some) for some in (_FREE, _OTHERS))
+    if free >= others:
+        return 1.0
+    return max(4 * free / (free + others) - 1, 0.0)
 
 
 def members_for(votes: Votes) -> Mapping[str, Fit]:

@@ -9,7 +9,8 @@ decide: the pool is right more often than its members, but none of them saw it w
 annotators' skills. Softening towards even shares is what takes a leaning crowd's favourite class
 back. More than one such step would again feed on its own certainty. The step says which class; how
 sure one may be is what the pool says. So its beliefs stay, and the largest of an item's goes to the
-class that the step found.
+class that the step found. It learns everybody's own mistakes rather freely: the less likely
+methods that do are by held-out votes, the less say it has beside the softened pool (`step_say`).
 
 With two classes, what people like to call and what is frequent are one number; where classes are
 not even, the same step would fill the rare ones with hard items of the frequent ones. There the
@@ -61,7 +62,7 @@ class Refined:
     dependence: float
 
 
-def refine(votes: Votes, pooled: FloatArray) -> Refined:
+def refine(votes: Votes, pooled: FloatArray, *, say: float = 1.0) -> Refined:
     """Soften a pool by how far votes depend on each other, and decide once more from it.
 
     An item without a vote keeps its beliefs; one whose votes leave classes tied keeps their order.
@@ -71,6 +72,8 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
     votes : Votes
     pooled : (N, K) float
         Calibrated belief about each item's class.
+    say : float
+        What skills counted once more say beside the softened pool, from 0, nothing, to 1.
 
     Examples
     --------
@@ -88,13 +91,15 @@ def refine(votes: Votes, pooled: FloatArray) -> Refined:
         shares /= shares.sum()
         strengths = []
     else:
-        shares, strengths = even, [times * votes.n_classes for times in STRENGTHS]
+        shares = even
+        strengths = [times * votes.n_classes for times in STRENGTHS] if say > 0 else []
     refined = _softened(votes, pooled, dependence, shares)
     learned = shrunk_skills(votes, refined, strengths) if strengths else []
     for some, part in votes.blocks(_BLOCK):
         decided = refined[some]
         if learned:
-            decided = np.add.reduce([believed(part, skills) for skills in learned])
+            counted = np.add.reduce([believed(part, skills) for skills in learned])
+            decided = (say / len(learned)) * counted + (1 - say) * decided
         sure = soften_items(pooled[some], design_effect(part, dependence) ** _SURE, shares)
         refined[some] = _with_winners(sure, decided, part.per_item > 0)
     return Refined(refined, dependence)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks._resampled import CHANGES, Known
-from benchmarks._structured import KINDS, TEAMS, made, team
+from benchmarks._structured import KINDS, TEAMS, TOPICS, made, own_topics, team
 
 
 def _known(seed: int = 0, items: int = 300, people: int = 40, votes: int = 6) -> Known:
@@ -72,3 +72,20 @@ def test_teams(name: str) -> None:
     if clicks:
         half = (share.size + (least == most)) // 2
         assert share[:half].mean() < share[half:].mean() - 0.1
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_people_know_their_topic_and_take_it(name: str) -> None:
+    """A person is right on nine of ten of one class, takes it most, and says it too often."""
+    n_classes, votes = TOPICS[name]
+    crowd = own_topics(n_classes, votes, np.random.default_rng(4))
+    assert np.bincount(crowd.item).tolist() == [votes] * crowd.truth.size
+    true = crowd.truth[crowd.item]
+    taken = np.zeros((crowd.who.max() + 1, n_classes))
+    np.add.at(taken, (crowd.who, true), 1)
+    own = taken.argmax(axis=1)[crowd.who] == true
+    right = crowd.code == true
+    assert right[own].mean() > right[~own].mean() + 0.3
+    assert own.mean() > 2 / n_classes
+    says_own = crowd.code == taken.argmax(axis=1)[crowd.who]
+    assert says_own[~own & ~right].mean() > 1.5 / (n_classes - 1)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks._structured import own_topics
+from labelops.consolidate.blend import blend
+from labelops.consolidate.counts import vote_shares
 from labelops.consolidate.dependence import design_effect, soften_items, vote_dependence
 from labelops.consolidate.refine import refine
 from labelops.measure.codes import FloatArray, IntArray
@@ -167,3 +170,43 @@ def test_refining_learns_who_is_right_from_a_better_pool() -> None:
     shares = np.stack([(given == k).mean(axis=1) for k in range(K)], axis=1)
     right = (shares.argmax(axis=1) == truth).mean()
     assert (refine(votes, shares).posterior.argmax(axis=1) == truth).mean() > right + 0.05
+
+
+def test_no_step_where_held_out_votes_speak_against_it() -> None:
+    """Skills counted anew fall below majority here; the blend knows, and leaves labels alone."""
+    gains = []
+    for seed in range(2):
+        crowd = own_topics(6, 3, np.random.default_rng([77, seed]))
+        votes, truth = crowd.packed(), crowd.truth
+        found = blend(votes)
+        free = sum(found.weights[name] for name in ("shrunk_4", "shrunk_2", "shrunk_1"))
+        assert free < 0.05 < found.weights["one_coin"]
+        assert (found.posterior.argmax(axis=1) == found.pooled.argmax(axis=1)).all()
+        labels = (vote_shares(votes), found.posterior, refine(votes, found.pooled).posterior)
+        gains.append([float((x.argmax(axis=1) == truth).mean()) for x in labels])
+    majority, default, anew = np.mean(gains, axis=0)
+    assert anew < majority - 0.005
+    assert default > majority - 0.005
+
+
+def test_a_pool_that_is_not_counted_anew_keeps_its_labels() -> None:
+    """Classes are even, so softening towards them moves no class past another."""
+    votes, _, _ = _crowd(4, 0.3)
+    pooled = np.random.default_rng(4).dirichlet(np.ones(K), N)
+    found, counted = refine(votes, pooled, say=0.0), refine(votes, pooled)
+    assert (found.posterior.argmax(axis=1) == pooled.argmax(axis=1)).all()
+    assert (counted.posterior.argmax(axis=1) != pooled.argmax(axis=1)).any()
+    np.testing.assert_array_equal(
+        np.sort(found.posterior, axis=1), np.sort(counted.posterior, axis=1)
+    )
+
+
+def test_a_step_with_half_a_say_lies_between() -> None:
+    """Fewer labels change than with all of it, and they are among the same items."""
+    votes, _, _ = _crowd(4, 0.3)
+    pooled = np.random.default_rng(4).dirichlet(np.ones(K), N)
+    none, half, full = (
+        refine(votes, pooled, say=say).posterior.argmax(axis=1) for say in (0.0, 0.5, 1.0)
+    )
+    assert 0 < (half != none).sum() < (full != none).sum()
+    assert (half != none)[full == none].sum() < 0.02 * N
