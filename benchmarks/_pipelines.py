@@ -26,7 +26,7 @@ from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.samples import RandomSample, WeightedSample, draw_weighted
 from labelops.measure.weighted import audit_chances
 from labelops.route.active import until_learned_anew
-from labelops.route.needs import looks_again
+from labelops.route.again import looks_again
 
 __all__ = ["RIVALS", "Outcome", "Rules", "under_audit"]
 

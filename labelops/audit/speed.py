@@ -118,13 +118,9 @@ def judge_speed(
     check_share("risk", risk, inside=True)
     A = code_count(annotators, n_annotators)
     who = check_codes(annotators, A, missing=False)
-    time, truth = check_numbers("seconds", seconds), check_verdicts("right", right)
+    time, truth = _checked_times(seconds), check_verdicts("right", right)
     if not who.shape == time.shape == truth.shape:
         raise UsageError(f"votes: {who.size} annotators, {time.size} seconds, {truth.size} right")
-    if (time < 0).any():
-        row = int(np.flatnonzero(time < 0)[0])
-        raise UsageError(f"seconds: row {row} is {time[row]:g}, expected 0 or more, or NaN")
-    time = np.where(np.isinf(time), np.nan, time)
     if not quick >= 0:
         raise UsageError(f"quick is {quick}, expected 0 seconds or more")
     known = ~np.isnan(time)
@@ -155,6 +151,15 @@ def judge_speed(
         p_values,
         np.asarray(hasty, dtype=np.bool_),
     )
+
+
+def _checked_times(seconds: ArrayLike) -> FloatArray:
+    """Return the seconds that are known, NaN for others."""
+    time = check_numbers("seconds", seconds)
+    if (time < 0).any():
+        row = int(np.flatnonzero(time < 0)[0])
+        raise UsageError(f"seconds: row {row} is {time[row]:g}, expected 0 or more, or NaN")
+    return np.where(np.isinf(time), np.nan, time)
 
 
 def _medians(who: IntArray, time: FloatArray, A: int) -> FloatArray:

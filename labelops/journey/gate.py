@@ -22,7 +22,7 @@ from ..gate.futility import better_again, held_by
 from ..gate.policy import UNIFORM, WEIGHTED
 from ..gate.verdict import FAIL, Verdict
 from ..released import released_as
-from ..route.needs import looks_again
+from ..route.again import looks_again
 from ..state import Event, State, Workspace, decide, last_body
 from ..state.auditors import audits_firsts, confirming, next_attempt, next_stream, outgrown, slips
 from ..state.facts import gate_facts
@@ -81,23 +81,26 @@ def _judge(
         number = len(state.events.loc[state.events["kind"] == "verdict"])
         if body != _last_verdict(state, candidate):
             events.append(("verdict", str(candidate.number), number, body))
-        if facts.certificate is not None and facts.certificate.overlooked:
-            # Nothing was proven: what the model was trusted with stands.
-            ended = dataclasses.replace(
-                candidate, closed=OVERLOOKED, looks_again=_looks_again(state)
-            )
-            events.append(_event_of(state, ended))
-        elif facts.certificate is not None and facts.certificate.status == "fail":
-            events += _given_up(state, candidate)
-        elif again := _better_again(state, candidate):
-            # Nothing was proven: what the model was trusted with stands.
-            why = "failed: errors are where the doubt is; to look there again takes fewer looks"
-            ended = dataclasses.replace(candidate, closed=why, looks_again=again)
-            events.append(_event_of(state, ended))
-        elif _outgrown(state, facts, verdict):
-            why = "withdrawn: the labels went on, and no audit can mend a check that failed"
-            events.append(_event_of(state, dataclasses.replace(candidate, closed=why)))
+        events += _closed(state, candidate, facts, verdict)
     return Gated(verdict, candidate, released_as(state)), events
+
+
+def _closed(state: State, candidate: Candidate, facts: Facts, verdict: Verdict) -> list[Event]:
+    """Close a candidate that is to be tried no more as it is, and say why; else say nothing."""
+    certificate, again = facts.certificate, 0
+    if certificate is not None and certificate.status == "fail" and not certificate.overlooked:
+        return _given_up(state, candidate)
+    # Else nothing was proven: what the model was trusted with stands.
+    if certificate is not None and certificate.overlooked:
+        why, again = OVERLOOKED, _looks_again(state)
+    elif again := _better_again(state, candidate):
+        why = "failed: errors are where the doubt is; to look there again takes fewer looks"
+    elif _outgrown(state, facts, verdict):
+        why = "withdrawn: the labels went on, and no audit can mend a check that failed"
+    else:
+        return []
+    ended = dataclasses.replace(candidate, closed=why, looks_again=again)
+    return [_event_of(state, ended)]
 
 
 def _outgrown(state: State, facts: Facts, verdict: Verdict) -> bool:

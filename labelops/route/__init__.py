@@ -6,12 +6,11 @@ anything else, so no model or finding ever influences which items they hold.
 """
 
 from .active import diverse_choice
+from .again import doubt_needs, looks_again
 from .needs import (
     adjudication_needs,
-    doubt_needs,
     gold_needs,
     label_needs,
-    looks_again,
     overlap_needs,
     review_needs,
     sample_needs,

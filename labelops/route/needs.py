@@ -21,11 +21,9 @@ __all__ = [
     "EXPERT",
     "NEED_COLUMNS",
     "adjudication_needs",
-    "again_seats",
-    "doubt_needs",
     "gold_needs",
     "label_needs",
-    "looks_again",
+    "needs_frame",
     "overlap_needs",
     "review_needs",
     "sample_needs",
@@ -39,8 +37,6 @@ NEED_COLUMNS = ("item_id", "purpose", "wanted", "reason", "priority", "by", "set
 
 CROWD, EXPERT = "crowd", "expert"
 
-_AGAIN = "among the least certain after a failed audit"
-"""The reason of seats at labels that failed, by which those put up for somebody new are known."""
 
 _LEAST_OVERLAP = 30
 """As many of the seed as two people look at by default."""
@@ -49,7 +45,7 @@ _LEAST_OVERLAP = 30
 _BASE = {"calibrate": 4.0, "audit": 4.0, "gold": 3.0, "review": 2.0, "label": 1.0}
 
 
-def _needs(
+def needs_frame(
     item_ids: npt.ArrayLike,
     purpose: str,
     wanted: npt.ArrayLike,
@@ -59,6 +55,28 @@ def _needs(
     settles: npt.ArrayLike = False,
     blind: bool = False,
 ) -> pd.DataFrame:
+    """Put needs of one purpose into a frame, one a row.
+
+    Parameters
+    ----------
+    item_ids : (N,) item ids
+    purpose : str
+        What the votes are for.
+    wanted : (N,) int array
+        Votes in all.
+    reason : str, or (N,) str
+    value : (N,) float array
+        What comes earlier among needs of this purpose: larger, within 0 and 1.
+    settles : bool, or (N,) bool
+        True where others looked and it is not settled yet.
+    blind : bool
+        Whether nobody may see a proposal.
+
+    Examples
+    --------
+    >>> needs_frame(["a"], "review", [1], "a doubt", [0.5])[["wanted", "priority"]].values.tolist()
+    [[1.0, 2.5]]
+    """
     ids = np.asarray(item_ids, dtype=object)
     frame = pd.DataFrame({"item_id": ids})
     frame["purpose"] = purpose
@@ -107,7 +125,7 @@ def sample_needs(
     ]
     wanted = np.asarray(given, dtype=np.int64)[where] + votes
     # Earlier in the draw is earlier in the queue: an e-process reads looks in draw order.
-    return _needs(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
+    return needs_frame(ids[where], purpose, wanted, reasons, 1.0 - where / max(len(ids), 1))
 
 
 def adjudication_needs(
@@ -143,7 +161,7 @@ def adjudication_needs(
     ids = np.asarray(item_ids, dtype=object)[where]
     wanted = counts + np.asarray(needed, dtype=np.int64)[where]
     reason = "a blind vote disagreed; others decide"
-    return _needs(ids, purpose, wanted, reason, 0.999, settles=True)
+    return needs_frame(ids, purpose, wanted, reason, 0.999, settles=True)
 
 
 def label_needs(
@@ -187,7 +205,9 @@ def label_needs(
         f"{counted(m, 'more vote prevents', 'more votes prevent')} {p:.2f} wrong labels"
         for n, m, p, f in zip(counts, more, prevents, first, strict=True)
     ]
-    found = _needs(ids, "label", counts + more, reasons, worth.per_cost[asked], settles=counts > 0)
+    found = needs_frame(
+        ids, "label", counts + more, reasons, worth.per_cost[asked], settles=counts > 0
+    )
     return found.assign(by=by, priority=found["priority"] + first)
 
 
@@ -243,7 +263,7 @@ def overlap_needs(
     wanted = (np.asarray(given, dtype=np.int64) + more)[more > 0]
     ids = expect_sample(sample, RandomSample).ids[more > 0]
     reason = "random overlap, to measure agreement"
-    return _needs(ids, purpose, wanted, reason, 0.5, blind=True)
+    return needs_frame(ids, purpose, wanted, reason, 0.5, blind=True)
 
 
 def review_needs(
@@ -266,70 +286,7 @@ def review_needs(
     """
     score = np.asarray(scores, dtype=np.float64)
     wanted = _next_odd(np.asarray(votes, dtype=np.int64))
-    return _needs(item_ids, "review", wanted, "suspected label error", 1.0 - score)
-
-
-def looks_again(doubt: npt.ArrayLike, error: float, bound: float) -> int:
-    """Count the labels to look at again, the least certain first, after an audit that failed.
-
-    So many as hold the errors in excess of half the bound, if errors are where the doubt is;
-    and at least twice as many as there are errors, since doubt does not know where they all are.
-
-    Parameters
-    ----------
-    doubt : (N,) float array in [0, 1]
-        One less each label's posterior; 0 where the audit confirmed it.
-    error : float
-        The share of wrong labels that the audit found.
-    bound : float
-        The share that is tolerated.
-
-    Examples
-    --------
-    >>> looks_again([0.0, 0.3, 0.1, 0.0, 0.2], error=0.2, bound=0.1)
-    2
-    """
-    worst = -np.sort(-np.asarray(doubt, dtype=np.float64))
-    share = 1.0 - bound / (2.0 * max(error, bound))
-    held = np.cumsum(worst + 1e-12)
-    enough = int(np.searchsorted(held, share * held[-1])) + 1 if len(held) else 0
-    return min(len(held), max(enough, math.ceil(2 * error * len(held))))
-
-
-def doubt_needs(
-    item_ids: npt.ArrayLike, doubt: npt.ArrayLike, votes: npt.ArrayLike, purpose: str = "review"
-) -> pd.DataFrame:
-    """Ask one more person, blind, about the least certain labels after an audit that failed.
-
-    Parameters
-    ----------
-    item_ids : (N,) item ids
-    doubt : (N,) float array in [0, 1]
-    votes : (N,) int array
-        Votes given for the purpose.
-    purpose : {"review", "audit"}
-        To look at the label again; or to audit it, where nobody would be left to do so after that.
-
-    Examples
-    --------
-    >>> doubt_needs(["a", "b"], [0.3, 0.1], [0, 1])[["purpose", "wanted"]].values.tolist()
-    [['review', 1], ['review', 2]]
-    """
-    wanted = np.asarray(votes, dtype=np.int64) + 1
-    return _needs(item_ids, purpose, wanted, _AGAIN, doubt, settles=purpose == "review")
-
-
-def again_seats(plan: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Return the seats put up for somebody who is to audit a label that failed, from `doubt_needs`.
-
-    Parameters
-    ----------
-    plan : PLAN rows
-    since : timestamp, optional
-        Only those planned later.
-    """
-    rows = plan.loc[(plan["purpose"] == "audit") & (plan["reason"] == _AGAIN)]
-    return rows if since is None else rows.loc[rows["planned_at"] > since]
+    return needs_frame(item_ids, "review", wanted, "suspected label error", 1.0 - score)
 
 
 def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLike) -> pd.DataFrame:
@@ -352,4 +309,4 @@ def gold_needs(sample: RandomSample, given: npt.ArrayLike, lacking: npt.ArrayLik
     """
     ids = expect_sample(sample, RandomSample).ids
     wanted = np.asarray(given, dtype=np.int64) + np.asarray(lacking, dtype=np.int64)
-    return _needs(ids, "gold", wanted, "the answer is known: measures annotators", 0.5)
+    return needs_frame(ids, "gold", wanted, "the answer is known: measures annotators", 0.5)

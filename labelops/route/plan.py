@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..digest import canonical_json
 from ..tables import PLAN, empty, frame_of
-from .needs import CROWD, EXPERT, NEED_COLUMNS, again_seats
+from .again import again_seats
+from .needs import CROWD, EXPERT, NEED_COLUMNS
 from .policy import RoutePolicy
 
 __all__ = ["SEAT", "Seat", "in_flight", "make_plan", "money_bound"]

@@ -13,7 +13,7 @@ import pandas as pd
 from ..digest import digest
 from ..gate.candidate import ADJUDICATED, OUTGROWN, Candidate, labels_digest, read_candidates
 from ..kinds.choice import codes_of
-from ..route.needs import again_seats
+from ..route.again import again_seats
 from ..route.plan import Seat
 from ..tables import LABELS, newest
 from .proposals import ProposalsView

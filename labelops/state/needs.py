@@ -12,9 +12,9 @@ from ..measure.adjudication import NO_VOTE, PENDING
 from ..measure.chosen import choose_active
 from ..measure.codes import among
 from ..ports import Features
+from ..route.again import doubt_needs
 from ..route.needs import (
     adjudication_needs,
-    doubt_needs,
     gold_needs,
     label_needs,
     overlap_needs,

@@ -12,7 +12,7 @@ from labelops.gate.candidate import attempt_risk
 from labelops.gate.certificate import certify
 from labelops.gate.futility import better_again, held_by
 from labelops.measure.eprocess import clean_looks_needed
-from labelops.route.needs import looks_again
+from labelops.route.again import looks_again
 
 N, BOUND = 1797, 0.02
 FIRST, SECOND = attempt_risk(1, 0.05), attempt_risk(2, 0.05)

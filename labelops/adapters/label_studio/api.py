@@ -272,8 +272,9 @@ class Api:
                 _detail(response, self._api_key),
                 f"{asked} at {self.url}",
             )
-        if not response.content:
-            return None
+        return self._decoded(response, asked) if response.content else None
+
+    def _decoded(self, response: httpx.Response, asked: str) -> object:
         try:
             decoded: object = response.json()
         except ValueError:
