@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelops.errors import percent
+from labelops.gate import design
 from labelops.gate.design import choose_audit, tried_doubt
 from labelops.gate.policy import GatePolicy
 
@@ -36,3 +38,12 @@ def test_looks_that_count_on_keep_the_order_even() -> None:
 def test_no_doubt_or_the_same_everywhere_is_even(doubt: list[float]) -> None:
     """Doubts that tell nothing apart draw evenly, however great."""
     assert choose_audit(doubt, GATE)[0] == "uniform"
+
+
+def test_doubts_of_a_model_that_nobody_tried_count_in_part() -> None:
+    """The same doubts weight an audit where people had them, and not where only a model did."""
+    doubt, policy = [0.0] * 95 + [0.4] * 5, GatePolicy(error=0.02)
+    assert choose_audit(doubt, policy)[0] == "weighted"
+    way, why = choose_audit(doubt, policy, untried=[True] * 100)
+    assert way == "uniform"
+    assert why.startswith(f"{percent(0.02 * design._OF_MODEL)} are expected to be wrong")

@@ -15,10 +15,12 @@ from labelops.route import (
     adjudication_needs,
     gold_needs,
     label_needs,
+    overlap_needs,
     review_needs,
     sample_needs,
     vote_worth,
 )
+from labelops.route.again import again_seats, doubt_needs, looks_again
 from labelops.route.needs import CROWD, NEED_COLUMNS
 
 IDS = [f"i{i}" for i in range(40)]
@@ -88,3 +90,35 @@ def test_no_items() -> None:
         adjudication_needs([], [], [], "audit", []),
     ):
         assert (len(needs), list(needs.columns)) == (0, list(NEED_COLUMNS))
+
+
+def test_overlap_asks_about_those_alone_that_lack_votes() -> None:
+    """Of a sample some have all votes: nobody is asked about them, and blind about the others."""
+    sample = draw_sample(b"k", "overlap", IDS[:3])
+    needs = overlap_needs(sample, [2, 1, 0], [0, 1, 2], "label")
+    assert needs["item_id"].tolist() == sample.ids[1:].tolist()
+    assert needs["wanted"].tolist() == [2, 2]
+    assert needs["blind"].all()
+
+
+def test_looks_after_a_failed_audit_by_hand() -> None:
+    """Those that hold the excess over half the bound, but twice as many as there are errors."""
+    one_doubt = np.array([0.9] + [0.0] * 9)
+    assert looks_again(one_doubt, error=0.1, bound=0.1) == 2
+    assert looks_again(one_doubt, error=0.3, bound=0.1) == 6
+    even = np.full(10, 0.5)
+    assert looks_again(even, error=0.2, bound=0.1) == 8
+    assert looks_again(even, error=0.9, bound=0.1) == 10
+    assert looks_again(np.empty(0), error=0.2, bound=0.1) == 0
+
+
+def test_seats_for_somebody_new_are_told_from_all_others() -> None:
+    """Those of an audit, for that reason, and since then; a review for it is none of them."""
+    audit = doubt_needs(["a", "b"], [0.3, 0.1], [0, 0], "audit")
+    review = doubt_needs(["c"], [0.3], [0])
+    sample = sample_needs(draw_sample(b"k", "audit/1", ["d"]), [0], [True], "audit")
+    rows = pd.concat([audit, review, sample], ignore_index=True)
+    days = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-03"], utc=True)
+    plan = rows.assign(planned_at=days)
+    assert again_seats(plan)["item_id"].tolist() == ["a", "b"]
+    assert again_seats(plan, pd.Timestamp("2026-01-01", tz="UTC"))["item_id"].tolist() == ["b"]

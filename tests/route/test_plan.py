@@ -355,3 +355,13 @@ def test_money_is_never_overspent() -> None:
         votes = _votes(taken)
         assert money_bound(in_flight(plan, votes), votes, policy) <= 40.0
     assert money_bound(in_flight(plan, votes), votes, policy) > 30.0, "and it is spent"
+
+
+def test_gold_lies_among_the_others() -> None:
+    """By its draw, not at the front, where it would be known; the others stay in their order."""
+    urgent = _label(6).assign(priority=[1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
+    rows = _plan([gold_needs(_drawn("i0", "i6", "i11"), [0] * 3, [1] * 3), urgent])
+    gold = rows["purpose"] == "gold"
+    assert rows.loc[~gold, "item_id"].tolist() == urgent["item_id"].tolist()
+    assert rows.loc[gold, "item_id"].tolist() == ["i11", "i6", "i0"]
+    assert np.flatnonzero(gold).tolist() == [0, 3, 8]

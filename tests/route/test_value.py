@@ -182,3 +182,17 @@ def test_what_is_no_belief_is_refused(
     """As voters are: no number comes out of what is no probability."""
     with pytest.raises(UsageError, match=says):
         prevented_errors(posterior, accuracy, most)
+
+
+@pytest.mark.parametrize("accuracy", [0.1, 0.8])
+def test_items_are_judged_alone(accuracy: float) -> None:
+    """Also where classes are tied: an item's worth is that which it has without the others."""
+    belief = np.array([[0.5, 0.5, 0.0], [0.5, 0.4, 0.1], [0.2, 0.4, 0.4], [0.7, 0.2, 0.1]])
+    together = prevented_errors(belief, accuracy, 3)
+    alone = np.concatenate([prevented_errors(row[None], accuracy, 3) for row in belief])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_one_class_is_never_wrong() -> None:
+    """Where there is one class alone a vote prevents nothing."""
+    np.testing.assert_allclose(prevented_errors([[1.0]], 0.8, 2), 0.0, atol=1e-12)
