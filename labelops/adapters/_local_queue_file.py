@@ -26,15 +26,14 @@ __all__ = [
     "offer_rows",
 ]
 
-FORMAT = 3
+FORMAT = 2
 """Grows when the layout changes; a file of a later format is refused, an earlier one upgraded."""
 
 UPGRADES = {
     1: (
         "ALTER TABLE changes ADD COLUMN schema_digest TEXT",
         "INSERT INTO facts SELECT 'schema', schema_digest FROM offers ORDER BY offer DESC LIMIT 1",
-    ),
-    2: ("ALTER TABLE offers ADD COLUMN since INTEGER NOT NULL DEFAULT 0",),
+    )
 }
 """What makes a file of a format one of the next."""
 
@@ -48,8 +47,7 @@ CREATE TABLE IF NOT EXISTS offers (
     offer INTEGER PRIMARY KEY, item_id TEXT NOT NULL, round INTEGER NOT NULL,
     purpose TEXT NOT NULL, wanted INTEGER NOT NULL, taken INTEGER NOT NULL DEFAULT 0,
     priority REAL NOT NULL, shown TEXT, schema_digest TEXT NOT NULL,
-    payload TEXT NOT NULL, media_type TEXT NOT NULL, since INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (item_id, round, purpose));
+    payload TEXT NOT NULL, media_type TEXT NOT NULL, UNIQUE (item_id, round, purpose));
 CREATE INDEX IF NOT EXISTS open_offers ON offers (priority DESC, item_id) WHERE taken < wanted;
 CREATE TABLE IF NOT EXISTS excluded (
     offer INTEGER, annotator TEXT, PRIMARY KEY (offer, annotator)) WITHOUT ROWID;
@@ -74,23 +72,22 @@ AND NOT (o.purpose = 'gold' AND EXISTS (
     AND p.purpose = 'gold' AND p.payload = o.payload AND a.annotator = :who))
 AND NOT (o.purpose != 'gold' AND EXISTS (
     SELECT 1 FROM offers AS p JOIN answers AS a USING (offer) WHERE p.item_id = o.item_id
-    AND p.purpose != 'gold' AND p.wanted > 0 AND a.annotator = :who AND a.status != 'deleted'
-    AND a.revision > o.since))
+    AND p.purpose != 'gold' AND p.wanted > 0 AND a.annotator = :who AND a.status != 'deleted'))
 AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.offer = o.offer AND e.annotator = :who)
 AND NOT EXISTS (SELECT 1 FROM paused WHERE annotator = :who)
 ORDER BY priority DESC, item_id, offer LIMIT :limit
 """
 """Nobody meets gold twice, even where a later round asks before they answered an earlier one.
 
-Nor does anybody take two seats of an item that were on offer at once, for two purposes or in two
-rounds: they would say the same again. What they had answered before it was offered (`since`, in
-microseconds) the plan knew of; and what was taken back (`wanted` 0) is asked anew, of them too.
+Nor does anybody look at an item twice, for another purpose or in another round: they would say the
+same again, and a plan excludes only those whose answers were collected. What was taken back
+(`wanted` 0) is another matter: it is asked anew, of them too.
 """
 
 INSERT_OFFER = """
 INSERT INTO offers (item_id, round, purpose, wanted, priority, shown, schema_digest, payload,
-                    media_type, since)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                    media_type)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 
 RETRACT_OFFER = """

@@ -156,13 +156,13 @@ class LocalQueue:
             If the file is locked for long, full, or damaged.
         """
         rows = offer_rows(check(PLAN, plan), newest(ITEMS, check(ITEMS, items)), schema)
-        offered, now = 0, self._clock()
+        offered = 0
         with transaction(self.file, "write") as db:
             body = canonical_json(schema.to_json())
             db.execute(KEEP_SCHEMA, (schema.digest, body))
             db.execute(KEEP_FACT, ("schema", schema.digest))
             for row, exclude in rows:
-                added = db.execute(INSERT_OFFER, (*row, now))
+                added = db.execute(INSERT_OFFER, row)
                 if added.rowcount == 1:
                     offered += 1
                     barred = [(added.lastrowid, who) for who in exclude]

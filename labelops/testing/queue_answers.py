@@ -56,10 +56,11 @@ class AnswerTests(QueueEnd):
         queue, hands = ends
         sent(queue, [Wish("a")])
         say(hands, ANN1, "a", "cat")
-        sent(queue, [Wish("a", round=2)])
-        say(hands, ANN1, "a", "dog")
-        sent(queue, [Wish("a", round=2, purpose="calibrate")])
-        say(hands, ANN1, "a", "eel", "calibrate")
+        for purpose, said in (("label", "dog"), ("calibrate", "eel")):
+            sent(queue, [Wish("a", round=2, purpose=purpose)])
+            # Found as it is offered to another: a queue may offer an item to nobody twice.
+            offer = offer_of(hands, ANN2, "a", purpose)
+            hands.answer(ANN1, offer, canonical_json(said))
         votes = votes_of(queue)
         columns = ["round", "purpose", "value"]
         assert set(votes[columns].itertuples(index=False, name=None)) == {

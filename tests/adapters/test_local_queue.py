@@ -150,6 +150,9 @@ def test_an_item_is_met_once(tmp_path: Path) -> None:
             ("y", "label"),
         ]
     assert [o.purpose for o in queue.offers(CYD)][:1] == ["audit"]
+    # Nor where it is asked about again before their answer was collected.
+    send(queue, Wish("x", round=2, annotators=2))
+    assert [o.item_id for o in queue.offers(ANN) if o.purpose != "gold"] == ["y"]
     queue.delete(ANN, Offer("x", "label", 1))
     assert queue.offers(ANN)[0].purpose == "label"
 

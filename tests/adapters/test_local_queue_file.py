@@ -30,7 +30,6 @@ def test_a_file_of_the_first_format_is_upgraded(tmp_path: Path) -> None:
     send(queue, Wish("x", annotators=2))
     queue.answer(ANN, queue.offers(ANN)[0], CAT)
     with closing(sqlite3.connect(queue.file)) as db:
-        db.execute("ALTER TABLE offers DROP COLUMN since")
         db.execute("ALTER TABLE changes DROP COLUMN schema_digest")
         db.execute("DELETE FROM facts WHERE name = 'schema'")
         db.execute("PRAGMA user_version = 1")
