@@ -109,6 +109,12 @@ def ambiguous_items(
     UsageError
         Lengths differ, or a number is out of range.
 
+    Notes
+    -----
+    The flags are as good as the fitted model. In simulated crowds of 800 items, 25 people and 6 to
+    20 votes an item, with a risk of .2, the share of clear items among the flagged is .21 to .24 on
+    average where people err evenly and .03 to .20 where each has habits of their own.
+
     References
     ----------
     Dawid, Skene 1979, https://doi.org/10.2307/2346806

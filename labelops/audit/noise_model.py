@@ -23,6 +23,9 @@ from labelops.measure.logs import log_sum_exp
 __all__ = ["NoiseFit", "NoiseModel", "fit_noise_model"]
 
 _HABIT = 0.5  # Half habits, half looks: better than either alone on every kind of noise measured.
+# What views say to this power is how looks draw errors: planted by looks, they go less often to the
+# class that views put second than views say, however little is planted evenly.
+_DRAWN = 0.75
 # Errors of each kind counted before any is seen (Laplace's). A number for the whole class, be it
 # five, is next to none for each of 76 others: then a few doubted labels make habits of themselves.
 _SMOOTH = 1.0
@@ -151,9 +154,11 @@ class NoiseFit:
 
 
 def _looks(blended: FloatArray, codes: IntArray) -> FloatArray:
-    """P(label | true class, wrong, by looks): the other classes as the views see them."""
-    own = blended[np.arange(len(codes)), codes]
-    return np.asarray(np.minimum(own[:, None] / np.maximum(1 - blended, 1e-9), 1))
+    """P(label | true class, wrong, by looks): the other classes as they draw errors."""
+    drawn = blended**_DRAWN
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    own = drawn[np.arange(len(codes)), codes]
+    return np.asarray(np.minimum(own[:, None] / np.maximum(1 - drawn, 1e-9), 1))
 
 
 def fit_noise_model(

@@ -16,8 +16,9 @@ from labelops.audit.few_dimensions import few_dimensions
 from labelops.audit.inputs import check_embeddings, check_features, group_codes
 from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
+from labelops.measure.intervals import check_whole
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -148,7 +149,7 @@ def grouped_folds(
     Raises
     ------
     UsageError
-        There are fewer than two folds or two groups.
+        Codes are no integers of at least -1, or there are fewer than two folds or two groups.
 
     Examples
     --------
@@ -158,7 +159,8 @@ def grouped_folds(
     True
     """
     check_rng(rng)
-    labels = np.asarray(codes, dtype=np.int64)
+    labels = check_codes(codes, code_count(codes))
+    check_whole("folds", folds)
     group = group_codes(np.asarray(groups), len(labels))
     names, first, member, size = np.unique(
         group, return_index=True, return_inverse=True, return_counts=True

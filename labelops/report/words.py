@@ -40,7 +40,7 @@ ODD_KINDS = (
         "poison",
         "Labels only the neighbours contradict",
         "The models have learned these labels. A careful look is worth it where labels or data "
-        "come from outside; few of them are usual.",
+        "come from outside. About two in a hundred are usual, where all labels are right.",
     ),
     (
         "outlier",

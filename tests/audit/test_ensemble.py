@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from labelops.audit.ensemble import (
+    View,
     as_probs,
     as_view,
     blend,
@@ -104,6 +105,28 @@ def test_blend_of_one_view_is_the_view() -> None:
     assert np.allclose(blend({"a": view, "b": view}).sum(axis=1), 1)
 
 
+@given(st.integers(0, 1000), st.integers(2, 6), st.integers(1, 4))
+def test_a_blend_lies_half_way_between_both_means(seed: int, K: int, many: int) -> None:
+    """In logs, as the formulas say."""
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.ones(K), (many, 9)) + 1e-4
+    probs /= probs.sum(axis=2, keepdims=True)
+    views = {str(n): View(str(n), np.log(p), np.ones(9), 1.0) for n, p in enumerate(probs)}
+    geometric = np.exp(np.log(probs).mean(axis=0))
+    geometric /= geometric.sum(axis=1, keepdims=True)
+    middle = np.sqrt(geometric * probs.mean(axis=0))
+    np.testing.assert_allclose(blend(views), middle / middle.sum(axis=1, keepdims=True))
+
+
+def test_one_view_that_is_sure_is_outvoted_later_than_by_odds_alone() -> None:
+    """Belief of one view keeps a class in: with odds averaged it would be behind."""
+    said = np.array([[0.97, 0.03 - 1e-6, 1e-6], [0.3, 0.35, 0.35], [0.01, 0.5, 0.49]])
+    views = {str(n): View(str(n), np.log(p)[None], np.ones(1), 1.0) for n, p in enumerate(said)}
+    odds = np.log(said).mean(axis=0)
+    assert odds.argmax() == 1
+    assert blend(views)[0].argmax() == 0
+
+
 def test_neighbours_of_the_own_group_do_not_vote() -> None:
     """Three copies with one label say nothing about each other, dense or sparse."""
     X = np.repeat(np.eye(4) + 0.1, 3, axis=0)
@@ -116,7 +139,7 @@ def test_neighbours_of_the_own_group_do_not_vote() -> None:
 
 
 def test_a_view_without_say_leaves_the_blend_of_the_others() -> None:
-    """Whatever it said there; and of the other rows nothing changes."""
+    """Whatever it said there; and of the other rows nothing changes, in the blend or in a view."""
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 3, 50)
     views = {n: as_view(n, rng.dirichlet(np.ones(3), 50), codes) for n in "abc"}
@@ -126,6 +149,7 @@ def test_a_view_without_say_leaves_the_blend_of_the_others() -> None:
     np.testing.assert_allclose(found[2:5], blend(rest)[2:5])
     np.testing.assert_allclose(found[:2], blend({"c": views["c"]})[:2])
     np.testing.assert_array_equal(found[5:], blend(views)[5:])
+    np.testing.assert_array_equal(without_say(views, held)["a"].logs[5:], views["a"].logs[5:])
     nobody = {n: np.arange(50) > 0 for n in "abc"}
     alone = without_say(views, nobody)
     assert len({tuple(view.logs[0]) for view in alone.values()}) == 1

@@ -85,6 +85,14 @@ def test_errors_among_few_items_of_many_classes_are_found() -> None:
     assert average_precision_score(bad, chance) > 0.6
 
 
+def test_looks_draw_errors_less_than_views_say() -> None:
+    """From the second class to a far one the odds of an error fall to the power of .75."""
+    views = np.array([[0.9, 0.08, 0.02]])
+    second, far = (noise_model._looks(views, np.array([c]))[0, 0] for c in (1, 2))
+    assert second + far == pytest.approx(1)
+    assert second / far == pytest.approx(4**0.75)
+
+
 def test_votes_take_the_labels_place() -> None:
     """Unanimous votes against a class outweigh an unsure view; rows without votes are as before."""
     blended, codes, _ = _world("uniform", 0.1, N=400)

@@ -40,6 +40,22 @@ def test_folds_are_stratified() -> None:
     assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
 
 
+@pytest.mark.parametrize(
+    ("codes", "folds", "match"),
+    [
+        ([0.0, float("nan"), 1.0], 2, "codes: expected integers"),
+        (["a", "b", "a"], 2, "codes: expected integers"),
+        ([[0], [1], [0]], 2, "codes: expected one dimension"),
+        ([0, -2, 1], 2, "codes: row 1 is -2"),
+        ([0, 1, 0], 2.5, "folds is 2.5"),
+    ],
+)
+def test_folds_of_what_are_no_codes_are_refused(codes: object, folds: int, match: str) -> None:
+    """By name, and not by what numpy or pandas say of them."""
+    with pytest.raises(UsageError, match=match):
+        grouped_folds(codes, [1, 2, 3], folds, np.random.default_rng(0))  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 def test_group_mates_are_never_trained_on() -> None:
     """Copies with labels nothing explains stay unexplained with groups, and leak without them."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
 from labelops.audit import nearest_graph
 from labelops.audit.attributes import attributes_of
@@ -110,6 +111,32 @@ def test_what_is_about_many_items(codes: np.ndarray, around: Surroundings) -> No
     assert [row["class"] for row in facts["names"]] == ["cat"]
     assert [row["class"] for row in facts["clumps"]] == ["cat"]
     assert facts["clumps"][0]["share"] == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_patch_in_one_digit_of_a_hundred_is_named(seed: int) -> None:
+    """A backdoor: its class has a clump and most of its items are shown; clean digits have none."""
+    rng = np.random.default_rng([seed, 2])
+    pixels, truth = load_digits(return_X_y=True)
+    rows = rng.permutation(len(truth))[:1_200]
+    pixels, codes = pixels[rows], truth[rows].astype(np.int64)
+    bad = rng.choice(np.flatnonzero(codes != 0), 12, replace=False)
+    tampered, flipped = pixels.copy(), codes.copy()
+    tampered[np.ix_(bad, [0, 1, 8, 9])] = 16
+    flipped[bad] = 0
+
+    def looked(points: np.ndarray, labels: np.ndarray) -> LookedAt:
+        bare = Surroundings(nearest_graph(points), points, np.arange(1_200), np.arange(1_200), {})
+        return look_at_views(
+            [f"{i}" for i in range(1_200)], labels, np.zeros(1_200, dtype=bool), bare,
+            Schema("digits", tuple("0123456789")), rng=np.random.default_rng(0), round=1, now=NOW,
+            views=("poison",),
+        )  # fmt: skip
+
+    found = looked(tampered, flipped)
+    assert [row["class"] for row in found.facts["clumps"]] == ["0"]
+    assert len({f"{i}" for i in bad} & set(found.findings["item_id"])) >= 8
+    assert looked(pixels, codes).facts["clumps"] == []
 
 
 def test_switched_off_and_cut_off(codes: np.ndarray, around: Surroundings) -> None:
