@@ -31,6 +31,8 @@ def dense_rows(features: Any, codes: ArrayLike) -> tuple[NDArray[np.float32], In
     """
     labels = check_codes(codes, code_count(codes))
     dense = features.toarray() if sparse.issparse(features) else features
+    if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
+        raise UsageError("features: expected a rectangular table of real numbers")
     with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
         points = np.ascontiguousarray(dense, dtype=np.float32)
     if points.ndim != 2 or not np.isfinite(points).all():

@@ -35,7 +35,7 @@ from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["detect_label_errors"]
 
@@ -148,6 +148,7 @@ def detect_label_errors(
     rng = np.random.default_rng(0) if rng is None else rng
     check_share("threshold", threshold)
     check_share("planted_share", planted_share)
+    check_whole("min_reviews", min_reviews, least=0)
     if reviews is not None and not isinstance(reviews, Reviews):
         raise UsageError(f"reviews: expected `Reviews`, found {shown(reviews)}")
     given = named_probs(probs)

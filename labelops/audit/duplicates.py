@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from scipy import sparse
 from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.inputs import group_codes
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.intervals import check_share
 from labelops.schema import Schema
 from labelops.tables import FINDINGS, empty
 
@@ -75,8 +77,7 @@ def near_threshold(graph: NeighbourGraph, share: float = _NEAR) -> float:
     >>> near_threshold(nearest_graph(points, k=2, metric="euclidean"), 0.5)
     0.5
     """
-    if not 0 <= share <= 1:
-        raise UsageError(f"share is {share}, expected 0 to 1")
+    check_share("share", share)
     known = np.isfinite(graph.distances)
     copy = _COPY * float(graph.distances.max(initial=0, where=known))
     nearest = graph.distances.min(axis=1, initial=np.inf, where=graph.distances > copy)
@@ -113,8 +114,8 @@ def near_pairs(
     [[0], [1], [1.0]]
     """
     limit = near_threshold(graph) if within is None else within
-    if not limit >= 0:
-        raise UsageError(f"within is {within}, expected at least 0")
+    if not isinstance(limit, Real) or not limit >= 0:
+        raise UsageError(f"within is {shown(within)}, expected a number of at least 0")
     rows, places = np.nonzero(graph.distances <= limit)
     others = graph.indices[rows, places].astype(np.int64)
     far = graph.distances[rows, places]

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from labelops.audit.graph import NeighbourGraph, neighbour_votes
 from labelops.audit.neighbours import nearest_labels

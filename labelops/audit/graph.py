@@ -12,6 +12,7 @@ from scipy import sparse
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray, check_codes, code_count
+from labelops.measure.intervals import check_whole
 from labelops.measure.jit import in_threads
 from labelops.ports import NeighbourSearch
 
@@ -145,8 +146,7 @@ def nearest_graph(
     """
     if metric not in ("cosine", "euclidean"):
         raise UsageError(f"metric is {metric!r}, expected 'cosine' or 'euclidean'")
-    if k < 1:
-        raise UsageError(f"k is {k}, expected at least 1")
+    check_whole("k", k)
     points = _points(features, unit=metric == "cosine")
     found = (search or ExactSearch()).nearest(points, k)
     if found.shape != (len(points), k):
@@ -167,11 +167,14 @@ def nearest_graph(
 def _points(features: Any, *, unit: bool) -> Points:
     """Return an own (N, D) float32 copy, rows scaled to length 1 on demand."""
     dense = features.toarray() if sparse.issparse(features) else features
+    expected = "features: expected a rectangular table of real numbers"
+    if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
+        raise UsageError(expected)
     try:
         with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
             points = np.array(dense, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:
-        raise UsageError("features: expected a rectangular table of numbers") from error
+        raise UsageError(expected) from error
     if points.ndim != 2:
         raise UsageError(f"features: expected finite numbers of shape (N, D), found {points.shape}")
     norms = np.sqrt(np.einsum("nd,nd->n", points, points, dtype=np.float64))

@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from labelops.audit.inputs import check_features, group_codes
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
+from labelops.measure.intervals import check_whole
 
 __all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
 
@@ -184,8 +185,10 @@ def judge_by_neighbours(
 
 
 def _check_sizes(k: Sequence[int]) -> None:
-    if not k or min(k) < 1:
-        raise UsageError(f"k is {tuple(k)}, expected whole numbers of at least 1")
+    if isinstance(k, str) or not isinstance(k, Sequence | np.ndarray) or not len(k):
+        raise UsageError(f"k is {shown(k)}, expected a list of whole numbers")
+    for size in k:
+        check_whole("k", size)
 
 
 def _unit_rows(features: Any, rows: int) -> Any:

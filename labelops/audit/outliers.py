@@ -25,7 +25,7 @@ from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray
-from labelops.measure.intervals import check_share
+from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["Outliers", "find_outliers", "find_outliers_in_class"]
 
@@ -183,8 +183,7 @@ def _mean_nearest(
 
     With `lower_bound` the graph's farthest neighbour stands for those beyond it.
     """
-    if k < 1:
-        raise UsageError(f"k is {k}, expected at least 1")
+    check_whole("k", k)
     far = np.full(len(graph.indices), np.nan)
     for start in range(0, len(far), _BLOCK):
         rows = slice(start, start + _BLOCK)

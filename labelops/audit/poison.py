@@ -20,6 +20,7 @@ from labelops.audit.inputs import group_codes
 from labelops.audit.neighbours import judge_by_neighbours
 from labelops.audit.spectral import spectral_signatures
 from labelops.measure.codes import FloatArray
+from labelops.measure.intervals import check_whole
 
 __all__ = ["PoisonViews", "nearest_ratio", "poison_views"]
 
@@ -124,6 +125,7 @@ def nearest_ratio(
     >>> nearest_ratio(graph, [0, 1, 0], k=1).tolist()
     [3.0, 2.0, 1.5]
     """
+    check_whole("k", k)
     labels = codes_for(graph, codes)
     group = None if groups is None else group_codes(groups, len(labels))
     ratio = np.full(len(labels), np.nan)

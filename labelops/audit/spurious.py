@@ -93,7 +93,7 @@ def spurious_attributes(
     [True, False]
     """
     check_rng(rng)
-    if not 0 <= least <= 0.25:
+    if check_share("least", least) > 0.25:
         raise UsageError(f"least is {least}, expected 0 to 0.25")
     check_share("risk", risk, inside=True)
     target = check_codes(codes, code_count(codes))

@@ -274,6 +274,8 @@ def test_small_and_odd_inputs() -> None:
         ({"votes": ([9], [0], [0])}, "votes' items"),
         ({"n_classes": 1, "features": np.eye(4)}, "two"),
         ({"features": np.eye(4), "threshold": 2.0}, "threshold"),
+        ({"features": np.eye(4), "min_reviews": "few"}, "min_reviews is 'few'"),
+        ({"features": np.eye(4), "min_reviews": -1}, "min_reviews is -1"),
         ({"features": np.eye(4), "repeats": 1.5}, "repeats: expected a whole number"),
         ({"features": np.eye(4), "learners": "trees"}, "expected a list of names"),
         ({"features": -np.eye(4), "learners": ["bayes"]}, "negative"),

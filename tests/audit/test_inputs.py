@@ -12,10 +12,20 @@ from scipy import sparse
 
 from labelops.audit import (
     Reviews,
+    activation_clusters,
     detect_label_errors,
     find_label_issues,
+    find_outliers,
+    find_outliers_in_class,
     grouped_folds,
+    near_pairs,
+    near_threshold,
+    nearest_graph,
+    nearest_ratio,
+    neighbour_view,
     out_of_fold_probs,
+    spectral_signatures,
+    spurious_attributes,
 )
 from labelops.audit.inputs import (
     check_features,
@@ -236,3 +246,37 @@ def test_names_from_elsewhere_are_told_ours() -> None:
         find_label_issues(_CODES, pred_probs=_PROBS)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unexpected keyword argument 'prob'"):
         find_label_issues(_CODES, prob=_PROBS)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("k", [0, 1.5, "many", float("nan")])
+def test_numbers_of_neighbours_are_whole(k: Any) -> None:
+    """Everywhere they are asked for; a fraction was taken, or failed somewhere in numpy."""
+    points, codes = np.arange(12.0).reshape(6, 2), [0, 0, 0, 1, 1, 1]
+    graph = nearest_graph(points, 3)
+    for ask in (
+        lambda: nearest_graph(points, k),
+        lambda: find_outliers(graph, k=k),
+        lambda: find_outliers_in_class(graph, codes, k=k),
+        lambda: nearest_ratio(graph, codes, k=k),
+        lambda: neighbour_view(points, codes, k=(k,)),
+    ):
+        with pytest.raises(UsageError, match="k is"):
+            ask()
+
+
+def test_what_is_no_number_or_not_real_is_refused() -> None:
+    """Distances and shares by name, and complex features, whose imaginary part numpy drops."""
+    graph = nearest_graph(np.eye(3), 2)
+    with pytest.raises(UsageError, match="within is 'near'"):
+        near_pairs(graph, "near")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="share is 'some'"):
+        near_threshold(graph, "some")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="least is 'some'"):
+        spurious_attributes([0, 1], {}, least="some", rng=np.random.default_rng(0))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="k is 5, expected a list"):
+        neighbour_view(np.eye(3), [0, 1, 1], k=5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="real numbers"):
+        nearest_graph(np.eye(3) * 1j)
+    for view in (spectral_signatures, activation_clusters):
+        with pytest.raises(UsageError, match="real numbers"):
+            view(np.eye(3) * 1j, [0, 1, 1])

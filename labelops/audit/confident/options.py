@@ -10,7 +10,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
+from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["Filter", "Options", "Score", "checked_options"]
 
@@ -84,10 +85,10 @@ def checked_options(
     _known("compat", compat, (None, "cleanlab"))
     if adjusted and rank_by == "confidence_weighted_entropy":
         raise UsageError("adjusted scores: only of self_confidence and normalized_margin")
-    if not 0 <= frac_noise <= 1:
-        raise UsageError(f"frac_noise is {frac_noise}, expected 0 to 1")
-    if min_examples_per_class < 0:
-        raise UsageError(f"min_examples_per_class is {min_examples_per_class}, expected 0 or more")
+    check_share("frac_noise", frac_noise)
+    check_whole("min_examples_per_class", min_examples_per_class, least=0)
+    if not isinstance(adjusted, bool | np.bool_):
+        raise UsageError(f"adjusted is {shown(adjusted)}, expected True or False")
     wanted = None
     if num_to_remove_per_class is not None:
         wanted = _numbers(num_to_remove_per_class, classes)
@@ -96,7 +97,7 @@ def checked_options(
     return Options(
         cast("Filter", filter_by),
         cast("Score", rank_by),
-        adjusted,
+        bool(adjusted),
         float(frac_noise),
         int(min_examples_per_class),
         wanted,
