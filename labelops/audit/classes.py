@@ -31,10 +31,14 @@ def dense_rows(features: Any, codes: ArrayLike) -> tuple[NDArray[np.float32], In
     """
     labels = check_codes(codes, code_count(codes))
     dense = features.toarray() if sparse.issparse(features) else features
-    if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
-        raise UsageError("features: expected a rectangular table of real numbers")
-    with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
-        points = np.ascontiguousarray(dense, dtype=np.float32)
+    expected = "features: expected a rectangular table of real numbers"
+    try:
+        if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
+            raise UsageError(expected)
+        with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
+            points = np.ascontiguousarray(dense, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise UsageError(expected) from error
     if points.ndim != 2 or not np.isfinite(points).all():
         raise UsageError(f"features: expected finite numbers of shape (N, D), found {points.shape}")
     if len(points) != len(labels):

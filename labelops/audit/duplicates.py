@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -114,7 +113,11 @@ def near_pairs(
     [[0], [1], [1.0]]
     """
     limit = near_threshold(graph) if within is None else within
-    if not isinstance(limit, Real) or not limit >= 0:
+    try:
+        fits = bool(limit >= 0)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise UsageError(f"within is {shown(within)}, expected a number of at least 0")
     rows, places = np.nonzero(graph.distances <= limit)
     others = graph.indices[rows, places].astype(np.int64)

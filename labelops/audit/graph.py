@@ -168,9 +168,9 @@ def _points(features: Any, *, unit: bool) -> Points:
     """Return an own (N, D) float32 copy, rows scaled to length 1 on demand."""
     dense = features.toarray() if sparse.issparse(features) else features
     expected = "features: expected a rectangular table of real numbers"
-    if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
-        raise UsageError(expected)
     try:
+        if np.iscomplexobj(dense):  # numpy would drop the imaginary part.
+            raise UsageError(expected)
         with np.errstate(over="ignore"):  # Becomes infinite, which is refused below.
             points = np.array(dense, dtype=np.float32, order="C")
     except (TypeError, ValueError) as error:

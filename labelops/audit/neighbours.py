@@ -185,7 +185,7 @@ def judge_by_neighbours(
 
 
 def _check_sizes(k: Sequence[int]) -> None:
-    if isinstance(k, str) or not isinstance(k, Sequence | np.ndarray) or not len(k):
+    if np.ndim(k) != 1 or not len(k):
         raise UsageError(f"k is {shown(k)}, expected a list of whole numbers")
     for size in k:
         check_whole("k", size)

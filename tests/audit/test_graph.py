@@ -113,7 +113,7 @@ def test_malformed_input_is_refused() -> None:
         nearest_graph([[1.0], [1.0, 2.0]])
     with pytest.raises(UsageError, match="metric"):
         nearest_graph([[1.0]], metric="hamming")
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="k is 0, expected a whole number, 1 or more"):
         nearest_graph([[1.0]], 0)
     with pytest.raises(UsageError, match="an approximate one"):
         nearest_graph(_features(5), search=ExactSearch(limit=299))

@@ -278,5 +278,6 @@ def test_what_is_no_number_or_not_real_is_refused() -> None:
     with pytest.raises(UsageError, match="real numbers"):
         nearest_graph(np.eye(3) * 1j)
     for view in (spectral_signatures, activation_clusters):
-        with pytest.raises(UsageError, match="real numbers"):
-            view(np.eye(3) * 1j, [0, 1, 1])
+        for odd in (np.eye(3) * 1j, [[1.0], [2.0, 3.0], [4.0]]):
+            with pytest.raises(UsageError, match="real numbers"):
+                view(odd, [0, 1, 1])

@@ -90,7 +90,7 @@ def test_malformed_input_is_refused() -> None:
         nearest_labels([[np.nan, 1.0]], [0])
     with pytest.raises(UsageError, match="2 rows of features for 1 codes"):
         nearest_labels([[0.0, 1.0], [1.0, 0.0]], [0])
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="k is 0, expected a whole number, 1 or more"):
         judge_by_neighbours(np.zeros((1, 1), dtype=np.int64), [0], k=(0,))
 
 
