@@ -86,6 +86,7 @@ class Releases(Ends):
             release=found.manifest.reference,
             manifest_digest=found.manifest.digest,
             certificate=found.manifest.certificate,
+            rights=found.manifest.rights,
             deprecated=deprecated,
         )
 

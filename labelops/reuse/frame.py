@@ -7,7 +7,7 @@ schema with its class order, and how rows are weighted. Exports and mappings rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,8 @@ class Provenance:
         Why the release should not be used any more, as it was known when it was read.
     certificate : str
         How many of the release's labels are wrong at most, in the gate's words.
+    rights : mapping
+        What the owners of the items allow, as in the release's manifest; empty if there is none.
     """
 
     schema: Schema
@@ -70,6 +72,7 @@ class Provenance:
     mapped_from: tuple[Mapping[str, object], ...] = ()
     deprecated: str = ""
     certificate: str = ""
+    rights: Mapping[str, object] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Return the provenance as a JSON object; it is also what `attrs` holds."""
@@ -83,6 +86,7 @@ class Provenance:
             "mapped_from": [dict(step) for step in self.mapped_from],
             "deprecated": self.deprecated,
             "certificate": self.certificate,
+            "rights": dict(self.rights),
         }
 
 
@@ -110,6 +114,7 @@ def provenance(frame: pd.DataFrame) -> Provenance:
         mapped_from=tuple(raw.get("mapped_from", ())),
         deprecated=str(raw.get("deprecated", "")),
         certificate=str(raw.get("certificate", "")),
+        rights=raw.get("rights", {}),
     )
 
 
@@ -126,6 +131,7 @@ def training_frame(
     manifest_digest: str = "",
     certificate: str = "",
     deprecated: str = "",
+    rights: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
     """Join labels and items into a frame to train on; undecided items are left out.
 
@@ -157,6 +163,8 @@ def training_frame(
         The files of image items; `image` is None where there is none.
     release, manifest_digest, certificate, deprecated : str
         Where the labels come from; see `Provenance`.
+    rights : mapping, optional
+        See `Provenance`.
 
     Returns
     -------
@@ -215,6 +223,7 @@ def training_frame(
         weights,
         certificate=certificate,
         deprecated=deprecated,
+        rights=rights or {},
     )
     frame.attrs.update(found.to_json())
     return frame

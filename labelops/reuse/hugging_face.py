@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, counted, shown
 from ..schema import Schema
 from ._files import SIDECAR, Encode, image_name, with_sidecar
 from .frame import Provenance, provenance
@@ -124,6 +126,7 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
     return (
         "---\n"
         f"pretty_name: {_text(found.schema.name)}\n"
+        f"{_licences(found)}"
         f"task_categories:\n- {task}\n"
         f"dataset_info:\n  features:\n{features}"
         f"configs:\n- config_name: default\n  data_files:\n{files}"
@@ -137,8 +140,41 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
         f"`{SIDECAR}` has their release, schema and files with digests.\n\n"
         f"| column | what it holds |\n|---|---|\n{columns}\n"
         f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n\n"
-        f"## Certificate\n\n{_certificate(found)}"
+        f"{_rights(found)}## Certificate\n\n{_certificate(found)}"
     )
+
+
+def _licences(found: Provenance) -> str:
+    """Name the items' licences as the Hub does, where every item has one."""
+    licences: Any = found.rights.get("licences") or {}
+    if not licences or "" in licences:
+        return ""
+    return "license:\n" + "".join(f"- {_text(name.lower())}\n" for name in sorted(licences))
+
+
+def _rights(found: Provenance) -> str:
+    """Say what the owners of the items allow; empty where nothing is known of that."""
+    rights: Any = found.rights
+    if not rights:
+        return ""
+    lacking = rights["items_without_purposes"]
+    rows = {
+        "licence": _tallied(rights["licences"]),
+        "allowed for": ", ".join(map(_escaped, rights["purposes"] or [])) or "not said",
+        "region": _tallied(rights["regions"]),
+        "until": _escaped(rights["earliest_expiry"] or "no end"),
+    }
+    if lacking:
+        rows["allowed for"] += f"; of {counted(lacking, 'item')} it is not said"
+    table = "".join(f"| {name} | {text} |\n" for name, text in rows.items())
+    return f"## Rights\n\nOf the items, as their owners gave them:\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _tallied(tally: Mapping[str, int]) -> str:
+    """Name each value; of several also how many items have it."""
+    if len(tally) == 1:
+        return _escaped(next(iter(tally))) or "not said"
+    return ", ".join(f"{_escaped(v) or 'not said'} ({counted(n)})" for v, n in tally.items())
 
 
 def _warning(found: Provenance) -> str:

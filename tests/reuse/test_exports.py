@@ -152,6 +152,28 @@ def test_hugging_face(hard_frame: Maker) -> None:
     assert sorted(seen) == _pairs(frame)
 
 
+def test_the_card_and_the_sidecar_have_the_rights(hard_frame: Maker) -> None:
+    """Licences, purposes, regions and the end: what an export says of its items goes with it."""
+    frame = hard_frame()
+    assert "## Rights" not in _out(frame, "hugging-face")["README.md"].decode()
+    rights: dict[str, object] = {
+        "licences": {"CC-BY-4.0": 9, "MIT": 1}, "purposes": ["training", "a|b"],
+        "regions": {"": 10},
+        "items_without_purposes": 2, "earliest_expiry": "2027-01-31", "sources": {"s": 10},
+    }  # fmt: skip
+    frame.attrs["rights"] = rights
+    files = _out(frame, "hugging-face")
+    assert json.loads(files[SIDECAR])["rights"] == rights
+    _, front, body = files["README.md"].decode().split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == ["cc-by-4.0", "mit"]
+    assert "| licence | CC-BY-4.0 (9), MIT (1) |" in body
+    assert "| allowed for | training, a\\|b; of 2 items it is not said |" in body
+    assert "| region | not said |" in body and "| until | 2027-01-31 |" in body
+    frame.attrs["rights"] = {**rights, "licences": {"": 1, "MIT": 9}}
+    unsaid = _out(frame, "hugging-face")["README.md"].decode()
+    assert "license:" not in unsaid and "| licence | not said (1), MIT (9) |" in unsaid
+
+
 def test_the_card_has_the_certificate(hard_frame: Maker) -> None:
     """Bound, confidence and looks, as text that neither Markdown nor HTML takes for more."""
     frame = hard_frame()
