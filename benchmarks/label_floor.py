@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -81,6 +82,21 @@ def taught_by_the_truth(
     return found / found.sum(axis=1, keepdims=True)
 
 
+def rte_matrices(tickets: LabelSet, seed: int) -> Array:
+    """Return P(vote | class) of the twenty that `label_set` draws: person, class, vote."""
+    K = len(tickets.schema.classes)
+    rng = np.random.default_rng([seed, 1])
+    skills = measured_skills()
+    right = skills[rng.choice(len(skills), TEAM, replace=False)][:, rng.permutation(K) % 2]
+    # As in `label_set`: half of the errors name the class most alike, the others any.
+    share = np.full((K, K), 0.5 / (K - 1))
+    share[np.arange(K), most_alike(tickets.features, tickets.truth)] += 0.5
+    chance = (1 - right)[:, :, None] * share
+    chance[:, np.arange(K), np.arange(K)] = right
+    matrices: Array = np.maximum(chance, 1e-12)
+    return matrices
+
+
 @dataclass(frozen=True)
 class KnownCrowd:
     """Votes of people whose matrices are known.
@@ -99,20 +115,12 @@ class KnownCrowd:
     @classmethod
     def of_rte(cls, tickets: LabelSet, seed: int, first: float = 1.0) -> KnownCrowd:
         """Draw twenty of RTE's workers as `label_set` draws them; the best share looks first."""
-        truth, K = tickets.truth, len(tickets.schema.classes)
-        crowd = tickets.crowds["rte"](seed)
-        rng = np.random.default_rng([seed, 1])
-        skills = measured_skills()
-        right = skills[rng.choice(len(skills), TEAM, replace=False)][:, rng.permutation(K) % 2]
-        # As in `label_set`: half of the errors name the class most alike, the others any.
-        share = np.full((K, K), 0.5 / (K - 1))
-        share[np.arange(K), most_alike(tickets.features, truth)] += 0.5
-        chance = (1 - right)[:, :, None] * share
-        chance[:, np.arange(K), np.arange(K)] = right
+        crowd, chance = tickets.crowds["rte"](seed), rte_matrices(tickets, seed)
+        right = chance.diagonal(axis1=1, axis2=2)
         best = right.mean(axis=1).argsort()[::-1][: round(first * TEAM)]
         order = (~np.isin(crowd.who, best)).argsort(axis=1, kind="stable")
         who, said = (np.take_along_axis(a, order, axis=1) for a in (crowd.who, crowd.said))
-        return cls(said, np.log(np.maximum(chance, 1e-12))[who, :, said])
+        return cls(said, np.log(chance)[who, :, said])
 
 
 def labeled(
@@ -145,10 +153,13 @@ def looks(label: Codes, begun: Codes, crowd: KnownCrowd) -> Codes:
     return cost
 
 
-def audited(wrong: Mask, cost: Codes, rng: np.random.Generator) -> float:
-    """Return the mean votes of audits that certify the bound, in random orders."""
-    N, risk = len(wrong), attempt_risk(1, RISK)
-    steps = np.array([_looks_with(errors, N, risk) for errors in range(int(wrong.sum()) + 1)])
+def audited(wrong: Mask, cost: Codes, rng: np.random.Generator, missed: float = 0.0) -> float:
+    """Return the mean votes of audits that certify the bound, in random orders.
+
+    Steps allow for looks that miss an error with the chance `missed`.
+    """
+    N = len(wrong)
+    steps = np.array([_looks_with(errors, N, missed) for errors in range(int(wrong.sum()) + 1)])
     taken = []
     for _ in range(AUDITS):
         order = rng.permutation(N)
@@ -157,10 +168,11 @@ def audited(wrong: Mask, cost: Codes, rng: np.random.Generator) -> float:
     return float(np.mean(taken))
 
 
-def _looks_with(errors: int, size: int, risk: float) -> int:
+@cache
+def _looks_with(errors: int, size: int, missed: float) -> int:
     """Return how many looks certify with so many errors, all corrected; all where no fewer do."""
-    steps = step_looks(BOUND, risk, size, corrected=errors)
-    return int(steps[errors]) if errors < len(steps) else size
+    steps = step_looks(BOUND, attempt_risk(1, RISK), size, corrected=errors, missed=missed)
+    return min(int(steps[errors]), size) if errors < len(steps) else size
 
 
 @dataclass(frozen=True)
@@ -184,11 +196,25 @@ class Cost:
     every: float
     spread: float
 
+    @classmethod
+    def of(cls, threshold: float, rows: npt.ArrayLike, items: int) -> Cost:
+        """Take the means of label votes, wrong labels and audit votes, a row each seed."""
+        label, errors, audit = 1_000 / items * np.array(rows, dtype=np.float64).T
+        every = label + audit
+        spread = every.std(ddof=1) / np.sqrt(len(every)) if len(every) > 1 else np.nan
+        means = label.mean(), errors.mean() / 1_000, audit.mean(), every.mean()
+        return cls(threshold, *means, spread)
+
+    @property
+    def total(self) -> str:
+        """Return all votes as a cell."""
+        return f"{self.every:,.0f} ± {self.spread:.0f}"
+
     def __str__(self) -> str:
         """Return the cells of a row."""
         return (
             f"{self.threshold:g} | {self.label:,.0f} | {self.wrong:.2%} | {self.audit:,.0f} | "
-            f"{self.every:,.0f} ± {self.spread:.0f} | {1 - self.every / 3_000:.1%}"
+            f"{self.total} | {1 - self.every / 3_000:.1%}"
         )
 
 
@@ -206,12 +232,7 @@ def cost(
         wrong = label != truth
         audit = audited(wrong, looks(label, votes, crowd), np.random.default_rng(seed))
         rows.append((votes.sum(), wrong.sum(), audit))
-    label_votes, errors, audits = 1_000 / len(truth) * np.array(rows).T
-    every = label_votes + audits
-    spread = every.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.nan
-    return Cost(
-        threshold, label_votes.mean(), errors.mean() / 1_000, audits.mean(), every.mean(), spread
-    )
+    return Cost.of(threshold, rows, len(truth))
 
 
 def least_cost(
