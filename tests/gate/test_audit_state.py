@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,3 +151,15 @@ def test_what_left_is_met_before_all_other_looks() -> None:
     assert (found.certificate.n, found.certificate.errors) == (203, 5)
     assert found.certificate.needed == first.needed
     assert found.certificate.e_value == first.e_value
+
+
+def test_shares_are_of_the_labels_that_are_there() -> None:
+    """Where all were looked at and a quarter left the set, one wrong label is one of the others."""
+    codes = np.array([AGREES] * 40)
+    codes[5] = WRONG
+    looks = Adjudication(codes, np.ones(40, int), np.ones(40, int), np.zeros(40, int))
+    gone = np.arange(40) >= 30
+    found = audit_state(_order(40), np.zeros(40, bool), looks, POLICY, left=gone).certificate
+    assert (found.bound, found.population) == (POLICY.error, 40)
+    assert found.estimate == pytest.approx(1 / 30)
+    assert found.interval is not None and found.interval.high == pytest.approx(1 / 30)

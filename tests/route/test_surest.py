@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from labelops.route import (
     adjudication_needs,
     best_half,
     doubt_needs,
+    forsaken_seats,
     make_plan,
     sample_needs,
 )
@@ -97,3 +98,24 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
     """The message names the setting and the value."""
     with pytest.raises(SettingsError, match=r"route\.settle_share is"):
         RoutePolicy(settle_share=share)
+
+
+def test_a_team_that_pauses_forsakes_no_seat_of_its_own() -> None:
+    """A seat kept from an expert for the price stays one of those who may take it, if they pause.
+
+    Where nobody else may take it, it is the expert's after so many days.
+    """
+    ann, zoe = TEAM[:2]
+    seat = pd.DataFrame(
+        {
+            "item_id": ["x"],
+            "round": [1],
+            "purpose": ["label"],
+            "exclude": [json.dumps([zoe])],
+            "planned_at": [pd.Timestamp(NOW)],
+        }
+    )
+    later, nobody = NOW + timedelta(days=8), empty(VOTES)
+    assert forsaken_seats(seat, nobody, [ann, zoe], [zoe], 7.0, later) == []
+    assert forsaken_seats(seat, nobody, [zoe], [zoe], 7.0, later) == [("x", 1, "label")]
+    assert forsaken_seats(seat, nobody, [zoe], [zoe], 9.0, later) == []
