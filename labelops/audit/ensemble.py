@@ -131,7 +131,7 @@ def without_say(views: Mapping[str, View], held: Mapping[str, BoolArray]) -> dic
     whole = np.setdiff1d(np.arange(N), rows)
     usual = np.mean([np.exp(view.logs[whole]).mean(axis=0) for view in views.values()], axis=0)
     say = may[:, rows]
-    there = _between(np.stack([view.logs[rows] for view in views.values()]), say)
+    there = _between([view.logs[rows] for view in views.values()], say)
     there[~say.any(axis=0)] = np.log(usual)
     found = {}
     for name, view in views.items():
@@ -222,16 +222,20 @@ def blend(views: Mapping[str, View]) -> FloatArray:
     >>> blend({"a": a, "b": b}).round(2).tolist()
     [[0.73, 0.27]]
     """
-    logs = np.stack([view.logs for view in views.values()])
-    return np.exp(_between(logs, np.ones(logs.shape[:2], dtype=np.bool_)))
+    all_say = np.ones((len(views), 1), dtype=np.bool_)
+    return np.exp(_between([view.logs for view in views.values()], all_say))
 
 
-def _between(logs: FloatArray, say: BoolArray) -> FloatArray:
-    """Blend (views, M, K) logs of those views that have a say in a row; NaN where none has."""
-    logs = logs - log_sum_exp(logs, axis=2, keepdims=True)
+def _between(views: Sequence[FloatArray], say: BoolArray) -> FloatArray:
+    """Blend the (M, K) logs of those views that have a say in a row; NaN where none has."""
     with np.errstate(invalid="ignore"):
-        share = (say / say.sum(axis=0))[:, :, None]
-    geometric = (share * logs).sum(axis=0)
+        shares = say / say.sum(axis=0)
+    # One view at a time: of a million rows all together would take a gigabyte.
+    geometric, arithmetic = np.zeros(views[0].shape), np.zeros(views[0].shape)
+    for logs, share in zip(views, shares, strict=True):
+        normalised = logs - log_sum_exp(logs, axis=1, keepdims=True)
+        geometric += share[:, None] * normalised
+        arithmetic += share[:, None] * np.exp(normalised)
     geometric -= log_sum_exp(geometric, axis=1, keepdims=True)
-    both = (geometric + np.log((share * np.exp(logs)).sum(axis=0))) / 2
+    both = (geometric + np.log(arithmetic)) / 2
     return np.asarray(both - log_sum_exp(both, axis=1, keepdims=True))

@@ -329,3 +329,16 @@ def test_a_population_is_counted() -> None:
     """Half a label would put the bound below zero."""
     with pytest.raises(UsageError, match=r"population is 10\.5, expected a whole number"):
         certify([False] * 10, 0.02, 0.05, population=10.5)  # type: ignore[arg-type]
+
+
+def test_what_looks_miss_of_a_stream_is_added_to_its_share() -> None:
+    """Looks that miss a tenth find nine tenths of a share; no share is more than 1."""
+    clean = [False] * 400
+    with_misses = certify(clean, bound=0.05, risk=RISK, missed=0.1)
+    # A twentieth of the risk is for looks that miss more than is likely.
+    without = certify(clean, bound=0.05, risk=0.95 * RISK)
+    assert with_misses.certified == pytest.approx(without.certified / 0.9)
+    assert with_misses.anytime.high == pytest.approx(without.anytime.high / 0.9)
+    assert with_misses.anytime.low == without.anytime.low
+    all_wrong = certify([True] * 40, bound=0.05, risk=RISK, missed=0.1)
+    assert all_wrong.certified == all_wrong.anytime.high == 1
