@@ -13,7 +13,7 @@ from labelops.kinds import kind_of
 from labelops.schema import Schema
 from labelops.tables import VOTES, check
 
-__all__ = ["REJECTIONS", "Collected", "accept_votes"]
+__all__ = ["MENDED_HERE", "REJECTIONS", "Collected", "accept_votes"]
 
 REJECTIONS = {
     "unknown_item": "the item is not in the items table; ingest it, then collect again",
@@ -25,6 +25,10 @@ REJECTIONS = {
     "the class or a rename, then collect again",
 }
 """Why a vote can be rejected, and what to do."""
+
+MENDED_HERE = frozenset({"unknown_item", "unknown_value", "other_schema"})
+"""Reasons that items or the schema mend: the same answer counts then. What others say is mended by
+another answer, which comes by itself."""
 
 _PREFIXES = ("human:", "model:", "rule:")
 _SHOWN = ["vote_id", "revision", "item_id", "annotator", "value"]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from ..collect import accept_votes
+from ..collect import MENDED_HERE, accept_votes
 from ..errors import shown
 from ..ports import Queue
 from ..state import Workspace, last_body, load, say
@@ -43,7 +43,8 @@ class Collected:
 def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
     """Take new, edited, skipped and deleted answers from the queue into the votes table.
 
-    While answers are refused, those that came since are read again at each run.
+    While answers are refused that items or the schema can mend, those that came since are read
+    again at each run.
     """
     state = load(workspace)
     cursors = state.latest("collected")
@@ -55,8 +56,9 @@ def collect(workspace: Workspace, queue: Queue, *, now: datetime) -> Collected:
     votes = workspace.tables.read("votes")
     found = accept_votes(received.votes, votes, state.items, workspace.schema)
     workspace.tables.append("votes", found.new)
-    # What was refused comes again at the next run, and counts once what was wrong is mended.
-    if received.cursor != since and found.rejected.empty:
+    # What was refused comes again at the next run, and counts once what was wrong is mended here.
+    comes_again = found.rejected["reason"].isin(MENDED_HERE).any()
+    if received.cursor != since and not comes_again:
         say(state, [("collected", queue.name, number + 1, {"cursor": received.cursor})], now)
     reasons = (*_said(found.rejected), *received.rejected)
     skipped, deleted = (int((found.new["status"] == said).sum()) for said in ("skipped", "deleted"))
