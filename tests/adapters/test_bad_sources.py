@@ -23,9 +23,9 @@ BAD_CSV = {
     "column twice": (b"id,text,text\na,b,c\n", "column 'text': the header names this column twice"),
     "ragged": (
         b"id,text\na,b\nc\nd\n",
-        r"row 2: line 3 has 1 cells, .* 2.*1 more problem: row 3\)",
+        r"row 2: line 3 has 1 cell, .* 2.*1 more problem: row 3\)",
     ),
-    "ragged after quoted lines": (b'id,text\na,"b\nb\nb"\nc\n', "row 2: line 5 has 1 cells"),
+    "ragged after quoted lines": (b'id,text\na,"b\nb\nb"\nc\n', "row 2: line 5 has 1 cell"),
     "semicolons": (
         b"id;text\na;b\n",
         "'id;text': its cells .* set `delimiter = \";\"`",

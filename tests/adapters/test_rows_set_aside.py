@@ -35,7 +35,7 @@ def test_csv(tmp_path: Path) -> None:
     keys, bad = _read(spec_of(path, max_cell=10))
     assert keys == ["a", "c", "f"]
     assert sorted(bad) == [2, 3, 5, 6]
-    assert "line 3 has 1 cells" in bad[2][0] and "an empty line" in bad[3][0]
+    assert "line 3 has 1 cell" in bad[2][0] and "an empty line" in bad[3][0]
     assert [bad[row][1] for row in sorted(bad)] == [None, None, None, "e"]
 
 
