@@ -11,6 +11,8 @@ import pytest
 from labelops.audit.confident import find_label_issues, label_quality_scores
 from labelops.errors import UsageError
 
+from ..audit.confident.labels import FILTERS, SCORES
+
 pytestmark = pytest.mark.usefixtures("kernels")
 
 filters = pytest.importorskip("cleanlab.filter")
@@ -18,16 +20,6 @@ count = pytest.importorskip("cleanlab.count")
 rank = pytest.importorskip("cleanlab.rank")
 batched = pytest.importorskip("cleanlab.experimental.label_issues_batched")
 
-FILTERS = (
-    "prune_by_noise_rate",
-    "prune_by_class",
-    "both",
-    "confident_learning",
-    "predicted_neq_given",
-    "low_self_confidence",
-    "low_normalized_margin",
-)
-SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 DTYPES = (np.float64, np.float32, np.float16)
 
 
