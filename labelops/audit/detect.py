@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.class_order import check_class_order
 from labelops.audit.crowd_evidence import crowd_evidence
-from labelops.audit.ensemble import View, as_probs, as_view, neighbour_probs, without_say
+from labelops.audit.ensemble import as_probs
 from labelops.audit.evidence import gather
 from labelops.audit.graph import NeighbourGraph
-from labelops.audit.in_sample import check_folds, check_not_memorised
+from labelops.audit.held_out_views import Brought, Items, held_out_views
+from labelops.audit.in_sample import check_folds
 from labelops.audit.inputs import (
     check_embeddings,
     check_features,
@@ -27,13 +28,12 @@ from labelops.audit.inputs import (
     vote_columns,
 )
 from labelops.audit.label_error_report import LabelErrorReport, report
-from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.audit.review_model import Reviews
 from labelops.consolidate.inputs import VoteTable
 from labelops.errors import UsageError, shown
 from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
-from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.codes import IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import check_share, check_whole
 
@@ -164,20 +164,17 @@ def detect_label_errors(
     group = check_groups(groups, N)
     matrix = None if features is None else check_features(features, N)
     beside = check_embeddings(embeddings, matrix)
-    said = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
-    held: BoolArray = np.ones((0, N), dtype=np.bool_)
-    if said:
-        held = check_folds(folds, out_of_sample, N, group, len(said))
-        check_class_order(said, labels)
-    elif folds is not None:
-        raise UsageError("folds: they say how probs were held out, and there are none")
-    views, judged = _views(said, held, matrix, beside, labels, group, K, rng, learners, repeats,
-                           check_memorised, graph)  # fmt: skip
+    brought = _brought(given, folds, out_of_sample, labels, group, K)
+    items = Items(labels, group, K, matrix, beside)
+    views, judged = held_out_views(
+        items, brought, learners=learners, repeats=repeats, check_memorised=check_memorised,
+        rng=rng, graph=graph,
+    )  # fmt: skip
     crowd = None if ballots is None else crowd_evidence(*ballots, N, K)
     evidence = gather(labels, views, crowd, K)
     contradicted = None
-    if len(said) == 1 and features is None and crowd is None:
-        (only,) = said.values()
+    if len(brought.probs) == 1 and features is None and crowd is None:
+        (only,) = brought.probs.values()
         contradicted = judged & (only.argmax(axis=1) != labels)
     if crowd is not None:
         judged = judged | (crowd.voted & (labels >= 0))
@@ -187,70 +184,21 @@ def detect_label_errors(
     )  # fmt: skip
 
 
-def _views(
-    said: Mapping[str, FloatArray],
-    held: BoolArray,
-    features: Any,
-    embeddings: Any,
+def _brought(
+    given: Mapping[str, ArrayLike],
+    folds: ArrayLike | None,
+    out_of_sample: bool,
     labels: IntArray,
     group: IntArray | None,
     K: int,
-    rng: np.random.Generator,
-    learners: Sequence[str] | None,
-    repeats: int,
-    check_memorised: bool,
-    graph: NeighbourGraph | None,
-) -> tuple[dict[str, View], BoolArray]:
-    """All held-out views, calibrated, and which labels they can judge."""
-    judged = (labels >= 0) & (bool(said) or features is not None)
-    if not judged.any():
-        return {}, judged
-    near = None
-    if features is not None:
-        points = features if embeddings is None else embeddings
-        near = neighbour_probs(points, labels, group, K, rng, graph=graph)
-    if check_memorised:
-        check_not_memorised(said, labels, near, held)
-    views = dict(said)
-    told = held.any(axis=0)
-    if features is not None and near is not None:
-        trained, learned = _learned(features, embeddings, labels, group, K, rng, learners, repeats)
-        views |= trained | {"neighbours": near}
-        told |= learned
-    mine = dict(zip(said, held, strict=True))
-    made = {
-        name: as_view(name, array, np.where(mine[name], labels, -1) if name in mine else labels)
-        for name, array in views.items()
-    }
-    return without_say(made, mine), judged & told
-
-
-def _learned(
-    features: Any,
-    embeddings: Any,
-    labels: IntArray,
-    group: IntArray | None,
-    K: int,
-    rng: np.random.Generator,
-    learners: Sequence[str] | None,
-    repeats: int,
-) -> tuple[dict[str, FloatArray], BoolArray]:
-    """Mean held-out probabilities of each learner, and which classes could be learned at all."""
-    if isinstance(learners, str):
-        raise UsageError(f"learners: expected a list of names, found {shown(learners)}")
-    chosen = learners_for(features) if learners is None else tuple(learners)
-    apart = np.arange(len(labels)) if group is None else group
-    if len(np.unique(apart)) < 2:
-        return {}, np.zeros(len(labels), dtype=bool)  # Nothing outside an item's own group.
-    if not chosen or len(np.unique(labels[labels >= 0])) < 2:
-        return {}, np.ones(len(labels), dtype=bool)
-    held = out_of_fold_probs(
-        features, labels, apart, K, rng, learners=chosen, repeats=repeats, embeddings=embeddings
-    )
-    means = {
-        name: np.asarray(
-            np.mean([v for v, n in zip(held.views, held.learners, strict=True) if n == name], 0)
-        )
-        for name in chosen
-    }
-    return means, held.judged
+) -> Brought:
+    """Read the probabilities that came along, and the rows that each is held out of."""
+    N = len(labels)
+    probs = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
+    if probs:
+        held = check_folds(folds, out_of_sample, N, group, len(probs))
+        check_class_order(probs, labels)
+        return Brought(probs, held)
+    if folds is not None:
+        raise UsageError("folds: they say how probs were held out, and there are none")
+    return Brought({}, np.ones((0, N), dtype=np.bool_))
