@@ -147,7 +147,8 @@ def carried_out(work: Callable[[], Summary], parts: Parts, tell: Tell) -> Summar
         return work()
     except LabelopsError as error:
         parts.keep(error)
-        tell(unstyle(said_not_done(error)))
+        for line in said_not_done(error):
+            tell(unstyle(line))
         return {"not_done": str(error)}
 
 

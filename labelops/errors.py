@@ -140,11 +140,14 @@ class LabelopsError(Exception):
     of_a_part : bool
         Whether it concerns a part only (a row, a source, a rule, the labeler): all else of that
         stage was done, and the stages that follow may go on. Set by the stage that says so.
+    of_rows : bool
+        Whether it names rows that were set aside, which what the stage found counts.
     """
 
     exit_code: ClassVar[int] = 2
     retryable: bool = False
     of_a_part: bool = False
+    of_rows: bool = False
 
 
 class UsageError(LabelopsError, ValueError):

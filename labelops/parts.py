@@ -60,7 +60,7 @@ class Parts:
     def raise_first(self) -> None:
         """Raise the first error, with the others as its notes; return if there are none.
 
-        What several stages met is said once.
+        What several stages met is said once. It is `of_rows` where all of them are.
         """
         if not self.errors:
             return
@@ -71,6 +71,7 @@ class Parts:
                 if said not in known:
                     first.add_note(said)
                 known.add(said)
+        first.of_rows = all(error.of_rows for error in self.errors)
         self.errors = []
         raise first
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from .digest import digest
 from .errors import SchemaError, shown
 
-__all__ = ["KINDS", "MEDIA", "Schema"]
+__all__ = ["KINDS", "MEDIA", "Schema", "check_class"]
 
 KINDS = ("choice",)
 """The label kinds this version can hold; `labelops.kinds` has one module for each."""
@@ -26,13 +26,27 @@ QUESTION = "Which class fits best?"
 """What annotators are asked where a schema does not say."""
 
 
-def _clean_class(name: object) -> str:
+def check_class(name: object) -> str:
+    """Return the name of a class, if it can be one.
+
+    Raises
+    ------
+    SchemaError
+        It is no text, has spaces around it or no character at all, or is no short line.
+
+    Examples
+    --------
+    >>> check_class("cat")
+    'cat'
+    """
     if not isinstance(name, str) or not name.strip() or name != name.strip():
         raise SchemaError(
             f"class {shown(name)}: a class is a non-empty text without spaces around it"
         )
     if any(not c.isprintable() for c in name) or len(name) > 200:
-        raise SchemaError(f"class {shown(name)}: at most 200 printable characters")
+        raise SchemaError(
+            f"class {shown(name)}: a class has at most 200 characters, all of them printable"
+        )
     return name
 
 
@@ -85,7 +99,7 @@ class Schema:
             raise SchemaError(f"kind {shown(self.kind)} is not one of {', '.join(KINDS)}")
         if self.media not in MEDIA:
             raise SchemaError(f"media {shown(self.media)} is not one of {', '.join(MEDIA)}")
-        object.__setattr__(self, "classes", tuple(_clean_class(c) for c in self.classes))
+        object.__setattr__(self, "classes", tuple(check_class(c) for c in self.classes))
         if len(self.classes) < 2:
             raise SchemaError(f"schema {self.name!r} needs at least two classes")
         if len(set(self.classes)) != len(self.classes):

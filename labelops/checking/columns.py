@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import SourceError, UsageError, counted, shown
+from ..errors import SchemaError, SourceError, UsageError, counted, shown
 from ..measure.codes import IntArray
+from ..schema import check_class
 
 __all__ = [
     "YOURS",
     "Evidence",
     "Model",
     "bad_cell",
+    "classes_in",
     "classes_of",
     "filled",
     "find_column",
@@ -239,9 +241,8 @@ def classes_of(
         if twice:
             raise UsageError(f"classes: {shown(twice[0])} is named twice")
     else:
-        said = {name for column in (label, *votes) for name in set(names_of(frame, column))}
-        said |= set(voted)
-        found = tuple(sorted((name for name in said if name is not None), key=in_order))
+        said = set(voted).union(*(classes_in(frame, column) for column in (label, *votes)))
+        found = tuple(sorted(said, key=in_order))
     if len(found) < 2:
         raise UsageError(
             f"column {shown(label)} holds {counted(len(found), 'class', 'classes')}; a label can "
@@ -252,6 +253,31 @@ def classes_of(
             f"column {shown(label)} holds {counted(len(found))} different labels, more than "
             f"{counted(_CLASSES)}; is it the column of labels?"
         )
+    return found
+
+
+def classes_in(frame: pd.DataFrame, column: str) -> set[str]:
+    """Return all classes that a column names.
+
+    Raises
+    ------
+    SourceError
+        A cell that cannot be a class, with its row.
+
+    Examples
+    --------
+    >>> sorted(classes_in(pd.DataFrame({"kind": ["cat", None, "dog", "cat"]}), "kind"))
+    ['cat', 'dog']
+    """
+    names = names_of(frame, column)
+    found = {str(name) for name in names if name is not None}
+    for name in sorted(found):
+        try:
+            check_class(name)
+        except SchemaError:
+            place = int(np.flatnonzero(names == name)[0])
+            problem = "a class has at most 200 characters, all of them printable; mend the cell"
+            raise bad_cell(frame, place, column, problem, name) from None
     return found
 
 

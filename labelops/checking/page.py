@@ -43,6 +43,7 @@ def page_of(found: LabelCheck, title: str) -> str:
         classes=tuple(
             CheckedClass(str(r.Index), r.labels, *_marked(found, r))
             for r in _worst_first(found.by_class()).itertuples()
+            if found.any_judged
         ),
         confusion=_confusion(found),
         odd={
@@ -72,17 +73,16 @@ def _marked(found: LabelCheck, row: Any) -> tuple[int, float | None]:
 def _numbers(found: LabelCheck) -> tuple[tuple[str, str], ...]:
     calls = found.rows["call"].value_counts()
     contradicted = found.report.contradicted
+    told = [
+        ("more probably wrong than right", int(calls.get("wrong", 0))),
+        ("more worth a look", int(calls.get("look", 0))),
+    ]
+    if contradicted is not None:
+        told = [("contradict the model", int(contradicted.sum()))]
     counted = [
         ("rows", len(found.rows)),
         ("labels judged", int(found.rows["wrong"].notna().sum())),
-        *(
-            [
-                ("more probably wrong than right", int(calls.get("wrong", 0))),
-                ("more worth a look", int(calls.get("look", 0))),
-            ]
-            if contradicted is None
-            else [("contradict the model", int(contradicted.sum()))]
-        ),
+        *(told if found.any_judged else ()),
         ("rows that repeat another", found.copies),
     ]
     return tuple((what, f"{number:,}") for what, number in counted)
@@ -104,7 +104,7 @@ def _row(found: LabelCheck, place: int, *, odd: bool = False) -> CheckedRow:
 
 
 def _picture(found: LabelCheck, place: int) -> str | None:
-    column = found.evidence.image
+    column = found.evidence.image or found.shown.get("image")
     if column is None:
         return None
     try:

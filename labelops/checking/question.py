@@ -31,6 +31,7 @@ __all__ = ["Question", "check_columns"]
 
 _VIEWS = ("outliers", "ambiguity", "slices", "leakage")
 _SHOWN = 50
+_NOTHING: Mapping[str, str] = {}
 _FEW = 10  # Classes that a frame of hardly any rows may have.
 
 
@@ -84,6 +85,8 @@ class Question:
     check_memorised : bool
     folder : Path
         Where paths of images begin.
+    shown : mapping of {"text", "image"} to str
+        The column that shows a reader what a row is, where neither texts nor images judge.
     """
 
     frame: pd.DataFrame
@@ -99,6 +102,7 @@ class Question:
     apart: BoolArray
     check_memorised: bool
     folder: Path
+    shown: Mapping[str, str]
 
     @classmethod
     def of(
@@ -112,8 +116,9 @@ class Question:
         classes: Sequence[str] = (),
         folder: Path | str = ".",
         check_memorised: bool = True,
+        shown: Mapping[str, str] = _NOTHING,
     ) -> Question:
-        """Read everything that is asked about; parameters as of `check_labels`.
+        """Read everything that is asked about; parameters as of `check_labels`, and fields.
 
         Parameters
         ----------
@@ -170,7 +175,7 @@ class Question:
         schema = Schema("rows", named, media="text" if evidence.image is None else "image")
         return cls(
             frame, label, key, evidence, schema, codes, place, known, probs, folds, apart,
-            check_memorised, Path(folder),
+            check_memorised, Path(folder), shown,
         )  # fmt: skip
 
     def answer(
@@ -231,6 +236,7 @@ class Question:
             copies=known.copies,
             folder=self.folder,
             apart=int(self.apart.sum()),
+            shown=self.shown,
             by_chance=tuple(
                 name
                 for name, model in self.evidence.opinions.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ class LabelCheck:
         Rows in another fold than a copy, or the rest of their group: `probs` have no say there.
     by_chance : tuple of str
         Arrays of probabilities that tell no more of the labels than in any other order of rows.
+    shown : mapping of {"text", "image"} to str
+        The column that shows a reader what a row is, where neither texts nor images judge.
     """
 
     rows: pd.DataFrame
@@ -90,11 +93,22 @@ class LabelCheck:
     folder: Path
     apart: int = 0
     by_chance: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def any_judged(self) -> bool:
+        """Whether any label could be judged."""
+        return bool(self.rows["wrong"].notna().any())
 
     @property
     def by_one_model(self) -> bool:
         """Whether a model's probabilities are all that judges: they rank, and count no errors."""
         return self.report.contradicted is not None
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether it is told how many labels are wrong: some were judged, not by one model alone."""
+        return self.any_judged and not self.by_one_model
 
     def name_of(self, place: int) -> str:
         """Return how a reader finds the row at a place again: its key, or its index."""
@@ -104,8 +118,9 @@ class LabelCheck:
         return f"row {named}"
 
     def text_of(self, place: int) -> str | None:
-        """Return the text of the row at a place; None where texts were not judged by."""
-        cell = None if self.evidence.text is None else self.frame[self.evidence.text].iloc[place]
+        """Return the text of the row at a place; None where there is none to show."""
+        column = self.evidence.text or self.shown.get("text")
+        cell = None if column is None else self.frame[column].iloc[place]
         return cell if isinstance(cell, str) else None
 
     def not_judged(self) -> dict[str, int]:
@@ -132,7 +147,7 @@ class LabelCheck:
         Returns
         -------
         frame by class: ``labels``, ``judged``, ``called`` and ``expected`` (a sum of
-        probabilities; NaN where one model alone judges), ``suspected`` (called wrong or worth a
+        probabilities; NaN where it cannot be told), ``suspected`` (called wrong or worth a
         look).
         """
         rows = self.rows.loc[self.rows["label"].notna()]
@@ -151,7 +166,7 @@ class LabelCheck:
                 expected=found["expected"].reindex(self.schema.classes, fill_value=0).astype(float)
             )
         )
-        return found.assign(expected=np.nan) if self.by_one_model else found
+        return found if self.counts_errors else found.assign(expected=np.nan)
 
     @property
     def alike(self) -> tuple[tuple[str, ...], ...]:
@@ -189,11 +204,12 @@ class LabelCheck:
     def to_json(self) -> dict[str, Any]:
         """Return the facts as a JSON object; rows are those called wrong or worth a look.
 
-        Null is what cannot be told, as the number of errors is where one model alone judges.
+        Null is what cannot be told, as the number of errors is where one model alone judges, or
+        nothing does.
         """
         report, suspected = self.report, self.worst()
         by_class = self.by_class()
-        if self.by_one_model:
+        if not self.counts_errors:
             by_class = by_class.drop(columns="expected")
         return {
             "label": self.label,
@@ -206,7 +222,7 @@ class LabelCheck:
             "by_chance": list(self.by_chance),
             "alike": [list(group) for group in self.alike],
             "contradicted": None if report.contradicted is None else int(report.contradicted.sum()),
-            "expected_wrong": None if self.by_one_model else float(self.rows["wrong"].sum()),
+            "expected_wrong": float(self.rows["wrong"].sum()) if self.counts_errors else None,
             "error_rate": None if self.by_one_model else report.error_rate,
             "called": self.rows["call"].value_counts().to_dict(),
             "calibration": report.calibration,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import IntArray
-from .columns import bad_cell, filled, labels_of, names_of
+from .columns import bad_cell, classes_in, filled, labels_of, names_of
 
 __all__ = ["VoteTable"]
 
@@ -105,7 +105,7 @@ class VoteTable:
     @property
     def classes(self) -> set[str]:
         """All classes that are voted for."""
-        return {name for name in names_of(self.votes, self.column) if name is not None}
+        return classes_in(self.votes, self.column)
 
     def within(self, place: IntArray) -> VoteTable:
         """Return the same votes about some of the rows, in their order."""

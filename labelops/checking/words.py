@@ -49,7 +49,7 @@ def _other_rows(name: str) -> str:
 
 
 def _counted(found: LabelCheck) -> str:
-    if not _any_judged(found):
+    if not found.any_judged:
         return "No label could be judged."
     if found.by_one_model:
         against = _against(found)
@@ -59,10 +59,6 @@ def _counted(found: LabelCheck) -> str:
     number = max(round(wrong), 0)
     are = "is" if number == 1 else "are"
     return f"About {number:,} of {_judged(found)} {are} wrong ({_rate(found)})."
-
-
-def _any_judged(found: LabelCheck) -> bool:
-    return bool(found.rows["wrong"].notna().any())
 
 
 def _judged(found: LabelCheck) -> str:
@@ -75,7 +71,7 @@ def _rate(found: LabelCheck) -> str:
 
 def meaning(found: LabelCheck) -> tuple[str, ...]:
     """Say what that rests on, how much would be found, and what it is not."""
-    if not _any_judged(found):
+    if not found.any_judged:
         return (_NONE_JUDGED,)
     if found.by_one_model:
         return _by_one_model(found)
@@ -136,7 +132,9 @@ def _by_one_model(found: LabelCheck) -> tuple[str, ...]:
 
 
 def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
-    """Say which columns judged the labels, and what the probabilities rest on."""
+    """Say which columns judged the labels, and what the probabilities rest on; none, if none did."""
+    if not found.any_judged:
+        return ()
     e = found.evidence
     said = [
         ("Texts", e.text, "models that did not see the row, and the nearest other rows"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SourceError, UsageError, shown
-from .looking import CLASS_NAMES, FORMATS, Guess, look_at
+from .looking import CLASS_NAMES, FORMATS, Guess, contents_in, look_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,17 @@ class Asked:
             frame, self.label, self._evidence(frame), key=self.key, classes=self.classes,
             votes=None if isinstance(self.votes, tuple) else self.votes,
             folder=self.file.parent, check_memorised=self.check_memorised,
+            shown=self._shown(frame),
         )  # fmt: skip
+
+    def _shown(self, frame: pd.DataFrame) -> dict[str, str]:
+        """Return the column that seems to hold texts or image files, where none judges."""
+        from ..checking.result import ANNOTATED
+
+        if self.judges["text"] or self.judges["image"]:
+            return {}
+        named = {self.label, self.key, *ANNOTATED, *self._evidence(frame).columns}
+        return contents_in(frame[[name for name in frame if name not in named]])
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         frame.attrs["file"] = str(self.file)

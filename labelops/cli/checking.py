@@ -172,25 +172,36 @@ def _search(rows: int) -> NeighbourSearch | None:
 
 
 def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
-    from ..checking.words import headline, judged_by, left_out, meaning
+    from ..checking.words import headline, left_out, meaning
 
     worst = found.worst()
-    columns = ["class", "labels", "called wrong", "expected wrong"]
-    if found.by_one_model:
-        columns = ["class", "labels", "contradict the model"]
     parts = [
         "\n".join((click.style(headline(found), bold=True), *meaning(found), *left_out(found))),
         _table(found, worst.head(_ROWS), len(worst)),
-        section("Classes", _classes(found), columns, right=range(1, len(columns))),
-        section("Judged by", [[what, safe(how)] for what, how in judged_by(found)], []),
+        *_judged(found),
         _written(report, output),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
 
+def _judged(found: LabelCheck) -> tuple[str, ...]:
+    """Say what was found of each class, and who judged; nothing where no label was."""
+    from ..checking.words import judged_by
+
+    if not found.any_judged:
+        return ()
+    columns = ["class", "labels", "called wrong", "expected wrong"]
+    if found.by_one_model:
+        columns = ["class", "labels", "contradict the model"]
+    return (
+        section("Classes", _classes(found), columns, right=range(1, len(columns))),
+        section("Judged by", [[what, safe(how)] for what, how in judged_by(found)], []),
+    )
+
+
 def _table(found: LabelCheck, worst: pd.DataFrame, total: int) -> str:
     if worst.empty:
-        told = found.by_one_model or not found.rows["wrong"].notna().any()
+        told = found.by_one_model or not found.any_judged
         return "" if told else "No label looks wrong."
     rows = []
     for place, row in zip(

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import SourceError, UsageError, shown
 
-__all__ = ["CLASS_NAMES", "FORMATS", "Guess", "classes_in", "look_at"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CLASS_NAMES", "FORMATS", "Guess", "classes_in", "contents_in", "look_at"]
 
 _ROWS = 500
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
@@ -290,6 +293,26 @@ def _known(cells: Mapping[str, list[str]]) -> str:
     return ""
 
 
+def contents_in(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the column of texts or image files that shows what a row is, by which of them it is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> seen = {"via": ["mail"] * 3, "note": ["no parcel", "cannot log in", "refund?"]}
+    >>> contents_in(pd.DataFrame(seen)), contents_in(pd.DataFrame({"via": seen["via"]}))
+    ({'text': 'note'}, {})
+    """
+    first = frame.head(_ROWS)
+    cells = {str(name): [str(cell or "") for cell in first[name]] for name in first}
+    if image := _image(cells):
+        return {"image": image}
+    # What many rows share, such as a channel, does not tell them apart.
+    tell = {n: c for n, c in cells.items() if n.lower() in _TEXT_NAMES or 2 * len({*c}) > len(c)}
+    text = _text(tell)
+    return {"text": text} if text else {}
+
+
 def classes_in(path: Path, guess: Guess) -> tuple[str, ...]:
     """Return all answers of the column that seems to hold them, sorted; none if they are too many.
 
@@ -301,10 +324,12 @@ def classes_in(path: Path, guess: Guess) -> tuple[str, ...]:
         If a later row cannot be read.
     """
     from ..adapters.source_table import read_table
-    from ..checking.columns import in_order, names_of
+    from ..checking.columns import classes_in as named_in
+    from ..checking.columns import in_order
 
     if not guess.known:
         return ()
     table = read_table(path, encoding=guess.encoding or "utf-8", delimiter=guess.delimiter or None)
-    found = {name for name in names_of(table, guess.known) if name is not None}
+    table.attrs["file"] = str(path)
+    found = named_in(table, guess.known)
     return tuple(sorted(found, key=in_order)) if 2 <= len(found) <= _MOST else ()

@@ -53,7 +53,7 @@ def said_ingested(found: Mapping[str, Ingested]) -> str:
         for name, f in found.items()
         if f.gone
     ]
-    bad = [line for name, f in found.items() for line in said_bad_rows(name, f.bad, f.bad_rows)]
+    bad = [f"{_bad_rows(name, f.bad_rows)}." for name, f in found.items() if f.bad_rows]
     aside = [
         f"{counted(len(f.set_aside), 'row')} of {safe(name)} set aside, such as "
         f"{shown(f.set_aside[0])}: other content than the item had, which stays as it was."
@@ -67,11 +67,14 @@ def said_bad_rows(source: str, bad: Sequence[str], number: int) -> list[str]:
     """Say which bad rows of a source were set aside, a line each."""
     if not number:
         return []
-    one = "1 bad row of {} set aside; it is read again when it is mended:"
-    many = f"{counted(number)} bad rows of {{}} set aside; they are read again when mended:"
     more = [f"  … and {counted(number - _SHOWN)} more"] if number > _SHOWN else []
-    head = (one if number == 1 else many).format(safe(source))
+    head = f"{_bad_rows(source, number)}:"
     return [head, *(f"  {safe(line)}" for line in bad[:_SHOWN]), *more]
+
+
+def _bad_rows(source: str, number: int) -> str:
+    again = "it is read again when it is" if number == 1 else "they are read again when"
+    return f"{counted(number, 'bad row')} of {safe(source)} set aside; {again} mended"
 
 
 def said_autolabeled(found: Autolabeled) -> str:
@@ -211,6 +214,14 @@ def said_released(found: Released) -> str:
     return f"{done} {emphasised('released', safe(found.reference))}: {number}."
 
 
-def said_not_done(error: LabelopsError) -> str:
-    """Return what a stage could not do of a part, and what becomes of all else."""
-    return f"Not done: {safe(str(error))}.\nAll else goes on without it; the next run tries again."
+def said_not_done(error: LabelopsError) -> list[str]:
+    """Return what a stage could not do of a part, and what becomes of all else.
+
+    Nothing of rows that were set aside: the stage has counted them, and the pass names them at its
+    end.
+    """
+    if error.of_rows:
+        return []
+    every = (str(error), *getattr(error, "__notes__", ()))
+    goes_on = "All else goes on without it; the next run tries again."
+    return ["\n".join([*(f"Not done: {safe(said)}." for said in every), goes_on])]

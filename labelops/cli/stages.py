@@ -202,7 +202,8 @@ def _carried_out(app: App, step: _Step, parts: Parts) -> tuple[Any, str]:
     except LabelopsError as error:
         parts.keep(error)
         found = {"not_done": str(error)}
-    return found, "\n".join([*lines, *map(said_not_done, parts.errors[before:])])
+    not_done = [line for error in parts.errors[before:] for line in said_not_done(error)]
+    return found, "\n".join([*lines, *not_done])
 
 
 STAGES = (

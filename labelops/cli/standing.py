@@ -236,6 +236,8 @@ def _asked_for(state: State, queue: str, place: str) -> str:
         return ""
     unsent = (seats["round"] > state.sent(queue, place)).any()
     offered = ": `labelops send` offers them, people answer" if unsent else " and on offer"
+    if not unsent and not state.asks_as_now(queue, place):
+        offered += ", in the classes of before until `labelops send` offers those of now"
     parts = [
         f"{counted(waiting, 'vote is', 'votes are')} asked for{offered}; `labelops run receive` "
         "takes the answers in",

@@ -20,9 +20,10 @@ REJECTIONS = {
     "unknown_annotator": "the annotator is not named human:…, model:… or rule:…",
     "no_value": "the vote is given but has no value; answer the item again",
     "unknown_value": "the value is outside the schema; if a class was renamed, say so under "
-    "[schema.renames], then collect again",
+    "[schema.renames], then collect again; else change the answer or take it back",
     "other_schema": "given under another schema, and the value is outside the one in force; add "
-    "the class or a rename, then collect again",
+    "the class or a rename, then collect again; if the class is gone for good, change the answer "
+    "or take it back where it was given",
 }
 """Why a vote can be rejected, and what to do."""
 
@@ -47,7 +48,8 @@ class Collected:
     rejected : pandas.DataFrame
         One row a refused vote: vote_id, revision, item_id, annotator, value, reason (a key
         of `REJECTIONS`), message. They are not in the table, so they come up again whenever
-        they are received again, and are accepted once what was wrong is mended.
+        they are received again, and are accepted once what was wrong is mended. Not those that
+        were changed or taken back since: what was said last counts, not what is wrong with them.
     unknown_items : tuple of str
         The items that rejected votes name and nobody knows, sorted.
     """
@@ -96,7 +98,8 @@ def accept_votes(
     refused = reason != ""
     fresh = rows[~refused]
     new = _unknown_yet(fresh, known)
-    rejected = _rejections(rows[refused], reason[refused])
+    stands = refused & ~_said_anew(rows, known)
+    rejected = _rejections(rows[stands], reason[stands])
     lost = rejected.loc[rejected["reason"] == "unknown_item", "item_id"]
     return Collected(new, len(fresh) - len(new), rejected, tuple(sorted(lost.unique())))
 
@@ -115,6 +118,15 @@ def _reasons(rows: pd.DataFrame, items: pd.DataFrame, schema: Schema) -> npt.NDA
         "other_schema": unmeant & ~ours,
     }
     return np.select(list(tests.values()), list(tests), default="").astype(object)
+
+
+def _said_anew(rows: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which rows a later revision of their vote replaced."""
+    key = ["vote_id", "revision"]
+    said = pd.concat([f[key] for f in (rows, known) if len(f)] or [rows[key]])
+    last = said.groupby("vote_id")["revision"].max()
+    later: npt.NDArray[np.bool_] = rows["revision"].to_numpy() < rows["vote_id"].map(last).to_numpy()
+    return later
 
 
 def _meant(values: pd.Series, schema: Schema) -> npt.NDArray[np.bool_]:

@@ -144,7 +144,7 @@ def ingest_apart(
         _say_refused(workspace, name, Refusal(str(error)), now)
         return {}
     for said in _said_aside(found[name]):
-        said.of_a_part = True
+        said.of_a_part = said.of_rows = True
         parts.keep(said)
     return found
 

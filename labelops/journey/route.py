@@ -194,7 +194,8 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         # Last: a run that died before it offers again, which offers nothing twice.
         last = state.last_round
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
-        say(state, [("sent", where, last, {"rows": len(rows)})], now)
+        classes = [("reworded", where, state.schema_number, {})] if state.schema_number else []
+        say(state, [("sent", where, last, {"rows": len(rows)}), *classes], now)
     return sent
 
 

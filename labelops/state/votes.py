@@ -172,6 +172,18 @@ class VotesView(Rows):
             rows = rows.loc[(rows["kind"] == queue) & (rows["place"] == place)]
         return 0 if rows.empty else int(rows["revision"].iloc[-1])
 
+    @cached_property
+    def schema_number(self) -> int:
+        """How many schemas were in force before the present one."""
+        return int(self.latest("schema")["revision"].max()) if len(self.latest("schema")) else 0
+
+    def asks_as_now(self, queue: str = "", place: str = "") -> bool:
+        """Say whether a queue offers the classes of now; parameters as of `sent`."""
+        rows = self._by_place("reworded")
+        if queue:
+            rows = rows.loc[(rows["kind"] == queue) & (rows["place"] == place)]
+        return self.schema_number in {0, *rows["revision"].tail(1)}
+
     def last_place(self) -> tuple[str, str]:
         """Return the kind and the place of the queue that offered last; empty before any did."""
         rows = self._offers
@@ -180,7 +192,11 @@ class VotesView(Rows):
     @cached_property
     def _offers(self) -> pd.DataFrame:
         """The last round that each queue offered at each place, the latest last."""
-        rows = self.latest("sent").sort_values("at", kind="stable")
+        return self._by_place("sent")
+
+    def _by_place(self, kind: str) -> pd.DataFrame:
+        """Return the last events of a kind about queues, by their kind and place."""
+        rows = self.latest(kind).sort_values("at", kind="stable")
         names = [subject.partition(OFFERED_AT) for subject in rows["subject"]]
         kinds = [name.partition("/")[0] for name, _, _ in names]
         return rows.assign(kind=kinds, place=[place for _, _, place in names])

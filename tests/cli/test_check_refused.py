@@ -62,6 +62,25 @@ def test_a_file_of_votes_that_cannot_be_read_so(
         assert says in said and said.count("\n") == 1, said
 
 
+@pytest.mark.parametrize("column", ["final", "ann", "answer"])
+@pytest.mark.parametrize("odd", ["x" * 201, "b\tc"])
+def test_a_cell_that_cannot_be_a_class(
+    column: str, odd: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A label, a vote beside it or in a file of its own: named with file, row and column."""
+    file, votes = tmp_path / "crowd.csv", tmp_path / "votes.csv"
+    said = dict.fromkeys(("final", "ann", "answer"), "cat") | {column: odd}
+    rows = [["k1", "dog", "dog"], ["k2", said["final"], said["ann"]], ["k3", "dog", "dog"]]
+    pd.DataFrame(rows, columns=["id", "final", "ann"]).to_csv(file, index=False)
+    long = [["k1", "eve", "dog"], ["k2", "eve", said["answer"]]]
+    pd.DataFrame(long, columns=["item", "worker", "answer"]).to_csv(votes, index=False)
+    asked = ["-q", "check", str(file), "--label", "final", "--key", "id"]
+    assert run(tmp_path, *asked, "--votes", str(votes) if column == "answer" else "ann") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    where = "votes.csv" if column == "answer" else "crowd.csv"
+    assert f"{where}, row 2 (3 with the header), column {column!r}: a class has at most" in line
+
+
 @pytest.mark.slow
 def test_utf_16_without_a_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its remedy is named; as utf-16-le the file is read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,49 @@ def test_a_report_that_cannot_be_written(
     there: Any = ("--report", str(tmp_path / "no" / "such" / "a.html"))
     assert run(tmp_path, "check", str(file), *VOTES, *there) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_where_nothing_could_be_judged_no_numbers_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither classes with zeros nor who judged: nobody did. JSON has null for what is unknown."""
+    file, page = tmp_path / "none.csv", tmp_path / "none.html"
+    file.write_text("id,final,ann,ben\n1,cat,,\n2,dog,,\n3,cat,,\n", encoding="utf-8")
+    asked = ("check", str(file), "--label", "final", "--votes", "ann,ben")
+    assert run(tmp_path, *asked, "--report", str(page)) == 0
+    shown = (capsys.readouterr().out, page.read_text(encoding="utf-8"))
+    for said in shown:
+        assert "No label could be judged." in said and "3 rows are not judged: no vote." in said
+        assert not any(w in said for w in ("Classes", "udged by", "How it was", "probably wrong"))
+    assert run(tmp_path, *asked, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["judged"], told["expected_wrong"]) == (0, None)
+    assert "expected" not in told["by_class"][0]
+
+
+def test_votes_alone_show_what_the_rows_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text column is shown beside a label and on the page, and judges nothing."""
+    crowd, page = pd.read_csv(crowd_file(tmp_path / "crowd.csv")), tmp_path / "crowd.html"
+    judged = [run(tmp_path, "check", str(tmp_path / "crowd.csv"), *VOTES, "--json")]
+    before = json.loads(capsys.readouterr().out)
+    file = tmp_path / "told.csv"
+    crowd.assign(via="mail", note=[f"what cat <b>{n}</b> said" for n in crowd["id"]]).to_csv(file)
+    judged += [run(tmp_path, "check", str(file), *VOTES, "--json")]
+    assert judged == [0, 0] and json.loads(capsys.readouterr().out) == before
+    assert run(tmp_path, "check", str(file), *VOTES, "--report", str(page)) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("  k4 ")]
+    assert line.endswith("what cat <b>k4</b> said")
+    assert "what cat &lt;b&gt;k4&lt;/b&gt; said</div>" in page.read_text(encoding="utf-8")
+
+
+def test_votes_alone_show_the_pictures(tmp_path: Path) -> None:
+    """Image files that the rows name are on the page."""
+    from PIL import Image
+
+    Image.new("L", (8, 8), 200).save(tmp_path / "k.png")
+    crowd, page = pd.read_csv(crowd_file(tmp_path / "crowd.csv")), tmp_path / "crowd.html"
+    crowd.assign(file="k.png").to_csv(tmp_path / "seen.csv", index=False)
+    assert run(tmp_path, "check", str(tmp_path / "seen.csv"), *VOTES, "--report", str(page)) == 0
+    assert '<img src="data:image/png;base64,' in page.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from labelops.autolabel.policy import AcceptancePolicy
 from labelops.cli.said import said_routed
 from labelops.cli.standing import standing_of
 from labelops.gate.checks import evaluate
-from labelops.journey import consolidate, route, send
+from labelops.journey import adopt_schema, consolidate, route, send
+from labelops.schema import Schema
 from labelops.state.awaited import awaited
 from labelops.state.facts import gate_facts
 
-from .world import World, events, make_world, plan
+from .world import PETS, World, events, make_world, plan
 
 IDS = [f"i{n:02d}" for n in range(12)]
 
@@ -102,6 +104,24 @@ def test_what_is_on_offer_is_said_to_be(tmp_path: Path) -> None:
     world.vote(IDS[0], ann="cat")
     asked = route(world.workspace, now=world.tick())
     assert asked.round == 2 and "`labelops send` offers them" in next_of(world)
+
+
+def test_a_class_that_is_added_is_not_on_offer_before_it_is_sent(tmp_path: Path) -> None:
+    """Until then people are asked in the classes of before; and again after each change."""
+    world, queue = make_world(), LocalQueue(tmp_path)
+    adopt_schema(world.workspace, now=world.tick())
+    world.items(*IDS)
+    plan(world, *IDS[:3])
+    send(world.workspace, queue, now=world.tick())
+    assert next_of(world, "local").startswith("3 votes are asked for and on offer; ")
+    for classes in ((*PETS.classes, "ox"), PETS.classes):
+        schema = Schema("pets", classes)
+        world = World(replace(world.workspace, schema=schema, cache={}), world.hour)
+        adopt_schema(world.workspace, now=world.tick())
+        said = next_of(world, "local")
+        assert "in the classes of before until `labelops send` offers those of now; " in said
+        send(world.workspace, queue, now=world.tick())
+        assert next_of(world, "local").startswith("3 votes are asked for and on offer; ")
 
 
 def test_what_another_queue_offers_is_not_on_offer(tmp_path: Path) -> None:

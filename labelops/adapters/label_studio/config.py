@@ -204,5 +204,6 @@ def widened(known: Sequence[Known], schema: Schema, answers: Mapping[str, int], 
             raise SchemaError(
                 f"class {shown(name)} is no longer in schema {schema.name!r}, but {where} has "
                 f"{counted(answers[name], 'answer')} that name it; say what it became under "
-                "[schema.renames], keep it, or give the label set a new name"
+                "[schema.renames], keep it, delete these answers in Label Studio, or give the "
+                "label set a new name"
             )
