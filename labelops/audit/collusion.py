@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from labelops.consolidate import find_copies
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray, check_codes, code_count
+from labelops.measure.intervals import check_whole
 from labelops.measure.votes import pack_votes
 
 __all__ = ["Collusion", "find_collusion"]
@@ -92,6 +93,7 @@ def find_collusion(
     >>> found.groups
     ((0, 1),)
     """
+    check_whole("least", least)
     place, who, code = _checked(items, annotators, codes, n_classes)
     votes = pack_votes(place, who, code, n_classes=n_classes)
     found = find_copies(votes, risk=risk, least=least)
@@ -116,11 +118,10 @@ def _checked(
     items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Return checked votes with a class, sorted by item, items and annotators from 0."""
-    if n_classes < 2:
-        raise UsageError(f"{n_classes} classes; expected two or more")
+    check_whole("n_classes", n_classes, least=2)
     place, who = (
-        check_codes(ids, code_count(ids), missing=False, name=f"votes' {what}")
-        for ids, what in ((items, "items"), (annotators, "annotators"))
+        check_codes(ids, code_count(ids, name=what), missing=False, name=what)
+        for ids, what in ((items, "votes' items"), (annotators, "votes' annotators"))
     )
     code = check_codes(codes if np.size(codes) else np.zeros(0, np.int64), n_classes)
     if not place.shape == who.shape == code.shape:

@@ -16,7 +16,7 @@ from labelops.audit.class_order import check_class_order
 from labelops.audit.crowd_evidence import crowd_evidence
 from labelops.audit.ensemble import as_probs
 from labelops.audit.evidence import gather
-from labelops.audit.graph import NeighbourGraph
+from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.held_out_views import Brought, Items, held_out_views
 from labelops.audit.in_sample import check_folds
 from labelops.audit.inputs import (
@@ -35,6 +35,7 @@ from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import IntArray
 from labelops.measure.draws import check_rng
+from labelops.measure.given import check_flag
 from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["detect_label_errors"]
@@ -149,6 +150,10 @@ def detect_label_errors(
     check_share("threshold", threshold)
     check_share("planted_share", planted_share)
     check_whole("min_reviews", min_reviews, least=0)
+    check_flag("out_of_sample", out_of_sample)
+    check_flag("check_memorised", check_memorised)
+    if graph is not None:
+        check_graph(graph)
     if reviews is not None and not isinstance(reviews, Reviews):
         raise UsageError(f"reviews: expected `Reviews`, found {shown(reviews)}")
     given = named_probs(probs)

@@ -35,6 +35,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
+from labelops.measure.given import check_each, check_named
 from labelops.measure.intervals import check_share
 
 __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
@@ -144,6 +145,7 @@ def find_drift(
     (6, 'spam')
     """
     check_rng(rng)
+    check_named("statistics", statistics)
     when = np.asarray(runs)
     if when.ndim != 1 or (when.size and (when.dtype.kind not in "iu" or when[0] < 0)):
         raise UsageError("runs: expected one whole number of 0 or more an item")
@@ -209,7 +211,7 @@ def run_places(
     if strata is not None:
         kinds = group_codes(strata, batch.size, "strata")
     found = {}
-    for name, values in statistics.items():
+    for name, values in check_named("statistics", statistics).items():
         numbers = np.asarray(values, dtype=np.float64)
         known = ~np.isnan(numbers)
         numbers, fresh, kind = numbers[known], batch[known], kinds[known]
@@ -296,6 +298,9 @@ def accumulate(
     check_share("risk", risk, inside=True)
     if not statistics:
         raise UsageError("drift: there is no statistic to watch")
+    check_each("places", places, dict, "`run_places`")
+    if families is not None:
+        check_named("families", families)
     owned = {name: _fortune([run.get(name, ()) for run in places]) for name in statistics}
     family = {name: (families or {}).get(name, name) for name in statistics}
     purses: dict[str, list[FloatArray]] = {}

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from labelops.audit.findings import findings_of
-from labelops.audit.graph import NeighbourGraph
+from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError, shown
 from labelops.kinds.choice import codes_of
@@ -76,6 +76,7 @@ def near_threshold(graph: NeighbourGraph, share: float = _NEAR) -> float:
     >>> near_threshold(nearest_graph(points, k=2, metric="euclidean"), 0.5)
     0.5
     """
+    check_graph(graph)
     check_share("share", share)
     known = np.isfinite(graph.distances)
     copy = _COPY * float(graph.distances.max(initial=0, where=known))
@@ -112,6 +113,7 @@ def near_pairs(
     >>> [part.tolist() for part in near_pairs(graph, 1.0)]
     [[0], [1], [1.0]]
     """
+    check_graph(graph)
     limit = near_threshold(graph) if within is None else within
     try:
         fits = bool(limit >= 0)
@@ -160,7 +162,7 @@ def duplicate_clusters(
     """
     from scipy.sparse.csgraph import connected_components  # lazy: .1 s
 
-    N = len(graph.indices)
+    N = len(check_graph(graph).indices)
     rows, others, _ = near_pairs(graph, within)
     if digests is not None:
         group = group_codes(digests, N)

@@ -12,11 +12,19 @@ from scipy import sparse
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray, check_codes, code_count
+from labelops.measure.given import check_kind
 from labelops.measure.intervals import check_whole
 from labelops.measure.jit import in_threads
 from labelops.ports import NeighbourSearch
 
-__all__ = ["ExactSearch", "NeighbourGraph", "graph_if_quick", "nearest_graph", "neighbour_votes"]
+__all__ = [
+    "ExactSearch",
+    "NeighbourGraph",
+    "check_graph",
+    "graph_if_quick",
+    "nearest_graph",
+    "neighbour_votes",
+]
 
 Points = NDArray[np.float32]
 Rows = NDArray[np.int32]
@@ -54,6 +62,23 @@ class NeighbourGraph:
         outside = self.indices.size and (self.indices.min() < -1 or self.indices.max() >= found[0])
         if outside:
             raise UsageError(f"neighbour graph: indices outside -1 to {found[0] - 1}")
+
+
+def check_graph(graph: object) -> NeighbourGraph:
+    """Return `graph` if it is one.
+
+    Raises
+    ------
+    UsageError
+        It is something else, such as the number of neighbours.
+
+    Examples
+    --------
+    >>> check_graph(3)
+    Traceback (most recent call last):
+    labelops.errors.UsageError: graph is 3, expected a NeighbourGraph, made by `nearest_graph`
+    """
+    return check_kind("graph", graph, NeighbourGraph, "`nearest_graph`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +265,8 @@ def neighbour_votes(
     >>> neighbour_votes(graph, [0, -1, 2]).tolist()
     [[2, -1], [0, 2], [0, -1]]
     """
-    N = len(graph.indices)
     labels = codes_for(graph, codes)
+    N = len(labels)
     votes = np.where(graph.indices >= 0, labels[graph.indices], -1) if N else graph.indices
     if groups is not None:
         group = group_codes(groups, N)
@@ -254,6 +279,7 @@ def neighbour_votes(
 
 def codes_for(graph: NeighbourGraph, codes: ArrayLike) -> IntArray:
     """Return checked codes, one for each row of the graph."""
+    check_graph(graph)
     labels = check_codes(codes, code_count(codes))
     if len(labels) != len(graph.indices):
         raise UsageError(f"found {len(labels)} codes for {len(graph.indices)} rows of neighbours")

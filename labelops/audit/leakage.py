@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.duplicates import near_pairs
-from labelops.audit.graph import NeighbourGraph
+from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
@@ -90,7 +90,7 @@ def split_leakage(
         )
     names, part = np.unique(given.astype(str), return_inverse=True)
     N = len(part)
-    if graph is not None and len(graph.indices) != N:
+    if graph is not None and len(check_graph(graph).indices) != N:
         raise UsageError(f"found {N} splits for {len(graph.indices)} rows of neighbours")
     table = np.zeros((N, len(names)), dtype=bool)
     partner = np.full(N, -1, dtype=np.int64)

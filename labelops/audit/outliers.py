@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from labelops.audit.classes import rows_by_class
-from labelops.audit.graph import NeighbourGraph, codes_for
+from labelops.audit.graph import NeighbourGraph, check_graph, codes_for
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
@@ -111,7 +111,7 @@ def find_outliers(
     >>> np.flatnonzero(found.flagged).tolist()
     [7]
     """
-    N = len(graph.indices)
+    N = len(check_graph(graph).indices)
     allowed = graph.indices >= 0
     if groups is not None:
         group = group_codes(groups, N)

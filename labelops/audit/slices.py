@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.attributes import bin_attribute, corrected
 from labelops.audit.inputs import check_verdicts
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.given import check_named
 from labelops.measure.intervals import check_share
 
 __all__ = ["Slices", "underperforming_slices"]
@@ -99,7 +100,7 @@ def underperforming_slices(
     values: list[str] = []
     sizes: list[IntArray] = []
     errors: list[IntArray] = []
-    for name, given in attributes.items():
+    for name, given in check_named("attributes", attributes).items():
         binned = bin_attribute(name, given, len(outcome))
         S = len(binned.names)
         names += [name] * S

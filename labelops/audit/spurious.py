@@ -13,6 +13,7 @@ from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
+from labelops.measure.given import check_named
 from labelops.measure.intervals import check_share
 
 __all__ = ["SpuriousAttributes", "spurious_attributes"]
@@ -98,7 +99,7 @@ def spurious_attributes(
     check_share("risk", risk, inside=True)
     target = check_codes(codes, code_count(codes))
     rows = []
-    for name, given in attributes.items():
+    for name, given in check_named("attributes", attributes).items():
         binned = bin_attribute(name, given, len(target))
         known = target >= 0
         table = _table(binned.codes[known], target[known])

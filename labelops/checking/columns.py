@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import SchemaError, SourceError, UsageError, counted, shown
 from ..measure.codes import IntArray
+from ..measure.given import check_flag
 from ..schema import check_class
 
 __all__ = [
@@ -81,6 +82,7 @@ class Evidence:
     vectors: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_flag("out_of_sample", self.out_of_sample)
         for name in ("features", "votes"):
             object.__setattr__(self, name, _named(name, getattr(self, name)))
         if isinstance(self.probs, Mapping):

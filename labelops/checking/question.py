@@ -18,6 +18,7 @@ from ..audit.in_sample import check_folds, check_not_memorised, split_rows, too_
 from ..audit.views import look_at_views
 from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.given import check_flag
 from ..ports import NeighbourSearch
 from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
@@ -137,6 +138,7 @@ class Question:
         >>> Question.of(frame, "kind", Evidence(text="text")).schema.classes
         ('pear', 'saw')
         """
+        check_flag("check_memorised", check_memorised)
         table = None
         if votes is not None:
             table = VoteTable.of(votes, frame, key, label)

@@ -107,7 +107,7 @@ class LabelCheck:
 
     @property
     def counts_errors(self) -> bool:
-        """Whether it is told how many labels are wrong: some were judged, not by one model alone."""
+        """Whether it is told how many are wrong: some were judged, not by one model alone."""
         return self.any_judged and not self.by_one_model
 
     def name_of(self, place: int) -> str:

@@ -132,7 +132,7 @@ def _by_one_model(found: LabelCheck) -> tuple[str, ...]:
 
 
 def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
-    """Say which columns judged the labels, and what the probabilities rest on; none, if none did."""
+    """Say which columns judged the labels, and what the probabilities rest on; none if none did."""
     if not found.any_judged:
         return ()
     e = found.evidence

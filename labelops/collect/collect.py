@@ -125,7 +125,9 @@ def _said_anew(rows: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.bool_]
     key = ["vote_id", "revision"]
     said = pd.concat([f[key] for f in (rows, known) if len(f)] or [rows[key]])
     last = said.groupby("vote_id")["revision"].max()
-    later: npt.NDArray[np.bool_] = rows["revision"].to_numpy() < rows["vote_id"].map(last).to_numpy()
+    later: npt.NDArray[np.bool_] = (
+        rows["revision"].to_numpy() < rows["vote_id"].map(last).to_numpy()
+    )
     return later
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, check_probs
+from labelops.measure.given import check_each
 from labelops.measure.votes import Votes
 
 from ._answers import Answers
@@ -158,16 +159,17 @@ def fit_votes(
 
 
 def check_shards(shards: Sequence[Votes]) -> None:
-    """Refuse no shard, and shards of other annotators or classes than the first.
+    """Refuse no shard, what is none, and shards of other annotators or classes than the first.
 
     Raises
     ------
     UsageError
-        There is none, or they differ.
+        There is none, one is something else, or they differ.
     """
-    if not shards:
+    given = check_each("shards", shards, Votes, "`pack_votes`")
+    if not given:
         raise UsageError("expected at least one shard of votes")
-    if len({(v.n_annotators, v.n_classes) for v in shards}) > 1:
+    if len({(v.n_annotators, v.n_classes) for v in given}) > 1:
         raise UsageError("shards differ in annotators or classes; number them alike")
 
 

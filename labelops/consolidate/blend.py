@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_kind, check_named
 from labelops.measure.votes import Votes
 
 from ._family import DawidSkene, Start, check_start
@@ -134,7 +135,8 @@ def blend(
     >>> found.posterior.argmax(axis=1).tolist(), round(sum(found.weights.values()), 6)
     ([1, 0], 1.0)
     """
-    members = members_for(votes) if members is None else members
+    check_kind("votes", votes, Votes, "`pack_votes`")
+    members = members_for(votes) if members is None else check_named("members", members)
     earlier = start if isinstance(start, Blend) else None
     begins = {} if earlier is None else earlier.fits
     if begins:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray, check_probs
 from labelops.measure.votes import Votes, pack_votes
@@ -174,6 +174,8 @@ def crowdlab_shards(shards: Sequence[tuple[Votes, ArrayLike]]) -> Crowdlab:
     >>> crowdlab_shards(days).labels.tolist()
     [0, 1, 1, 1]
     """
+    if not isinstance(shards, Sequence) or not all(map(_is_pair, shards)):
+        raise UsageError(f"shards is {shown(shards)}, expected a list of pairs of votes and probs")
     check_shards([votes for votes, _ in shards])
     return _fit([Ballots.of(*_checked(votes, probs)) for votes, probs in shards])
 
@@ -189,6 +191,10 @@ def _fit(held: list[Ballots]) -> Crowdlab:
     labels = [_best(blend(b.packed, b.model, trust), m) for b, m in zip(held, most, strict=True)]
     trust = trust_in(held, agreed, labels)
     return _result(held, [blend(b.packed, b.model, trust) for b in held], labels, trust)
+
+
+def _is_pair(shard: object) -> bool:
+    return isinstance(shard, tuple | list) and len(shard) == 2
 
 
 def _checked(votes: Votes, probs: ArrayLike) -> tuple[Votes, FloatArray]:

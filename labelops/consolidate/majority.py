@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.jit import can_compile, in_threads, kernel
@@ -133,6 +133,8 @@ def majority_shards(shards: Iterable[Votes]) -> Majority:
     """
     parts: list[_Part] = []
     first: Votes | None = None
+    if isinstance(shards, Votes) or not isinstance(shards, Iterable):
+        raise UsageError(f"shards is {shown(shards)}, expected a list of Votes")
     for votes in shards:
         first = first or votes
         check_shards([first, votes])

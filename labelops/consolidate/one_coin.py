@@ -11,6 +11,7 @@ from scipy.special import digamma
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_flag
 from labelops.measure.votes import Votes, pack_votes
 
 from ._confusions import Confusions
@@ -112,6 +113,7 @@ def one_coin_shards(
     >>> one_coin_shards(days).posterior.shape
     (4, 2)
     """
+    check_flag("even_classes", even_classes)
     maximise = partial(_maximise, prior_votes=prior_votes, even_classes=even_classes)
     return fit_votes(
         shards, maximise, start=start, max_iterations=max_iterations, tolerance=tolerance

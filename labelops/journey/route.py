@@ -194,8 +194,10 @@ def send(workspace: Workspace, queue: Queue, *, now: datetime) -> Sent:
         # Last: a run that died before it offers again, which offers nothing twice.
         last = state.last_round
         where = queue.name + (OFFERED_AT + queue.place if isinstance(queue, Placed) else "")
-        classes = [("reworded", where, state.schema_number, {})] if state.schema_number else []
-        say(state, [("sent", where, last, {"rows": len(rows)}), *classes], now)
+        offered: list[Event] = [("sent", where, last, {"rows": len(rows)})]
+        if state.schema_number:
+            offered.append(("reworded", where, state.schema_number, {}))
+        say(state, offered, now)
     return sent
 
 

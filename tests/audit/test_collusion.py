@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,50 @@ def test_wrong_input() -> None:
         find_collusion([0], [1, 1], [0, 1], 3)
     with pytest.raises(UsageError):
         find_collusion([0], [1], [3], 3)
+    for n_classes in (1, 3.0, float("nan"), "3", None):
+        with pytest.raises(UsageError, match=r"^n_classes is .*a whole number, 2 or more"):
+            find_collusion([0, 0], [0, 1], [0, 1], n_classes)  # type: ignore[arg-type]
+    for least in (0, 1.5, "8", None):
+        with pytest.raises(UsageError, match=r"^least is .*a whole number, 1 or more"):
+            find_collusion([0, 0], [0, 1], [0, 1], 3, least=least)  # type: ignore[arg-type]
+    for risk in (0, 1, float("nan"), "x"):
+        with pytest.raises(UsageError, match=r"^risk is "):
+            find_collusion([0, 0], [0, 1], [0, 1], 3, risk=risk)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("odd", [np.nan, None, "a"])
+def test_what_is_no_number(place: int, odd: object) -> None:
+    """Missing or a name, in any column: it is said in which."""
+    columns: list[list[object]] = [[0, 0, 1], [0, 1, 0], [1, 1, 0]]
+    columns[place][1] = odd
+    name = ("votes' items", "votes' annotators", "codes")[place]
+    with pytest.raises(UsageError, match=f"^{name}: expected integers"):
+        find_collusion(*columns, 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ([], [], []),
+        ([0], [0], [0]),
+        (range(40), [0] * 40, [0, 1] * 20),
+        ([0, 0], [0, 1], [-1, -1]),
+        ([0, 1, 0, 1], [0, 0, 3, 3], [-1, 1, 1, -1]),
+    ],
+    ids=["no votes", "one vote", "one annotator", "none has a class", "nothing in common"],
+)
+def test_who_has_nobody_beside_them_is_in_no_pair(columns: Sequence[Sequence[int]]) -> None:
+    """No row or one, one annotator only, nothing but missing votes: nobody is accused."""
+    found = find_collusion(*columns, 3)
+    assert (len(found.pairs), found.groups, found.annotators) == (0, (), ())
+
+
+def test_one_person_twice_on_an_item() -> None:
+    """The same answer twice is no agreement of two; another the second time is named as well."""
+    for second in (0, 1):
+        with pytest.raises(UsageError, match="annotator 4 votes twice on item 2; keep one"):
+            find_collusion([0, 2, 2], [4, 4, 4], [0, 0, second], 2)
 
 
 def test_ids_are_whole_numbers() -> None:

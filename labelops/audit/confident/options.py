@@ -10,7 +10,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelops.errors import UsageError, shown
+from labelops.errors import UsageError
+from labelops.measure.given import check_flag
 from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["Filter", "Options", "Score", "checked_options"]
@@ -87,8 +88,6 @@ def checked_options(
         raise UsageError("adjusted scores: only of self_confidence and normalized_margin")
     check_share("frac_noise", frac_noise)
     check_whole("min_examples_per_class", min_examples_per_class, least=0)
-    if not isinstance(adjusted, bool | np.bool_):
-        raise UsageError(f"adjusted is {shown(adjusted)}, expected True or False")
     wanted = None
     if num_to_remove_per_class is not None:
         wanted = _numbers(num_to_remove_per_class, classes)
@@ -97,7 +96,7 @@ def checked_options(
     return Options(
         cast("Filter", filter_by),
         cast("Score", rank_by),
-        bool(adjusted),
+        check_flag("adjusted", adjusted),
         float(frac_noise),
         int(min_examples_per_class),
         wanted,

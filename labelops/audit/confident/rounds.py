@@ -24,6 +24,7 @@ from labelops.audit.confident.order import ranked, smallest_each
 from labelops.audit.confident.sums import means
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.given import check_each
 
 __all__ = ["finish", "first_round", "merge"]
 
@@ -62,9 +63,10 @@ def merge(partials: Sequence[Partial]) -> Partial:
     >>> merged.rows, merged.label_counts.tolist()
     (10, [2, 2])
     """
-    if not partials:
+    given = check_each("partials", partials, Partial, "`Shard.answer`")
+    if not given:
         raise UsageError("merge: expected at least one partial")
-    parts = sorted(partials, key=lambda part: (part.first_row, part.rows))
+    parts = sorted(given, key=lambda part: (part.first_row, part.rows))
     if len({part.stage for part in parts}) > 1:
         raise UsageError("merge: the partials answer different rounds")
     for one, then in pairwise(parts):
