@@ -105,9 +105,13 @@ def _certified_error(facts: Facts, policy: GatePolicy) -> CheckResult:
     if facts.progress is not None:
         needed, certify = facts.progress.to_come, facts.progress.certifies
         seen = "; ".join(filter(None, [seen, facts.progress.held_up]))
+    certify = f"{certify} {target}"
+    if certificate.needed is None:
+        # Errors that stay are in the way: with these, a clean look at all the rest is not enough.
+        certify = f"no further audit can certify {target} for these labels as they are"
     cost = facts.progress.cost if facts.progress is not None else ""
     notes = "; ".join(filter(None, [cost, facts.spent]))
-    more = f"{seen}; {certify} {target}" + (f" ({notes})" if notes else "")
+    more = f"{seen}; {certify}" + (f" ({notes})" if notes else "")
     return CheckResult(name, INCONCLUSIVE, more, value, policy.error, needed)
 
 
@@ -247,7 +251,8 @@ def _splits(facts: Facts, policy: GatePolicy) -> CheckResult:
     if not count:
         return CheckResult(name, PASS, "no leakage group stands on two sides of a split", 0, 0)
     group, why = next(iter(facts.split_groups.items()))
-    text = f"{count} leakage groups are split, such as {shown(group)}: {why}"
+    text = f"{counted(count, 'leakage group is', 'leakage groups are')} split, "
+    text += f"such as {shown(group)}: {why}"
     return CheckResult(name, FAIL, text, count, 0)
 
 

@@ -67,7 +67,7 @@ def _running(
 ) -> FloatArray:
     wrong = check_outcomes(outcomes)
     values = evidence(np.cumsum(wrong), np.arange(1, wrong.size + 1), bound, size, corrected)
-    return np.maximum(np.maximum.accumulate(values), 0.0) if wrong.size else values
+    return np.maximum(np.maximum.accumulate(values), 0.0)
 
 
 def check_outcomes(outcomes: ArrayLike) -> BoolArray:

@@ -37,8 +37,6 @@ def most_errors(n: int, bound: float, risk: float) -> int:
     >>> most_errors(300, 0.02, 0.05), most_errors(100, 0.02, 0.05)
     (1, -1)
     """
-    if n < 1:
-        return -1
     passing = bdtr(np.arange(n + 1), n, bound) <= risk * (1 + ROUNDING)
     return int(passing.sum()) - 1
 

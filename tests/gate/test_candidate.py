@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 
 from labelops.errors import UsageError
 from labelops.gate.candidate import (
+    OUTGROWN,
+    OVERLOOKED,
+    REFUTED,
     Candidate,
     attempt_of,
     attempt_risk,
@@ -77,6 +81,37 @@ def test_every_order_that_was_begun_is_paid_for() -> None:
     for c, attempt in zip(all_, attempts, strict=True):
         first.setdefault(c.order, attempt)
     assert sum(attempt_risk(j, 0.05) for j in first.values()) <= 0.05
+
+
+def test_a_risk_is_never_nothing() -> None:
+    """However many attempts, some risk is left to judge the next one at."""
+    assert attempt_risk(10_000, 0.05) == sys.float_info.min > 0
+    assert attempt_risk(1, 0.05) == pytest.approx(0.04)
+    assert attempt_risk(2, 0.05) == pytest.approx(0.008)
+
+
+@pytest.mark.parametrize(
+    ("closed", "refuted", "ends"),
+    [
+        (REFUTED, True, True),
+        (OVERLOOKED, False, True),
+        (OUTGROWN, False, True),
+        ("withdrawn: a class was split", False, False),
+        ("released a@1.0.0", False, False),
+        ("", False, False),
+    ],
+)
+def test_what_ends_an_order(closed: str, refuted: bool, ends: bool) -> None:
+    """A failure, and when first votes are no longer what is audited; nothing else does."""
+    one = Candidate(1, 1, 1, 10, "d", closed)
+    assert (one.refuted, one.ends_order) == (refuted, ends)
+
+
+def test_a_candidate_is_plain_unless_said_otherwise() -> None:
+    """Drawn evenly, confirmed by one vote, nothing missed: what older events did not say."""
+    one = Candidate(1, 1, 1, 10, "d")
+    assert (one.looks_again, one.confirm, one.missed, one.audit) == (0, 1, 0.0, "uniform")
+    assert not (one.ties or one.firsts or one.closed or one.doubts or one.why)
 
 
 def test_candidate_round_trip() -> None:

@@ -31,6 +31,28 @@ def test_it_is_the_first_look_that_passes(seed: int, population: int | None, mis
         assert found == _first_pass(wrong, 0.08, population, missed), (share, wrong.nonzero())
 
 
+@pytest.mark.parametrize("corrected", [0, 1])
+@pytest.mark.parametrize("missed", [0.0, 0.1])
+def test_looks_at_nearly_all_of_a_small_set(missed: float, corrected: int) -> None:
+    """Where certainty decides: what is left unseen may be wrong, and the verdict passes at once."""
+    for places in ([0], [0, 1], [9], []):
+        wrong = np.isin(np.arange(30), places)
+        mended = min(corrected, len(places))
+        for n in range(1 + max(places, default=0), 31):
+            passes = certify(wrong[:n], 0.1, 0.1, 30, mended, missed).status == "pass"
+            at = certified_at(wrong, 0.1, 0.1, 30, mended, missed)
+            assert passes == (at is not None and at <= n), (places, n)
+
+
+def test_a_stream_and_a_bound_of_one() -> None:
+    """At bound 1 the first look is enough, whatever it found; a stream has its own first look."""
+    for population in (None, 20):
+        assert certified_at([True] * 5, 1.0, 0.05, population) == 1
+    assert certified_at([False] * 400, 0.02, 0.05) == 178
+    assert certified_at([False] * 177, 0.02, 0.05) is None
+    assert certified_at([], 0.02, 0.05) is None
+
+
 @pytest.mark.slow
 def test_two_early_errors_in_a_large_set() -> None:
     """With two errors that stay in a set of 10,000 both say 589, and of a stream 438."""

@@ -12,6 +12,7 @@ from labelops.errors import SettingsError
 from labelops.gate.certificate import certify
 from labelops.gate.checks import CHECKS, Facts, evaluate
 from labelops.gate.policy import GatePolicy
+from labelops.gate.progress import AuditProgress
 from labelops.measure.agreement import AgreementResult, krippendorff_alpha
 
 POLICY = GatePolicy(error=0.02, agreement=0.6, decided=0.9, per_class=5, open_findings=0.01)
@@ -171,6 +172,44 @@ def test_check_at_its_bound(name: str, changes: dict[str, Any], expected: str) -
     """One fact changed, one check changes, and the verdict is no pass unless the check is."""
     assert _status(name, **changes) == expected
     assert evaluate(replace(GOOD, **changes), POLICY).passed == (expected == "pass")
+
+
+def test_a_check_that_fails_says_of_what() -> None:
+    """Under its own name, with the number and an example."""
+    bad = replace(GOOD, forbidden={"i1": "expired"}, split_groups={"g": "in train and test"})
+    said = {c.name: (c.status, c.message) for c in evaluate(bad, POLICY).checks}
+    assert said["leakage groups"] == (
+        "fail", "1 leakage group is split, such as 'g': in train and test"
+    )  # fmt: skip
+    assert said["rights"] == (
+        "fail", "1 item may not be used for 'training', such as 'i1': expired"
+    )  # fmt: skip
+
+
+def test_agreement_at_its_bound_passes() -> None:
+    """The lower end has to reach it, and no more."""
+    for low, status in ((0.6, "pass"), (0.5999, "inconclusive")):
+        assert _status("agreement", agreement=_agreement(low, 0.8)) == status
+
+
+def test_errors_that_stay_may_be_in_the_way() -> None:
+    """Of 99 labels one may be wrong; with one that is and stays, no look that may miss one helps.
+
+    It is not said that so many clean looks certify it.
+    """
+    found = certify([True] + [False] * 10, 0.02, 0.04, 99, missed=0.05)
+    assert (found.status, found.needed, found.overlooked) == ("inconclusive", None, False)
+    whole = certify([True] + [False] * 98, 0.02, 0.04, 99, missed=0.05)
+    assert whole.status == "fail"
+    for progress in (None, AuditProgress(to_come=88, votes=88)):
+        facts = replace(GOOD, certificate=found, progress=progress)
+        (check,) = [c for c in evaluate(facts, POLICY).checks if c.name == "certified error"]
+        assert check.status == "inconclusive"
+        assert check.needed == (88 if progress else 0)
+        assert check.message == (
+            "1 wrong in 11 blind random audits; no further audit can certify ≤ 2 % at 95 % "
+            "confidence for these labels as they are"
+        )
 
 
 def test_inconclusive_says_what_is_missing() -> None:

@@ -11,6 +11,7 @@ from labelops.gate.confirm import (
     allowed_chance,
     certifies_nothing,
     choose_confirm,
+    may_tie,
     missed_share,
     upper_chance,
 )
@@ -240,3 +241,45 @@ def test_later_attempts_ask_for_more() -> None:
     assert [certifies_nothing(0.02, policy, 40, attempt) for attempt in (1, 2)] == [False, True]
     leads = [choose_confirm(0.01, people, policy, 40, attempt=n) for n in (1, 2, 3)]
     assert leads == sorted(leads) and leads[0] == 1 < leads[-1]
+
+
+@pytest.mark.parametrize(
+    ("chance", "errors", "confirm", "may"),
+    [
+        # 1 - (1 - c)^2 is .05 at .02532.
+        (0.0253, 0.05, 0, True),
+        (0.0254, 0.05, 0, False),
+        # One and the same mistake: a tenth of the bound, .002.
+        (0.02, 0.099, 0, True),
+        (0.02, 0.101, 0, False),
+        (0.02, 0.05, 1, True),
+        (0.02, 0.05, 2, False),
+    ],
+)
+def test_where_ties_stand(chance: float, errors: float, confirm: int, may: bool) -> None:
+    """Each condition by itself, on both sides of where it turns."""
+    assert may_tie(chance, errors, GatePolicy(error=0.02, confirm=confirm)) is may
+
+
+def test_what_slips_through_by_hand() -> None:
+    """Within three votes by a lead of one as +, 0+, 00+ or -++, each path by itself.
+
+    A vote names the wrong label (+), the right one (-) or a third class (0). A tie lets through
+    what either of two names.
+    """
+    c, e = 0.1, 0.3
+    against, third = 1 - e, e - c
+    paths = c + third * c + third**2 * c + against * c * c
+    assert missed_share(c, e, 1, max_votes=3) == pytest.approx(paths)
+    assert missed_share(c, e, 2, max_votes=2) == pytest.approx(c**2)
+    assert missed_share(c, e, 3, max_votes=2) == 0.0
+    assert missed_share(c, e, 1, ties=True, max_votes=1) == pytest.approx(1 - (1 - c) ** 2)
+    assert missed_share(c, e, 1, max_votes=1) == pytest.approx(c)
+
+
+def test_it_takes_seven_votes_by_default() -> None:
+    """As many as are asked at most."""
+    for confirms in (1, 2):
+        seven = missed_share(0.2, 0.4, confirms, max_votes=7)
+        assert missed_share(0.2, 0.4, confirms) == seven
+        assert missed_share(0.2, 0.4, confirms, max_votes=8) > seven

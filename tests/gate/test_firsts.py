@@ -35,6 +35,12 @@ def test_labels_are_judged_by_their_first_votes(
     assert found.tied.tolist() == [not (status == AGREES and label != CAT)]
 
 
+def test_what_is_no_tie_does_not_become_one() -> None:
+    """Where all who looked confirm the first vote, and the label follows, nobody disagreed."""
+    looks = Adjudication(*(np.array([n]) for n in (AGREES, 3, CAT, 0)), np.array([False]))
+    assert judge_firsts(looks, np.array([CAT]), np.array([CAT]))[0].tied.tolist() == [False]
+
+
 def test_a_label_of_the_first_class_is_a_label() -> None:
     """Class 0 is as good a correction as any."""
     looks = Adjudication(*(np.array([n]) for n in (WRONG, 3, CAT, 0)), np.array([False]))

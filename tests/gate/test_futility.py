@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.gate.candidate import attempt_risk
-from labelops.gate.certificate import certify
+from labelops.gate.certificate import Certificate, certify
 from labelops.gate.futility import better_again, held_by
 from labelops.measure.eprocess import clean_looks_needed
+from labelops.measure.intervals import Interval
 from labelops.route.again import looks_again
 
 N, BOUND = 1797, 0.02
@@ -94,3 +98,54 @@ def test_never_where_nothing_is_gained() -> None:
     assert better_again(early, 150, 0.8, SECOND)
     assert not better_again(early, 0, 0.8, SECOND)
     assert not better_again(early, early.needed or 0, 0.8, SECOND)
+
+
+OPEN = Certificate(
+    status="inconclusive", bound=BOUND, risk=FIRST, certified=0.1, errors=7, n=182,
+    population=None, e_value=0.5, needed=1000, interval=None, anytime=Interval(0.0, 0.2),
+    estimate=0.03,
+)  # fmt: skip
+AFRESH = clean_looks_needed(0, 0, BOUND, SECOND) or 0
+"""Clean looks of a new audit, of an endless set."""
+
+
+@pytest.mark.parametrize(
+    ("change", "again", "ends"),
+    [
+        ({"needed": 151 + AFRESH}, 150, True),
+        ({"needed": 150 + AFRESH}, 150, False),
+        ({"needed": None}, 150, True),
+        ({"needed": 1 + AFRESH}, 0, False),
+        ({"needed": 2 + AFRESH}, 1, True),
+        ({"status": "fail", "needed": None}, 150, False),
+        ({"status": "pass", "needed": 0}, 150, False),
+        ({"audit": "weighted"}, 150, False),
+        ({"errors": 0}, 150, False),
+        ({"errors": 1}, 150, True),
+        # Of three times the bound the labels hold three quarters: .75 of the bound is left.
+        ({"estimate": 3 * BOUND}, 150, True),
+        ({"estimate": 3.01 * BOUND}, 150, False),
+        # Nothing certifies that none is wrong, so there is no new audit to win by.
+        ({"bound": 0.0, "estimate": 0.0}, 150, False),
+        # With one look in ten missed a new audit takes longer.
+        ({"needed": 151 + AFRESH, "missed": 0.1}, 150, False),
+    ],
+)
+def test_what_it_takes_to_end_an_audit(change: dict[str, Any], again: int, ends: bool) -> None:
+    """Each condition by itself, on both sides of where it turns."""
+    assert better_again(replace(OPEN, **change), again, 0.75, SECOND) is ends
+
+
+def test_a_dearer_new_audit_is_not_begun() -> None:
+    """What a next attempt may risk decides how long its audit is."""
+    found = replace(OPEN, needed=151 + AFRESH)
+    assert better_again(found, 150, 1.0, SECOND)
+    assert not better_again(found, 150, 1.0, attempt_risk(3, 0.05))
+
+
+def test_labels_held_by_hand() -> None:
+    """The third most doubtful is one of two in equal doubt: of those that were wrong, half."""
+    assert held_by([0.1, 0.4, 0.2, 0.3, 0.2], 3, [0.9, 0.2, 0.2, 0.1]) == pytest.approx(0.5)
+    assert held_by([0.1, 0.2], 9, [0.1, 0.05]) == pytest.approx(0.5)
+    assert held_by([0.2, 0.1], 0, [0.2]) == 0.0
+    assert held_by([0.2, 0.1], 1, [0.2]) == 1.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labelops.gate.audit_state import AuditState, audit_state
 from labelops.gate.checks import Facts, evaluate
 from labelops.gate.policy import GatePolicy
-from labelops.gate.progress import AuditProgress
+from labelops.gate.progress import AuditProgress, audit_progress
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication
 from labelops.measure.samples import draw_sample
 
@@ -84,6 +84,8 @@ def test_every_look_is_read_answered_or_to_come(status: list[int]) -> None:
                                     "looks, 2 of them disputed, before them"),
         (AuditProgress(2, 0, 1, 0), "2 later looks are answered and wait for 1 look before them"),
         (AuditProgress(to_come=9), ""),
+        (AuditProgress(1, 0, 1), "1 later look is answered and waits for 1 look before it"),
+        (AuditProgress(), ""),
     ],
 )  # fmt: skip
 def test_what_waits_in_words(found: AuditProgress, said: str) -> None:
@@ -96,3 +98,28 @@ def test_an_error_behind_makes_it_a_least_number() -> None:
     audit = _state([AGREES] * 4 + [PENDING] + [WRONG] + [AGREES] * 20)
     assert audit.progress.certifies.startswith("at least ")
     assert not _state([AGREES] * 4 + [PENDING] + [AGREES] * 20).progress.certifies.startswith("at")
+
+
+def test_the_cost_is_named_where_looks_take_more_than_a_vote_each() -> None:
+    """One vote a look is what a reader expects."""
+    assert AuditProgress(to_come=3, votes=3).cost == ""
+    assert AuditProgress(to_come=3, votes=4).cost == "4 votes or more"
+    assert AuditProgress(to_come=3).certifies == "3 more clean audits certify"
+    assert AuditProgress(to_come=3, wrong=1).certifies == "at least 3 more clean audits certify"
+
+
+def test_the_first_look_may_be_the_one_that_holds_up() -> None:
+    """All that is answered lies behind it; and behind no open look nothing waits."""
+    flags = np.array([True, False, False]), np.zeros(3, bool), np.array([False, True, False])
+    found = audit_progress(*flags, np.array([1, 0, 0]))
+    assert found == AuditProgress(2, wrong=1, before=1, disputed=0, to_come=1, votes=1)
+    done = audit_progress(*(np.zeros(3, bool),) * 2, flags[2], np.zeros(3, np.int64))
+    assert done == AuditProgress()
+
+
+def test_all_open_looks_before_the_last_answered_one_hold_up() -> None:
+    """Of five looks the first, the third and the last are open; two wait, for two."""
+    open_ = np.array([True, False, True, False, True])
+    disputed = np.array([False, False, True, False, False])
+    found = audit_progress(open_ & ~disputed, disputed, ~open_ & False, open_.astype(np.int64))
+    assert found == AuditProgress(2, wrong=0, before=2, disputed=1, to_come=3, votes=3)

@@ -48,6 +48,23 @@ def test_closed_form_is_the_mixture(k: int, n: int, bound: float) -> None:
     assert float(log_e_value(k, n, bound)) == pytest.approx(math.log(integral), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("k", "n", "bound", "mean"),
+    [(2, 10, 0.1, 0.2), (9, 12, 0.6, 0.8), (1, 4, 0.3, 0.6), (1, 400, 1e-4, 1e-3)],
+)
+def test_closed_form_above_is_the_mixture(k: int, n: int, bound: float, mean: float) -> None:
+    """Shares around twice the bound, half-way to 1 where that is less, a thousandth at least."""
+    prior = beta_distribution(0.5, 0.5 * (1 - mean) / mean)
+
+    def ratio(q: float) -> float:
+        likelihood = (q / bound) ** k * ((1 - q) / (1 - bound)) ** (n - k)
+        return float(likelihood * prior.pdf(q) / prior.sf(bound))
+
+    middle = min(1.0, 5 * max(k / n, bound))
+    integral = sum(quad(ratio, *ends, limit=400)[0] for ends in ((bound, middle), (middle, 1)))
+    assert float(log_e_value_above(k, n, bound)) == pytest.approx(math.log(integral), abs=1e-5)
+
+
 @pytest.mark.parametrize("bound", [0.02, 0.3, 0.9])
 @pytest.mark.parametrize("evidence", [log_e_value, log_e_value_above])
 def test_expectation_is_one_at_the_bound(evidence: object, bound: float) -> None:

@@ -23,6 +23,17 @@ def test_worked_example() -> None:
     assert e_benjamini_hochberg([], 0.1).size == 0
 
 
+@pytest.mark.parametrize("people", [1, 3, 7])
+@pytest.mark.parametrize("rejected", [1, 2])
+def test_exactly_enough_is_enough(people: int, rejected: int) -> None:
+    """The k-th largest of A needs A / (k risk), and a thousandth less is too little."""
+    k, risk = min(rejected, people), 0.05
+    values = np.full(people, -np.inf)
+    values[:k] = np.log(people / (risk * k))
+    assert e_benjamini_hochberg(values, risk).tolist() == (np.arange(people) < k).tolist()
+    assert not e_benjamini_hochberg(values - 1e-3, risk).any()
+
+
 def test_order_is_nothing() -> None:
     """Permuted e-values give permuted rejections."""
     rng = np.random.default_rng(0)

@@ -7,7 +7,13 @@ from scipy.stats import binom, hypergeom
 
 from labelops.errors import UsageError
 from labelops.gate.certificate import certify
-from labelops.measure.finite import fixed_audit_size, hypergeometric_cdf, tolerated_errors
+from labelops.measure.finite import (
+    drawn_interval,
+    false_pass,
+    fixed_audit_size,
+    hypergeometric_cdf,
+    tolerated_errors,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +40,25 @@ def test_tolerated_counts_are_not_lost_to_rounding() -> None:
             assert tolerated_errors(errors / size, size) == errors
 
 
+def test_the_chance_to_pass_wrongly() -> None:
+    """Of the best set that is too bad: one error more than is tolerated; none is where all are."""
+    assert false_pass(1, 20, 0.04, 50) == pytest.approx(hypergeom.cdf(1, 50, 3, 20))
+    assert false_pass(1, 20, 0.04, None) == pytest.approx(binom.cdf(1, 20, 0.04))
+    assert false_pass(1, 20, 1.0, 50) == 0.0
+
+
+@pytest.mark.parametrize(("errors", "n", "size"), [(0, 5, 12), (1, 5, 12), (5, 5, 12), (3, 9, 12)])
+def test_an_interval_by_its_definition(errors: int, n: int, size: int) -> None:
+    """Counts with which as many errors, and as few, are likelier than half of the risk."""
+    inside = [
+        wrong
+        for wrong in range(errors, errors + size - n + 1)
+        if hypergeom.sf(errors - 1, size, wrong, n) > 0.1 < hypergeom.cdf(errors, size, wrong, n)
+    ]
+    found = drawn_interval(errors, n, size, 0.2)
+    assert (found.low, found.high) == (min(inside) / size, max(inside) / size)
+
+
 def test_plans_of_the_literature() -> None:
     """A bound of 2 % at 95 % needs 149, 236, 313, 456 looks, and 132 in a set of 1,000."""
     assert [fixed_audit_size(0.02, 0.05, k) for k in (0, 1, 2, 4)] == [149, 236, 313, 456]
@@ -55,6 +80,24 @@ def test_plans_that_cannot_be() -> None:
         fixed_audit_size(0.0, 0.05)
     with pytest.raises(UsageError, match="no audit"):
         fixed_audit_size(0.02, 0.05, errors=3, size=100)
+
+
+@pytest.mark.parametrize(
+    ("bound", "risk", "errors"), [(1.5, 0.05, 0), (-0.1, 0.05, 0), (0.02, 0.0, 0), (0.02, 0.05, -1)]
+)
+def test_impossible_plans(bound: float, risk: float, errors: int) -> None:
+    """A share is one, and a number of errors is one."""
+    for size in (None, 100):
+        with pytest.raises(UsageError, match=r"bound is|risk is|no audit"):
+            fixed_audit_size(bound, risk, errors, size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_plans_of_the_smallest_sets(size: int) -> None:
+    """To show that none is wrong takes all; where all may be wrong, what finds all is no more."""
+    assert fixed_audit_size(0.0, 0.05, size=size) == size
+    assert fixed_audit_size(1.0, 0.05, 0, size) == 1
+    assert fixed_audit_size(1.0, 0.05, size, size) == size
 
 
 def test_zero_tolerance_on_a_set() -> None:

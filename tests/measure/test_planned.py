@@ -38,6 +38,43 @@ def test_fair_at_the_bound_and_losing_above(bound: float, planned: int, n: int, 
     assert wrong <= clean * (1 + 1e-12), "an error never adds to it"
 
 
+@pytest.mark.parametrize("more", [0, 1, 25])
+@pytest.mark.parametrize("planned", [60, 90])
+def test_its_mean_is_one_at_any_look(planned: int, more: int) -> None:
+    """Exactly, at the bound, over all errors by the plan and after it; before it as well.
+
+    Twice the evidence at the plan and beyond would have a mean of two thirds more.
+    """
+    bound, later = 0.1, np.arange(more + 1)
+    mean = 0.0
+    for k in range(planned + 1):
+        found = log_e_value_planned(
+            k + later, planned + more, bound, RISK, planned=planned, by_plan=k
+        )
+        chance = binom.pmf(k, planned, bound) * binom.pmf(later, more, bound)
+        mean += float((chance * np.exp(found)).sum())
+    assert mean == pytest.approx(1.0)
+    for n in (1, planned // 2, planned - 1):
+        errors = np.arange(n + 1)
+        before = log_e_value_planned(errors, n, bound, RISK, planned=planned, by_plan=0)
+        assert (binom.pmf(errors, n, bound) * np.exp(before)).sum() == pytest.approx(1.0)
+
+
+def test_errors_by_the_plan_are_read_beyond_it_only() -> None:
+    """Up to the planned look, its own included, they are those there are."""
+    for n in (200, 300):
+        told = [
+            log_e_value_planned(3, n, 0.05, RISK, planned=300, by_plan=k).item() for k in (3, 250)
+        ]
+        assert told[0] == told[1]
+    most = most_errors(300, 0.05, 2 / 3 * RISK)
+    late = [
+        log_e_value_planned(most + 1, 301, 0.05, RISK, planned=300, by_plan=k).item()
+        for k in (most, most + 1)
+    ]
+    assert late[0] > late[1]
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 400), st.sampled_from([0.01, 0.02, 0.1, 0.3]), st.sampled_from([0.03, 0.2]))
 def test_oracle_most_errors(n: int, bound: float, risk: float) -> None:

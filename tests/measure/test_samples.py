@@ -21,7 +21,7 @@ from labelops.gate.audit_state import audit_state
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set
-from labelops.measure.samples import RandomSample, draw_growing, draw_sample
+from labelops.measure.samples import RandomSample, draw_growing, draw_sample, draw_weighted
 from labelops.route import overlap_needs, sample_needs
 
 IDS = [f"i{i}" for i in range(40)]
@@ -122,6 +122,48 @@ def test_a_draw_is_fair() -> None:
 def test_nothing_to_draw(size: int) -> None:
     """A sample of no items is empty, not an error."""
     assert draw_sample(b"k", "a", IDS, size).ids.tolist() == []
+    assert draw_sample(b"k", "a", IDS).first(size).ids.tolist() == []
+    weighted = draw_weighted(b"k", "a", IDS, np.ones(40))
+    assert weighted.first(size).ids.tolist() == []
+    assert choose_active(IDS, np.arange(40.0), size, apart_from=[]).ids.tolist() == []
+    assert draw_growing(b"k", "a", IDS, np.arange(40), lambda n: size).ids.tolist() == []
+
+
+def test_draws_by_chance_are_as_likely_as_told() -> None:
+    """Over 2,000 keys each item comes first as often as its chance says (χ², 0.1 %)."""
+    chances = np.array([0.05, 0.15, 0.3, 0.5])
+    firsts = [draw_weighted(str(k).encode(), "a", IDS[:4], chances).ids[0] for k in range(2_000)]
+    counts = np.array([firsts.count(i) for i in IDS[:4]])
+    assert ((counts - 2000 * chances) ** 2 / (2000 * chances)).sum() < 16.3
+
+
+def test_each_chance_stays_with_its_item() -> None:
+    """In whatever order items are told, and in a part of the sample all chances are there."""
+    chances = dict(zip(IDS, np.arange(1.0, 41.0), strict=True))
+    sample = draw_weighted(b"k", "a", IDS, list(chances.values()))
+    assert sample.chances.tolist() == [chances[i] for i in sample.ids]
+    back = draw_weighted(b"k", "a", IDS[::-1], list(chances.values())[::-1])
+    assert back.ids.tolist() == sample.ids.tolist()
+    assert back.chances.tolist() == sample.chances.tolist()
+    part = sample.first(3)
+    assert part.ids.tolist() == sample.ids[:3].tolist() and (len(part), part.total) == (3, 40)
+    assert part.chances.tolist() == sample.chances.tolist()
+
+
+def test_a_part_of_a_sample_is_in_its_order() -> None:
+    """Without what was left out; it says still how many it was drawn from."""
+    sample = draw_sample(b"k", "a", IDS, 10)
+    part = sample.part(np.arange(10) % 2 == 0)
+    assert part.ids.tolist() == sample.ids[::2].tolist()
+    assert (part.total, part.stream) == (40, "a")
+
+
+def test_a_training_set_is_what_was_given() -> None:
+    """Each item with its class."""
+    found = training_set(["b", "a"], [1, 0], apart_from=[])
+    assert found.ids.tolist() == ["b", "a"] and found.codes.tolist() == [1, 0]
+    with pytest.raises(UsageError, match="2 items, 1 codes"):
+        training_set(["b", "a"], [1], apart_from=[])
 
 
 @pytest.mark.parametrize(

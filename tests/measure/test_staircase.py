@@ -19,6 +19,7 @@ from labelops.measure.staircase import (
     most_found_evenly,
     step_looks,
 )
+from labelops.measure.step_chances import least_looks, log_at_most
 
 SETS = [(613, 0.02, 0.04), (1797, 0.02, 0.04), (613, 0.05, 0.04), (400, 0.05, 0.05)]
 
@@ -182,3 +183,47 @@ def test_later_corrections_take_nothing_back(size: int, bound: float, missed: fl
     """With more corrected, looks at all may find more: else who corrects late would gain by it."""
     most = [most_found_evenly(bound, 0.008, size, c, missed) for c in range(30)]
     assert most == sorted(most)
+
+
+@pytest.mark.parametrize("size", [1, 2, 10, 30])
+@pytest.mark.parametrize("bound", [0.0, 0.1, 1.0])
+def test_a_set_of_errors_only(size: int, bound: float) -> None:
+    """All were wrong and all are corrected: nothing is left, and that is certain; else it is not.
+
+    Corrections may be more than the tolerated and one more error would be in the set at all.
+    """
+    wrong = np.ones(size, dtype=bool)
+    assert clean_looks_to_certify(size, size, bound, 0.05, size, size) == 0
+    assert is_certified(wrong, bound, 0.05, size, size) in (True, False)
+    left = clean_looks_to_certify(size, size, bound, 0.05, size, 0)
+    assert left == (0 if tolerated_errors(bound, size) == size else None)
+
+
+def test_no_step_where_no_look_is_enough() -> None:
+    """It lies beyond the whole set; where only a look at all will do, at its end."""
+    k, size, wrong = np.array([0, 0]), 10, np.array([1, 1])
+
+    def few(n: IntArray) -> np.ndarray:
+        return log_at_most(k, size, wrong, n, 0.0)
+
+    never, all_ = -1e9, -1e-9
+    assert least_looks(size, k, np.array([never, all_]), few).tolist() == [10, 1]
+
+    def missing(n: IntArray) -> np.ndarray:
+        return log_at_most(k, size, wrong, n, 0.1)
+
+    # Of one that is wrong looks at all ten miss it with a chance of .1.
+    chance = np.log([0.0999, 0.1001])
+    assert least_looks(size, k, chance, missing).tolist() == [11, 10]
+
+
+@pytest.mark.parametrize("missed", [0.05, 0.3])
+def test_what_is_missed_never_saves_a_look(missed: float) -> None:
+    """Also in a set so large that the e-process alone certifies it, and there it does certify."""
+    for size in (300, 30_000):
+        sure = clean_looks_to_certify(0, 0, 0.02, 0.05, size)
+        more = clean_looks_to_certify(0, 0, 0.02, 0.05, size, missed=missed)
+        assert sure is not None and more is not None and sure < more < 3 * sure
+        clean = np.zeros(more, dtype=bool)
+        assert is_certified(clean, 0.02, 0.05, size, missed=missed)
+        assert not is_certified(clean[:-1], 0.02, 0.05, size, missed=missed)

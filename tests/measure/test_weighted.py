@@ -12,8 +12,10 @@ from labelops.measure.eprocess import check_outcomes
 from labelops.measure.planning import audit_plan
 from labelops.measure.weighted import (
     audit_chances,
+    log_e_values_count,
     log_e_values_weighted,
     log_e_values_weighted_above,
+    weighted_estimate,
     weighted_order,
 )
 
@@ -127,6 +129,7 @@ def test_good_suspicions_save_audits_near_the_bound() -> None:
         ([0], [0.7], [0.5, 0.5], 0.1),
         ([0], [0], [0.5, 0.0], 0.1),
         ([0], [0], [0.5, np.nan], 0.1),
+        ([0], [0], [0.5, np.inf], 0.1),
     ],
 )
 def test_impossible_audits(
@@ -152,3 +155,51 @@ def test_suspicions_of_any_size(scale: float) -> None:
     found = audit_chances(np.array([1.0, 0.0, 1.0]) * scale)
     assert found == pytest.approx(audit_chances([1.0, 0.0, 1.0]))
     assert found.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("uniforms", "chances"),
+    [
+        ([0.0, 0.5], [0.5, 0.5]),
+        ([1.0, 0.5], [0.5, 0.5]),
+        ([0.5, 0.5], [0.0, 1.0]),
+        ([0.5, 0.5], [np.inf, 1.0]),
+        ([0.5, 0.5], [np.nan, 1.0]),
+        ([0.5], [0.5, 0.5]),
+    ],
+)
+def test_impossible_draws(uniforms: list[float], chances: list[float]) -> None:
+    with pytest.raises(UsageError):
+        weighted_order(uniforms, chances)
+
+
+@pytest.mark.parametrize("floor", [0.0, -0.1, 1.1, np.nan])
+def test_some_part_is_even_and_no_more_than_all(floor: float) -> None:
+    with pytest.raises(UsageError, match="floor"):
+        audit_chances([0.5, 0.5], floor)
+    assert audit_chances([1.0, 3.0], 1.0).tolist() == [0.5, 0.5]
+
+
+def test_the_estimate_is_right_on_average() -> None:
+    """Over all draws of two of five, two of them wrong, it is their share, whatever the chances."""
+    chances, wrong, mean = audit_chances([0, 5, 1, 1, 3], 0.2), np.array([1, 0, 0, 0, 1]), 0.0
+    for drawn in permutations(range(5), 2):
+        chance = chances[drawn[0]] * chances[drawn[1]] / (1 - chances[drawn[0]])
+        # As it is before it is cut at 1.
+        first = wrong[drawn[0]] / chances[drawn[0]] / 5
+        left = (1 - chances[drawn[0]]) / chances[drawn[1]]
+        second = (wrong[drawn[0]] + wrong[drawn[1]] * left) / 5
+        mean += chance * (first + second) / 2
+        found = weighted_estimate(wrong[list(drawn)], drawn, chances)
+        assert found == pytest.approx(min(1.0, (first + second) / 2))
+    assert mean == pytest.approx(2 / 5)
+    assert weighted_estimate([], [], [0.5, 0.5]) == 0.0
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5])
+def test_counts_of_a_set_of_five(count: int) -> None:
+    """After a look at all it is certain whether more than so many are wrong."""
+    for errors in range(6):
+        wrong = np.arange(5) >= 5 - errors
+        grown = log_e_values_count(wrong, np.arange(5), np.full(5, 0.2), count)
+        assert (grown[-1] == np.inf) == (errors <= count)

@@ -21,7 +21,7 @@ from labelops.route import (
     vote_worth,
 )
 from labelops.route.again import again_seats, doubt_needs, looks_again
-from labelops.route.needs import CROWD, NEED_COLUMNS
+from labelops.route.needs import CROWD, NEED_COLUMNS, seed_overlap
 
 IDS = [f"i{i}" for i in range(40)]
 
@@ -42,6 +42,33 @@ def test_sample_needs() -> None:
     assert needs["wanted"].tolist() == [1, 3]
     assert needs["reason"].iloc[0] == "random calibration sample, 1 of 3 from 9 items"
     assert needs["priority"].is_monotonic_decreasing
+    whole = sample_needs(draw_sample(b"k", "audit/1", IDS), [0] * 40, [True] * 40, "audit")
+    assert (np.diff(whole["priority"]) < 0).all(), "an e-process reads looks in draw order"
+    twice = sample_needs(draw_sample(b"k", "audit/1", ["a"]), [1], [True], "audit", votes=2)
+    assert twice["wanted"].tolist() == [3]
+
+
+def test_who_settles_a_doubt_is_not_who_looks_first() -> None:
+    """Labels and reviews that nobody looked at are anybody's; what others left open is not."""
+    assert _label(IDS[:3], [0, 1, 2], [0.1] * 3)["settles"].tolist() == [False, True, True]
+    assert adjudication_needs(["a"], [1], [True], "audit", [1])["settles"].all()
+    assert doubt_needs(["a"], [0.1], [0])["settles"].all()
+    assert not doubt_needs(["a"], [0.1], [0], "audit")["settles"].any()
+    sample = draw_sample(b"k", "audit/1", ["a"])
+    assert not sample_needs(sample, [0], [True], "audit")["settles"].any()
+
+
+def test_a_disputed_look_holds_up_all_others() -> None:
+    """No look of the sample is more urgent."""
+    sample = sample_needs(draw_sample(b"k", "audit/1", IDS), [0] * 40, [True] * 40, "audit")
+    disputed = adjudication_needs(["a"], [1], [True], "audit", [2])
+    assert disputed["priority"].iloc[0] >= sample["priority"].max()
+
+
+def test_overlap_of_the_seed() -> None:
+    """A share of it, thirty at least, and none where none is asked for."""
+    assert [seed_overlap(0.2, n) for n in (100, 150, 151, 400)] == [30, 30, 31, 80]
+    assert seed_overlap(0.0, 400) == 0
 
 
 def test_label_needs() -> None:
@@ -110,6 +137,18 @@ def test_looks_after_a_failed_audit_by_hand() -> None:
     assert looks_again(even, error=0.2, bound=0.1) == 8
     assert looks_again(even, error=0.9, bound=0.1) == 10
     assert looks_again(np.empty(0), error=0.2, bound=0.1) == 0
+    assert looks_again(one_doubt, error=0.11, bound=0.1) == 3, "a part of a label is a label"
+    doubts = [0.1, 0.55, 0.05, 0.3] + [0.0] * 96
+    # At twice the bound three quarters of the doubt, which two labels hold; else one holds half.
+    assert looks_again(doubts, error=0.01, bound=0.005) == 2
+    assert looks_again(doubts, error=0.001, bound=0.005) == 1
+
+
+def test_labels_that_failed_get_one_more_vote() -> None:
+    """Beside those they have, by the size of the doubt."""
+    needs = doubt_needs(["a", "b"], [0.1, 0.3], [0, 2])
+    assert needs["wanted"].tolist() == [1, 3]
+    assert needs["priority"].rank().tolist() == [1.0, 2.0]
 
 
 def test_seats_for_somebody_new_are_told_from_all_others() -> None:

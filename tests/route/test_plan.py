@@ -365,3 +365,74 @@ def test_gold_lies_among_the_others() -> None:
     assert rows.loc[~gold, "item_id"].tolist() == urgent["item_id"].tolist()
     assert rows.loc[gold, "item_id"].tolist() == ["i11", "i6", "i0"]
     assert np.flatnonzero(gold).tolist() == [0, 3, 8]
+
+
+def test_open_seats_take_room_in_a_round() -> None:
+    """Three votes are on their way and five may be: two more are asked for; gold takes no room."""
+    policy = RoutePolicy(votes_per_round=5)
+    first = _plan([_label(3), gold_needs(_drawn("i11"), [0], [2])], policy=policy)
+    rows = _plan([_label(12)], first, policy=policy, round_number=2)
+    assert first["annotators"].sum() == 5 and rows["annotators"].sum() == 2
+    answered = _votes([(f"i{n}", "human:a", "label", "given", 1) for n in range(3)])
+    rows = _plan([_label(12)], first, answered, policy=policy, round_number=2)
+    assert rows["annotators"].sum() == 5
+
+
+def _planned(
+    needs: list[pd.DataFrame], budget: float, plan: pd.DataFrame = NO_PLAN, **more: object
+) -> list[str]:
+    """Name the items that are asked about."""
+    rows = make_plan(
+        needs, plan, NO_VOTES, NO_PROPOSALS, DRAWS, _priced(budget=budget),
+        round_number=2, schema_digest="d", now=NOW, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return sorted(rows["item_id"])
+
+
+def test_votes_that_count_no_more_are_paid() -> None:
+    """Of 10, six votes were given that were withdrawn since: four more can be paid."""
+    gone = _votes([(f"i{n}", "human:a", "label", "given", 1) for n in range(6)])
+    needs = [_asked(IDS, [0] * 12, np.linspace(1, 0, 12))]
+    assert len(_planned(needs, 10.0)) == 10
+    assert len(_planned(needs, 10.0, paid=gone)) == 4
+    assert len(_planned(needs, 6.0, paid=gone)) == 0
+
+
+def test_a_seat_that_nobody_takes_is_put_up_again_and_paid_twice() -> None:
+    """It is not waited for, but who comes back may take it: its money stays reserved."""
+    plan = _plan([_label(2)], policy=_priced())
+    needs = [_asked(IDS[:3], [0] * 3, [0.9, 0.8, 0.7])]
+    seat = ("i0", 1, "label")
+    assert in_flight(plan, NO_VOTES, forsaken=[seat])["item_id"].tolist() == ["i1"]
+    assert _planned(needs, 9.0, plan) == ["i2"]
+    assert _planned(needs, 9.0, plan, forsaken=[seat]) == ["i0", "i2"]
+    assert _planned(needs, 3.0, plan, forsaken=[seat]) == ["i0"]
+    assert _planned(needs, 2.0, plan, forsaken=[seat]) == []
+
+
+def test_votes_asked_for_before_count_in_the_total() -> None:
+    """Of a total of five, three were about content that is no more and one is on its way."""
+    plan = _plan([_label(1)])
+    rows = make_plan(
+        [_label(12)], plan, NO_VOTES, NO_PROPOSALS, DRAWS, RoutePolicy(votes_total=5),
+        round_number=2, schema_digest="d", now=NOW, asked_before=3,
+    )  # fmt: skip
+    assert rows["annotators"].sum() == 1
+
+
+def test_what_is_paid_and_promised_by_hand() -> None:
+    """Two votes of people at 1 and one of an expert at 5; a seat for both may cost 5."""
+    votes = _votes(
+        [
+            ("i0", "human:ann", "label", "given", 1),
+            ("i1", "human:bob", "audit", "given", 1),
+            ("i2", EVE, "label", "given", 1),
+            ("i3", "human:ann", "label", "skipped", 1),
+            ("i4", EVE, "label", "deleted", 1),
+        ]
+    )
+    seats = _plan([overlap_needs(_drawn("i5"), [0], [2], "calibrate")], policy=_priced())
+    none = in_flight(NO_PLAN, votes)
+    assert money_bound(none, votes, _priced()) == 7.0
+    assert money_bound(in_flight(seats, votes), votes, _priced()) == 7.0 + 2 * 5.0
+    assert money_bound(in_flight(seats, votes), votes, RoutePolicy()) == 3.0 + 2 * 1.0

@@ -1,0 +1,32 @@
+"""Audits by doubt whose looks miss some errors: the limits for the evidence spend the risk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from labelops.measure.codes import FloatArray
+from labelops.measure.weighted import audit_chances
+from labelops.measure.weighted_certified import _limits
+
+
+@pytest.mark.parametrize("worth", [np.zeros(400), np.arange(400.0)])
+@pytest.mark.parametrize(("wrong", "missed"), [(5, 0.05), (9, 0.3), (130, 0.1)])
+def test_limits_of_what_would_be_found_spend_the_risk(
+    worth: FloatArray, wrong: int, missed: float
+) -> None:
+    """With one too many wrong, the limits come to the risk by the chance to find so many.
+
+    So few errors as are held against nothing are found with a twentieth of it at most; numbers
+    between two that are told apart go with the lower one. Little of the risk is unused.
+    """
+    chances, risk = audit_chances(worth), 0.04
+    counts, limits = _limits(np.sort(chances).tobytes(), wrong, missed, risk)
+    found = np.arange(wrong + 1)
+    group = np.searchsorted(counts, found, side="right") - 1
+    share = binom.pmf(found, wrong, 1 - missed)
+    spent = (share * np.where(group < 0, 1.0, np.exp(limits[np.maximum(group, 0)]))).sum()
+    assert 0.75 * risk < spent <= risk
+    assert binom.cdf(counts[0] - 1, wrong, 1 - missed) <= 0.05 * risk
+    assert (np.diff(limits) <= 0).all(), "the more would be found, the more evidence is asked for"
