@@ -67,7 +67,8 @@ def _running(
 ) -> FloatArray:
     wrong = check_outcomes(outcomes)
     values = evidence(np.cumsum(wrong), np.arange(1, wrong.size + 1), bound, size, corrected)
-    return np.maximum(np.maximum.accumulate(values), 0.0)
+    maximum: FloatArray = np.maximum(np.maximum.accumulate(values), 0.0)
+    return maximum
 
 
 def check_outcomes(outcomes: ArrayLike) -> BoolArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from scipy.special import bdtr
 
 from labelops.errors import UsageError
@@ -112,5 +111,8 @@ def most_wrong(found: int, missed: float, chance: float, size: int) -> int:
     """
     if not missed:
         return found
-    more = np.arange(found, size + 1)
-    return found + int((bdtr(float(found), more, 1 - missed) > chance).sum()) - 1
+
+    def too_unlikely(wrong: int) -> bool:
+        return bool(bdtr(float(found), wrong, 1 - missed) <= chance)
+
+    return first_count(too_unlikely, found, size + 1) - 1

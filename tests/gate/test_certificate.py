@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy.special import bdtr, bdtrc
+from scipy.stats import binom
 
 from labelops.errors import UsageError
 from labelops.gate.certificate import certify
@@ -342,3 +343,24 @@ def test_what_looks_miss_of_a_stream_is_added_to_its_share() -> None:
     assert with_misses.anytime.low == without.anytime.low
     all_wrong = certify([True] * 40, bound=0.05, risk=RISK, missed=0.1)
     assert all_wrong.certified == all_wrong.anytime.high == 1
+
+
+@pytest.mark.parametrize("looks", [250, 613])
+def test_what_looks_miss_of_a_set_is_added_to_its_share(looks: int) -> None:
+    """As many may be wrong as would not be found, so few of them, with a twentieth of the risk."""
+    outcomes, size, missed = [True] * 2 + [False] * (looks - 2), 613, 0.1
+    found = certify(outcomes, 1e-3, RISK, size, missed=missed)
+    without = certify(outcomes, 1e-3, 0.95 * RISK, size)
+    for share, seen in ((found.certified, without.certified),
+                        (found.anytime.high, without.anytime.high)):  # fmt: skip
+        count, wrong = round(share * size), round(seen * size)
+        assert binom.cdf(wrong, count, 1 - missed) > 0.05 * RISK
+        assert binom.cdf(wrong, count + 1, 1 - missed) <= 0.05 * RISK
+    assert found.anytime.low == without.anytime.low
+
+
+@pytest.mark.parametrize("population", [None, 1000])
+def test_the_estimate_is_the_share_that_was_seen(population: int | None) -> None:
+    """Nothing seen is nothing estimated."""
+    assert certify([True] * 3 + [False] * 97, BOUND, RISK, population).estimate == 0.03
+    assert certify([], BOUND, RISK, population).estimate == 0.0

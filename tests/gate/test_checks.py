@@ -59,6 +59,8 @@ def test_a_set_of_which_none_may_be_wrong_passes_by_no_looks_that_miss_some(
         f"0 wrong in {looks} blind random audits; auditors may take 5 % of wrong" in check.message
     )
     assert "confirm = 2 under [gate] lets the next candidate's miss fewer" in check.message
+    more = evaluate(replace(facts, confirms=2), POLICY).checks[0].message
+    assert "confirm = 3 under [gate]" in more
     last = evaluate(replace(facts, confirms=3), POLICY).checks[0].message
     assert "auditors may take" in last and "confirm =" not in last
     good = certify(clean, 0.02, 0.04, 40, missed=0.003)
@@ -153,6 +155,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("enough evidence", {"decided": 899}, "fail"),
     ("enough evidence", {"decided": 899, "waiting": "votes"}, "inconclusive"),
     ("enough evidence", {"items": 0, "decided": 0}, "fail"),
+    ("enough evidence", {"items": 1, "decided": 1}, "pass"),
     ("class minimum", {"class_counts": {"cat": 985, "dog": 5}}, "pass"),
     ("class minimum", {"class_counts": {"cat": 986, "dog": 4}}, "fail"),
     ("class minimum", {"class_counts": {"cat": 990, "dog": 0}, "waiting": "v"}, "inconclusive"),

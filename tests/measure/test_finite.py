@@ -111,5 +111,8 @@ def test_a_set_of_any_size_is_judged() -> None:
     large = certify(looks, 0.02, 0.05, population=2**31)
     endless = certify(looks, 0.02, 0.05)
     assert large.status == endless.status == "pass"
+    missing = [certify(looks * 2, 0.02, 0.05, size, missed=0.05) for size in (2**31, None)]
+    assert [found.status for found in missing] == ["pass", "pass"]
+    assert missing[0].certified == pytest.approx(missing[1].certified, rel=0.01)
     assert large.certified == pytest.approx(endless.certified, rel=0.01)
     assert large.anytime.high == pytest.approx(endless.anytime.high, rel=0.01)

@@ -23,6 +23,12 @@ def test_oracle_most_wrong(found: int, missed: float, chance: float, more: int) 
     assert most_wrong(found, 0.0, chance, size) == found
 
 
+def test_a_set_of_any_size_takes_no_longer() -> None:
+    """Of two thousand million, nine found at most: 25 may be wrong where half are missed."""
+    fits = [m for m in range(9, 60) if binom.cdf(9, m, 0.5) > 0.02]
+    assert most_wrong(9, 0.5, 0.02, 2**31) == max(fits) == most_wrong(9, 0.5, 0.02, 60)
+
+
 @given(st.integers(0, 8), st.integers(0, 8), MISSED, CHANCE)
 def test_oracle_most_found(tolerated: int, corrected: int, missed: float, chance: float) -> None:
     """The largest number that looks find, or fewer, with at most the chance, of one too many."""
@@ -32,7 +38,7 @@ def test_oracle_most_found(tolerated: int, corrected: int, missed: float, chance
     assert most_found(tolerated, corrected, 0.0, chance) == tolerated + corrected
 
 
-@pytest.mark.parametrize("corrected", [0, 5, 20, 300])
+@pytest.mark.parametrize("corrected", [0, 5, 20, 300, 500])
 def test_errors_that_were_corrected_were_missed_as_well(corrected: int) -> None:
     """With t left and c corrected, t + c were wrong; a share of these is missed, and c are gone."""
     size, tolerated, missed = 1000, 20, 0.05

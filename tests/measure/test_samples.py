@@ -21,7 +21,13 @@ from labelops.gate.audit_state import audit_state
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import Adjudication
 from labelops.measure.chosen import ActiveSelection, TrainingSet, choose_active, training_set
-from labelops.measure.samples import RandomSample, draw_growing, draw_sample, draw_weighted
+from labelops.measure.samples import (
+    RandomSample,
+    _in_order,
+    draw_growing,
+    draw_sample,
+    draw_weighted,
+)
 from labelops.route import overlap_needs, sample_needs
 
 IDS = [f"i{i}" for i in range(40)]
@@ -135,6 +141,12 @@ def test_draws_by_chance_are_as_likely_as_told() -> None:
     firsts = [draw_weighted(str(k).encode(), "a", IDS[:4], chances).ids[0] for k in range(2_000)]
     counts = np.array([firsts.count(i) for i in IDS[:4]])
     assert ((counts - 2000 * chances) ** 2 / (2000 * chances)).sum() < 16.3
+
+
+def test_equal_draws_are_ordered_by_id() -> None:
+    """In whatever order items are told, so that a sample is the same each time."""
+    ids = np.array(["b", "c", "a"], dtype=object)
+    assert ids[_in_order(np.array([0.5, 0.1, 0.5]), ids)].tolist() == ["c", "a", "b"]
 
 
 def test_each_chance_stays_with_its_item() -> None:

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from labelops.measure.codes import FloatArray
-from labelops.measure.weighted import audit_chances
-from labelops.measure.weighted_certified import _limits
+from labelops.measure.weighted import audit_chances, log_e_values_count
+from labelops.measure.weighted_certified import _limits, log_e_values_seen
 
 
 @pytest.mark.parametrize("worth", [np.zeros(400), np.arange(400.0)])
@@ -30,3 +30,15 @@ def test_limits_of_what_would_be_found_spend_the_risk(
     assert 0.75 * risk < spent <= risk
     assert binom.cdf(counts[0] - 1, wrong, 1 - missed) <= 0.05 * risk
     assert (np.diff(limits) <= 0).all(), "the more would be found, the more evidence is asked for"
+
+
+@pytest.mark.parametrize("corrected", [0, 2])
+def test_where_nothing_is_missed_it_is_the_evidence_against_the_count(corrected: int) -> None:
+    """Of 300 labels 3 may be wrong, and those that are corrected; at its largest so far."""
+    chances = audit_chances(np.arange(300.0))
+    looks = np.arange(200) % 90 == 45, np.arange(200), chances
+    found = log_e_values_seen(*looks, 0.01, 0.05, corrected)
+    expected = np.maximum.accumulate(log_e_values_count(*looks, 3 + corrected))
+    assert found.tolist() == expected.tolist()
+    missing = log_e_values_seen(*looks, 0.01, 0.05, corrected, missed=0.05)
+    assert (missing <= found + 1e-9).all() and (np.diff(missing) >= 0).all()

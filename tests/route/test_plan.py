@@ -436,3 +436,15 @@ def test_what_is_paid_and_promised_by_hand() -> None:
     assert money_bound(none, votes, _priced()) == 7.0
     assert money_bound(in_flight(seats, votes), votes, _priced()) == 7.0 + 2 * 5.0
     assert money_bound(in_flight(seats, votes), votes, RoutePolicy()) == 3.0 + 2 * 1.0
+
+
+def test_the_surest_settle_what_they_have_not_seen() -> None:
+    """Whoever looked is not asked again; others only where too few of the surest are left."""
+    votes = _votes([("i0", "human:a", "label", "given", 1), ("i1", "human:e", "label", "given", 1)])
+    for surest, barred in (("abcd", ["human:a", "human:e"]), ("abc", ["human:a"])):
+        rows = make_plan(
+            [_asked(["i0"], [1], [0.5])], NO_PLAN, votes, NO_PROPOSALS, DRAWS, RoutePolicy(),
+            round_number=2, schema_digest="d", now=NOW, surest=[f"human:{n}" for n in surest],
+        )  # fmt: skip
+        assert rows["annotators"].tolist() == [2]
+        assert json.loads(rows["exclude"].iloc[0]) == barred
