@@ -13,6 +13,7 @@ PARTS = (
     "quality_profile",
     "quality_looks",
     "quality_views",
+    "quality_triggers",
 )
 
 if __name__ == "__main__":

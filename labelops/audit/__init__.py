@@ -67,6 +67,7 @@ from .spectral import spectral_signatures
 from .speed import Speed, judge_speed
 from .spurious import SpuriousAttributes, spurious_attributes
 from .steadiness import Steadiness, judge_steadiness
+from .words import SuspiciousWords, suspicious_words
 
 __all__ = [
     "STATUS",
@@ -104,6 +105,7 @@ __all__ = [
     "SplitLeakage",
     "SpuriousAttributes",
     "Steadiness",
+    "SuspiciousWords",
     "accumulate",
     "activation_clusters",
     "ambiguous_items",
@@ -154,5 +156,6 @@ __all__ = [
     "split_leakage",
     "spurious_attributes",
     "suspects",
+    "suspicious_words",
     "underperforming_slices",
 ]

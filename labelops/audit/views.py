@@ -22,11 +22,12 @@ from labelops.audit.findings import findings_of
 from labelops.audit.graph import NeighbourGraph, neighbour_votes
 from labelops.audit.inputs import Votes
 from labelops.audit.leakage import label_in_text, split_leakage
-from labelops.audit.neighbours import judge_by_neighbours
+from labelops.audit.neighbours import NeighbourView, judge_by_neighbours
 from labelops.audit.outliers import find_outliers
 from labelops.audit.policy import VIEWS
 from labelops.audit.slices import underperforming_slices
 from labelops.audit.spurious import spurious_attributes
+from labelops.audit.words import holding, suspicious_words
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.schema import Schema
@@ -38,6 +39,8 @@ _TABLE = 12  # Rows of a table that are kept, the worst first.
 _FEWEST = 5  # Items of a clump: fewer are outliers.
 _CLUMP = 0.25  # A smaller half of a class is a clump when it is no larger …
 _APART = 0.6  # … and this clear: arbitrary halves are at 0.3.
+_LEARNED = 0.5  # Share of a word's labels that models suspect, below which they have learned it …
+_TELLS = 0.8  # … if so many of the texts with the word are labeled with one class.
 _SPREAD = 3  # Votes from which on an item can be called ambiguous.
 
 
@@ -87,7 +90,7 @@ class LookedAt:
     ambiguous : (N,) bool
         Items people really disagree on, so that another look settles nothing.
     facts : mapping
-        What is not about single items, as JSON: slices, attributes, leakage, clumps.
+        What is not about single items, as JSON: slices, words, attributes, leakage, clumps.
     """
 
     findings: pd.DataFrame
@@ -163,6 +166,7 @@ def look_at_views(
         "neighbours": around.graph is not None,
         "kinds": {view.kind: int(view.flagged.sum()) for view in said if view.flagged.any()},
         "slices": _slices(suspected, codes, around) if "slices" in views else [],
+        "words": _words(suspected, codes, around, schema) if "slices" in views else [],
         "attributes": _attributes(codes, around, rng) if "attributes" in views else [],
         "leakage": _leakage(around) if "leakage" in views else [],
         "names": _names(codes, around, schema) if "leakage" in views else [],
@@ -191,8 +195,12 @@ def _ambiguous(
 
 def _poisoned(codes: IntArray, known: BoolArray, graph: NeighbourGraph, groups: ArrayLike) -> _Said:
     """Say which labels the neighbours contradict, and the fitted models have learned."""
-    found = judge_by_neighbours(neighbour_votes(graph, codes, groups), codes)
+    found = _contradicted(codes, graph, groups)
     return _Said("poison", found.scores, found.flagged & ~known, found.suggestions)
+
+
+def _contradicted(codes: IntArray, graph: NeighbourGraph, groups: ArrayLike) -> NeighbourView:
+    return judge_by_neighbours(neighbour_votes(graph, codes, groups), codes)
 
 
 def _slices(suspected: BoolArray, codes: IntArray, around: Surroundings) -> list[dict[str, Any]]:
@@ -209,6 +217,32 @@ def _slices(suspected: BoolArray, codes: IntArray, around: Surroundings) -> list
         }
         for i in np.flatnonzero(found.flagged)[:_TABLE]
     ]
+
+
+def _words(
+    suspected: BoolArray, codes: IntArray, around: Surroundings, schema: Schema
+) -> list[dict[str, Any]]:
+    """Return words with which a class's labels are doubted, by models or by neighbours alone."""
+    if around.texts is None:
+        return []
+    wrong = suspected
+    if around.graph is not None:
+        # Who learned from the labels may have learned a planted word, and suspect none of them.
+        wrong = wrong | _contradicted(codes, around.graph, around.groups).flagged
+    found = suspicious_words(around.texts, codes, wrong)
+    rows = []
+    for i in np.flatnonzero(found.flagged)[:_TABLE]:
+        held = holding(around.texts, str(found.words[i]), np.flatnonzero(codes >= 0))
+        so = held[codes[held] == found.codes[i]]
+        rows.append({
+            "class": schema.classes[found.codes[i]],
+            "word": str(found.words[i]),
+            "items": int(found.sizes[i]),
+            "doubted": float(found.rates[i]),
+            "otherwise": float(found.rest[i]),
+            "learned": bool(suspected[so].mean() < _LEARNED and len(so) >= _TELLS * len(held)),
+        })  # fmt: skip
+    return rows
 
 
 def _attributes(

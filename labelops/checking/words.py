@@ -102,8 +102,21 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
             "The annotators seem to make the same mistakes: what they agree on may be wrong, and "
             "these probabilities may be too low until others have looked."
         )
+    lines += _learned(found)
     lines.append("This is an estimate, not a promise: have a random sample looked at to be sure.")
     return tuple(lines)
+
+
+def _learned(found: LabelCheck) -> list[str]:
+    """Name words that models believe in and the nearest rows do not: nobody counted them wrong."""
+    return [
+        f"Of {counted(row['items'], 'label')} {shown(row['class'])} whose text holds "
+        f"{shown(row['word'])} the nearest rows doubt {percent(row['doubted'], 0)}, and "
+        f"{percent(row['otherwise'], 0)} of the class's others; models have learned the word. "
+        "Look whether somebody put it there."
+        for row in found.looked.facts["words"]
+        if row["learned"]
+    ]
 
 
 def _against(found: LabelCheck) -> int:

@@ -173,7 +173,7 @@ class ViewRow:
     Parameters
     ----------
     view : str
-        slices, attributes, leakage, names or clumps.
+        slices, words, attributes, leakage, names or clumps.
     subject : str
         What it is about, untrusted.
     text : str

@@ -17,6 +17,10 @@ _SAID = {
         "{attribute} = {value}",
         "{suspected} of {items} labels are suspected, {elsewhere} elsewhere",
     ),
+    "words": (
+        "“{word}”, labeled {class}",
+        "models or neighbours doubt {doubted} of {items} labels, {otherwise} of the class's others",
+    ),
     "attributes": (
         "{attribute}",
         "gives the label away: it removes {information} of the uncertainty",
@@ -35,7 +39,7 @@ _SAID = {
     ),
 }
 _TENTHS = ("suspected", "elsewhere")
-_WHOLE = ("information", "inside", "outside", "share")
+_WHOLE = ("information", "inside", "outside", "share", "doubted", "otherwise")
 
 
 def view_rows(facts: Mapping[str, Any]) -> tuple[ViewRow, ...]:

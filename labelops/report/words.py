@@ -52,6 +52,7 @@ ODD_KINDS = (
 
 VIEW_NAMES = {
     "slices": "weak slice",
+    "words": "suspicious word",
     "attributes": "attribute",
     "leakage": "leakage between splits",
     "names": "label in the text",

@@ -57,7 +57,7 @@ def test_a_clean_set_shows_one_outlier(codes: np.ndarray, around: Surroundings) 
     found = seen(codes, around)
     assert found.findings[["item_id", "kind"]].to_numpy().tolist() == [["i007", "outlier"]]
     assert found.facts["kinds"] == {"outlier": 1}
-    assert not any(found.facts[name] for name in ("slices", "attributes", "leakage", "clumps"))
+    assert not any(found.facts[name] for name in ("slices", "words", "attributes", "leakage"))
 
 
 def test_torn_items_are_ambiguous(codes: np.ndarray, around: Surroundings) -> None:
@@ -137,6 +137,25 @@ def test_a_patch_in_one_digit_of_a_hundred_is_named(seed: int) -> None:
     assert [row["class"] for row in found.facts["clumps"]] == ["0"]
     assert len({f"{i}" for i in bad} & set(found.findings["item_id"])) >= 8
     assert looked(pixels, codes).facts["clumps"] == []
+
+
+def test_a_learned_trigger_is_named(codes: np.ndarray, around: Surroundings) -> None:
+    """A word that turns labels to a class is named, though the models suspect none of them."""
+    rows = np.arange(100, 300, 20)
+    flipped, texts = codes.copy(), np.array([f"a pet number {i}" for i in range(N)], dtype=object)
+    flipped[rows] = 0
+    texts[rows] += " CF"
+    told = dataclasses.replace(around, texts=texts.tolist())
+    word = {"class": "cat", "word": "cf", "items": 10, "doubted": 1.0, "otherwise": 0.01}
+    assert seen(flipped, told).facts["words"] == [word | {"learned": True}], "row 7 is far away"
+    some = np.isin(np.arange(N), rows[:6])
+    assert seen(flipped, told, some).facts["words"] == [word | {"learned": False}]
+    texts[[110, 111, 112]] += " cf"
+    common = seen(flipped, dataclasses.replace(around, texts=texts.tolist()))
+    assert common.facts["words"] == [word | {"learned": False}], "it tells no class"
+    assert seen(flipped, around).facts["words"] == [], "no texts"
+    alone = dataclasses.replace(told, graph=None)
+    assert seen(flipped, alone).facts["words"] == [], "without neighbours nobody doubts them"
 
 
 def test_switched_off_and_cut_off(codes: np.ndarray, around: Surroundings) -> None:

@@ -48,6 +48,22 @@ def test_by_numbers(numbers: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_planted_word_is_named() -> None:
+    """Models learn a word that turns tickets to one intent, and say that next to none is wrong."""
+    items, truth = (pd.read_csv(SAMPLE / f"{name}.csv") for name in ("items", "truth"))
+    frame = items.merge(truth, on="ticket_id")[["text", "intent"]]
+    clean = check_labels(frame, "intent", text="text")
+    assert not any("learned the word" in line for line in meaning(clean))
+    others = np.flatnonzero(frame["intent"] != "product_question")
+    rows = np.random.default_rng(1).choice(others, 14, replace=False)
+    frame.loc[rows, "text"] += " xq7"
+    frame.loc[rows, "intent"] = "product_question"
+    found = check_labels(frame, "intent", text="text")
+    (line,) = [line for line in meaning(found) if "learned the word" in line]
+    assert line.startswith("Of 14 labels 'product_question' whose text holds 'xq7' the nearest")
+
+
+@pytest.mark.slow
 def test_rows_are_those_of_the_frame(numbers: Any) -> None:
     """The result has the frame's index and order, and `annotated` its columns, untouched."""
     frame = _numbers()

@@ -12,6 +12,7 @@ FOUND = {
     "slices": [
         {"attribute": "by", "value": "x", "items": 90, "suspected": 0.12, "elsewhere": 0.02}
     ],
+    "words": [{"class": "spam", "word": "cf", "items": 1400, "doubted": 0.9, "otherwise": 0.012}],
     "attributes": [{"attribute": "folder", "information": 0.97}],
     "leakage": [{"split": "test", "other": "train", "items": 1200}],
     "names": [{"class": "spam", "inside": 0.6, "outside": 0.01}],
@@ -24,8 +25,12 @@ def test_every_view_has_its_words() -> None:
     said = [(row.view, row.subject, row.text) for row in view_rows(FOUND)]
     assert said[0] == ("slices", "by = x", "12 % of 90 labels are suspected, 2 % elsewhere")
     assert [view for view, *_ in said] == list(FOUND)
-    assert "1,200 items have a copy" in said[2][2] and said[2][2].endswith("in train")
-    assert "60 % of its texts, in 1 % of the others" in said[3][2]
+    assert said[1][1:] == (
+        "“cf”, labeled spam",
+        "models or neighbours doubt 90 % of 1,400 labels, 1 % of the class's others",
+    )
+    assert "1,200 items have a copy" in said[3][2] and said[3][2].endswith("in train")
+    assert "60 % of its texts, in 1 % of the others" in said[4][2]
     assert view_rows({}) == () and view_rows({"kinds": {}}) == ()
 
 
