@@ -54,20 +54,27 @@ class Ends:
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace, with its schema checked against the one it was made with."""
+        journey.adopt_schema(self.as_it_is, now=self.clock())
+        return self.as_it_is
+
+    @cached_property
+    def as_it_is(self) -> Workspace:
+        """The workspace to read releases from, whatever classes are asked for: nothing is said.
+
+        Who only reads may have older settings than those who label, and may not be let write.
+        """
         from ..adapters.delta import DeltaTables
 
         s = self.settings
         root = s.workspace.rstrip("/") + "/tables"
         with s.named():
-            workspace = Workspace(
+            return Workspace(
                 tables=DeltaTables(root),
                 objects=self.objects,
                 schema=s.schema,
                 key=self.key,
                 policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
             )
-        journey.adopt_schema(workspace, now=self.clock())
-        return workspace
 
     @property
     def key(self) -> bytes:
@@ -78,10 +85,14 @@ class Ends:
     @cached_property
     def _identity(self) -> dict[str, str]:
         """The workspace's own random id and key, drawn when it is first opened."""
-        fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
-        self.objects.put_new(WORKSPACE, fresh)
         try:
-            found = json.loads(self.objects.get(WORKSPACE))
+            content = self.objects.get(WORKSPACE)
+        except NotFoundError:
+            fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
+            self.objects.put_new(WORKSPACE, fresh)
+            content = self.objects.get(WORKSPACE)  # Another process may have been first.
+        try:
+            found = json.loads(content)
             bytes.fromhex(found["key"])
             # The first workspaces had no id, and their projects are named without one.
             return {"id": str(found.get("id", "")), "key": str(found["key"])}

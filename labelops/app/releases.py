@@ -39,7 +39,7 @@ class Releases(Ends):
     @property
     def names(self) -> dict[str, str]:
         """Names that move → release."""
-        return released.names_of(load_events(self.workspace))
+        return released.names_of(load_events(self.as_it_is))
 
     def manifest(self, reference: str | None = None) -> Manifest:
         """Return the manifest of a release; the latest of this label set by default."""
@@ -59,7 +59,7 @@ class Releases(Ends):
     @property
     def deprecated(self) -> dict[str, str]:
         """Releases that should not be used any more → why."""
-        return deprecated_in(load_events(self.workspace))
+        return deprecated_in(load_events(self.as_it_is))
 
     def deprecate(self, reference: str, because: str) -> Deprecation:
         """Say that a release should not be used any more; no reason takes that back."""
@@ -67,7 +67,7 @@ class Releases(Ends):
 
     def news(self, manifest: Manifest) -> News:
         """Return what has become known of a release since it was made."""
-        return news_of(load_events(self.workspace), self.objects, manifest)
+        return news_of(load_events(self.as_it_is), self.objects, manifest)
 
     def load(self, reference: str | None = None, *, weights: str = "hard") -> pd.DataFrame:
         """Return a release as a frame to train on; see `labelops.load`."""
@@ -80,7 +80,7 @@ class Releases(Ends):
             found.items,
             found.manifest.schema,
             shares={"train": split.train, "validation": split.validation, "test": split.test},
-            key=self.workspace.key,
+            key=self.as_it_is.key,
             weights=weights,
             contents=self._files(found) if images else None,
             release=found.manifest.reference,
@@ -143,7 +143,7 @@ class Releases(Ends):
     def verify(self, reference: str | None = None) -> list[Problem]:
         """Compare every byte of a release, and of what its items show, with what was released."""
         manifest = self.manifest(reference)
-        expected = released.noted_digests(load_events(self.workspace))
+        expected = released.noted_digests(load_events(self.as_it_is))
         found = verify(
             self.objects.get(manifest.object_name),
             self.objects.get,

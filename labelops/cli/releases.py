@@ -298,8 +298,9 @@ def export(
 
     Item contents joined, with splits that keep leakage groups together.
     """
-    session.app.check_export(target, reference, overwrite=overwrite)
-    app = session.begin("export: reading the release")
+    app = session.app
+    app.check_export(target, reference, overwrite=overwrite)
+    session.note("export: reading the release")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", DeprecatedRelease)
         written = app.export(target, reference, format=layout, weights=weights, overwrite=overwrite)
