@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -161,8 +162,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """Start a real Prefect server on loopback for the whole run, with a home of its own."""
-    home = tmp_path_factory.mktemp("prefect")
-    port = str(free_port())
+    with served(tmp_path_factory.mktemp("prefect"), free_port()) as (server, _):
+        yield server
+
+
+@contextmanager
+def served(home: Path, port: int) -> Iterator[tuple[PrefectServer, subprocess.Popen[bytes]]]:
+    """Run a server, and hand out its process: what it knows is in its home."""
     url = f"http://127.0.0.1:{port}/api"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")} | {
         "PREFECT_HOME": str(home),
@@ -171,13 +177,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         "DO_NOT_TRACK": "1",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    log = (home / "server.log").open("wb")
+    log = (home / "server.log").open("ab")
     process = subprocess.Popen(
-        [*command, "--port", port], env=environ, stdout=log, stderr=log, start_new_session=True
+        [*command, "--port", str(port)], env=environ, stdout=log, stderr=log, start_new_session=True
     )
     try:
         until("the Prefect server is up", lambda: _healthy(url, process, home))
-        yield PrefectServer(url, environ)
+        yield PrefectServer(url, environ), process
     finally:
         stop(process)
         log.close()
