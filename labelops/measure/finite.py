@@ -34,7 +34,7 @@ def tolerated_errors(bound: float, size: int) -> int:
     >>> tolerated_errors(0.29, 100)  # 0.29 * 100 is 28.999… in floating point
     29
     """
-    return math.floor(bound * size + 1e-9 * max(1.0, bound * size))
+    return math.floor(bound * size + 1e-12 * max(1.0, bound * size))
 
 
 def hypergeometric_cdf(k: int, size: int, errors: int, n: int) -> float:

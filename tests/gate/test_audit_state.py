@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelops.gate.audit_state import AuditState, audit_state
-from labelops.gate.candidate import (
-    attempt_risk,
-)
+from labelops.gate.candidate import attempt_risk
 from labelops.gate.certificate import certify
 from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication
-from labelops.measure.samples import RandomSample, draw_sample
+from labelops.measure.intervals import Interval
+from labelops.measure.samples import RandomSample, draw_sample, draw_weighted
 
 POLICY = GatePolicy(error=0.02, confidence=0.95)
 
@@ -163,3 +162,18 @@ def test_shares_are_of_the_labels_that_are_there() -> None:
     assert (found.bound, found.population) == (POLICY.error, 40)
     assert found.estimate == pytest.approx(1 / 30)
     assert found.interval is not None and found.interval.high == pytest.approx(1 / 30)
+
+
+@pytest.mark.parametrize("status", [AGREES, WRONG, NO_VOTE])
+def test_of_no_label_nothing_is_shown(status: int) -> None:
+    """Where all labels under audit left the set, every share of what is there is 1, and a number.
+
+    That no wrong one is there ends an even audit, so that newer labels are tried.
+    """
+    looks = Adjudication(np.full(40, status), *np.ones((2, 40), int), np.zeros(40, int))
+    for order in (_order(40), draw_weighted(b"k", "audit/1", _order(40).ids, np.ones(40))):
+        gone = np.ones(40, dtype=bool)
+        found = audit_state(order, np.zeros(40, bool), looks, POLICY, left=gone).certificate
+        assert found.status == ("pass" if found.audit == "uniform" else "fail")
+        assert (found.estimate, found.anytime) == (1.0, Interval(1.0, 1.0))
+        assert found.certified == (POLICY.error if found.status == "pass" else 1.0)

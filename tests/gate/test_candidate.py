@@ -71,6 +71,14 @@ def test_attempt_counts_from_the_last_release() -> None:
     assert [attempt_of(c, all_) for c in all_] == [1, 2, 3, 1, 2]
 
 
+def test_the_order_of_a_release_is_paid() -> None:
+    """The next candidate may be audited in another order: it is the first since the release."""
+    released = Candidate(1, 1, 1, 1, "d", "released a@1.0.0")
+    for stream in (1, 2):
+        after = Candidate(2, 2, stream, 1, "d")
+        assert attempt_of(after, [released, after]) == 1
+
+
 def test_every_order_that_was_begun_is_paid_for() -> None:
     """Even, by doubt, even again: two orders never have the same share of one release's risk."""
     ways = ["uniform", "uniform", "weighted", "uniform", "weighted"]

@@ -44,6 +44,21 @@ def test_looks_at_nearly_all_of_a_small_set(missed: float, corrected: int) -> No
             assert passes == (at is not None and at <= n), (places, n)
 
 
+def test_what_was_certified_before_it_was_refuted() -> None:
+    """A pass at an early look is one, though later errors take it back; at the end all is known."""
+    for population in (None, 600):
+        wrong = np.arange(260) >= 200
+        at = certified_at(wrong, 0.02, 0.05, population)
+        assert at is not None and at <= 178
+        assert certify(wrong[:at], 0.02, 0.05, population).status == "pass"
+        assert certify(wrong, 0.02, 0.05, population).status == "fail"
+    # The first look spoke against the set; the error is corrected, and there is no more to come.
+    whole = np.arange(19) == 0
+    assert certify(whole[:18], 0.1, 0.3, 19, corrected=1, missed=0.2).status == "fail"
+    assert certify(whole, 0.1, 0.3, 19, corrected=1, missed=0.2).status == "pass"
+    assert certified_at(whole, 0.1, 0.3, 19, corrected=1, missed=0.2) == 19
+
+
 def test_a_stream_and_a_bound_of_one() -> None:
     """At bound 1 the first look is enough, whatever it found; a stream has its own first look."""
     for population in (None, 20):

@@ -151,6 +151,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("agreement", {"agreement": _agreement(0.59, 0.8)}, "inconclusive"),
     ("agreement", {"agreement": _agreement(0.3, 0.59)}, "fail"),
     ("agreement", {"agreement": None}, "inconclusive"),
+    ("agreement", {"agreement": AgreementResult(0.9, None, None, 5, 10)}, "inconclusive"),
     ("enough evidence", {"decided": 900}, "pass"),
     ("enough evidence", {"decided": 899}, "fail"),
     ("enough evidence", {"decided": 899, "waiting": "votes"}, "inconclusive"),
@@ -229,7 +230,7 @@ def test_what_is_said_of_evidence_and_findings_adds_up() -> None:
     said = {c.name: c.message for c in few.checks}
     assert said["enough evidence"].endswith("900 more items need evidence to reach 90 %")
     none = {c.name: c.message for c in evaluate(Facts(0, 0, {}, None, None), POLICY).checks}
-    assert none["open findings"] == "the label set has no items"
+    assert none["open findings"] == none["enough evidence"] == "the label set has no items"
 
 
 def test_all_checks_are_evaluated() -> None:

@@ -38,6 +38,23 @@ def test_as_few_votes_confirm_as_can_certify() -> None:
         assert choose_confirm(chance, counts, GatePolicy(confirm=3), 1000) == 3
 
 
+@pytest.mark.parametrize(("right", "votes"), [(0.87, 2), (0.85, 1)])
+def test_a_lead_that_loses_right_labels_is_not_asked_for(right: float, votes: int) -> None:
+    """Of 40 labels a lead of two could certify; people right 85 times in 100 do not reach it.
+
+    At as many looks one right label is expected to be called wrong for want of the lead.
+    """
+    counts = 1000 * np.array([[right, 1 - right], [1 - right, right]])
+    assert choose_confirm(1 - right, counts, GatePolicy(error=0.05), 40) == votes
+
+
+def test_people_who_are_always_wrong_are_no_error() -> None:
+    """All wrong labels are missed, or nearly: nothing can be certified, and one vote confirms."""
+    for chance in (0.98, 0.985, 0.99, 1.0):
+        counts = [[50 * (1 - chance), 50 * chance], [50 * chance, 50 * (1 - chance)]]
+        assert choose_confirm(chance, counts, GatePolicy(), 600) == 1
+
+
 def test_where_nothing_can_be_certified_one_vote_is_enough() -> None:
     """A set of one label, and an empty one, by people who are hardly better than chance."""
     people = [[60.0, 40.0], [40.0, 60.0]]

@@ -63,6 +63,13 @@ def test_the_same_mistake_by_hand() -> None:
     assert same_mistake([[5.0]]) == pytest.approx(vote_errors([[5.0]]))
 
 
+def test_a_mistake_is_one_of_several() -> None:
+    """Between three classes what nobody has made yet is spread over two cells of a row."""
+    again = sum(n * (n - 1) / 94 for n in (12, 3)) + sum(n * (n - 1) / 70 for n in (2, 9))
+    expected = (again + vote_errors(THREE) / 2) / (28 + 1)
+    assert same_mistake(THREE) == pytest.approx(expected)
+
+
 def test_parts_of_a_mistake_are_not_less_than_none() -> None:
     """Where it is not known for certain what was right, counts are parts of a vote.
 

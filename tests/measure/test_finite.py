@@ -38,6 +38,10 @@ def test_tolerated_counts_are_not_lost_to_rounding() -> None:
     for size in (7, 50, 100, 1000, 12345):
         for errors in range(0, size + 1, max(1, size // 50)):
             assert tolerated_errors(errors / size, size) == errors
+    for size in (10**9 + 7, 2**38 - 1):
+        for errors in range(1, size, size // 97):
+            assert tolerated_errors(errors / size, size) == errors
+            assert tolerated_errors((errors - 0.5) / size, size) == errors - 1
 
 
 def test_the_chance_to_pass_wrongly() -> None:
