@@ -162,7 +162,7 @@ def find_outliers_in_class(
     """
     labels = codes_for(graph, codes)
     allowed = graph.indices >= 0
-    allowed &= (labels[graph.indices] == labels[:, None]) & (labels >= 0)[:, None]
+    allowed &= labels[graph.indices] == labels[:, None]
     if groups is not None:
         group = group_codes(groups, len(labels))
         allowed &= group[graph.indices] != group[:, None]

@@ -103,7 +103,7 @@ def plant(
     labels = check_codes(codes, n_classes)
     labeled = np.flatnonzero(labels >= 0)
     wanted = min(len(labeled), max(1, round(share * len(labeled)))) if share > 0 else 0
-    rows = np.sort(rng.choice(labeled, wanted, replace=False)) if wanted else labeled[:0]
+    rows = np.sort(rng.choice(labeled, wanted, replace=False))
     # Inverse of the cumulated row: one uniform number chooses one wrong class.
     mistakes = (
         _mistakes(np.eye(n_classes), confusion)[labels[rows]]

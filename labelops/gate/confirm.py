@@ -90,7 +90,7 @@ def choose_confirm(
         missed = missed_share(likely, errors, lead, max_votes=max_votes)
         # Rounded up to two digits: steps are drawn once for each.
         digit = 10.0 ** (math.floor(math.log10(max(missed, 1e-9))) - 1)
-        missed = min(math.ceil(missed / digit) * digit, _MOST)
+        missed = math.ceil(missed / digit) * digit
         looks = _looks_needed(found, policy, size, missed, attempt)
         lost = 1 - _confirmed(1 - errors, errors, lead, max_votes)
         if looks is not None and (lead == 1 or lost * looks < 1):

@@ -58,7 +58,7 @@ def in_flight(
     gone &= (joined["purpose"] != "gold") & ~joined.index.isin(again_seats(joined).index)
     if forsaken:
         gone |= pd.MultiIndex.from_frame(joined[SEAT]).isin(list(forsaken))
-    rows = joined.assign(open=lacking.clip(lower=0)).loc[(lacking > 0) & ~gone]
+    rows = joined.assign(open=lacking).loc[(lacking > 0) & ~gone]
     return rows.drop(columns="filled")
 
 

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from labelops.audit.ambiguity import Ambiguity, ambiguous_items
+from labelops.audit.vote_spread import ItemVotes, fit_spread, weigh
 from labelops.errors import UsageError
 
 
@@ -196,3 +197,15 @@ def test_malformed_input_is_refused() -> None:
         ambiguous_items([0], [0], [0], risk=1.0, rng=rng)
     with pytest.raises(UsageError, match="1 codes for 2 items"):
         ambiguous_items([0, 1], [0, 0], [0, 1], rng=rng).wrong([0])
+
+
+def test_pairs_add_up_to_the_items_that_are_torn() -> None:
+    """Each item counts for the pairs it may be torn between as much as it is likely to be torn."""
+    items, who, codes, _, _ = _crowd(3, 5, 3, 0.2, N=60, A=8)
+    order = np.argsort(items, kind="stable")
+    votes = ItemVotes(items[order], who[order], codes[order], 60, 8, 3)
+    model, _ = fit_spread(votes)
+    weighed = weigh(votes, model)
+    torn = weighed.ambiguous(model.prevalence)
+    assert 1 < torn.sum() < 40
+    assert weighed.pairs.sum() == pytest.approx(torn.sum())

@@ -266,3 +266,12 @@ def test_nobody_is_swayed_by_nothing(votes_of: Any, ten: Any, now: Any) -> None:
     assert find_swayed(votes_of([("j", "human:x", 1)]), plan, proposals) == {}
     with pytest.raises(UsageError, match="risk"):
         find_swayed(votes_of([("j", "human:x", 1)]), plan, proposals, risk=0.0)
+
+
+def test_anchoring_without_a_side_to_compare() -> None:
+    """Where all saw the proposal, or nobody did, the counts are there and the interval is all."""
+    for counts in ((3, 4, 0, 0), (0, 0, 5, 6)):
+        found = _compared(*counts, 0.95)
+        said = (found.shown_agree, found.shown, found.blind_agree, found.blind)
+        assert said == counts and np.isnan(found.difference)
+        assert (found.low, found.high, found.p_value) == (-1.0, 1.0, 1.0)

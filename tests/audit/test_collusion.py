@@ -127,7 +127,10 @@ def test_two_classes_are_enough() -> None:
     items, who, codes, _ = crowd(rng, n=200, people=7, each=7, skill=0.8, classes=2)
     assert find_collusion(items, who, codes, 2).groups == ()
     codes = np.where(who < 2, (items * 7 // 3) % 2, codes)
-    assert find_collusion(items, who, codes, 2).groups == ((0, 1),)
+    found = find_collusion(items, who, codes, 2)
+    assert found.groups == ((0, 1),)
+    flagged = found.pairs.loc[found.pairs["flagged"], ["first", "second"]]
+    assert flagged.values.tolist() == [[0, 1]] and len(found.pairs) == 21
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -140,9 +143,9 @@ def test_too_few_votes(n: int) -> None:
 def test_wrong_input() -> None:
     with pytest.raises(UsageError, match="annotator 1 votes twice on item 0"):
         find_collusion([0, 0], [1, 1], [0, 1], 3)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="items, annotators and codes differ in length"):
         find_collusion([0], [1, 1], [0, 1], 3)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="codes: row 0 is 3, expected -1 to 2"):
         find_collusion([0], [1], [3], 3)
     for n_classes in (1, 3.0, float("nan"), "3", None):
         with pytest.raises(UsageError, match=r"^n_classes is .*a whole number, 2 or more"):

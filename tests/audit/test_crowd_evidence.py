@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from labelops.audit.crowd_evidence import crowd_evidence
+from labelops.audit.crowd_evidence import _foretold, crowd_evidence
 from labelops.consolidate import consolidate_codes
 from labelops.errors import UsageError
 
@@ -101,12 +103,18 @@ def test_no_votes_and_single_votes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "who", "codes"),
-    [([3], [0], [0]), ([0], [-1], [0]), ([0], [0], [2]), ([0, 1], [0], [0]), ([0], [0.5], [0])],
+    ("items", "who", "codes", "match"),
+    [
+        ([3], [0], [0], "votes' items: row 0 is 3, expected 0 to 1"),
+        ([0], [-1], [0], "annotators are names, or whole numbers from 0"),
+        ([0], [0], [2], "votes' codes: row 0 is 2, expected -1 to 1"),
+        ([0, 1], [0], [0], "2 items, 1 annotators, 1 codes"),
+        ([0], [0.5], [0], "annotators are names, or whole numbers from 0"),
+    ],
 )
-def test_malformed_votes_are_refused(items: object, who: object, codes: object) -> None:
-    """Unknown items, annotators and classes, and unequal lengths."""
-    with pytest.raises(UsageError):
+def test_malformed_votes_are_refused(items: object, who: object, codes: object, match: str) -> None:
+    """Unknown items, annotators and classes, and unequal lengths, each by name."""
+    with pytest.raises(UsageError, match=match):
         crowd_evidence(items, who, codes, 2, 2)  # type: ignore[arg-type]
 
 
@@ -122,3 +130,12 @@ def test_ranks_wrong_labels_better_than_agreement() -> None:
         codes != truth, -crowd_evidence(item, who, vote, 400, 3).posterior()[every, codes]
     )
     assert ours > average_precision_score(codes != truth, -counts[every, codes]) + 0.05
+
+
+def test_a_held_out_vote_is_foretold_by_hand() -> None:
+    """Votes right in .8 miss each of the two other classes in .1; the likeliest class has .7."""
+    belief = np.array([[[0.7, 0.2, 0.1]], [[0.7, 0.2, 0.1]]])
+    held = SimpleNamespace(beliefs=belief, accuracy=0.8, codes=np.array([0, 2]))
+    doubt, missed = _foretold(SimpleNamespace(held_out=held))  # type: ignore[arg-type]
+    assert doubt == pytest.approx([1 - (0.7 * 0.8 + 0.3 * 0.1)] * 2)
+    assert missed.tolist() == [False, True]

@@ -262,17 +262,17 @@ def test_unknown_values_do_not_bet() -> None:
 
 def test_wrong_input() -> None:
     rng = np.random.default_rng(9)
-    for statistics, runs in (
-        ({"x": [1.0]}, [0, 1]),
-        ({"x": [1.0, 2.0]}, [1, 0]),
-        ({"x": [1.0, 2.0]}, np.array([1, 0], dtype=np.uint8)),
-        ({"x": [1.0, 2.0]}, [-1, 0]),
-        ({}, [0]),
-        ({"x": [1.0]}, [0.5]),
-        ({"x": ["a"]}, [0]),
-        ({"x": np.array(["2026-01-01"], dtype="M8[D]")}, [0]),
-        ({"x": [1.0, 2.0]}, [0, 1_795_000_000]),
+    for statistics, runs, match in (
+        ({"x": [1.0]}, [0, 1], "x has 1 values for 2 items"),
+        ({"x": [1.0, 2.0]}, [1, 0], "a later item has an earlier run"),
+        ({"x": [1.0, 2.0]}, np.array([1, 0], dtype=np.uint8), "a later item has an earlier run"),
+        ({"x": [1.0, 2.0]}, [-1, 0], "expected one whole number of 0 or more an item"),
+        ({}, [0], "there is no statistic to watch"),
+        ({"x": [1.0]}, [0.5], "expected one whole number of 0 or more an item"),
+        ({"x": ["a"]}, [0], "x: expected numbers"),
+        ({"x": np.array(["2026-01-01"], dtype="M8[D]")}, [0], "x: expected numbers"),
+        ({"x": [1.0, 2.0]}, [0, 1_795_000_000], "the last one is 1795000000; number them"),
     ):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match=match):
             find_drift(statistics, runs, rng=rng)
     assert find_drift({"x": []}, [], rng=rng).e_values.size == 0

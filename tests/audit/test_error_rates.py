@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,8 @@ def test_verdicts_are_counted_in_bins() -> None:
     assert [(b.labels, b.predicted, b.seen) for b in bins] == [
         (2, 0.0025, 0.0), (2, 0.3, 0.5), (1, 1.0, 1.0),
     ]  # fmt: skip
+    assert all(b.low <= b.predicted <= b.high and b.low < b.high for b in bins)
+    assert all(one.high <= two.low for one, two in pairwise(bins))
     assert calibration_error(bins) == pytest.approx((2 * 0.0025 + 2 * 0.2) / 5)
     assert np.isnan(calibration_error(()))
 

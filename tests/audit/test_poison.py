@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
+from labelops.audit import poison
 from labelops.audit.activation import activation_clusters
 from labelops.audit.graph import nearest_graph
 from labelops.audit.neighbours import neighbour_view
@@ -84,8 +85,13 @@ def test_few_items_and_missing_labels(N: int) -> None:
     graph = nearest_graph(X, 50)
     for codes in (np.zeros(N, dtype=int), np.full(N, -1)):
         views = poison_views(X, codes, graph)
-        assert views.ratio.shape == views.clusters.shape == (N,)
-        assert np.isnan(views.neighbours).all() == (codes.max(initial=-1) < 0 or N < 2)
+        labeled = codes.max(initial=-1) >= 0
+        beside = [1.0 if labeled and N > 1 else np.nan] * N
+        alone = [1.0 if labeled else np.nan] * N
+        assert np.array_equal(views.ratio, beside, equal_nan=True)
+        assert np.array_equal(np.isnan(views.neighbours), np.isnan(beside))
+        for view in (views.spectral, views.clusters):
+            assert np.array_equal(view, alone, equal_nan=True)
 
 
 def test_malformed_input_is_refused() -> None:
@@ -98,3 +104,28 @@ def test_malformed_input_is_refused() -> None:
         spectral_signatures([[1.0]], [0], directions=0)
     with pytest.raises(UsageError, match="3 codes for 1"):
         nearest_ratio(nearest_graph([[1.0]], 1), [0, 1, 1])
+
+
+def test_who_has_no_label_or_nobody_beside_them_has_no_ratio() -> None:
+    """A missing label is not judged, and vouches for nobody."""
+    graph = nearest_graph([[0.0], [1.0], [3.0]], 2, metric="euclidean")
+    found = nearest_ratio(graph, [0, -1, 1], k=1)
+    assert np.isnan(found).tolist() == [False, True, False]
+    assert np.isnan(nearest_ratio(graph, [0, -1, -1], k=1)).all()
+
+
+def test_items_that_are_all_the_same_are_as_far_as_usual() -> None:
+    """Of any class, the first too; and they are no clump."""
+    same, codes = np.ones((6, 3)), [0, 0, 0, 1, 1, -1]
+    expected = [1.0, 1.0, 1.0, 1.0, 1.0, np.nan]
+    assert np.array_equal(spectral_signatures(same, codes), expected, equal_nan=True)
+    assert np.array_equal(activation_clusters(same, codes).scores, expected, equal_nan=True)
+
+
+def test_blocks_of_rows_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows are read at a time."""
+    X, codes, _ = _digits("targeted")
+    graph = nearest_graph(X[:60], 10)
+    whole = nearest_ratio(graph, codes[:60], k=3)
+    monkeypatch.setattr(poison, "_BLOCK", 7)
+    assert nearest_ratio(graph, codes[:60], k=3).tolist() == whole.tolist()

@@ -67,10 +67,14 @@ def test_reviews_are_checked() -> None:
     assert checked.codes.tolist() == [1, 0, 0]
     assert checked.wrong.tolist() == [True, False, False]
     assert len(Reviews([], []).checked(labels, 2).rows) == 0
-    bad = (Reviews([3], [True]), Reviews([0], [True, False]), Reviews([0], [2]),
-           Reviews([0], [True], [5]), Reviews([0], [True], None, [True, True]))  # fmt: skip
-    for reviews in bad:
-        with pytest.raises(UsageError):
+    for reviews, match in (
+        (Reviews([3], [True]), "rows: row 0 is 3, expected 0 to 2"),
+        (Reviews([0], [True, False]), "1 rows, 2 verdicts"),
+        (Reviews([0], [2]), "`wrong` must be true or false"),
+        (Reviews([0], [True], [5]), "codes: row 0 is 5, expected -1 to 1"),
+        (Reviews([0], [True], None, [True, True]), "2 random flags"),
+    ):
+        with pytest.raises(UsageError, match=match):
             reviews.checked(labels, 2)
 
 

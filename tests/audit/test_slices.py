@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import chi2_contingency, fisher_exact
 from sklearn.metrics import mutual_info_score, roc_auc_score
 
 from labelops.audit.slices import underperforming_slices
@@ -65,10 +65,10 @@ def test_numbers_are_cut_at_deciles_and_missing_is_a_value() -> None:
     length = np.r_[np.arange(100.0), [np.nan] * 10]
     wrong = np.r_[np.zeros(90), np.ones(10), [np.nan] * 5, np.ones(5)]
     found = underperforming_slices(wrong, {"length": length})
-    assert found.values.tolist()[:2] == ["[90, 99]", "missing"] or found.flagged[:2].all()
-    assert len(found.values) == 11
-    assert found.sizes.sum() == 105
-    assert found.sizes[found.values == "missing"] == 5
+    assert found.values.tolist()[:3] == ["[89, 99]", "missing", "[0, 9)"]
+    assert found.sizes.tolist() == [11, 5, 9, *[10] * 8]
+    assert found.errors.tolist() == [10, 5, *[0] * 9]
+    assert found.flagged.tolist() == [True, True, *[False] * 9]
 
 
 def test_information_is_scikit_learns() -> None:
@@ -163,6 +163,9 @@ def test_malformed_input_is_refused() -> None:
         underperforming_slices([0, 1], {"a": [["x", "y"], ["x", "z"]]})
     with pytest.raises(UsageError, match="'a': expected numbers or strings"):
         underperforming_slices([0, 1], {"a": [{"x": 1}, {"x": 2}]})
+    for least in (-0.1, 1.5, np.nan):
+        with pytest.raises(UsageError, match="least"):
+            underperforming_slices([0, 1], {"a": ["x", "y"]}, least=least)
     with pytest.raises(UsageError, match="least"):
         spurious_attributes([0, 1], {}, least=0.5, rng=rng)
     with pytest.raises(UsageError, match="values for 2"):
@@ -201,3 +204,34 @@ def test_what_is_called_alike_is_alike() -> None:
     assert sorted(underperforming_slices([1, 0, 0], {"id": ids}).values) == [str(i) for i in ids]
     found = underperforming_slices([1, 0, 0], {"a": ["x", float("nan"), None]})
     assert sorted(zip(found.values, found.sizes, strict=True)) == [("missing", 2), ("x", 1)]
+
+
+def test_the_worst_come_first_where_nothing_is_sure() -> None:
+    """Of equal p-values the higher rate; what nobody judged is last."""
+    found = underperforming_slices([1, 1, np.nan], {"a": ["y", "y", "x"]})
+    assert found.p_values.tolist() == [1.0, 1.0]
+    assert found.values.tolist() == ["y", "x"]
+
+
+@pytest.mark.parametrize("told", [0.0, 0.1])
+def test_where_all_values_are_frequent_the_p_value_is_that_of_the_g_test(told: float) -> None:
+    """Twice the information of all items, by scipy's chi-squared law."""
+    rng = np.random.default_rng(6)
+    codes = rng.integers(0, 3, 600)
+    source = np.where(rng.random(600) < told, codes, rng.integers(0, 3, 600))
+    found = spurious_attributes(codes, {"source": source.astype(str)}, rng=rng)
+    table = np.zeros((3, 3))
+    np.add.at(table, (source, codes), 1)
+    expected = chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue
+    assert found.p_values[0] == pytest.approx(expected)
+    assert (expected < 1e-3) == (told > 0)
+
+
+def test_no_attribute_says_less_than_nothing() -> None:
+    """Where each value has the same shares of classes, less than by chance, the share is 0."""
+    codes, source = np.tile([0, 1], 60), np.repeat(["a", "b", "c"], 40)
+    for rows in (120, 12):
+        found = spurious_attributes(
+            codes[:rows], {"s": source[:: 120 // rows]}, rng=np.random.default_rng(0)
+        )
+        assert found.information.tolist() == [0.0] and found.p_values[0] > 0.99

@@ -36,6 +36,9 @@ def test_a_quarter_of_what_the_others_take() -> None:
     assert found.rushed.tolist() == [False, False, True]
     alone = judge_speed(np.zeros(30, int), np.full(30, 1.5), np.full(30, np.nan))
     assert alone.cut.tolist() == [1.0] and not alone.rushed.any()
+    quick = judge_speed(who, np.full(90, 2.0), np.full(90, np.nan))
+    assert quick.cut.tolist() == [1.0] * 3 and not quick.rushed.any(), "two seconds is no haste"
+    assert judge_speed([0, 1], [0.0, 3.0], [1, 1]).timed.tolist() == [1, 1]
 
 
 def test_hasty_is_fishers_test_on_halves() -> None:

@@ -178,6 +178,15 @@ def test_check_at_its_bound(name: str, changes: dict[str, Any], expected: str) -
     assert evaluate(replace(GOOD, **changes), POLICY).passed == (expected == "pass")
 
 
+@pytest.mark.parametrize(("corrected", "said"), [(0, "1 wrong"), (1, "1 wrong, 1 of them corr")])
+def test_what_was_corrected_is_said(corrected: int, said: str) -> None:
+    """Beside what was found."""
+    found = certify([True] + [False] * 400, 0.02, 0.05, 1000, corrected)
+    check = evaluate(replace(GOOD, certificate=found), POLICY).checks[0]
+    assert check.status == "pass" and f": {said}" in check.message
+    assert ("corrected" in check.message) == bool(corrected)
+
+
 def test_a_check_that_fails_says_of_what() -> None:
     """Under its own name, with the number and an example."""
     bad = replace(GOOD, forbidden={"i1": "expired"}, split_groups={"g": "in train and test"})

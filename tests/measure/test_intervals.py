@@ -19,7 +19,10 @@ from labelops.measure.intervals import (
 )
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 10), (3, 10), (10, 10), (7, 1000), (999, 1000)])
+@pytest.mark.parametrize(
+    ("k", "n"),
+    [(0, 1), (1, 1), (0, 10), (1, 10), (3, 10), (9, 10), (10, 10), (7, 1000), (999, 1000)],
+)
 def test_oracle_scipy(k: int, n: int) -> None:
     """The interval is scipy's exact one."""
     theirs = binomtest(k, n).proportion_ci(0.9, method="exact")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -14,12 +14,14 @@ from labelops.measure.codes import IntArray
 from labelops.measure.eprocess import clean_looks_needed
 from labelops.measure.finite import tolerated_errors
 from labelops.measure.staircase import (
+    _left,
+    _steps,
     clean_looks_to_certify,
     is_certified,
     most_found_evenly,
     step_looks,
 )
-from labelops.measure.step_chances import least_looks, log_at_most
+from labelops.measure.step_chances import least_looks, log_at_most, passing_wrongly
 
 SETS = [(613, 0.02, 0.04), (1797, 0.02, 0.04), (613, 0.05, 0.04), (400, 0.05, 0.05)]
 
@@ -227,3 +229,44 @@ def test_what_is_missed_never_saves_a_look(missed: float) -> None:
         clean = np.zeros(more, dtype=bool)
         assert is_certified(clean, 0.02, 0.05, size, missed=missed)
         assert not is_certified(clean[:-1], 0.02, 0.05, size, missed=missed)
+
+
+@pytest.mark.parametrize(
+    ("size", "missed"),
+    [(200, 0.0), (200, 0.05), (3000, 0.0), pytest.param(3000, 0.05, marks=pytest.mark.slow),
+     (30_000, 0.0), (30_000, 0.05)],
+)  # fmt: skip
+def test_the_parts_of_the_risk_are_no_more_than_all_of_it(size: int, missed: float) -> None:
+    """What steps risk, the e-process beyond them, and that of one too many it finds too few.
+
+    Of a set that tolerates few errors, of one that tolerates more than there are steps, and of one
+    without any. More than five sixths are used by errors that are corrected.
+    """
+    bound, risk = 0.02, 0.04
+    tolerated = tolerated_errors(bound, size)
+    _, steps, _ = _steps(size, tolerated, risk, missed)
+    stepping = passing_wrongly(steps, size, tolerated, missed).max() if steps.size else 0.0
+    seen, beyond = _left(bound, risk, size, 0, missed)
+    found_too_few = binom.cdf(round(seen * size), tolerated + 1, 1 - missed) if missed else 0.0
+    assert steps.size == {200: 18, 3000: 100, 30_000: 0}[size]
+    assert (beyond > 0) == (size > 200)
+    spent = stepping + beyond + (found_too_few if beyond else 0.0)
+    assert 5 / 6 * risk <= spent <= risk * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("missed", [0.0, 0.1, 0.5])
+def test_steps_are_met_wrongly_as_often_as_counted(missed: float) -> None:
+    """Oracle: over all places of the wrong items, and all ways to miss some of them."""
+    size, tolerated, steps = 9, 1, np.array([5, 7, 8])
+    found = passing_wrongly(steps, size, tolerated, missed)
+    for k, chance in enumerate(found):
+        wrong, expected = tolerated + 1 + k, 0.0
+        orders = list(combinations(range(1, size + 1), wrong))
+        for places in orders:
+            for heard in product([False, True], repeat=wrong):
+                seen = np.array(places)[list(heard)]
+                # On the steps 0 to k only: beyond, too few would be left.
+                met = any((seen <= steps[j]).sum() <= j and steps[j] <= size for j in range(k + 1))
+                weight = (1 - missed) ** sum(heard) * missed ** (wrong - sum(heard))
+                expected += met * weight / len(orders)
+        assert chance == pytest.approx(expected)

@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from labelops.measure.codes import FloatArray
 from labelops.measure.weighted import audit_chances, log_e_values_count
-from labelops.measure.weighted_certified import _limits, log_e_values_seen
+from labelops.measure.weighted_certified import _limits, log_e_values_seen, most_found_weighted
 
 
 @pytest.mark.parametrize("worth", [np.zeros(400), np.arange(400.0)])
@@ -43,3 +43,10 @@ def test_where_nothing_is_missed_it_is_the_evidence_against_the_count(corrected:
     assert found.tolist() == expected.tolist()
     missing = log_e_values_seen(*looks, 0.01, 0.05, corrected, missed=0.05)
     assert (missing <= found + 1e-9).all() and (np.diff(missing) >= 0).all()
+
+
+@pytest.mark.parametrize("missed", [0.02, 0.1, 0.3])
+def test_a_look_at_all_has_a_twentieth_of_the_risk(missed: float) -> None:
+    """The chance that looks at all find so few of one too many; one more would be too likely."""
+    most = most_found_weighted(0.02, 0.04, 300, missed=missed)
+    assert binom.cdf(most, 7, 1 - missed) <= 0.002 < binom.cdf(most + 1, 7, 1 - missed)

@@ -65,6 +65,14 @@ def test_a_disputed_look_holds_up_all_others() -> None:
     assert disputed["priority"].iloc[0] >= sample["priority"].max()
 
 
+def test_labels_of_a_class_that_was_split_come_first() -> None:
+    """Before all that was never labeled, the largest first; and it is said why."""
+    worth = Worth(np.full(3, CROWD, dtype=object), *np.ones((3, 3), dtype=np.int64))
+    needs = label_needs(IDS[:3], [0, 0, 0], worth, again=[0.0, 1.5, 1.0])
+    assert needs["priority"].rank(ascending=False).tolist() == [3.0, 1.0, 2.0]
+    assert needs["reason"].str.startswith("its class was split").tolist() == [False, True, True]
+
+
 def test_overlap_of_the_seed() -> None:
     """A share of it, thirty at least, and none where none is asked for."""
     assert [seed_overlap(0.2, n) for n in (100, 150, 151, 400)] == [30, 30, 31, 80]

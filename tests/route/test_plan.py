@@ -26,6 +26,7 @@ from labelops.route import (
     overlap_needs,
     sample_needs,
 )
+from labelops.route.again import doubt_needs
 from labelops.route.needs import CROWD, EXPERT
 from labelops.tables import PLAN, PROPOSALS, VOTES, check, empty, frame_of
 
@@ -221,6 +222,16 @@ def test_open_seats() -> None:
     filled = _votes([("i0", f"human:{k}", "label", "given", 1) for k in range(3)])
     assert in_flight(plan, filled).empty
     assert in_flight(plan, NO_VOTES)["open"].tolist() == [2]
+
+
+def test_seats_that_nobody_is_left_for() -> None:
+    """Who has seen an item answers its gold still; a label that failed waits for a newcomer."""
+    again = doubt_needs(["i1", "i2"], [0.3, 0.2], [0, 0], "audit")
+    plan = _plan([_label(3), again, gold_needs(_drawn("i1"), [0], [2])])
+    rows = in_flight(plan, NO_VOTES, seen_by_all=["i1"])
+    assert sorted(zip(rows["item_id"], rows["purpose"], strict=True)) == [
+        ("i0", "label"), ("i1", "audit"), ("i1", "gold"), ("i2", "audit"), ("i2", "label"),
+    ]  # fmt: skip
 
 
 def test_who_skipped_is_not_asked_again() -> None:
