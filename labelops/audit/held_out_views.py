@@ -14,6 +14,7 @@ from labelops.audit.in_sample import check_not_memorised
 from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.draws import check_rng
 
 __all__ = ["Brought", "Items", "held_out_views"]
 
@@ -99,6 +100,7 @@ def held_out_views(
     >>> sorted(views), bool(judged.all())
     (['logistic', 'neighbours'], True)
     """
+    check_rng(rng)
     labels, read = items.labels, items.features is not None
     judged = (labels >= 0) & (bool(brought.probs) or read)
     if not judged.any():
