@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ._crowds import Regime
 
-__all__ = ["REGIMES", "any_regime"]
+__all__ = ["REGIMES", "any_regime", "any_team"]
 
 _MOST_VOTES = 15_000
 
@@ -46,6 +46,14 @@ def any_regime(rng: np.random.Generator) -> Regime:
         uneven=bool(rng.random() < 0.3),
         batch=int(rng.choice([1, 1, 20])),
     )
+
+
+def any_team(rng: np.random.Generator) -> Regime:
+    """Draw any kind of at most eight people and five classes or more."""
+    while True:
+        regime = any_regime(rng)
+        if regime.people <= 8 and len(regime.shares) >= 5:
+            return regime
 
 
 def _even(n_classes: int) -> tuple[float, ...]:

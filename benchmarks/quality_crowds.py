@@ -1,12 +1,13 @@
 """On which kinds of crowds the default consensus gains on majority, and where it may lose.
 
-``python -m benchmarks.quality_crowds [--replicas R] [--seed S] [--only WORD] [--any N] [--own S]``
-draws made-up crowds of named kinds (`_regimes`) several times each. A difference on one crowd of
-some hundred items is mostly chance, so the mean over replicas stands beside its standard error, and
-beside the share of single crowds on which the default falls more than .005 below majority: that
-share is not zero for anybody, not even for who is told everybody's true confusion. In brackets is
-the share of crowds on which it does so by two standard errors of the paired difference: by chance
-alone these are few. ``--any N`` draws N crowds of any kind instead, ``--own S`` gives people
+``python -m benchmarks.quality_crowds [--replicas R] [--seed S] [--only WORD] [--any N | --teams N]
+[--own S]`` draws made-up crowds of named kinds (`_regimes`) several times each. A difference on one
+crowd of some hundred items is mostly chance, so the mean over replicas stands beside its standard
+error, and beside the share of single crowds on which the default falls more than .005 below
+majority: that share is not zero for anybody, not even for who is told everybody's true confusion.
+In brackets is the share of crowds on which it does so by two standard errors of the paired
+difference: by chance alone these are few. ``--any N`` draws N crowds of any kind instead,
+``--teams N`` such of at most eight people and five classes or more, ``--own S`` gives people
 mistakes of their own.
 """
 
@@ -30,7 +31,7 @@ from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.votes import Votes
 
 from ._crowds import Drawn, Regime, draw, told
-from ._regimes import REGIMES, any_regime
+from ._regimes import REGIMES, any_regime, any_team
 from .quality_consensus import accuracy, hits
 
 Floats = npt.NDArray[np.float64]
@@ -99,14 +100,15 @@ def summary(name: str, rows: list[dict[str, float]]) -> str:
 
 
 def crowds(
-    replicas: int, seed: int, only: str, any_of: int, own: float = 0.0
+    replicas: int, seed: int, only: str, any_of: int, own: float = 0.0, teams: int = 0
 ) -> Iterable[tuple[str, Regime, Drawn]]:
     """Draw the crowds: the same for a seed, whichever others are drawn."""
-    if any_of:
-        for i in range(any_of):
-            rng = np.random.default_rng([seed, 1000, i])
-            regime = replace(any_regime(rng), own=own)
-            yield "any", regime, draw(regime, rng)
+    if any_of or teams:
+        name, kind, stream = ("teams", any_team, 2000) if teams else ("any", any_regime, 1000)
+        for i in range(teams or any_of):
+            rng = np.random.default_rng([seed, stream, i])
+            regime = replace(kind(rng), own=own)
+            yield name, regime, draw(regime, rng)
         return
     for i, (name, plain) in enumerate(REGIMES.items()):
         regime = replace(plain, own=own)
@@ -121,11 +123,14 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="", help="regimes with this word in their name")
     options.add_argument("--any", type=int, default=0, help="so many crowds of any kind instead")
+    options.add_argument("--teams", type=int, default=0, help="so many small teams instead")
     options.add_argument("--own", type=float, default=0.0, help="people have mistakes of their own")
     chosen = options.parse_args()
     began = time.perf_counter()
     done: dict[str, list[dict[str, float]]] = {}
-    drawn_crowds = crowds(chosen.replicas, chosen.seed, chosen.only, chosen.any, chosen.own)
+    drawn_crowds = crowds(
+        chosen.replicas, chosen.seed, chosen.only, chosen.any, chosen.own, chosen.teams
+    )
     for name, regime, drawn in drawn_crowds:
         done.setdefault(name, []).append(one_crowd(drawn, regime))
     columns = ["", "majority", "default", "below −.005 (by 2 s.e.)", "Dawid–Skene", "best single"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks._crowds import Regime, draw
-from benchmarks._regimes import REGIMES, any_regime
+from benchmarks._regimes import REGIMES, any_regime, any_team
 from benchmarks.quality_consensus import accuracy
-from benchmarks.quality_crowds import default, one_crowd, summary
+from benchmarks.quality_crowds import crowds, default, one_crowd, summary
 from labelops.consolidate.counts import vote_shares
 from labelops.measure.codes import FloatArray
 from labelops.measure.votes import pack_votes
@@ -85,6 +85,18 @@ def test_any_regime_can_be_drawn() -> None:
         assert sum(regime.shares) == pytest.approx(1)
         assert regime.items * regime.votes <= 15_000
         assert regime.people >= regime.votes
+
+
+def test_teams_are_small_and_have_many_classes() -> None:
+    """At most eight people, five classes or more, and the same crowds for a seed."""
+    for seed in range(5):
+        regime = any_team(np.random.default_rng(seed))
+        assert regime.people <= 8 and len(regime.shares) >= 5
+    once, again = (list(crowds(1, 3, "", 0, own=0.3, teams=2)) for _ in range(2))
+    assert [name for name, _, _ in once] == ["teams", "teams"]
+    assert all(regime.own == 0.3 and regime.people <= 8 for _, regime, _ in once)
+    for (_, _, one), (_, _, other) in zip(once, again, strict=True):
+        np.testing.assert_array_equal(one.votes.cells, other.votes.cells)
 
 
 LEAST = {
