@@ -261,4 +261,4 @@ def _plant(
     sound[kept] = labels[kept]
     chances = None if confusion is not None else evidence.mistakes()
     wanted = min(1.0, share * len(rows) / max(len(kept), 1))
-    return plant(sound, wanted, rng, K, confusion, chances=chances)
+    return plant(sound, wanted, K, confusion, chances=chances, rng=rng)

@@ -62,11 +62,11 @@ class Recall:
 def plant(
     codes: ArrayLike,
     share: float,
-    rng: np.random.Generator,
     n_classes: int,
     confusion: ArrayLike | None = None,
     *,
     chances: ArrayLike | None = None,
+    rng: np.random.Generator,
 ) -> Planted:
     """Choose labeled rows at random and a wrong label for each.
 
@@ -76,8 +76,6 @@ def plant(
         Labels; a missing one (-1) is never planted on.
     share : float
         Share of the labeled rows that get an error, in [0, 1]; at least one row when above 0.
-    rng : numpy.random.Generator
-        Draws rows and wrong classes.
     n_classes : int
         K.
     confusion : (K, K) array-like, optional
@@ -85,6 +83,8 @@ def plant(
         matter). Uniform over the other classes when left out or where a row has no mistakes.
     chances : (N, K) array-like, optional
         The same for each row instead of each class; goes before `confusion`.
+    rng : numpy.random.Generator
+        Draws rows and wrong classes.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def plant(
 
     Examples
     --------
-    >>> planted = plant([0, 1, 0, 1], 0.5, np.random.default_rng(0), 2)
+    >>> planted = plant([0, 1, 0, 1], 0.5, 2, rng=np.random.default_rng(0))
     >>> codes = np.array([0, 1, 0, 1])
     >>> int((planted.applied_to(codes) != codes).sum())
     2

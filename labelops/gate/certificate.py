@@ -46,7 +46,7 @@ def certify(
     outcomes: ArrayLike,
     bound: float,
     risk: float,
-    population: int | None = None,
+    size: int | None = None,
     corrected: int = 0,
     missed: float = 0.0,
 ) -> Certificate:
@@ -68,14 +68,13 @@ def certify(
         Tolerated share of wrong labels, in [0, 1].
     risk : float
         Tolerated probability of a mistaken verdict, in (0, 1).
-    population : int, optional
+    size : int, optional
         Labels to be judged, one at least, when the sample was drawn from them without replacement.
         The verdict is certain once the rest cannot change it, and errors may be `corrected`. A
         small set takes fewer audits than a stream, a large one without an error some more, and
         one whose errors stay in it more, too: the steps are drawn for sets that are mended.
     corrected : int
-        How many of the errors found are corrected in the labels to be judged, of a known
-        `population`.
+        How many of the errors found are corrected in the labels to be judged, of a known `size`.
     missed : float
         Chance that a look does not find a wrong label wrong, in [0, 1).
 
@@ -106,22 +105,22 @@ def certify(
     An error that is corrected takes fewer further looks than one that is left as it is.
 
     >>> looks = [True] + [False] * 199
-    >>> [certify(looks, 0.02, 0.05, population=1797, corrected=c).needed for c in (0, 1)]
+    >>> [certify(looks, 0.02, 0.05, size=1797, corrected=c).needed for c in (0, 1)]
     [193, 57]
 
     So does one where looks find each wrong label, or miss one in twenty.
 
-    >>> [certify([], 0.02, 0.05, population=1797, missed=m).needed for m in (0.0, 0.05)]
+    >>> [certify([], 0.02, 0.05, size=1797, missed=m).needed for m in (0.0, 0.05)]
     [162, 171]
     """
-    return conclude(_evidence(outcomes, bound, risk, population, corrected, missed), bound, risk)
+    return conclude(_evidence(outcomes, bound, risk, size, corrected, missed), bound, risk)
 
 
 def certified_at(
     outcomes: ArrayLike,
     bound: float,
     risk: float,
-    population: int | None = None,
+    size: int | None = None,
     corrected: int = 0,
     missed: float = 0.0,
 ) -> int | None:
@@ -129,7 +128,7 @@ def certified_at(
 
     Parameters
     ----------
-    outcomes, bound, risk, population, corrected, missed
+    outcomes, bound, risk, size, corrected, missed
         As for `certify`. What is corrected by now counts at earlier looks too.
 
     Examples
@@ -137,7 +136,7 @@ def certified_at(
     >>> certified_at([False] * 400, 0.02, 0.05), certified_at([False] * 400, 0.02, 0.05, 1797)
     (178, 162)
     """
-    evidence = _evidence(outcomes, bound, risk, population, corrected, missed)
+    evidence = _evidence(outcomes, bound, risk, size, corrected, missed)
     check_evidence(evidence)
     passes = evidence.passes(bound, risk)
     return int(passes.argmax()) + 1 if passes.any() else None
@@ -147,18 +146,18 @@ def _evidence(
     outcomes: ArrayLike,
     bound: float,
     risk: float,
-    population: int | None,
+    size: int | None,
     corrected: int,
     missed: float,
 ) -> _EvenEvidence:
     check_share("bound", bound)
     check_risk(risk)
     wrong = check_outcomes(outcomes)
-    if population is not None:
-        check_whole("population", population)
-    if population is not None and wrong.size > population:
-        raise UsageError(f"{wrong.size} audited labels in a population of {population}")
-    return _EvenEvidence(wrong, population, corrected, missed)
+    if size is not None:
+        check_whole("size", size)
+    if size is not None and wrong.size > size:
+        raise UsageError(f"{wrong.size} audited labels in a set of {size}")
+    return _EvenEvidence(wrong, size, corrected, missed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ class _EvenEvidence:
     """Of an audit that draws every label with the same chance."""
 
     wrong: BoolArray
-    population: int | None
+    size: int | None
     corrected: int
     missed: float
     audit: Literal["uniform"] = "uniform"
@@ -176,19 +175,19 @@ class _EvenEvidence:
         return int(self.wrong.sum()), int(self.wrong.size)
 
     def below(self, bound: float, risk: float) -> float:
-        seen = seen_bound(bound, self.missed, self.population, self.corrected)
-        best = running_maximum(self.wrong, seen, self.population, self.corrected)
+        seen = seen_bound(bound, self.missed, self.size, self.corrected)
+        best = running_maximum(self.wrong, seen, self.size, self.corrected)
         return float(best[-1]) if best.size else 0.0
 
     def certifies(self, bound: float, risk: float) -> bool:
-        if self.population is None:
+        if self.size is None:
             return self.below(bound, risk) >= log_wanted(risk)
-        size, corrected = self.population, self.corrected
+        size, corrected = self.size, self.corrected
         return is_certified(self.wrong, bound, risk, size, corrected, self.missed)
 
     def passes(self, bound: float, risk: float) -> BoolArray:
         """Say of each look whether the verdict passed then, as `conclude` reaches it."""
-        n, size, corrected = self.wrong.size, self.population, self.corrected
+        n, size, corrected = self.wrong.size, self.size, self.corrected
         looks, errors = np.arange(1, n + 1), np.cumsum(self.wrong)
         if bound >= 1:
             return np.ones(n, dtype=np.bool_)
@@ -206,15 +205,15 @@ class _EvenEvidence:
         return np.asarray(good)
 
     def most_found(self, bound: float, risk: float) -> int:
-        if self.population is None:
+        if self.size is None:
             return -1
-        return most_found_evenly(bound, risk, self.population, self.corrected, self.missed)
+        return most_found_evenly(bound, risk, self.size, self.corrected, self.missed)
 
     def above(self, bound: float, risk: float) -> bool:
-        return exceeded_at(self.wrong, bound, risk, self.population, self.corrected) is not None
+        return exceeded_at(self.wrong, bound, risk, self.size, self.corrected) is not None
 
     def clean_needed(self, bound: float, risk: float) -> int | None:
-        size, corrected = self.population, self.corrected
+        size, corrected = self.size, self.corrected
         return clean_looks_to_certify(*self._counts, bound, risk, size, corrected, self.missed)
 
     def certified(self, risk: float, *, last_only: bool) -> float:
@@ -226,7 +225,7 @@ class _EvenEvidence:
         errors: IntArray = np.arange(looks.size, dtype=np.int64)
         if last_only:
             looks, errors = looks[-1:], errors[-1:]
-        size = self.population
+        size = self.size
         if size is None:
             return float(certified_bound(errors, looks, risk).min())
 
@@ -239,7 +238,7 @@ class _EvenEvidence:
 
     def anytime(self, risk: float) -> Interval:
         # Each e-process may be stopped at any look, so the last one will do.
-        (errors, n), size, wanted = self._counts, self.population, log_wanted(risk / 2)
+        (errors, n), size, wanted = self._counts, self.size, log_wanted(risk / 2)
         if size is None:
             return confidence_sequence(errors, n, risk=risk)
 
@@ -253,7 +252,7 @@ class _EvenEvidence:
         return Interval(low / size, first_count(high_enough, errors, errors + size - n) / size)
 
     def interval(self, risk: float) -> Interval | None:
-        (errors, n), size = self._counts, self.population
+        (errors, n), size = self._counts, self.size
         if size is None or not n:
             return clopper_pearson(errors, n, risk=risk)
         return drawn_interval(errors, n, size, risk)

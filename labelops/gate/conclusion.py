@@ -25,11 +25,11 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
     Raises
     ------
     UsageError
-        More errors are corrected than were found, or of a population of unknown size; or all
+        More errors are corrected than were found, or of a set of unknown size; or all
         errors are missed.
     """
     check_evidence(evidence)
-    wrong, size, corrected = evidence.wrong, evidence.population, evidence.corrected
+    wrong, size, corrected = evidence.wrong, evidence.size, evidence.corrected
     errors, n = int(wrong.sum()), int(wrong.size)
     best = evidence.below(bound, risk)
     status = _status(evidence, bound, risk)
@@ -59,7 +59,7 @@ def conclude(evidence: Evidence, bound: float, risk: float) -> Certificate:
         certified=certified,
         errors=errors,
         n=n,
-        population=size,
+        size=size,
         e_value=math.exp(min(best, math.log(np.finfo(np.float64).max))),
         needed=needed,
         interval=None if one is None else _less(one, gone, least, evidence, unseen),
@@ -90,7 +90,7 @@ def of_those_there(certificate: Certificate, bound: float, there: float) -> Cert
     Examples
     --------
     >>> from labelops.gate.certificate import certify
-    >>> all_of_them = certify([False] * 200, bound=0.02 * 0.9, risk=0.05, population=1000)
+    >>> all_of_them = certify([False] * 200, bound=0.02 * 0.9, risk=0.05, size=1000)
     >>> found = of_those_there(all_of_them, 0.02, 0.9)
     >>> found.status, found.bound, found.reason
     ('pass', 0.02, '0 of 200 audited labels are wrong: at most 0.02 of all, at 95 % confidence')
@@ -115,7 +115,7 @@ def of_those_there(certificate: Certificate, bound: float, there: float) -> Cert
 
 
 def _status(evidence: Evidence, bound: float, risk: float) -> Status:
-    size = evidence.population
+    size = evidence.size
     if bound >= 1:
         return "pass"  # Nothing is worse; the evidence is against "at least the bound".
     if size is not None:
@@ -135,7 +135,7 @@ def _status(evidence: Evidence, bound: float, risk: float) -> Status:
 
 def _overlooked(evidence: Evidence, bound: float, risk: float) -> bool:
     """Say whether only what looks may have missed is in the way, of a set of known size."""
-    size, left = evidence.population, int(evidence.wrong.sum()) - evidence.corrected
+    size, left = evidence.size, int(evidence.wrong.sum()) - evidence.corrected
     if size is None or not evidence.missed or left > tolerated_errors(bound, size):
         return False
     return evidence.wrong.size == size or (not left and not evidence.above(bound, risk))
@@ -143,7 +143,7 @@ def _overlooked(evidence: Evidence, bound: float, risk: float) -> bool:
 
 def _in_all(share: float, evidence: Evidence, unseen: float) -> float:
     """Add what looks miss to a share that they would find at most."""
-    size = evidence.population
+    size = evidence.size
     if size is None or share >= 1:
         return min(share / (1 - evidence.missed), 1.0)
     return most_wrong(math.ceil(share * size - ROUNDING), evidence.missed, unseen, size) / size

@@ -35,7 +35,7 @@ class Certificate:
         The smallest share that the audit certifies at this risk; 1 when none.
     errors, n : int
         Wrong labels found among the audited ones.
-    population : int or None
+    size : int or None
         Labels the audit was drawn from without replacement, if known.
     e_value : float
         The evidence, at its largest over all looks, capped at the largest float. 1/risk suffices,
@@ -44,9 +44,8 @@ class Certificate:
         More clean audits until it passes; 0 once it has, None when none can help.
     interval : Interval or None
         Two-sided Clopper–Pearson interval at confidence 1 - risk, as if for this look alone; of a
-        known population by the chances of a draw without replacement, so that a look at all
-        labels leaves no doubt but of what it missed. None for a weighted audit, of which it does
-        not hold.
+        set of known size by the chances of a draw without replacement, so that a look at all labels
+        leaves no doubt but of what it missed. None for a weighted audit, of which it does not hold.
     anytime : Interval
         Two-sided interval at confidence 1 - risk that covers the share at all looks at once: what
         neither e-process rejects, each at half the risk. Where nearly every look found an error,
@@ -74,7 +73,7 @@ class Certificate:
     certified: float
     errors: int
     n: int
-    population: int | None
+    size: int | None
     e_value: float
     needed: int | None
     interval: Interval | None
@@ -116,7 +115,7 @@ class Evidence(Protocol):
         """Which audited labels were wrong, in the order of the audit."""
 
     @property
-    def population(self) -> int | None:
+    def size(self) -> int | None:
         """Labels the audit is drawn from; None for an endless stream."""
 
     @property
@@ -161,12 +160,12 @@ def check_evidence(evidence: Evidence) -> None:
     Raises
     ------
     UsageError
-        More errors are corrected than were found, or of a population of unknown size; or all
+        More errors are corrected than were found, or of a set of unknown size; or all
         errors are missed.
     """
     check_missed(evidence.missed)
     errors, corrected = int(evidence.wrong.sum()), evidence.corrected
     if not 0 <= corrected <= errors:
         raise UsageError(f"{corrected} errors corrected of {errors} found")
-    if corrected and evidence.population is None:
-        raise UsageError("corrected errors lower the share only in a population of a known size")
+    if corrected and evidence.size is None:
+        raise UsageError("corrected errors lower the share only in a set of a known size")

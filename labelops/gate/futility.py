@@ -92,6 +92,6 @@ def better_again(found: Certificate, again: int, held: float, next_risk: float) 
         return False
     if found.estimate * (1 - held) > _LEFT * found.bound:
         return False
-    bound, size, missed = found.bound, found.population, found.missed
+    bound, size, missed = found.bound, found.size, found.missed
     fresh = clean_looks_to_certify(0, 0, bound, next_risk, size, missed=missed)
     return fresh is not None and (found.needed is None or found.needed > again + fresh)

@@ -116,12 +116,12 @@ class _WeightedEvidence:
     audit: Literal["weighted"] = "weighted"
 
     @property
-    def population(self) -> int:
+    def size(self) -> int:
         return int(self.chances.size)
 
     def _moved(self, bound: float) -> int:
         """Most errors in all for at most `bound` to be left."""
-        return min(tolerated_errors(bound, self.population) + self.corrected, self.population)
+        return min(tolerated_errors(bound, self.size) + self.corrected, self.size)
 
     def _seen(self, wrong: BoolArray, bound: float, risk: float) -> FloatArray:
         """Log evidence, up to each look, that at most `bound` are left, found or not."""
@@ -135,14 +135,14 @@ class _WeightedEvidence:
         return self.below(bound, risk) >= log_wanted(risk)
 
     def most_found(self, bound: float, risk: float) -> int:
-        return most_found_weighted(bound, risk, self.population, self.corrected, self.missed)
+        return most_found_weighted(bound, risk, self.size, self.corrected, self.missed)
 
     def above(self, bound: float, risk: float) -> bool:
         values = _above(self.wrong, self.chances, self._moved(bound))
         return bool(values.max(initial=0.0) >= log_wanted(risk))
 
     def clean_needed(self, bound: float, risk: float) -> int | None:
-        n, size, more = self.wrong.size, self.population, _FIRST_TRY
+        n, size, more = self.wrong.size, self.size, _FIRST_TRY
         open_ = self.most_found(bound, risk) - int(self.wrong.sum())
         all_ = max(size - open_ - n, 0) if open_ >= 0 else None
         while True:
@@ -164,10 +164,10 @@ class _WeightedEvidence:
             values = _below(self.wrong, self.chances, count)
             return bool((values[-1] if last_only else values.max()) >= log_wanted(risk))
 
-        return first_count(enough, int(self.wrong.sum()), self.population) / self.population
+        return first_count(enough, int(self.wrong.sum()), self.size) / self.size
 
     def anytime(self, risk: float) -> Interval:
-        wrong, odds, size, wanted = self.wrong, self.chances, self.population, log_wanted(risk / 2)
+        wrong, odds, size, wanted = self.wrong, self.chances, self.size, log_wanted(risk / 2)
         if not wrong.size:
             return Interval(0.0, 1.0)
         errors = int(wrong.sum())

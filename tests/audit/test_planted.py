@@ -17,7 +17,7 @@ def test_planted_labels_are_wrong_and_counted(seed: int, share: float, K: int) -
     """Exactly the wanted number of labeled rows changes, each to another class."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(-1, K, 80)
-    planted = plant(codes, share, rng, K)
+    planted = plant(codes, share, K, rng=rng)
     wrong = planted.applied_to(codes)
     changed = np.flatnonzero(wrong != codes)
     labeled = (codes >= 0).sum()
@@ -31,7 +31,7 @@ def test_confusion_says_which_mistakes() -> None:
     """Classes are mistaken as the confusion says; a class with no mistakes on record, uniformly."""
     codes = np.repeat([0, 1, 2], 3000)
     confusion = [[90, 9, 1], [0, 50, 0], [0, 0, 0]]
-    planted = plant(codes, 1.0, np.random.default_rng(0), 3, confusion)
+    planted = plant(codes, 1.0, 3, confusion, rng=np.random.default_rng(0))
     counts = np.zeros((3, 3))
     np.add.at(counts, (codes, planted.applied_to(codes)), 1 / 3000)
     expected = [[0, 0.9, 0.1], [0.5, 0, 0.5], [0.5, 0.5, 0]]
@@ -64,4 +64,4 @@ def test_nothing_planted_says_nothing() -> None:
 def test_malformed_confusion_is_refused(confusion: list[list[float]]) -> None:
     """Wrong shapes and negative or missing numbers are errors."""
     with pytest.raises(UsageError, match="confusion"):
-        plant([0, 1], 0.5, np.random.default_rng(0), 2, confusion)
+        plant([0, 1], 0.5, 2, confusion, rng=np.random.default_rng(0))

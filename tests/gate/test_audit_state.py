@@ -51,7 +51,7 @@ def test_prefix_stops_at_the_first_open_look(status: list[int]) -> None:
         codes[:settled] == WRONG,
         POLICY.error,
         attempt_risk(1, POLICY.risk),
-        population=len(codes),
+        size=len(codes),
     )
     assert len(found.planned) <= len(status)
 
@@ -144,7 +144,7 @@ def test_what_left_is_met_before_all_other_looks() -> None:
         [True] * 5 + [False] * 198,
         POLICY.error * (1 - 2 / status.size),
         attempt_risk(1, POLICY.risk),
-        population=status.size,
+        size=status.size,
         corrected=2,
     )
     assert (found.certificate.n, found.certificate.errors) == (203, 5)
@@ -159,7 +159,7 @@ def test_shares_are_of_the_labels_that_are_there() -> None:
     looks = Adjudication(codes, np.ones(40, int), np.ones(40, int), np.zeros(40, int))
     gone = np.arange(40) >= 30
     found = audit_state(_order(40), np.zeros(40, bool), looks, POLICY, left=gone).certificate
-    assert (found.bound, found.population) == (POLICY.error, 40)
+    assert (found.bound, found.size) == (POLICY.error, 40)
     assert found.estimate == pytest.approx(1 / 30)
     assert found.interval is not None and found.interval.high == pytest.approx(1 / 30)
 

@@ -51,12 +51,12 @@ def test_an_attempt_whose_confidence_rounds_to_one_is_judged(attempt: int) -> No
     risk = attempt_risk(attempt, 0.05)
     assert 0 < risk < 1e-16 and 1 - risk == 1.0
     for population in (None, 200, 5000):
-        found = certify([True] + [False] * 100, 0.02, risk, population=population)
+        found = certify([True] + [False] * 100, 0.02, risk, size=population)
         assert found.status == "inconclusive" and f"at risk {risk:.2g}" in found.reason
         assert found.interval is not None and found.interval.low <= 1 / 101 <= found.interval.high
         assert found.anytime.low <= 1 / 101 <= found.anytime.high
-    assert certify([False] * 200, 0.02, risk, population=200).status == "pass"
-    assert certify([True] * 5 + [False] * 10, 0.02, risk, population=200).status == "fail"
+    assert certify([False] * 200, 0.02, risk, size=200).status == "pass"
+    assert certify([True] * 5 + [False] * 10, 0.02, risk, size=200).status == "fail"
     weighted = certify_weighted([True] + [False] * 100, [1.0] * 300, 0.02, risk)
     assert weighted.status == "inconclusive"
 

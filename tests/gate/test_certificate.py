@@ -228,8 +228,8 @@ def test_no_audit_is_inconclusive() -> None:
 
 def test_known_population_needs_fewer() -> None:
     """In a set of 1,000 a clean audit passes after 146 items instead of 178."""
-    assert certify([False] * 146, BOUND, RISK, population=1000).status == "pass"
-    assert certify([False] * 145, BOUND, RISK, population=1000).status == "inconclusive"
+    assert certify([False] * 146, BOUND, RISK, size=1000).status == "pass"
+    assert certify([False] * 145, BOUND, RISK, size=1000).status == "inconclusive"
 
 
 @pytest.mark.parametrize(("wrong", "status"), [(2, "pass"), (3, "fail")])
@@ -237,7 +237,7 @@ def test_known_population_needs_fewer() -> None:
 def test_whole_population_audited_is_exact(wrong: int, status: str, seed: int) -> None:
     """When everything was audited the verdict is the plain count, in whatever order."""
     outcomes = np.random.default_rng(seed).permutation(np.arange(100) < wrong)
-    found = certify(outcomes, BOUND, RISK, population=100)
+    found = certify(outcomes, BOUND, RISK, size=100)
     assert found.status == status
     assert found.certified == pytest.approx(wrong / 100)
     assert np.isfinite(found.e_value)
@@ -289,7 +289,7 @@ def test_nothing_tolerated() -> None:
     assert certify([False] * 500, 0.0, RISK).needed is None
     assert certify([False] * 500, 0.0, RISK).status == "inconclusive"
     assert certify([False, True], 0.0, RISK).status == "fail"
-    assert certify([False] * 95, 0.0, RISK, population=100).status == "pass"
+    assert certify([False] * 95, 0.0, RISK, size=100).status == "pass"
 
 
 @pytest.mark.parametrize("population", [None, 100])
@@ -307,7 +307,7 @@ def test_anything_tolerated(outcomes: list[bool], population: int | None) -> Non
         (([False], 1.2, RISK), "bound is 1.2"),
         (([False], BOUND, 1.0), "risk is 1.0"),
         (([None, True], BOUND, RISK), "true"),
-        (([False] * 5, BOUND, RISK, 4), "5 audited labels in a population of 4"),
+        (([False] * 5, BOUND, RISK, 4), "5 audited labels in a set of 4"),
     ],
 )
 def test_wrong_use(arguments: tuple[object, ...], message: str) -> None:
@@ -328,8 +328,8 @@ def test_what_is_proven_is_not_overlooked() -> None:
 
 def test_a_population_is_counted() -> None:
     """Half a label would put the bound below zero."""
-    with pytest.raises(UsageError, match=r"population is 10\.5, expected a whole number"):
-        certify([False] * 10, 0.02, 0.05, population=10.5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"size is 10\.5, expected a whole number"):
+        certify([False] * 10, 0.02, 0.05, size=10.5)  # type: ignore[arg-type]
 
 
 def test_what_looks_miss_of_a_stream_is_added_to_its_share() -> None:

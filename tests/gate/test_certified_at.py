@@ -90,16 +90,16 @@ def test_a_plan_is_what_the_certificate_asks(size: int) -> None:
 def test_an_empty_set_is_no_set() -> None:
     """One line says what a population is."""
     for call in (certify, certified_at):
-        with pytest.raises(UsageError, match="population is 0, expected a whole number, 1 or"):
-            call([], 0.02, 0.05, population=0)
+        with pytest.raises(UsageError, match="size is 0, expected a whole number, 1 or"):
+            call([], 0.02, 0.05, size=0)
 
 
 def test_corrections_that_cannot_be() -> None:
     """What `certify` refuses is refused here too."""
     for call in (certify, certified_at):
         with pytest.raises(UsageError, match="2 errors corrected of 1 found"):
-            call([True], 0.02, 0.05, population=100, corrected=2)
-        with pytest.raises(UsageError, match="only in a population of a known size"):
+            call([True], 0.02, 0.05, size=100, corrected=2)
+        with pytest.raises(UsageError, match="only in a set of a known size"):
             call([True], 0.02, 0.05, corrected=1)
         with pytest.raises(UsageError, match="missed is 1"):
             call([True], 0.02, 0.05, missed=1.0)
@@ -107,13 +107,13 @@ def test_corrections_that_cannot_be() -> None:
 
 def test_a_census_leaves_no_doubt_but_of_what_it_missed() -> None:
     """After a look at all labels the interval is what was found, and no more where looks miss."""
-    found = certify([False] * 96 + [True] * 4, 0.05, 0.05, population=100)
+    found = certify([False] * 96 + [True] * 4, 0.05, 0.05, size=100)
     assert found.interval is not None
     assert (found.interval.low, found.interval.high) == (0.04, 0.04)
-    mended = certify([False] * 96 + [True] * 4, 0.05, 0.05, population=100, corrected=3).interval
+    mended = certify([False] * 96 + [True] * 4, 0.05, 0.05, size=100, corrected=3).interval
     assert mended is not None
     assert (mended.low, mended.high) == pytest.approx((0.01, 0.01))
-    missing = certify([False] * 96 + [True] * 4, 0.05, 0.05, population=100, missed=0.1).interval
+    missing = certify([False] * 96 + [True] * 4, 0.05, 0.05, size=100, missed=0.1).interval
     assert missing is not None
     assert missing.low == 0.04 < missing.high
 

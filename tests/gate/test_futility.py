@@ -102,7 +102,7 @@ def test_never_where_nothing_is_gained() -> None:
 
 OPEN = Certificate(
     status="inconclusive", bound=BOUND, risk=FIRST, certified=0.1, errors=7, n=182,
-    population=None, e_value=0.5, needed=1000, interval=None, anytime=Interval(0.0, 0.2),
+    size=None, e_value=0.5, needed=1000, interval=None, anytime=Interval(0.0, 0.2),
     estimate=0.03,
 )  # fmt: skip
 AFRESH = clean_looks_needed(0, 0, BOUND, SECOND) or 0

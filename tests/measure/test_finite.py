@@ -112,7 +112,7 @@ def test_zero_tolerance_on_a_set() -> None:
 def test_a_set_of_any_size_is_judged() -> None:
     """Two thousand million labels cost as much as two million, and are nearly an endless stream."""
     looks = [False] * 200
-    large = certify(looks, 0.02, 0.05, population=2**31)
+    large = certify(looks, 0.02, 0.05, size=2**31)
     endless = certify(looks, 0.02, 0.05)
     assert large.status == endless.status == "pass"
     missing = [certify(looks * 2, 0.02, 0.05, size, missed=0.05) for size in (2**31, None)]

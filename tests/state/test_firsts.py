@@ -109,7 +109,7 @@ def test_an_item_without_a_label_is_an_error_that_stays(world: World) -> None:
     _freeze(world)
     world.vote(IDS[2], "audit", ben="cat")
     found = _audit(world).certificate
-    assert (found.errors, found.corrected, found.population) == (2, 1, 41)
+    assert (found.errors, found.corrected, found.size) == (2, 1, 41)
 
 
 def test_votes_after_the_freeze_are_no_first_votes(world: World) -> None:
