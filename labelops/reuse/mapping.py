@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import SchemaError, shown
+from ..errors import SchemaError, counted, shown
 from ..schema import Schema
 from .frame import provenance, with_provenance
 
@@ -22,7 +22,8 @@ def map_labels(
 
     Rows of a dropped class go. Probabilities of classes that become one are summed; what a
     row believed of dropped classes is shared out over the rest, in proportion. `posterior`
-    and `weight` stay: the label is right at least as often as the finer one was.
+    and `weight` stay: the label is right at least as often as the finer one was. The certificate is
+    of all labels released, and says so where rows go.
 
     Parameters
     ----------
@@ -71,7 +72,13 @@ def map_labels(
         "classes": list(found.schema.classes),
         "mapping": {c: mapping[c] for c in found.schema.classes},
     }
-    return with_provenance(rows, found, schema=target, mapped_from=(*found.mapped_from, step))
+    certificate = found.certificate
+    if certificate and len(rows) < len(frame):
+        # All that it allows to be wrong may be among those that are left.
+        gone = counted(len(frame) - len(rows), "label was", "labels were")
+        certificate += f"; of all labels released: {gone} dropped, of the others more may be wrong"
+    mapped = (*found.mapped_from, step)
+    return with_provenance(rows, found, schema=target, mapped_from=mapped, certificate=certificate)
 
 
 def _matrix(

@@ -53,6 +53,27 @@ def test_none_drops(fine: pd.DataFrame) -> None:
     np.testing.assert_allclose(mapped["probs"].iloc[0], expected)
 
 
+def test_a_certificate_is_of_the_labels_that_were_released(
+    labels_of: Maker, items_of: Maker
+) -> None:
+    """Where rows go, what is wrong may be among those that are left; it is said in its words."""
+    certified = training_frame(
+        labels_of([0, 1, 2, 3], FINE),
+        items_of(list("wxyz")),
+        FINE,
+        shares={"train": 1.0},
+        key=b"key",
+        certificate="≤ 2 % at 95 % confidence",
+    )
+    kept = map_labels(certified, GROUPED, COARSE)
+    assert provenance(kept).certificate == "≤ 2 % at 95 % confidence"
+    fewer = map_labels(certified, {**GROUPED, "fern": None}, COARSE)
+    assert provenance(fewer).certificate == (
+        "≤ 2 % at 95 % confidence; of all labels released: 1 label was dropped, of the others more "
+        "may be wrong"
+    )
+
+
 def test_all_belief_dropped(fine: pd.DataFrame) -> None:
     """A row that believed only in dropped classes keeps its label for certain."""
     fine.at[0, "probs"] = np.array([0.0, 0.0, 0.0, 1.0])
