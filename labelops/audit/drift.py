@@ -32,10 +32,10 @@ from scipy.special import gammaln, ndtri
 
 from labelops.audit.inputs import check_numbers, group_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, check_flags
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
-from labelops.measure.given import check_each, check_named
+from labelops.measure.given import check_each, check_list, check_named
 from labelops.measure.intervals import check_share
 
 __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
@@ -86,6 +86,7 @@ def class_indicators(codes: ArrayLike, classes: Sequence[str]) -> dict[str, Floa
     >>> class_indicators([0, -1, 1], ("a", "b"))["share of b"].tolist()
     [0.0, nan, 1.0]
     """
+    check_list("classes", classes)
     checked = check_codes(codes, len(classes))
     return {
         f"share of {name}": np.where(checked < 0, np.nan, checked == code)
@@ -206,13 +207,15 @@ def run_places(
     True
     """
     check_rng(rng)
-    batch = np.asarray(new, dtype=np.bool_)
+    batch = check_flags("new", new, np.size(new))
     kinds: IntArray = np.zeros(batch.size, dtype=np.int64)
     if strata is not None:
         kinds = group_codes(strata, batch.size, "strata")
     found = {}
     for name, values in check_named("statistics", statistics).items():
-        numbers = np.asarray(values, dtype=np.float64)
+        numbers = check_numbers(f"drift: {name}", values)
+        if numbers.shape != batch.shape:
+            raise UsageError(f"drift: {name} has {numbers.size} values for {batch.size} items")
         known = ~np.isnan(numbers)
         numbers, fresh, kind = numbers[known], batch[known], kinds[known]
         # Drawn whether needed or not, so that what one statistic lacks moves no other's.
@@ -296,6 +299,7 @@ def accumulate(
     (2, [1.0, 7.0, 576.3])
     """
     check_share("risk", risk, inside=True)
+    check_list("statistics", statistics)
     if not statistics:
         raise UsageError("drift: there is no statistic to watch")
     check_each("places", places, dict, "`run_places`")

@@ -9,6 +9,7 @@ import numpy as np
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
+from labelops.measure.given import check_each
 
 __all__ = ["ErrorBin", "calibration_error", "reliability"]
 
@@ -101,6 +102,7 @@ def calibration_error(bins: Sequence[ErrorBin]) -> float:
     >>> calibration_error([ErrorBin(0.2, 0.4, 10, 0.25, 0.35)])
     0.1
     """
+    check_each("bins", bins, ErrorBin, "`reliability`")
     labels = sum(b.labels for b in bins)
     away = sum(b.labels * abs(b.predicted - b.seen) for b in bins)
     return round(away / labels, 12) if labels else float("nan")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from labelops.audit.inputs import group_codes
-from labelops.errors import UsageError
+from labelops.errors import UsageError, shown
 from labelops.measure.codes import IntArray, check_codes, code_count
 from labelops.measure.given import check_kind
 from labelops.measure.intervals import check_whole
@@ -173,7 +173,10 @@ def nearest_graph(
         raise UsageError(f"metric is {metric!r}, expected 'cosine' or 'euclidean'")
     check_whole("k", k)
     points = _points(features, unit=metric == "cosine")
-    found = (search or ExactSearch()).nearest(points, k)
+    looks = ExactSearch() if search is None else search
+    if not callable(getattr(looks, "nearest", None)):
+        raise UsageError(f"search is {shown(search)}, expected a NeighbourSearch, as ExactSearch()")
+    found = looks.nearest(points, k)
     if found.shape != (len(points), k):
         raise UsageError(f"search gave shape {found.shape}, expected {(len(points), k)}")
     indices, distances = np.array(found, dtype=np.int32), np.empty(found.shape, dtype=np.float32)

@@ -12,9 +12,9 @@ from labelops.audit.ensemble import View, as_view, neighbour_probs, without_say
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_not_memorised
 from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
-from labelops.errors import UsageError, shown
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
+from labelops.measure.given import check_list
 
 __all__ = ["Brought", "Items", "held_out_views"]
 
@@ -130,8 +130,8 @@ def _learned(
     items: Items, rng: np.random.Generator, learners: Sequence[str] | None, repeats: int
 ) -> tuple[dict[str, FloatArray], BoolArray]:
     """Mean held-out probabilities of each learner, and which classes could be learned at all."""
-    if isinstance(learners, str):
-        raise UsageError(f"learners: expected a list of names, found {shown(learners)}")
+    if learners is not None:
+        check_list("learners", learners)
     chosen = learners_for(items.features) if learners is None else tuple(learners)
     labels, N = items.labels, len(items.labels)
     apart = np.arange(N) if items.group is None else items.group

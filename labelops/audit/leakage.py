@@ -16,6 +16,7 @@ from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.given import check_list
 from labelops.measure.intervals import check_share
 
 __all__ = ["LabelInText", "SplitLeakage", "label_in_text", "split_leakage"]
@@ -220,6 +221,8 @@ def label_in_text(
 
     check_share("least", least)
     check_share("risk", risk, inside=True)
+    check_list("classes", classes)
+    check_list("texts", texts, "texts")
     labels = check_codes(codes, len(classes))
     if len(texts) != len(labels):
         raise UsageError(f"found {len(texts)} texts for {len(labels)} codes")

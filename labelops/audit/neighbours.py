@@ -129,7 +129,7 @@ def nearest_labels(
     _check_sizes((k,))
     apart = np.arange(len(labels)) if groups is None else groups
     group_of = group_codes(np.asarray(apart), len(labels))
-    voters = _voters(labels, max_voters, rng)
+    voters = _voters(labels, check_whole("max_voters", max_voters), rng)
     width = min(k, len(voters))
     votes = np.full((len(labels), width), -1, dtype=np.int64)
     if not width:
@@ -174,6 +174,8 @@ def judge_by_neighbours(
     _check_sizes(k)
     K = max(code_count(votes), code_count(codes))
     labels = check_codes(codes, K)
+    if np.ndim(votes) != 2:
+        raise UsageError(f"votes: shape {np.shape(votes)}, expected (items, neighbours)")
     if len(votes) != len(labels):
         raise UsageError(f"found {len(votes)} rows of neighbours for {len(labels)} codes")
     agreement, lead, mode = _count(votes, labels, sorted(set(k)), max(K, 1))

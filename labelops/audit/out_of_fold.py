@@ -18,6 +18,7 @@ from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
+from labelops.measure.given import check_list
 from labelops.measure.intervals import check_whole
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def out_of_fold_probs(
         raise UsageError("learners: 'bayes' takes counts or tf-idf, and some features are negative")
     beside = check_embeddings(embeddings, matrix)
     group = group_codes(np.asarray(groups), len(labels))
-    parts = min(folds, len(np.unique(group)))
+    parts = min(check_whole("folds", folds), len(np.unique(group)))
     held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
     views: list[FloatArray] = []
     judged = labels >= 0
@@ -269,8 +270,7 @@ def _with_directions(matrix: Any, embeddings: Any) -> Any:
 
 
 def _check_choice(labels: IntArray, learners: Sequence[str], repeats: int) -> None:
-    if isinstance(learners, str):
-        raise UsageError(f"learners: expected a list of names, found {shown(learners)}")
+    check_list("learners", learners)
     if isinstance(repeats, bool) or not isinstance(repeats, int | np.integer):
         raise UsageError(f"repeats: expected a whole number of at least 1, found {shown(repeats)}")
     unknown = [name for name in learners if name not in LEARNERS]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.aligned import array_of
 from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
 from labelops.measure.intervals import Interval, check_share, clopper_pearson
@@ -108,18 +109,29 @@ def plant(
     mistakes = (
         _mistakes(np.eye(n_classes), confusion)[labels[rows]]
         if chances is None
-        else _mistakes(np.eye(n_classes)[labels[rows]], np.asarray(chances)[rows])
+        else _mistakes(np.eye(n_classes)[labels[rows]], _of_rows(chances, len(labels))[rows])
     )
     cumulated = mistakes.cumsum(axis=1)
     wrong = (rng.random(wanted)[:, None] >= cumulated).sum(axis=1)
     return Planted(rows.astype(np.int64), np.minimum(wrong, n_classes - 1).astype(np.int64))
 
 
+def _of_rows(chances: ArrayLike, rows: int) -> FloatArray:
+    found: FloatArray = array_of("chances", chances, "numbers", np.float64)
+    if found.shape[:1] != (rows,):
+        raise UsageError(f"chances: shape {found.shape}, expected a row for each of {rows} codes")
+    return found
+
+
 def _mistakes(right: FloatArray, raw: ArrayLike | None) -> FloatArray:
     """Row-stochastic chances of wrong classes, zero where `right` is 1."""
     if right.shape[1] < 2:
         raise UsageError(f"{right.shape[1]} classes: a wrong label needs at least two")
-    found = np.zeros(right.shape) if raw is None else np.array(raw, dtype=np.float64)
+    found = (
+        np.zeros(right.shape)
+        if raw is None
+        else np.array(array_of("confusion", raw, "numbers", np.float64))
+    )
     if found.shape != right.shape or not (np.isfinite(found) & (found >= 0)).all():
         raise UsageError(
             f"confusion of shape {found.shape}: expected {right.shape} numbers of at least 0"

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.audit.classes import along_main_directions, dense_rows, rows_by_class
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
+from labelops.measure.intervals import check_whole
 
 __all__ = ["spectral_signatures"]
 
@@ -48,8 +48,7 @@ def spectral_signatures(features: Any, codes: ArrayLike, *, directions: int = 1)
     4
     """
     points, labels = dense_rows(features, codes)
-    if directions < 1:
-        raise UsageError(f"directions is {directions}, expected at least 1")
+    check_whole("directions", directions)
     scores = np.full(len(labels), np.nan)
     for rows in rows_by_class(labels):
         far = np.linalg.norm(along_main_directions(points, rows, directions), axis=1)

@@ -19,6 +19,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
 from labelops.measure.evalues import e_benjamini_hochberg
+from labelops.measure.given import check_number
 from labelops.measure.intervals import check_share
 
 __all__ = ["Speed", "judge_speed"]
@@ -121,8 +122,7 @@ def judge_speed(
     time, truth = _checked_times(seconds), check_verdicts("right", right)
     if not who.shape == time.shape == truth.shape:
         raise UsageError(f"votes: {who.size} annotators, {time.size} seconds, {truth.size} right")
-    if not quick >= 0:
-        raise UsageError(f"quick is {quick}, expected 0 seconds or more")
+    check_number("quick", quick)
     known = ~np.isnan(time)
     medians = _medians(who[known], time[known], A)
     cut, slowness = _cuts(medians, quick), np.full(time.size, np.nan)

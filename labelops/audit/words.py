@@ -15,6 +15,7 @@ from labelops.audit.attributes import corrected
 from labelops.audit.inputs import check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
+from labelops.measure.given import check_list
 from labelops.measure.intervals import check_share, check_whole
 
 __all__ = ["SuspiciousWords", "holding", "suspicious_words"]
@@ -108,6 +109,7 @@ def suspicious_words(
     check_whole("fewest", fewest)
     labels = check_codes(codes, code_count(codes))
     outcome = check_verdicts("wrong", wrong)
+    check_list("texts", texts, "texts")
     if not len(texts) == len(labels) == len(outcome):
         raise UsageError(
             f"found {len(texts)} texts and {len(outcome)} verdicts for {len(labels)} codes"

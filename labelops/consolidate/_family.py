@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, check_probs
-from labelops.measure.given import check_each
+from labelops.measure.given import check_each, check_steps
 from labelops.measure.votes import Votes
 
 from ._answers import Answers
@@ -137,6 +137,7 @@ def fit_votes(
         No shard, shards that differ, or a start that does not fit them.
     """
     check_shards(shards)
+    check_steps(max_iterations, tolerance)
     answers = Answers.of(shards)
     held = [Shard(votes, _beliefs(votes, start, len(shards)), answers) for votes in shards]
     skills = _earlier(start, answers) if isinstance(start, DawidSkene) else None

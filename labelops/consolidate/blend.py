@@ -23,8 +23,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
-from labelops.measure.given import check_kind, check_named
+from labelops.measure.given import check_integer, check_kind, check_named
 from labelops.measure.votes import Votes
 
 from ._family import DawidSkene, Start, check_start
@@ -136,7 +137,10 @@ def blend(
     ([1, 0], 1.0)
     """
     check_kind("votes", votes, Votes, "`pack_votes`")
+    check_integer("least", least)
     members = members_for(votes) if members is None else check_named("members", members)
+    if not members:
+        raise UsageError("members: expected at least one method, found none")
     earlier = start if isinstance(start, Blend) else None
     begins = {} if earlier is None else earlier.fits
     if begins:

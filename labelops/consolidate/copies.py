@@ -25,7 +25,8 @@ from scipy.special import bdtrc, ndtri
 
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_kind
+from labelops.measure.intervals import check_share, check_whole
 from labelops.measure.votes import Votes, pack_votes
 
 from ._pairs import Pairs, agreement_pairs
@@ -115,6 +116,8 @@ def find_copies(votes: Votes, *, risk: float = 0.01, least: int = 8) -> Copies:
     ((0, 1, 2),)
     """
     check_share("risk", risk, inside=True)
+    check_kind("votes", votes, Votes, "`pack_votes`")
+    check_whole("least", least)
     found = _settled(votes, risk, least)
     groups = found.groups
     # Somebody who shares few items with each of a group may share many with all of it.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
+from labelops.measure.aligned import array_of
 from labelops.measure.codes import FloatArray
 from labelops.measure.jit import can_compile, in_threads, kernel
 from labelops.measure.rows import row_totals
@@ -49,7 +50,7 @@ def vote_counts(
     item = check_ints("items", items, n_items)
     code = check_ints("codes", codes, n_classes, lowest=-1)
     weight = _NO_WEIGHTS if weights is None else check_weights(weights)
-    if item.size != code.size or weight.size not in (code.size, 0):
+    if item.size != code.size or (weights is not None and weight.size != code.size):
         raise UsageError(
             f"votes: {item.size} items, {code.size} codes and {weight.size} weights; "
             "expected one of each a vote"
@@ -131,6 +132,25 @@ def _share_packed(
             row[k] = row[k] / total if total > 0 else 1 / n_classes
 
 
+def as_counts(counts: ArrayLike) -> FloatArray:
+    """Return votes for each class of each item as an (N, K) array.
+
+    Raises
+    ------
+    UsageError
+        They are none.
+
+    Examples
+    --------
+    >>> as_counts([[3, 1]]).tolist()
+    [[3.0, 1.0]]
+    """
+    array: FloatArray = array_of("counts", counts, "numbers", np.float64)
+    if array.ndim != 2:
+        raise UsageError(f"counts: shape {array.shape}, expected (items, classes)")
+    return array
+
+
 def majority_vote(counts: FloatArray) -> FloatArray:
     """Give each class its share of the item's votes; items without a vote are spread evenly.
 
@@ -149,6 +169,7 @@ def majority_vote(counts: FloatArray) -> FloatArray:
     >>> majority_vote(np.array([[3.0, 1.0], [0.0, 0.0]])).tolist()
     [[0.75, 0.25], [0.5, 0.5]]
     """
+    counts = as_counts(counts)
     total = row_totals(counts)
     even = np.full_like(counts, 1 / counts.shape[1])
     return np.asarray(np.divide(counts, total, out=even, where=total > 0), dtype=np.float64)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from labelops.measure.aligned import array_of
 from labelops.measure.codes import FloatArray
 
-from .counts import majority_vote
+from .counts import as_counts, majority_vote
 
 __all__ = ["as_sure_as_known", "crowd_accuracy", "likely_accuracies", "one_coin_posterior"]
 
@@ -119,12 +120,13 @@ def one_coin_posterior(counts: FloatArray, accuracy: ArrayLike | None) -> FloatA
     >>> one_coin_posterior(np.array([[1.0, 0.0]]), None).tolist()
     [[0.75, 0.25]]
     """
+    counts = as_counts(counts)
     n_classes = counts.shape[1]
     if n_classes < 2:
         return majority_vote(counts + 1)
     chance = 1 / n_classes
     given = (1 + chance) / 2 if accuracy is None else accuracy
-    likely = np.atleast_1d(np.asarray(given, dtype=np.float64)).clip(chance, _MOST)
+    likely = np.atleast_1d(array_of("accuracy", given, "numbers", np.float64)).clip(chance, _MOST)
     leads = counts - counts.max(axis=1, keepdims=True)
     found: FloatArray = np.zeros(counts.shape)
     for p in likely.tolist():

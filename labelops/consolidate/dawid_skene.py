@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray
+from labelops.measure.given import check_number
 from labelops.measure.votes import Votes, pack_votes
 
 from ._confusions import Confusions, pseudo_confusions
@@ -156,8 +157,7 @@ def _fit(
     tolerance: float | None,
     compat: Compat | None,
 ) -> DawidSkene:
-    if not prior > 0:
-        raise UsageError(f"Dawid–Skene: prior is {prior}, expected a number above 0")
+    check_number("Dawid–Skene: prior", prior, above=True)
     if compat not in ("crowd-kit", None):
         raise UsageError(f"Dawid–Skene: compat is {compat!r}, expected 'crowd-kit' or None")
     steps, least = _LIMITS if compat is None else _THEIR_LIMITS

@@ -12,6 +12,7 @@ from scipy.special import expit, softmax
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_kind, check_steps
 from labelops.measure.votes import Votes, pack_votes
 
 from ._confusions import pseudo_confusions
@@ -129,9 +130,11 @@ def glad_shards(
     (4,)
     """
     check_shards(shards)
+    check_steps(max_iterations, tolerance)
     held = [_Shard(votes) for votes in shards]
     ability: FloatArray = np.ones(shards[0].n_annotators)
     if start is not None:
+        check_kind("start", start, Glad, "`glad`")
         _check_start(start, shards)
         ability[: start.ability.size] = start.ability
         cuts = np.cumsum([v.n_items for v in shards])[:-1]

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import digamma, gammaln, softmax
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.given import check_number, check_steps
+from labelops.measure.intervals import check_whole
 from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng
@@ -162,8 +163,11 @@ def ebcc_shards(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     check_rng(rng)
-    if min(kinds, restarts) < 1 or min(concentration, right, wrong) <= 0:
-        raise UsageError("EBCC: kinds, restarts and priors must be above 0")
+    check_whole("EBCC: kinds", kinds)
+    check_whole("EBCC: restarts", restarts)
+    for name, value in (("concentration", concentration), ("right", right), ("wrong", wrong)):
+        check_number(f"EBCC: {name}", value, above=True)
+    check_steps(max_iterations, tolerance)
     check_shards(shards)
     priors = _Priors(kinds, concentration, right, wrong)
     earlier = _earlier(start, kinds)

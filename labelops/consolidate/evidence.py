@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
+from labelops.measure.given import check_integer
 from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
@@ -74,6 +75,7 @@ def decide(
     """
     check_share("min_posterior", min_posterior)
     belief = check_probs(posterior, np.shape(posterior)[-1] if np.ndim(posterior) else 0)
+    check_integer("min_votes", min_votes)
     count = np.asarray(votes)
     if count.shape != belief.shape[:1]:
         raise UsageError(f"decide: {belief.shape[0]} rows of posterior, {count.size} vote counts")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_number
 from labelops.measure.votes import Votes, pack_votes
 
 from ._confusions import pseudo_confusions
@@ -75,8 +75,6 @@ def ibcc(
     >>> found.posterior.argmax(axis=1).tolist()
     [0, 1]
     """
-    if right <= 0 or wrong <= 0 or anchor < 0:
-        raise UsageError("IBCC: right and wrong must be above 0, anchor not below")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
@@ -110,6 +108,9 @@ def ibcc_shards(
     >>> ibcc_shards(days).posterior.shape
     (4, 2)
     """
+    check_number("IBCC: right", right, above=True)
+    check_number("IBCC: wrong", wrong, above=True)
+    check_number("IBCC: anchor", anchor)
     check_shards(shards)
     maximise = partial(
         _maximise, right=right, wrong=wrong, anchor=anchor, shares=expected_shares(shards)

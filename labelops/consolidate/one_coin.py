@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
-from labelops.measure.given import check_flag
+from labelops.measure.given import check_flag, check_number
 from labelops.measure.votes import Votes, pack_votes
 
 from ._confusions import Confusions
@@ -79,8 +78,6 @@ def one_coin(
     >>> found.posterior.argmax(axis=1).tolist(), bool(found.confusion[2, 0, 0] < 0.6)
     ([0, 1], True)
     """
-    if prior_votes < 0:
-        raise UsageError(f"one coin: prior_votes is {prior_votes}, expected 0 or more")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
@@ -113,6 +110,7 @@ def one_coin_shards(
     >>> one_coin_shards(days).posterior.shape
     (4, 2)
     """
+    check_number("one coin: prior_votes", prior_votes)
     check_flag("even_classes", even_classes)
     maximise = partial(_maximise, prior_votes=prior_votes, even_classes=even_classes)
     return fit_votes(

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_number
 from labelops.measure.votes import Votes, pack_votes
 
 from ._answers import Answers
@@ -107,8 +107,6 @@ def shrunk_dawid_skene(
     >>> bool(found.confusion[10, 0, 0] > 0.5)
     True
     """
-    if (strength is not None and strength <= 0) or ability_votes < 0 or anchor < 0:
-        raise UsageError("shrunk Dawid–Skene: strength must be above 0, the others not below")
     votes = pack_votes(
         items, annotators, codes, n_items=n_items, n_annotators=n_annotators,
         n_classes=n_classes, weights=weights,
@@ -142,6 +140,10 @@ def shrunk_dawid_skene_shards(
     >>> shrunk_dawid_skene_shards(days).posterior.shape
     (4, 2)
     """
+    if strength is not None:
+        check_number("shrunk Dawid–Skene: strength", strength, above=True)
+    check_number("shrunk Dawid–Skene: ability_votes", ability_votes)
+    check_number("shrunk Dawid–Skene: anchor", anchor)
     check_shards(shards)
     n_classes = shards[0].n_classes
     maximise = partial(

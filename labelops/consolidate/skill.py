@@ -9,6 +9,7 @@ import numpy as np
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray, check_codes
+from labelops.measure.given import check_kind
 from labelops.measure.intervals import check_share
 from labelops.measure.votes import Votes
 
@@ -94,6 +95,11 @@ def annotator_skill(
     ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9], True)
     """
     check_share("confidence", confidence, inside=True)
+    check_kind("votes", votes, Votes, "`pack_votes`")
+    if np.shape(posterior) != (votes.n_items, votes.n_classes):
+        raise UsageError(
+            f"posterior: shape {np.shape(posterior)}, expected {(votes.n_items, votes.n_classes)}"
+        )
     if truth is not None and np.shape(truth) != (votes.n_items,):
         raise UsageError(f"truth: shape {np.shape(truth)}, expected {votes.n_items} items")
     if evidence is not None and np.shape(evidence) != posterior.shape:

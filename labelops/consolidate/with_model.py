@@ -31,7 +31,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ..errors import UsageError, shown
+from ..measure.aligned import array_of
 from ..measure.codes import FloatArray, IntArray, check_flags
+from ..measure.given import check_number, check_steps
 from ..measure.logs import log_sum_exp
 from ..measure.votes import check_ints
 from ._ballots import Ballots, People, e_step, gather, m_step, strangers, vote_gains
@@ -155,8 +157,8 @@ def consolidate_with_model(
     >>> bool(0.7 < seen.posterior[0, 0] < blind.posterior[0, 0])
     True
     """
-    if not prior_votes >= 0:
-        raise UsageError(f"prior_votes is {prior_votes}, expected 0 or more")
+    check_number("prior_votes", prior_votes)
+    check_steps(max_iterations, tolerance)
     known = _known(probs)
     shape = known.shape[0], known.shape[1]
     ballots = gather(items, annotators, votes, _proposed(known, proposed), saw, n_annotators, shape)
@@ -240,7 +242,7 @@ def surest_model(classes: int) -> float:
 
 def _known(probs: npt.ArrayLike) -> FloatArray:
     """Probabilities without holes and without zeros."""
-    array = np.asarray(probs, dtype=np.float64)
+    array = array_of("probs", probs, "numbers", np.float64)
     if array.ndim != 2:
         raise UsageError(f"probs: shape {array.shape}, expected (items, classes)")
     if (array < 0).any() or np.isinf(array).any():

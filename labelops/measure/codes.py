@@ -15,6 +15,7 @@ from labelops.errors import SchemaError, TableError, UsageError, shown
 
 from .aligned import array_of
 from .brief import brief
+from .given import check_integer
 
 __all__ = [
     "BoolArray",
@@ -157,6 +158,7 @@ def check_codes(
     [0, -1, 2]
     """
     array = flat_integers(codes, name)
+    n_classes = check_integer(f"the number of {name}", n_classes)
     lowest = -1 if missing else 0
     # As given: in 64 bits with a sign the largest unsigned number is -1.
     bad = np.flatnonzero((array < lowest) | (array >= n_classes))
@@ -247,7 +249,7 @@ def code_count(codes: ArrayLike, given: int | None = None, *, name: str = "codes
         The codes are not integers.
     """
     if given is not None:
-        return given
+        return check_integer(f"the number of {name}", given)
     array = array_of(name, codes, "integers")
     _check_integers(array, name)
     return max(int(array.max()), -1) + 1 if array.size else 0

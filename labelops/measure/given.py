@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -9,7 +11,16 @@ import numpy as np
 
 from labelops.errors import UsageError, shown
 
-__all__ = ["check_each", "check_flag", "check_kind", "check_named"]
+__all__ = [
+    "check_each",
+    "check_flag",
+    "check_integer",
+    "check_kind",
+    "check_list",
+    "check_named",
+    "check_number",
+    "check_steps",
+]
 
 T = TypeVar("T")
 
@@ -30,6 +41,67 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise UsageError(f"{name} is {shown(value)}, expected True or False")
     return bool(value)
+
+
+def check_integer(name: str, value: object) -> int:
+    """Return `value` if it is a whole number, of whatever type.
+
+    Raises
+    ------
+    UsageError
+        It is anything else, as 3.0 is.
+
+    Examples
+    --------
+    >>> check_integer("n_items", np.int32(3))
+    3
+    """
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name} is {shown(value)}, expected a whole number") from None
+
+
+def check_number(name: str, value: object, *, above: bool = False) -> float:
+    """Return `value` if it is a number that is not negative, or that is `above` 0.
+
+    Raises
+    ------
+    UsageError
+        It is less, infinite, NaN, or no number.
+
+    Examples
+    --------
+    >>> check_number("tolerance", 1e-3)
+    0.001
+    >>> check_number("prior", float("nan"), above=True)
+    Traceback (most recent call last):
+    labelops.errors.UsageError: prior is nan, expected a number above 0
+    """
+    real = isinstance(value, int | float | np.integer | np.floating)
+    if not real or not math.isfinite(value) or value < 0 or (above and not value):  # type: ignore[arg-type, operator]
+        raise UsageError(
+            f"{name} is {shown(value)}, expected a number {'above 0' if above else 'of 0 or more'}"
+        )
+    return float(value)  # type: ignore[arg-type]
+
+
+def check_steps(max_iterations: object, tolerance: object) -> None:
+    """Refuse a number of steps, or a movement that ends them, that is none.
+
+    Raises
+    ------
+    UsageError
+        The message names which.
+
+    Examples
+    --------
+    >>> check_steps(100, "quick")
+    Traceback (most recent call last):
+    labelops.errors.UsageError: tolerance is 'quick', expected a number of 0 or more
+    """
+    check_integer("max_iterations", max_iterations)
+    check_number("tolerance", tolerance)
 
 
 def check_kind(name: str, value: object, kind: type[T], made_by: str) -> T:
@@ -71,6 +143,24 @@ def check_each(name: str, values: Iterable[object], kind: type[T], made_by: str)
             f"{name} is {shown(values)}, expected a list of {kind.__name__}, made by {made_by}"
         )
     return [check_kind(f"{name}[{n}]", v, kind, made_by) for n, v in enumerate(values)]
+
+
+def check_list(name: str, given: object, of: str = "names") -> None:
+    """Refuse what is no list of something, such as a single text.
+
+    Raises
+    ------
+    UsageError
+        It says what a list of was expected.
+
+    Examples
+    --------
+    >>> check_list("learners", "trees")
+    Traceback (most recent call last):
+    labelops.errors.UsageError: learners: expected a list of names, found 'trees'
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise UsageError(f"{name}: expected a list of {of}, found {shown(given)}")
 
 
 def check_named(name: str, given: object) -> Mapping[Any, Any]:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 
 from .codes import code_count
+from .given import check_integer
 
 __all__ = ["check_sizes", "sizes_of"]
 
@@ -49,7 +50,7 @@ def sizes_of(
 
 def _size(name: str, numbers: ArrayLike, given: int | None) -> int:
     if given is not None:
-        return given
+        return check_integer(f"n_{name}", given)
     array = "codes" if name == "classes" else name
     found, votes = code_count(numbers, name=array), np.size(numbers)
     if found > max(_ROOM, 100 * votes):
@@ -72,6 +73,12 @@ def check_sizes(n_items: int, n_annotators: int, n_classes: int) -> None:
     --------
     >>> check_sizes(0, 0, 2)
     """
+    n_items, n_annotators, n_classes = (
+        check_integer(f"n_{name}", size)
+        for name, size in (
+            ("items", n_items), ("annotators", n_annotators), ("classes", n_classes)
+        )
+    )  # fmt: skip
     if min(n_items, n_annotators) < 0 or n_classes < 1:
         raise UsageError(
             f"votes: {n_items} items, {n_annotators} annotators and {n_classes} classes; "

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import UsageError, shown
+from labelops.measure.aligned import array_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, flat_integers
 
 from ._packing import AnyInts, Repeats, has_repeats, sort_votes, width_of
@@ -278,7 +279,7 @@ def check_weights(weights: ArrayLike) -> FloatArray:
     >>> check_weights([1, 0.5]).tolist()
     [1.0, 0.5]
     """
-    array = np.asarray(weights, dtype=np.float64)
+    array = array_of("weights", weights, "numbers", np.float64)
     if array.ndim != 1:
         raise UsageError(f"weights: expected one dimension, found shape {array.shape}")
     bad = np.flatnonzero(~((array >= 0) & (array <= _HEAVIEST)))

@@ -24,7 +24,7 @@ from labelops.audit.confident.order import ranked, smallest_each
 from labelops.audit.confident.sums import means
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.given import check_each
+from labelops.measure.given import check_each, check_kind
 
 __all__ = ["finish", "first_round", "merge"]
 
@@ -39,7 +39,9 @@ def first_round(
     >>> first_round(3).stage, first_round(2, thresholds=np.array([0.5, 0.5])).stage
     ('sums', 'joint')
     """
-    asked = Options() if options is None else options
+    asked = Options()
+    if options is not None:
+        asked = check_kind("options", options, Options, "`Options`")
     if asked.compat is not None:
         raise UsageError("compat: cleanlab's arithmetic needs all rows at once; leave it out")
     if thresholds is None:
