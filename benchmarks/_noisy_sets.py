@@ -74,7 +74,7 @@ def with_noise(
     # Nothing beside words, so that the draws stay the same whatever the detector reads there.
     nothing = np.zeros((len(truth), 1)) if hasattr(features, "tocsr") else None
     seen = out_of_fold_probs(
-        features, truth, every, K, np.random.default_rng(99),
+        features, truth, every, K, rng=np.random.default_rng(99),
         learners=learners_for(features)[:1], repeats=1, embeddings=nothing,
     ).mean  # fmt: skip
 

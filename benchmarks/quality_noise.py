@@ -79,7 +79,7 @@ def _learned(case: Case, seed: int) -> dict[str, Array]:
     chosen = learners_for(case.features)
     groups = np.arange(len(case.codes)) if case.groups is None else case.groups
     held = out_of_fold_probs(
-        case.features, case.codes, groups, case.n_classes, rng, learners=chosen, repeats=2
+        case.features, case.codes, groups, case.n_classes, rng=rng, learners=chosen, repeats=2
     )
     views = {
         name: np.mean([v for v, n in zip(held.views, held.learners, strict=True) if n == name], 0)

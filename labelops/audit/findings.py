@@ -270,6 +270,7 @@ def precision(
     findings: pd.DataFrame,
     votes: pd.DataFrame,
     labels: pd.DataFrame,
+    *,
     confidence: float = 0.95,
 ) -> Precision:
     """Measure how many settled findings were real: the reason to go on reviewing, or to stop.

@@ -140,7 +140,7 @@ def _learned(
     if not chosen or len(np.unique(labels[labels >= 0])) < 2:
         return {}, np.ones(N, dtype=bool)
     held = out_of_fold_probs(
-        items.features, labels, apart, items.n_classes, rng, learners=chosen, repeats=repeats,
+        items.features, labels, apart, items.n_classes, rng=rng, learners=chosen, repeats=repeats,
         embeddings=items.embeddings,
     )  # fmt: skip
     means = {

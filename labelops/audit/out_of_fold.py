@@ -125,7 +125,7 @@ class OutOfFold:
 
 
 def grouped_folds(
-    codes: ArrayLike, groups: Sequence[str] | NDArray[Any], folds: int, rng: np.random.Generator
+    codes: ArrayLike, groups: Sequence[str] | NDArray[Any], folds: int, *, rng: np.random.Generator
 ) -> IntArray:
     """Deal whole groups into folds so that every fold has about its share of each class.
 
@@ -155,7 +155,7 @@ def grouped_folds(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> folds = grouped_folds([0, 0, 0, 1, 1, 1], list("aabccd"), 2, rng)
+    >>> folds = grouped_folds([0, 0, 0, 1, 1, 1], list("aabccd"), 2, rng=rng)
     >>> bool(folds[0] == folds[1] != folds[2])
     True
     """
@@ -184,8 +184,8 @@ def out_of_fold_probs(
     codes: ArrayLike,
     groups: Sequence[str] | NDArray[Any],
     n_classes: int,
-    rng: np.random.Generator,
     *,
+    rng: np.random.Generator,
     learners: Sequence[str] = ("logistic", "trees"),
     repeats: int = 2,
     folds: int = 5,
@@ -227,7 +227,7 @@ def out_of_fold_probs(
     --------
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(40, 3)), np.repeat([0, 1], 20)
-    >>> found = out_of_fold_probs(X + 3 * y[:, None], y, np.arange(40), 2, rng, repeats=1)
+    >>> found = out_of_fold_probs(X + 3 * y[:, None], y, np.arange(40), 2, rng=rng, repeats=1)
     >>> found.mean.shape, bool((found.mean.argmax(axis=1) == y).mean() > 0.9)
     ((40, 2), True)
     """
@@ -240,7 +240,7 @@ def out_of_fold_probs(
     beside = check_embeddings(embeddings, matrix)
     group = group_codes(np.asarray(groups), len(labels))
     parts = min(check_whole("folds", folds), len(np.unique(group)))
-    held_out = np.stack([grouped_folds(labels, group, parts, rng) for _ in range(repeats)])
+    held_out = np.stack([grouped_folds(labels, group, parts, rng=rng) for _ in range(repeats)])
     views: list[FloatArray] = []
     judged = labels >= 0
     # Of matrices this narrow each product is over before all threads have begun; where others want

@@ -154,7 +154,7 @@ def test_features_keep_their_precision() -> None:
     with pytest.raises(UsageError, match="2 rows of features for 3 codes"):
         check_features(np.eye(2), 3)
     with pytest.raises(UsageError, match="finite"):
-        out_of_fold_probs([[np.nan]] * 4, [0, 1, 0, 1], range(4), 2, np.random.default_rng(0))  # type: ignore[arg-type]
+        out_of_fold_probs([[np.nan]] * 4, [0, 1, 0, 1], range(4), 2, rng=np.random.default_rng(0))  # type: ignore[arg-type]
 
 
 def test_groups_are_numbered() -> None:
@@ -186,7 +186,7 @@ def test_a_row_without_a_group_is_named(groups: object) -> None:
     with pytest.raises(UsageError, match="row 1 has none"):
         group_codes(groups, 3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="row 1 has none"):
-        grouped_folds([0, 1, 0], groups, 2, np.random.default_rng(0))  # type: ignore[arg-type]
+        grouped_folds([0, 1, 0], groups, 2, rng=np.random.default_rng(0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("groups", [[7, "a", pd.Timestamp("2026-01-01")], [1j, 2, "a"]])

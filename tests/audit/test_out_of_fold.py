@@ -26,7 +26,7 @@ def test_groups_stay_whole_and_folds_are_used(seed: int, folds: int, groups: int
     names = rng.integers(0, groups, 80)
     if len(np.unique(names)) < 2:
         return
-    dealt = grouped_folds(rng.integers(-1, 3, 80), names, folds, rng)
+    dealt = grouped_folds(rng.integers(-1, 3, 80), names, folds, rng=rng)
     assert all(len(set(dealt[names == g])) == 1 for g in np.unique(names))
     assert len(np.unique(dealt)) == min(folds, len(np.unique(names)))
 
@@ -35,7 +35,7 @@ def test_folds_are_stratified() -> None:
     """Each fold gets its share of each class, within one item, when groups are single items."""
     rng = np.random.default_rng(0)
     codes = np.repeat([0, 1, 2], [103, 50, 7])
-    dealt = grouped_folds(codes, np.arange(160), 5, rng)
+    dealt = grouped_folds(codes, np.arange(160), 5, rng=rng)
     counts = np.array([np.bincount(dealt[codes == c], minlength=5) for c in range(3)])
     assert (counts.max(axis=1) - counts.min(axis=1) <= 1).all()
 
@@ -53,7 +53,7 @@ def test_folds_are_stratified() -> None:
 def test_folds_of_what_are_no_codes_are_refused(codes: object, folds: int, match: str) -> None:
     """By name, and not by what numpy or pandas say of them."""
     with pytest.raises(UsageError, match=match):
-        grouped_folds(codes, [1, 2, 3], folds, np.random.default_rng(0))  # type: ignore[arg-type]
+        grouped_folds(codes, [1, 2, 3], folds, rng=np.random.default_rng(0))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -63,8 +63,8 @@ def test_group_mates_are_never_trained_on() -> None:
     X = np.repeat(rng.normal(size=(100, 8)), 3, axis=0)
     y = np.repeat(rng.integers(0, 2, 100), 3)
     groups = np.repeat(np.arange(100), 3)
-    kept = out_of_fold_probs(X, y, groups, 2, rng, learners=("trees",), repeats=1)
-    leaked = out_of_fold_probs(X, y, np.arange(300), 2, rng, learners=("trees",), repeats=1)
+    kept = out_of_fold_probs(X, y, groups, 2, rng=rng, learners=("trees",), repeats=1)
+    leaked = out_of_fold_probs(X, y, np.arange(300), 2, rng=rng, learners=("trees",), repeats=1)
     assert (kept.mean.argmax(axis=1) == y).mean() < 0.65
     assert (leaked.mean.argmax(axis=1) == y).mean() > 0.9
 
@@ -76,7 +76,7 @@ def test_shapes_and_sums() -> None:
     y = np.tile([0, 1, -1], 20)
     X = sparse.csr_matrix(rng.normal(size=(60, 4)) + 3 * (y == 1)[:, None])
     held = out_of_fold_probs(
-        X, y, np.arange(60), 4, rng, learners=("logistic", "trees", "knn"), repeats=2
+        X, y, np.arange(60), 4, rng=rng, learners=("logistic", "trees", "knn"), repeats=2
     )
     assert held.learners == ("logistic", "trees", "knn") * 2
     assert len(held.views) == 6
@@ -90,7 +90,7 @@ def test_tiny_classes_are_not_judged() -> None:
     rng = np.random.default_rng(0)
     y = np.array([0] * 20 + [1] * 20 + [2])
     X = rng.normal(size=(41, 3)) + 3 * np.eye(3)[y]
-    held = out_of_fold_probs(X, y, np.arange(41), 3, rng, learners=("logistic",))
+    held = out_of_fold_probs(X, y, np.arange(41), 3, rng=rng, learners=("logistic",))
     assert held.judged.tolist() == [True] * 40 + [False]
 
 
@@ -98,7 +98,7 @@ def test_two_groups_are_enough() -> None:
     """A fold whose training rows hold one class predicts that class, and no row is judged by it."""
     rng = np.random.default_rng(0)
     held = out_of_fold_probs(
-        rng.normal(size=(6, 2)), [0, 0, 0, 1, 1, 1], list("aaabbb"), 2, rng, repeats=1
+        rng.normal(size=(6, 2)), [0, 0, 0, 1, 1, 1], list("aaabbb"), 2, rng=rng, repeats=1
     )
     assert not held.judged.any()
     assert np.allclose(held.mean.sum(axis=1), 1)
@@ -119,7 +119,9 @@ def test_malformed_input_is_refused(
 ) -> None:
     """What cannot be held out is named."""
     with pytest.raises(UsageError, match=match):
-        out_of_fold_probs(np.eye(3), codes, groups, 2, np.random.default_rng(0), learners=learners)
+        out_of_fold_probs(
+            np.eye(3), codes, groups, 2, rng=np.random.default_rng(0), learners=learners
+        )
 
 
 @pytest.mark.slow
@@ -128,7 +130,7 @@ def test_same_rng_same_answer() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), np.tile([0, 1], 20)
     a, b = (
-        out_of_fold_probs(X, y, np.arange(40), 2, np.random.default_rng(5), repeats=1)
+        out_of_fold_probs(X, y, np.arange(40), 2, rng=np.random.default_rng(5), repeats=1)
         for _ in range(2)
     )
     assert np.array_equal(a.mean, b.mean)
@@ -150,7 +152,7 @@ def test_digits_average_precision(kind: str, needed: float) -> None:
     """10 % wrong labels on the digits are ranked first, on both seeds."""
     for seed in range(2):
         X, codes, bad = _noisy_digits(kind, seed)
-        held = out_of_fold_probs(X, codes, np.arange(len(X)), 10, np.random.default_rng(seed))
+        held = out_of_fold_probs(X, codes, np.arange(len(X)), 10, rng=np.random.default_rng(seed))
         ap = average_precision_score(bad, -label_quality_scores(codes, held.mean))
         assert ap >= needed
 
@@ -162,7 +164,7 @@ def test_grouping_copies_keeps_the_ranking() -> None:
     X, codes, bad = (np.repeat(a, 3, axis=0) for a in (X[:500], codes[:500], bad[:500]))
 
     def ap(groups: np.ndarray) -> float:
-        held = out_of_fold_probs(X, codes, groups, 10, np.random.default_rng(0), repeats=1)
+        held = out_of_fold_probs(X, codes, groups, 10, rng=np.random.default_rng(0), repeats=1)
         return float(average_precision_score(bad, -label_quality_scores(codes, held.mean)))
 
     grouped = ap(np.repeat(np.arange(500), 3))
@@ -179,7 +181,7 @@ def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> N
     X = rng.normal(size=(400, 3)) + 5 * np.eye(3)[y]
     bad = np.arange(400) < 20
     codes = np.where(bad, (y + 1) % 3, y)
-    held = out_of_fold_probs(X, codes, np.arange(400), 3, rng, learners=("trees",), repeats=1)
+    held = out_of_fold_probs(X, codes, np.arange(400), 3, rng=rng, learners=("trees",), repeats=1)
     assert average_precision_score(bad, -label_quality_scores(codes, held.mean)) > 0.95
 
 
@@ -197,7 +199,7 @@ def test_models_are_fitted_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(out_of_fold, "_fit", watched)
     features, codes = np.repeat(np.eye(2), 10, axis=0), np.repeat([0, 1], 10)
     with threadpool_limits(2, "blas"):
-        out_of_fold_probs(features, codes, np.arange(20), 2, np.random.default_rng(0),
+        out_of_fold_probs(features, codes, np.arange(20), 2, rng=np.random.default_rng(0),
                           learners=["logistic"], repeats=1)  # fmt: skip
         assert threads() == {2}
     assert len(seen) == 5 and all(found == {1} for found in seen)
@@ -222,7 +224,7 @@ def test_words_are_read_with_directions_that_texts_share() -> None:
         known = np.eye(4)[truth] + np.random.default_rng(seed).normal(0, 0.3, (len(truth), 4))
         for i, beside in enumerate((np.zeros((len(truth), 1)), None, known)):
             found = out_of_fold_probs(
-                X, labeled, np.arange(len(truth)), 4, np.random.default_rng(0),
+                X, labeled, np.arange(len(truth)), 4, rng=np.random.default_rng(0),
                 learners=("words",), repeats=1, embeddings=beside,
             )  # fmt: skip
             right[i] += (found.mean.argmax(axis=1) == truth)[60:].mean() / 3
@@ -246,7 +248,7 @@ def test_embeddings_that_do_not_fit_are_refused(features: Any, embeddings: Any, 
     rng = np.random.default_rng(0)
     with pytest.raises(UsageError, match=said):
         out_of_fold_probs(
-            features, [0, 1, 0, 1], range(4), 2, rng, learners=("words",), embeddings=embeddings
+            features, [0, 1, 0, 1], range(4), 2, rng=rng, learners=("words",), embeddings=embeddings
         )
     with pytest.raises(UsageError, match=said):
         detect_label_errors([0, 1, 0, 1], features=features, embeddings=embeddings)
