@@ -75,6 +75,16 @@ def test_false_flags_are_rare() -> None:
     assert runs <= 8
 
 
+def test_a_name_is_a_word_of_its_own() -> None:
+    """Inside another word it is none; nor is a text leaked whose class is not given away."""
+    texts = ["unspam", "spammer", "spam."] * 10 + ["lunch", "ham", "noon"] * 10
+    found = label_in_text(texts, [0] * 30 + [1] * 30, ["spam", "ham"], least=0.5)
+    assert found.inside.tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert not found.flagged.any() and not found.leaked.any()
+    told = label_in_text(texts, [0] * 30 + [1] * 30, ["spam", "ham"], least=0.2)
+    assert told.leaked.tolist() == [False, False, True] * 10 + [False, True, False] * 10
+
+
 def test_a_topical_word_is_no_leak() -> None:
     """A name in few of its class's texts is not flagged, however sure the difference."""
     texts = ["refund please"] * 50 + ["where is it"] * 950 + ["hello"] * 1000

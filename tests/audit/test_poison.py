@@ -106,6 +106,15 @@ def test_malformed_input_is_refused() -> None:
         nearest_ratio(nearest_graph([[1.0]], 1), [0, 1, 1])
 
 
+def test_ratio_by_hand() -> None:
+    """Of the nearest with the same label, and with another; the farthest stands for the missing."""
+    graph = nearest_graph([[0.0], [1.0], [2.0], [9.0]], 3, metric="euclidean")
+    found = nearest_ratio(graph, [0, 0, 1, 1], k=1)
+    assert found == pytest.approx([1 / 2, 1 / 1, 7 / 1, 7 / 8])
+    two = nearest_ratio(graph, [0, 0, 1, 1], k=2)
+    assert two == pytest.approx([10 / 11, 9 / 9, 14 / 3, 16 / 17])
+
+
 def test_who_has_no_label_or_nobody_beside_them_has_no_ratio() -> None:
     """A missing label is not judged, and vouches for nobody."""
     graph = nearest_graph([[0.0], [1.0], [3.0]], 2, metric="euclidean")

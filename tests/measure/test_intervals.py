@@ -91,6 +91,15 @@ def test_what_is_no_whole_number(value: Any) -> None:
     assert check_whole("attempt", np.int64(3)) == 3
 
 
+def test_what_a_share_may_be_is_said() -> None:
+    """With its ends, or without."""
+    assert check_share("x", 0.0) == 0.0 and check_share("x", 1) == 1.0
+    with pytest.raises(UsageError, match=r"x is 1\.5, expected a share from 0 to 1$"):
+        check_share("x", 1.5)
+    with pytest.raises(UsageError, match=r"x is 1, expected a share strictly between 0 and 1$"):
+        check_share("x", 1, inside=True)
+
+
 @pytest.mark.parametrize("value", ["0.5", None, [0.5, 0.2]])
 def test_what_is_no_number_is_no_share(value: Any) -> None:
     """A text that looks like one is refused in one line, not by Python's."""
