@@ -103,6 +103,15 @@ class Ends:
             ) from None
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a workspace; asking begins none, and looks at nothing else in it."""
+        try:
+            self.objects.get(WORKSPACE)
+        except NotFoundError:
+            return False
+        return True
+
+    @property
     def namespace(self) -> str:
         """What tells this workspace's projects from others' on a shared labeling server."""
         return self._identity["id"]

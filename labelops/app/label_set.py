@@ -28,7 +28,6 @@ from ..state.reading import content_came
 from ..state.splits import left_out, splits_of
 from ..tables import ITEMS, VOTES, newest
 from ..withdrawing import Withdrawn, withdraw
-from .ends import WORKSPACE
 from .intake import intake_of
 from .labelers import made_from
 from .releases import Releases
@@ -108,7 +107,7 @@ class App(Releases):
         if not isinstance(labeler, Metered):
             return None
         # Where no workspace was begun, none is begun.
-        items = load(self.workspace).items if self.objects.list(WORKSPACE) else ()
+        items = load(self.workspace).items if self.begun else ()
         if not len(items):
             raise UsageError(
                 "no item was taken in yet, so there is nothing to price; run `labelops ingest`, "
@@ -240,7 +239,7 @@ class App(Releases):
 
         None before there is any; where no workspace was begun, none is begun.
         """
-        if not self.objects.list(WORKSPACE):
+        if not self.begun:
             return None
         state = load_events(self.workspace)
         if not state.candidates:

@@ -46,6 +46,20 @@ def test_a_damaged_key_is_no_new_key(tmp_path: Path, content: str) -> None:
     assert (tmp_path / "workspace" / "workspace.json").read_text() == content
 
 
+def test_whether_there_is_a_workspace_takes_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket may hold very much, so nothing is listed; and asking begins no workspace."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("all of it is listed")
+
+    monkeypatch.setattr("labelops.adapters.objects.LocalObjects.list", refuse)
+    assert not _opened(tmp_path).begun and not (tmp_path / "workspace").exists()
+    _ = _opened(tmp_path).workspace
+    assert _opened(tmp_path).begun
+
+
 def test_a_workspace_from_before_there_were_ids_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
