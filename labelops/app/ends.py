@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ..adapters.image_features import Grey
     from ..adapters.text_vectors import TextVectors
 
-__all__ = ["WORKSPACE", "Ends"]
+__all__ = ["Ends"]
 
-WORKSPACE = "workspace.json"
+_WORKSPACE = "workspace.json"
 """The object that holds a workspace's own random id and key."""
 
 
@@ -86,11 +86,11 @@ class Ends:
     def _identity(self) -> dict[str, str]:
         """The workspace's own random id and key, drawn when it is first opened."""
         try:
-            content = self.objects.get(WORKSPACE)
+            content = self.objects.get(_WORKSPACE)
         except NotFoundError:
             fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
-            self.objects.put_new(WORKSPACE, fresh)
-            content = self.objects.get(WORKSPACE)  # Another process may have been first.
+            self.objects.put_new(_WORKSPACE, fresh)
+            content = self.objects.get(_WORKSPACE)  # Another process may have been first.
         try:
             found = json.loads(content)
             bytes.fromhex(found["key"])
@@ -106,7 +106,7 @@ class Ends:
     def begun(self) -> bool:
         """Whether there is a workspace; asking begins none, and looks at nothing else in it."""
         try:
-            self.objects.get(WORKSPACE)
+            self.objects.get(_WORKSPACE)
         except NotFoundError:
             return False
         return True

@@ -12,7 +12,6 @@ from ..release import Manifest, Problem, manifest_name, parse_reference
 from ..settings import find_settings
 from ..state import load_events
 from . import App, open_app
-from .ends import WORKSPACE
 
 __all__ = ["Verified", "verify"]
 
@@ -99,7 +98,7 @@ def _label_set(config: str | Path | None) -> App | None:
 def _manifest(app: App, found: Exported, *, named: bool) -> Manifest | None:
     """Return the manifest of an export's release; None in a label set that is another."""
     reference, listed = parse_reference(found.release), app.objects.list
-    if reference.version is not None and listed(WORKSPACE):
+    if reference.version is not None and app.begun:
         place = manifest_name(reference.name, reference.version)
         if place in listed(f"releases/{reference.name}/"):
             return released.resolve(app.objects, reference, {})
