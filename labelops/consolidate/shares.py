@@ -111,7 +111,8 @@ def look_even(votes: Votes) -> bool:
 def expected_shares(shards: Sequence[Votes]) -> FloatArray:
     """Say what class shares to expect, (K,): even ones where these are likelier than not.
 
-    Else majority's, and even ones by how probable they still are; majority's as in `look_even`.
+    Else majority's, and even ones by how probable they are; majority's as in `look_even`. Two
+    classes are even with a probability of .60 at most, so with two it is always the mean of both.
 
     Examples
     --------
@@ -124,6 +125,6 @@ def expected_shares(shards: Sequence[Votes]) -> FloatArray:
     counts = majority_counts(weigh_by_agreement(shards))
     even = np.full(counts.size, 1 / max(counts.size, 1))
     chance = even_classes(counts)
-    if not counts.any() or chance > 0.5:
+    if not counts.any() or (chance > 0.5 and counts.size > 2):
         return even
     return np.asarray(chance * even + (1 - chance) * counts / counts.sum())

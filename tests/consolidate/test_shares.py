@@ -85,11 +85,22 @@ def test_it_tells_leaning_crowds_from_uneven_classes(n_classes: int, told: float
     assert 1 - even[1] >= told
 
 
+def test_two_classes_are_never_known_to_be_even() -> None:
+    """However even they look it may be chance: expected is the mean over both answers."""
+    assert even_classes(np.array([1e6, 1e6])) < 0.605
+    chance = even_classes(np.array([65.0, 35.0]))
+    assert chance > 0.5
+    found = expected_shares([_votes(np.arange(100), np.repeat([0, 1], [65, 35]), 100, 2)])
+    np.testing.assert_allclose(found, [0.5 + 0.15 * (1 - chance), 0.5 - 0.15 * (1 - chance)])
+
+
 def test_expected_shares_are_even_or_majoritys() -> None:
-    """A slight lean is none; nine in ten is believed, as far as it is not a lean."""
-    slight = np.repeat([0, 1], [55, 45])
+    """A slight lean of three classes is none; what is frequent is believed as far as it may be."""
+    slight = np.repeat([0, 1, 2], [40, 33, 27])
     strong = np.repeat([0, 1], [90, 10])
-    assert expected_shares([_votes(np.arange(100), slight, 100, 2)]).tolist() == [0.5, 0.5]
+    np.testing.assert_array_equal(
+        expected_shares([_votes(np.arange(100), slight, 100, 3)]), np.full(3, 1 / 3)
+    )
     chance = even_classes(np.array([90.0, 10.0]))
     assert 0.01 < chance < 0.2
     np.testing.assert_allclose(
