@@ -69,7 +69,7 @@ def dawid_skene(
     max_iterations : int, optional
         Most EM steps; 300 when left out.
     tolerance : float, optional
-        Stop when no posterior moves further than this; 1e-6 when left out.
+        Stop when no posterior moves further than this; 1e-6 when left out, -inf takes all steps.
     compat : {'crowd-kit'}, optional
         Give what crowd-kit's ``DawidSkene`` gives: `prior` is not used, but counts below 1e-10 are
         raised to it, and confusions are shared out among the classes that an annotator gave.

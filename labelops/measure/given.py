@@ -89,6 +89,8 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
 def check_steps(max_iterations: object, tolerance: object) -> None:
     """Refuse a number of steps, or a movement that ends them, that is none.
 
+    Minus infinity is one: nothing ends them, and all are taken.
+
     Raises
     ------
     UsageError
@@ -101,7 +103,8 @@ def check_steps(max_iterations: object, tolerance: object) -> None:
     labelops.errors.UsageError: tolerance is 'quick', expected a number of 0 or more
     """
     check_integer("max_iterations", max_iterations)
-    check_number("tolerance", tolerance)
+    if tolerance != -math.inf:
+        check_number("tolerance", tolerance)
 
 
 def check_kind(name: str, value: object, kind: type[T], made_by: str) -> T:

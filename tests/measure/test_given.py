@@ -29,6 +29,7 @@ from labelops.audit import (
 )
 from labelops.checking import check_labels
 from labelops.errors import UsageError
+from labelops.measure.given import check_steps
 from labelops.measure.votes import pack_votes
 
 RNG = np.random.default_rng(0)
@@ -126,3 +127,14 @@ def test_what_names_nothing(given: object) -> None:
     with pytest.raises(UsageError, match=r"^places"):
         accumulate(given, risk=0.1, statistics=["x"])  # type: ignore[arg-type]
     assert underperforming_slices(CODES, pd.DataFrame({"odd": CODES})).flagged.shape == (2,)  # type: ignore[arg-type]
+
+
+def test_steps_may_have_no_end_but_their_number() -> None:
+    """Minus infinity takes all steps; other numbers below 0, and no number, are refused."""
+    check_steps(3, float("-inf"))
+    check_steps(np.int64(3), 0)
+    for bad in (-1.0, float("inf"), float("nan"), None):
+        with pytest.raises(UsageError, match=r"tolerance is .*, expected a number of 0 or more"):
+            check_steps(3, bad)
+    with pytest.raises(UsageError, match=r"max_iterations is 3\.0, expected a whole number"):
+        check_steps(3.0, 0.1)
