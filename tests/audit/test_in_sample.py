@@ -72,6 +72,7 @@ def test_a_forest_that_doubts_what_it_repeats_is_refused(noise: float) -> None:
         check_not_memorised({"forest": probs}, unlabeled, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "learner",
     [

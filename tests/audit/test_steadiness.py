@@ -93,6 +93,7 @@ def _years(bad: float, harder: bool) -> tuple[int, int]:
     return anybody, first
 
 
+@pytest.mark.slow
 def test_harder_items_are_nobodys_change() -> None:
     """From 95 % to 75 % all alike: ≤ 5 of 60 teams have anybody accused, by evidence alone most.
 

@@ -265,6 +265,7 @@ def test_glad_and_dependence_as_over_the_whole_table() -> None:
     assert one == pytest.approx(two, abs=1e-12) and one > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "dawid_skene", "ebcc", "glad"])
 @pytest.mark.parametrize("people", [15, 60])
 def test_one_entry_as_with_all_answers(
@@ -293,6 +294,7 @@ def _both(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.mark.slow
 def test_room_for_votes_not_for_all_confusions() -> None:
     """What is held grows with votes and items, not with people times classes times classes."""
     rng, n_items, people, n_classes = np.random.default_rng(0), 200, 150, 200

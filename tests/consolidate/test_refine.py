@@ -172,6 +172,7 @@ def test_refining_learns_who_is_right_from_a_better_pool() -> None:
     assert (refine(votes, shares).posterior.argmax(axis=1) == truth).mean() > right + 0.05
 
 
+@pytest.mark.slow
 def test_no_step_where_held_out_votes_speak_against_it() -> None:
     """Skills counted anew fall below majority here; the blend knows, and leaves labels alone."""
     gains = []

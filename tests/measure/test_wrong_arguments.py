@@ -20,6 +20,8 @@ import pytest
 from labelops import audit, consolidate
 from labelops.errors import LabelopsError
 
+pytestmark = pytest.mark.slow
+
 WRONG = {
     "a number": 3, "a negative number": -1, "a text": "x", "NaN": float("nan"), "nothing": None,
     "an empty list": [], "a list of NaN": [float("nan")], "a list of None": [None], "a dict": {},
