@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError, shown
-from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.codes import BoolArray, FloatArray, IntArray
 
-__all__ = ["Binned", "attributes_of", "bin_attribute", "corrected"]
+__all__ = ["Binned", "attributes_of", "bin_attribute", "corrected", "worse_than_rest"]
 
 _BINS = 10
 _COLUMNS = 20
@@ -126,6 +126,51 @@ def corrected(p_values: FloatArray) -> FloatArray:
     if not p_values.size:
         return p_values
     return np.asarray(false_discovery_control(p_values, method="bh"), dtype=np.float64)
+
+
+def worse_than_rest(
+    sizes: IntArray,
+    errors: IntArray,
+    total: ArrayLike,
+    bad: ArrayLike,
+    *,
+    least: float,
+    risk: float,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, BoolArray]:
+    """Hold the share of errors in parts against that of the rest, by Fisher's exact test.
+
+    Parameters
+    ----------
+    sizes, errors : (S,) int
+        Items of each part, and errors among them.
+    total, bad : int, or (S,) int
+        Items of the whole that each is a part of, and errors among them.
+    least, risk : float
+        As in `underperforming_slices`.
+
+    Returns
+    -------
+    rates, rest, p_values, q_values, flagged : (S,) array each
+        As in `Slices`.
+
+    Examples
+    --------
+    >>> found = worse_than_rest(np.array([10, 40]), np.array([8, 0]), 50, 8, least=0.05, risk=0.05)
+    >>> found[0].tolist(), found[1].tolist(), found[4].tolist()
+    ([0.8, 0.0], [0.0, 0.8], [True, False])
+    """
+    from scipy.stats import hypergeom  # lazy: .4 s
+
+    S = len(sizes)
+    p_values = np.where(sizes > 0, hypergeom.sf(errors - 1, total, bad, sizes), 1.0)
+    # Whole tables may add up to 1 + 1e-16.
+    q_values = corrected(np.clip(p_values, 0, 1))
+    others = np.asarray(total) - sizes
+    rates = np.divide(errors, sizes, out=np.full(S, np.nan), where=sizes > 0)
+    rest = np.divide(np.asarray(bad) - errors, others, out=np.full(S, np.nan), where=others > 0)
+    with np.errstate(invalid="ignore"):
+        flagged = (q_values <= risk) & (rates - rest >= least)
+    return rates, rest, p_values, q_values, flagged
 
 
 def attributes_of(items: pd.DataFrame, *, texts: bool) -> dict[str, pd.Series]:

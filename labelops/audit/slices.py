@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelops.audit.attributes import bin_attribute, corrected
+from labelops.audit.attributes import bin_attribute, worse_than_rest
 from labelops.audit.inputs import check_verdicts
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.given import check_named
@@ -89,8 +89,6 @@ def underperforming_slices(
     >>> found.values.tolist(), found.rates.tolist(), found.flagged.tolist()
     (['a', 'b'], [0.8, 0.0], [True, False])
     """
-    from scipy.stats import hypergeom  # lazy: .4 s
-
     check_share("least", least)
     check_share("risk", risk, inside=True)
     outcome = check_verdicts("wrong", wrong)
@@ -108,13 +106,9 @@ def underperforming_slices(
         sizes.append(np.bincount(binned.codes[judged], minlength=S))
         errors.append(np.bincount(binned.codes[outcome == 1], minlength=S))
     n, x = (np.concatenate([*parts, np.zeros(0, dtype=np.int64)]) for parts in (sizes, errors))
-    p_values = np.where(n > 0, hypergeom.sf(x - 1, total, bad, n), 1.0)
-    # Whole tables may add up to 1 + 1e-16.
-    q_values = corrected(np.clip(p_values, 0, 1))
-    rates = np.divide(x, n, out=np.full(len(n), np.nan), where=n > 0)
-    rest = np.divide(bad - x, total - n, out=np.full(len(n), np.nan), where=total > n)
-    with np.errstate(invalid="ignore"):
-        flagged = (q_values <= risk) & (rates - rest >= least)
+    rates, rest, p_values, q_values, flagged = worse_than_rest(
+        n, x, total, bad, least=least, risk=risk
+    )
     order = np.lexsort((-np.nan_to_num(rates), p_values, ~flagged))
     return Slices(
         np.array(names, dtype=object)[order],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from labelops.audit.attributes import corrected
+from labelops.audit.attributes import worse_than_rest
 from labelops.audit.inputs import check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
@@ -102,8 +102,6 @@ def suspicious_words(
     >>> [(int(k), w) for k, w in zip(found.codes[found.flagged], found.words[found.flagged])]
     [(0, 'cf')]
     """
-    from scipy.stats import hypergeom  # lazy: .4 s
-
     check_share("least", least)
     check_share("risk", risk, inside=True)
     check_whole("fewest", fewest)
@@ -122,12 +120,10 @@ def suspicious_words(
     k, word, n, x = (part[n >= fewest] for part in (k, word, n, x))
     K = code_count(classes)
     total, wrongs = (np.bincount(of, minlength=K)[k] for of in (classes, classes[bad]))
-    p_values = np.clip(hypergeom.sf(x - 1, total, wrongs, n), 0, 1)
-    q_values = corrected(p_values)
-    rates = x / n
-    rest = np.divide(wrongs - x, total - n, out=np.full(len(n), np.nan), where=total > n)
-    with np.errstate(invalid="ignore"):
-        flagged = (q_values <= risk) & (rates - rest >= least) & (x >= fewest)
+    rates, rest, p_values, q_values, flagged = worse_than_rest(
+        n, x, total, wrongs, least=least, risk=risk
+    )
+    flagged &= x >= fewest
     order = np.lexsort((word, -x, p_values, ~flagged))
     return SuspiciousWords(
         k[order],
