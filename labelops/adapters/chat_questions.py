@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -93,8 +94,17 @@ class Questions:
         answers: Answers,
         spending: _Spending,
     ) -> dict[str, Mapping[str, object] | None]:
-        def ask(item: str, request: Request) -> Mapping[str, object]:
-            return self._ask(item, request, asking, answers, spending)
+        ended = threading.Event()
+
+        def ask(item: str, request: Request) -> Mapping[str, object] | None:
+            # The main thread is told of an error too late to hold back the next question.
+            if ended.is_set():
+                return None
+            try:
+                return self._ask(item, request, asking, answers, spending)
+            except BaseException:
+                ended.set()
+                raise
 
         with ThreadPoolExecutor(self.concurrency) as pool:
             asked = [pool.submit(ask, item, request) for item, request in new]

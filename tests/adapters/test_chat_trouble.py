@@ -108,8 +108,7 @@ def test_what_is_refused_of_all_is_not_asked_for_each(
     url, objects = start_chat("--behaviour", behaviour), MemoryObjects()
     with pytest.raises(EndProtocolError):
         labeler(url, objects, concurrency=1).propose(example_items(), PETS)
-    # One more may be under way when the run ends.
-    assert most <= sum(asked(url)["asked"].values()) <= most + 1
+    assert sum(asked(url)["asked"].values()) == most
     assert not [n for n in objects.kept if n.startswith("answers/")]
 
 
@@ -119,7 +118,7 @@ def test_a_prompt_that_is_refused_whatever_the_item(start_chat: Start) -> None:
     bad = labeler(url, objects, concurrency=1, prompt="POISON {classes} {form}")
     with pytest.raises(EndProtocolError, match="refuses 20 questions"):
         bad.propose(example_items(), PETS)
-    assert 20 <= sum(asked(url)["asked"].values()) <= 21
+    assert sum(asked(url)["asked"].values()) == 20
 
 
 def test_tokens_that_cannot_be_are_not_believed(start_chat: Start) -> None:
