@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from labelops.measure.finite import hypergeometric_cdf
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 from .annotators import given_votes
 

@@ -13,7 +13,8 @@ from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.eprocess import log_e_value_above
 from labelops.measure.evalues import e_benjamini_hochberg
-from labelops.measure.intervals import check_share, clopper_pearson_arrays
+from labelops.measure.given import check_share
+from labelops.measure.intervals import clopper_pearson_arrays
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from labelops.consolidate import find_copies
 from labelops.errors import UsageError
 from labelops.measure.codes import IntArray, check_codes, code_count
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_whole
 from labelops.measure.votes import pack_votes
 
 __all__ = ["Collusion", "find_collusion"]

@@ -35,8 +35,7 @@ from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import IntArray
 from labelops.measure.draws import check_rng
-from labelops.measure.given import check_flag
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_flag, check_share, check_whole
 
 __all__ = ["detect_label_errors"]
 

@@ -17,7 +17,7 @@ from scipy.special import bdtrc, gammaln
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = ["DirectedConfusions", "directed_confusions"]
 

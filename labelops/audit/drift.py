@@ -32,11 +32,10 @@ from scipy.special import gammaln, ndtri
 
 from labelops.audit.inputs import check_numbers, group_codes
 from labelops.errors import UsageError
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, check_flags
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
-from labelops.measure.given import check_each, check_list, check_named
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_each, check_flags, check_list, check_named, check_share
 
 __all__ = ["Drift", "accumulate", "class_indicators", "find_drift", "run_places"]
 

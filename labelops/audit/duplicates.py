@@ -16,7 +16,7 @@ from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError, shown
 from labelops.kinds.choice import codes_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 from labelops.schema import Schema
 from labelops.tables import FINDINGS, empty
 

@@ -15,7 +15,8 @@ from labelops.digest import canonical_json
 from labelops.errors import UsageError
 from labelops.kinds.choice import values_of
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.intervals import Interval, check_share, clopper_pearson
+from labelops.measure.given import check_share
+from labelops.measure.intervals import Interval, clopper_pearson
 from labelops.schema import Schema
 from labelops.tables import FINDINGS, VOTES, frame_of, newest
 

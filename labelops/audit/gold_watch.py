@@ -20,7 +20,7 @@ from ..errors import UsageError
 from ..measure.changes import change_evidence, earliest_start, error_ratios
 from ..measure.codes import BoolArray, FloatArray
 from ..measure.eprocess import log_wanted
-from ..measure.intervals import check_share
+from ..measure.given import check_share
 
 __all__ = ["GoldWatch", "gold_evidence", "golds_needed", "watch_gold"]
 

@@ -12,8 +12,7 @@ from scipy import sparse
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import IntArray, check_codes, code_count
-from labelops.measure.given import check_kind
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_kind, check_whole
 from labelops.measure.jit import in_threads
 from labelops.ports import NeighbourSearch
 

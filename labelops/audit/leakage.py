@@ -16,8 +16,7 @@ from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
-from labelops.measure.given import check_list
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_list, check_share
 
 __all__ = ["LabelInText", "SplitLeakage", "label_in_text", "split_leakage"]
 

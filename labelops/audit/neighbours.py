@@ -19,7 +19,7 @@ from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_whole
 
 __all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
 

@@ -25,7 +25,7 @@ from labelops.audit.inputs import group_codes
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_share, check_whole
 
 __all__ = ["Outliers", "find_outliers", "find_outliers_in_class"]
 

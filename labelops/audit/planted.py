@@ -13,7 +13,8 @@ from labelops.errors import UsageError
 from labelops.measure.aligned import array_of
 from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
-from labelops.measure.intervals import Interval, check_share, clopper_pearson
+from labelops.measure.given import check_share
+from labelops.measure.intervals import Interval, clopper_pearson
 
 __all__ = ["Planted", "Recall", "plant", "recall"]
 

@@ -20,7 +20,7 @@ from labelops.audit.inputs import group_codes
 from labelops.audit.neighbours import judge_by_neighbours
 from labelops.audit.spectral import spectral_signatures
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_whole
 
 __all__ = ["PoisonViews", "nearest_ratio", "poison_views"]
 

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelops.audit.attributes import bin_attribute, worse_than_rest
 from labelops.audit.inputs import check_verdicts
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.given import check_named
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_named, check_share
 
 __all__ = ["Slices", "underperforming_slices"]
 

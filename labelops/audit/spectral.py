@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from labelops.audit.classes import along_main_directions, dense_rows, rows_by_class
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_whole
 
 __all__ = ["spectral_signatures"]
 

@@ -19,8 +19,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.eprocess import log_e_value_above
 from labelops.measure.evalues import e_benjamini_hochberg
-from labelops.measure.given import check_number
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_number, check_share
 
 __all__ = ["Speed", "judge_speed"]
 

@@ -13,8 +13,7 @@ from labelops.audit.attributes import bin_attribute, corrected
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
-from labelops.measure.given import check_named
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_named, check_share
 
 __all__ = ["SpuriousAttributes", "spurious_attributes"]
 

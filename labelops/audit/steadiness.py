@@ -19,7 +19,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
 from labelops.measure.evalues import e_benjamini_hochberg
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = ["Steadiness", "judge_steadiness"]
 

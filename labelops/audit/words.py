@@ -15,8 +15,7 @@ from labelops.audit.attributes import worse_than_rest
 from labelops.audit.inputs import check_verdicts
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
-from labelops.measure.given import check_list
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_list, check_share, check_whole
 
 __all__ = ["SuspiciousWords", "holding", "suspicious_words"]
 

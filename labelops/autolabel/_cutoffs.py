@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = ["NONE_WRONG", "Acceptance", "accept", "at_or_above", "checked", "nothing"]
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from ..errors import UsageError
-from ..measure.codes import BoolArray, FloatArray, IntArray, check_flags
+from ..measure.codes import BoolArray, FloatArray, IntArray
+from ..measure.given import check_flags
 from ..measure.sizes import check_sizes
 from ..measure.votes import check_ints
 

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
-from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, check_flags
+from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
+from labelops.measure.given import check_flags
 from labelops.measure.sizes import sizes_of
 from labelops.measure.votes import Votes, check_ints, pack_votes
 

@@ -25,8 +25,7 @@ from scipy.special import bdtrc, ndtri
 
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.given import check_kind
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_kind, check_share, check_whole
 from labelops.measure.votes import Votes, pack_votes
 
 from ._pairs import Pairs, agreement_pairs

@@ -12,8 +12,7 @@ from scipy import sparse
 from scipy.special import digamma, gammaln, softmax
 
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.given import check_number, check_steps
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_number, check_steps, check_whole
 from labelops.measure.votes import Votes, pack_votes
 
 from ..measure.draws import check_rng

@@ -12,8 +12,7 @@ from scipy.special import log_softmax
 from labelops.errors import UsageError
 from labelops.measure.calibration import apply_temperature
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
-from labelops.measure.given import check_integer
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_integer, check_share
 from labelops.measure.votes import Votes
 
 from .content import numbered_by_votes

@@ -9,8 +9,7 @@ import numpy as np
 from labelops.errors import UsageError
 from labelops.measure.brief import brief
 from labelops.measure.codes import FloatArray, IntArray, check_codes
-from labelops.measure.given import check_kind
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_kind, check_share
 from labelops.measure.votes import Votes
 
 from ._confusions import Confusions

@@ -32,8 +32,8 @@ from scipy.special import log_softmax, softmax
 
 from ..errors import UsageError, shown
 from ..measure.aligned import array_of
-from ..measure.codes import FloatArray, IntArray, check_flags
-from ..measure.given import check_number, check_steps
+from ..measure.codes import FloatArray, IntArray
+from ..measure.given import check_flags, check_number, check_steps
 from ..measure.logs import log_sum_exp
 from ..measure.votes import check_ints
 from ._ballots import Ballots, People, e_step, gather, m_step, strangers, vote_gains

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
-from ..measure.intervals import check_share, check_whole
+from ..measure.given import check_share, check_whole
 from .policy import UNIFORM, WEIGHTED
 
 __all__ = [

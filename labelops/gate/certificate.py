@@ -19,14 +19,9 @@ from labelops.measure.eprocess import (
     running_maximum,
 )
 from labelops.measure.finite import drawn_interval, tolerated_errors
+from labelops.measure.given import check_risk, check_share, check_whole
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import (
-    Interval,
-    check_risk,
-    check_share,
-    check_whole,
-    clopper_pearson,
-)
+from labelops.measure.intervals import Interval, clopper_pearson
 from labelops.measure.missed import seen_bound
 from labelops.measure.sequences import certified_bound, confidence_sequence
 from labelops.measure.staircase import (

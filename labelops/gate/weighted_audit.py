@@ -18,8 +18,9 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import check_outcomes, log_wanted
 from labelops.measure.finite import tolerated_errors
+from labelops.measure.given import check_share
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import Interval, check_share
+from labelops.measure.intervals import Interval
 from labelops.measure.weighted import (
     log_e_values_count,
     log_e_values_weighted_above,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import FloatArray
-from labelops.measure.intervals import check_share, check_whole, clopper_pearson
+from labelops.measure.given import check_share, check_whole
+from labelops.measure.intervals import clopper_pearson
 
 from .coefficients import Formulas, Level, Measure
 from .draws import check_rng

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, check_codes, check_probs
-from labelops.measure.intervals import check_whole
+from labelops.measure.given import check_whole
 from labelops.measure.logs import log_sum_exp
 
 __all__ = [

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = ["change_evidence", "earliest_start", "error_ratios", "rise_evidence", "rise_start"]
 

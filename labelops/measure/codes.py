@@ -15,7 +15,7 @@ from labelops.errors import SchemaError, TableError, UsageError, shown
 
 from .aligned import array_of
 from .brief import brief
-from .given import check_integer
+from .given import check_flags, check_integer
 
 __all__ = [
     "BoolArray",
@@ -166,32 +166,6 @@ def check_codes(
         row = int(bad[0])
         raise UsageError(f"{name}: row {row} is {array[row]}, expected {lowest} to {n_classes - 1}")
     return array.astype(np.int64)
-
-
-def check_flags(name: str, given: ArrayLike, size: int) -> BoolArray:
-    """Return a flat array of true and false, which may be written 1 and 0.
-
-    Anything else would count as true: "no", and NaN.
-
-    Raises
-    ------
-    UsageError
-        There are not `size` of them, or one is neither.
-
-    Examples
-    --------
-    >>> check_flags("saw", [1, 0], 2).tolist()
-    [True, False]
-    """
-    array = np.asarray(given)
-    if array.shape != (size,):
-        raise UsageError(f"{name}: found shape {array.shape}, expected ({size},)")
-    if array.dtype != np.bool_:
-        bad = np.flatnonzero(~pd.Series(array).isin([True, False]).to_numpy())
-        if bad.size:
-            said = shown(array[bad[0]])
-            raise UsageError(f"{name}: row {bad[0]} is {said}, expected true or false")
-    return array.astype(np.bool_)
 
 
 def flat_integers(given: ArrayLike, name: str) -> NDArray[Any]:

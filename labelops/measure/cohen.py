@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_share, check_whole
 
 from .agreement_results import ONE_ITEM, Coefficient
 from .coefficients import one_minus

@@ -18,8 +18,8 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.error_evidence import log_e_value, log_e_value_above
 from labelops.measure.finite import ROUNDING, tolerated_errors
+from labelops.measure.given import check_share
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import check_share
 
 __all__ = [
     "check_outcomes",

@@ -38,7 +38,8 @@ from labelops.errors import UsageError
 from labelops.measure.alternatives import count_alternatives, log_count_ratio
 from labelops.measure.codes import FloatArray
 from labelops.measure.finite import tolerated_errors
-from labelops.measure.intervals import check_counts, check_whole
+from labelops.measure.given import check_whole
+from labelops.measure.intervals import check_counts
 
 __all__ = ["log_e_value", "log_e_value_above"]
 

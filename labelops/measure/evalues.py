@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.measure.codes import BoolArray
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = ["e_benjamini_hochberg"]
 

@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import bdtr
 
 from labelops.errors import UsageError
+from labelops.measure.given import check_share
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import Interval, check_share
+from labelops.measure.intervals import Interval
 from labelops.measure.logs import log_choose, log_sum_exp
 
 __all__ = [

@@ -11,7 +11,7 @@ import math
 from labelops.errors import UsageError
 from labelops.measure.eprocess import hypothesis_risk
 from labelops.measure.finite import fixed_audit_size, tolerated_errors
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 from labelops.measure.planned import ON_PLAN
 
 __all__ = ["BORNE", "calibration_size", "least_posterior", "model_posterior"]

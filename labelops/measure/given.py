@@ -1,4 +1,8 @@
-"""Arguments of the wrong kind, refused by their name: else `"no"` would count as yes."""
+"""The checks that arguments pass on the way in: what is wrong is refused by its name, in one line.
+
+Without them `"no"` would count as true, and a confidence would be taken for a risk. What checks
+the contents of a whole table or array stands beside what reads it (`codes`, `votes`, `aligned`).
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from labelops.errors import UsageError, shown
 
 __all__ = [
     "check_each",
     "check_flag",
+    "check_flags",
     "check_integer",
     "check_kind",
     "check_list",
     "check_named",
     "check_number",
+    "check_risk",
+    "check_share",
     "check_steps",
+    "check_whole",
+    "risk_of",
 ]
 
 T = TypeVar("T")
@@ -43,6 +54,32 @@ def check_flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def check_flags(name: str, given: ArrayLike, size: int) -> NDArray[np.bool_]:
+    """Return a flat array of true and false, which may be written 1 and 0.
+
+    Anything else would count as true: "no", and NaN.
+
+    Raises
+    ------
+    UsageError
+        There are not `size` of them, or one is neither.
+
+    Examples
+    --------
+    >>> check_flags("saw", [1, 0], 2).tolist()
+    [True, False]
+    """
+    array = np.asarray(given)
+    if array.shape != (size,):
+        raise UsageError(f"{name}: found shape {array.shape}, expected ({size},)")
+    if array.dtype != np.bool_:
+        bad = np.flatnonzero(~pd.Series(array).isin([True, False]).to_numpy())
+        if bad.size:
+            said = shown(array[bad[0]])
+            raise UsageError(f"{name}: row {bad[0]} is {said}, expected true or false")
+    return array.astype(np.bool_)
+
+
 def check_integer(name: str, value: object) -> int:
     """Return `value` if it is a whole number, of whatever type.
 
@@ -60,6 +97,28 @@ def check_integer(name: str, value: object) -> int:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise UsageError(f"{name} is {shown(value)}, expected a whole number") from None
+
+
+def check_whole(name: str, value: int, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`.
+
+    Raises
+    ------
+    UsageError
+        It is not; the message names it.
+
+    Examples
+    --------
+    >>> check_whole("attempt", 2)
+    2
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{name} is {shown(value)}, expected a whole number, {least} or more")
+    return number
 
 
 def check_number(name: str, value: object, *, above: bool = False) -> float:
@@ -84,6 +143,69 @@ def check_number(name: str, value: object, *, above: bool = False) -> float:
             f"{name} is {shown(value)}, expected a number {'above 0' if above else 'of 0 or more'}"
         )
     return float(value)  # type: ignore[arg-type]
+
+
+def check_share(name: str, value: float, *, inside: bool = False) -> float:
+    """Return `value` if it lies in [0, 1] (strictly between when `inside`).
+
+    Raises
+    ------
+    UsageError
+        It does not; the message names it.
+
+    Examples
+    --------
+    >>> check_share("risk", 0.05, inside=True)
+    0.05
+    """
+    expected = "strictly between 0 and 1" if inside else "from 0 to 1"
+    try:
+        fits = bool(0 < value < 1 if inside else 0 <= value <= 1)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise UsageError(f"{name} is {shown(value)}, expected a share {expected}")
+    return float(value)
+
+
+def check_risk(risk: float) -> float:
+    """Return the risk of a certificate, 1 - confidence; above a half it is no risk to promise at.
+
+    Raises
+    ------
+    UsageError
+        It is none, or it looks like a confidence.
+
+    Examples
+    --------
+    >>> check_risk(0.05)
+    0.05
+    """
+    check_share("risk", risk, inside=True)
+    if risk > 0.5:
+        raise UsageError(
+            f"risk is {risk:g}, the chance of a wrong certificate: at {100 * risk:g} % confidence "
+            f"it is {1 - risk:.4g}"
+        )
+    return risk
+
+
+def risk_of(confidence: float, risk: float | None = None) -> float:
+    """Return the risk that is given, or else the one that a confidence leaves.
+
+    Raises
+    ------
+    UsageError
+        It is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> risk_of(0.75), risk_of(0.75, 1e-20)
+    (0.25, 1e-20)
+    """
+    if risk is not None:
+        return check_share("risk", risk, inside=True)
+    return 1 - check_share("confidence", confidence, inside=True)
 
 
 def check_steps(max_iterations: object, tolerance: object) -> None:

@@ -1,8 +1,7 @@
-"""Exact intervals for a share of errors, and the checks counts pass on the way in."""
+"""Exact intervals for a share of errors, and the check that their counts pass."""
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.special import betainccinv, betaincinv
 
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray
+from labelops.measure.given import check_risk, check_share, check_whole, risk_of
 
 __all__ = [
     "Interval",
@@ -31,91 +31,6 @@ class Interval:
 
     low: float
     high: float
-
-
-def check_share(name: str, value: float, *, inside: bool = False) -> float:
-    """Return `value` if it lies in [0, 1] (strictly between when `inside`).
-
-    Raises
-    ------
-    UsageError
-        It does not; the message names it.
-
-    Examples
-    --------
-    >>> check_share("risk", 0.05, inside=True)
-    0.05
-    """
-    expected = "strictly between 0 and 1" if inside else "from 0 to 1"
-    try:
-        fits = bool(0 < value < 1 if inside else 0 <= value <= 1)
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise UsageError(f"{name} is {shown(value)}, expected a share {expected}")
-    return float(value)
-
-
-def check_risk(risk: float) -> float:
-    """Return the risk of a certificate, 1 - confidence; above a half it is no risk to promise at.
-
-    Raises
-    ------
-    UsageError
-        It is none, or it looks like a confidence.
-
-    Examples
-    --------
-    >>> check_risk(0.05)
-    0.05
-    """
-    check_share("risk", risk, inside=True)
-    if risk > 0.5:
-        raise UsageError(
-            f"risk is {risk:g}, the chance of a wrong certificate: at {100 * risk:g} % confidence "
-            f"it is {1 - risk:.4g}"
-        )
-    return risk
-
-
-def check_whole(name: str, value: int, least: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `least`.
-
-    Raises
-    ------
-    UsageError
-        It is not; the message names it.
-
-    Examples
-    --------
-    >>> check_whole("attempt", 2)
-    2
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise UsageError(f"{name} is {shown(value)}, expected a whole number, {least} or more")
-    return number
-
-
-def risk_of(confidence: float, risk: float | None = None) -> float:
-    """Return the risk that is given, or else the one that a confidence leaves.
-
-    Raises
-    ------
-    UsageError
-        It is not strictly between 0 and 1.
-
-    Examples
-    --------
-    >>> risk_of(0.75), risk_of(0.75, 1e-20)
-    (0.25, 1e-20)
-    """
-    if risk is not None:
-        return check_share("risk", risk, inside=True)
-    return 1 - check_share("confidence", confidence, inside=True)
 
 
 def check_counts(errors: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:

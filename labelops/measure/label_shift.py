@@ -23,7 +23,7 @@ from scipy.special import softmax
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes, check_probs
 from labelops.measure.draws import check_rng
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_share, check_whole
 from labelops.measure.logs import log_sum_exp
 
 __all__ = ["BiasCorrected", "ClassShares", "class_shares", "fit_bias_corrected"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from scipy.special import bdtr
 
 from labelops.errors import UsageError
+from labelops.measure.given import check_share
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import check_share
 
 __all__ = ["check_missed", "most_found", "most_wrong", "seen_bound"]
 

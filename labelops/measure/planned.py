@@ -21,7 +21,8 @@ from scipy.special import bdtr
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.eprocess import log_e_value
 from labelops.measure.finite import ROUNDING
-from labelops.measure.intervals import check_counts, check_share, check_whole
+from labelops.measure.given import check_share, check_whole
+from labelops.measure.intervals import check_counts
 
 __all__ = ["ON_PLAN", "log_e_value_planned", "most_errors"]
 

@@ -22,7 +22,7 @@ from scipy.special import gammaln, xlog1py, xlogy
 from labelops.errors import UsageError, shown
 from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.eprocess import log_e_value, log_wanted
-from labelops.measure.intervals import check_risk, check_share
+from labelops.measure.given import check_risk, check_share
 from labelops.measure.missed import check_missed, seen_bound
 from labelops.measure.staircase import clean_looks_to_certify
 

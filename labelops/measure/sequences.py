@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
-from labelops.measure.intervals import Interval, check_counts, risk_of
+from labelops.measure.given import risk_of
+from labelops.measure.intervals import Interval, check_counts
 
 __all__ = ["certified_bound", "confidence_sequence", "proven_lower_bound"]
 

@@ -49,7 +49,7 @@ from scipy.special import bdtr
 from .codes import BoolArray, FloatArray, IntArray
 from .eprocess import check_outcomes, clean_looks_needed, log_wanted, running_maximum
 from .finite import ROUNDING, tolerated_errors
-from .intervals import check_share
+from .given import check_share
 from .missed import most_found, seen_bound
 from .step_chances import least_looks, log_at_most, passing_wrongly
 

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from labelops.errors import UsageError
 from labelops.measure.codes import FloatArray, IntArray, check_codes
 from labelops.measure.eprocess import check_outcomes
-from labelops.measure.intervals import check_share
+from labelops.measure.given import check_share
 
 __all__ = [
     "audit_chances",

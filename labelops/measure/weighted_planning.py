@@ -11,8 +11,8 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
+from labelops.measure.given import check_share
 from labelops.measure.halving import first_count
-from labelops.measure.intervals import check_share
 from labelops.measure.missed import check_missed
 from labelops.measure.planning import AuditPlan, plan_of
 from labelops.measure.weighted import audit_chances, weighted_order

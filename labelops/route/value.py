@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import UsageError, shown
 from ..measure.brief import brief
 from ..measure.codes import check_probs
-from ..measure.intervals import check_share, check_whole
+from ..measure.given import check_share, check_whole
 
 __all__ = ["ACCEPT", "LEAVE", "Voters", "Worth", "prevented_errors", "vote_worth"]
 

@@ -11,15 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import SchemaError, TableError, UsageError
-from labelops.measure.codes import (
-    among,
-    check_codes,
-    check_flags,
-    check_probs,
-    decode,
-    encode,
-    vote_arrays,
-)
+from labelops.measure.codes import among, check_codes, check_probs, decode, encode, vote_arrays
+from labelops.measure.given import check_flags
 
 CLASSES = ["zebra", "ant", "cow"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from labelops.audit import (
 )
 from labelops.checking import check_labels
 from labelops.errors import UsageError
-from labelops.measure.given import check_steps
+from labelops.measure.given import check_share, check_steps, check_whole
 from labelops.measure.votes import pack_votes
 
 RNG = np.random.default_rng(0)
@@ -138,3 +139,34 @@ def test_steps_may_have_no_end_but_their_number() -> None:
             check_steps(3, bad)
     with pytest.raises(UsageError, match=r"max_iterations is 3\.0, expected a whole number"):
         check_steps(3.0, 0.1)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
+def test_share_strictly_inside(value: float) -> None:
+    """A risk of 0 or 1, or a missing one, is refused by name."""
+    with pytest.raises(UsageError, match="risk is"):
+        check_share("risk", value, inside=True)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "2", None])
+def test_what_is_no_whole_number(value: Any) -> None:
+    """Whatever does not count something is refused by its name."""
+    with pytest.raises(UsageError, match=r"attempt is .*, expected a whole number, 1 or more"):
+        check_whole("attempt", value)
+    assert check_whole("attempt", np.int64(3)) == 3
+
+
+def test_what_a_share_may_be_is_said() -> None:
+    """With its ends, or without."""
+    assert check_share("x", 0.0) == 0.0 and check_share("x", 1) == 1.0
+    with pytest.raises(UsageError, match=r"x is 1\.5, expected a share from 0 to 1$"):
+        check_share("x", 1.5)
+    with pytest.raises(UsageError, match=r"x is 1, expected a share strictly between 0 and 1$"):
+        check_share("x", 1, inside=True)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [0.5, 0.2]])
+def test_what_is_no_number_is_no_share(value: Any) -> None:
+    """A text that looks like one is refused in one line, not by Python's."""
+    with pytest.raises(UsageError, match=r"risk is .*, expected a share"):
+        check_share("risk", value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
@@ -12,8 +10,6 @@ from labelops.errors import UsageError
 from labelops.measure.intervals import (
     Interval,
     binomial_upper,
-    check_share,
-    check_whole,
     clopper_pearson,
     clopper_pearson_arrays,
 )
@@ -74,34 +70,3 @@ def test_impossible_counts(k: float, n: float) -> None:
     """Counts that cannot be are refused."""
     with pytest.raises(UsageError, match="expected whole numbers"):
         clopper_pearson_arrays(k, n)
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0, -0.1, float("nan")])
-def test_share_strictly_inside(value: float) -> None:
-    """A risk of 0 or 1, or a missing one, is refused by name."""
-    with pytest.raises(UsageError, match="risk is"):
-        check_share("risk", value, inside=True)
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, "2", None])
-def test_what_is_no_whole_number(value: Any) -> None:
-    """Whatever does not count something is refused by its name."""
-    with pytest.raises(UsageError, match=r"attempt is .*, expected a whole number, 1 or more"):
-        check_whole("attempt", value)
-    assert check_whole("attempt", np.int64(3)) == 3
-
-
-def test_what_a_share_may_be_is_said() -> None:
-    """With its ends, or without."""
-    assert check_share("x", 0.0) == 0.0 and check_share("x", 1) == 1.0
-    with pytest.raises(UsageError, match=r"x is 1\.5, expected a share from 0 to 1$"):
-        check_share("x", 1.5)
-    with pytest.raises(UsageError, match=r"x is 1, expected a share strictly between 0 and 1$"):
-        check_share("x", 1, inside=True)
-
-
-@pytest.mark.parametrize("value", ["0.5", None, [0.5, 0.2]])
-def test_what_is_no_number_is_no_share(value: Any) -> None:
-    """A text that looks like one is refused in one line, not by Python's."""
-    with pytest.raises(UsageError, match=r"risk is .*, expected a share"):
-        check_share("risk", value)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labelops.errors import UsageError
-from labelops.measure.given import check_flag
-from labelops.measure.intervals import check_share, check_whole
+from labelops.measure.given import check_flag, check_share, check_whole
 
 __all__ = ["Filter", "Options", "Score", "checked_options"]
 
