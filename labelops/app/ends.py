@@ -17,7 +17,7 @@ import pandas as pd
 from .. import journey
 from ..adapters.objects import open_objects
 from ..errors import NotFoundError, SettingsError, StorageError
-from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, WithWords
+from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, Tables, WithWords
 from ..settings import Settings
 from ..state import Policies, Workspace
 from .labelers import LabelerParts, make_labeler, make_rules, make_vectors
@@ -53,63 +53,123 @@ class Ends:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace, with its schema checked against the one it was made with."""
-        journey.adopt_schema(self.as_it_is, now=self.clock())
-        return self.as_it_is
+        """The workspace to work in: begun if need be, its schema checked and put in force."""
+        opened = self._opened(self.key)
+        journey.adopt_schema(opened, now=self.clock())
+        return opened
+
+    @property
+    def to_read(self) -> Workspace:
+        """The workspace as work would find it, to read from: none is begun, and nothing is said.
+
+        Classes that work would refuse are refused.
+        """
+        opened = vars(self)
+        if "workspace" in opened:  # No table is read twice.
+            return self.workspace
+        if "_as_foreseen" in opened or self.begun:
+            return self._as_foreseen
+        return journey.foresee_schema(self.as_it_is, now=self.clock())
 
     @cached_property
+    def _as_foreseen(self) -> Workspace:
+        return journey.foresee_schema(self.as_it_is, now=self.clock())
+
+    @property
     def as_it_is(self) -> Workspace:
         """The workspace to read releases from, whatever classes are asked for: nothing is said.
 
         Who only reads may have older settings than those who label, and may not be let write.
         """
-        from ..adapters.delta import DeltaTables
+        # Where no workspace was begun, nothing is drawn by a key.
+        return self._opened(self._known_key or b"none")
 
+    def _opened(self, key: bytes) -> Workspace:
         s = self.settings
-        root = s.workspace.rstrip("/") + "/tables"
         with s.named():
             return Workspace(
-                tables=DeltaTables(root),
+                tables=self._tables,
                 objects=self.objects,
                 schema=s.schema,
-                key=self.key,
+                key=key,
                 policies=Policies(s.accept, s.route, s.consolidate, s.audit, s.gate),
             )
+
+    @cached_property
+    def _tables(self) -> Tables:
+        from ..adapters.delta import DeltaTables
+
+        with self.settings.named():
+            return DeltaTables(self.settings.workspace.rstrip("/") + "/tables")
 
     @property
     def key(self) -> bytes:
         """The secret key of digests and draws: from the environment, else the workspace's own."""
         own = self._identity["key"]  # drawn now in any case: a later failure must not leave it
-        return self.settings.key.reveal().encode()[:64] if self.settings.key else bytes.fromhex(own)
+        return self._given_key or bytes.fromhex(own)
+
+    @property
+    def key_to_read(self) -> bytes:
+        """The same, without drawing one.
+
+        Raises
+        ------
+        StorageError
+            If there is none.
+        """
+        if self._known_key is None:
+            raise self._without_identity("missing")
+        return self._known_key
+
+    @property
+    def _known_key(self) -> bytes | None:
+        found = self._read_identity()
+        return self._given_key or (None if found is None else bytes.fromhex(found["key"]))
+
+    @property
+    def _given_key(self) -> bytes:
+        return self.settings.key.reveal().encode()[:64]
 
     @cached_property
     def _identity(self) -> dict[str, str]:
-        """The workspace's own random id and key, drawn when it is first opened."""
+        """The workspace's own random id and key, drawn when it is begun."""
+        found = self._read_identity()
+        if found is None:
+            # Asked before the key is looked for again: another process may just have begun it.
+            lost = self._tables.version("events") > 0 and self._read_identity() is None
+            if lost:
+                raise self._without_identity("missing")
+            fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
+            self.objects.put_new(_WORKSPACE, fresh)
+            found = self._read_identity()  # Another process may have been first.
+        if found is None:
+            raise self._without_identity("missing")
+        return found
+
+    def _read_identity(self) -> dict[str, str] | None:
+        """Return the workspace's own id and key; None where no workspace was begun."""
         try:
             content = self.objects.get(_WORKSPACE)
         except NotFoundError:
-            fresh = json.dumps({"id": secrets.token_hex(4), "key": secrets.token_hex(32)}).encode()
-            self.objects.put_new(_WORKSPACE, fresh)
-            content = self.objects.get(_WORKSPACE)  # Another process may have been first.
+            return None
         try:
             found = json.loads(content)
             bytes.fromhex(found["key"])
             # The first workspaces had no id, and their projects are named without one.
             return {"id": str(found.get("id", "")), "key": str(found["key"])}
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise StorageError(
-                f"{self.settings.workspace}/workspace.json is damaged, and with it the key that "
-                "items are drawn by; restore it from a backup"
-            ) from None
+            raise self._without_identity("damaged") from None
+
+    def _without_identity(self, what: str) -> StorageError:
+        return StorageError(
+            f"{self.settings.workspace}/{_WORKSPACE} is {what}, and with it the key that items "
+            "are drawn by; restore it from a backup"
+        )
 
     @property
     def begun(self) -> bool:
         """Whether there is a workspace; asking begins none, and looks at nothing else in it."""
-        try:
-            self.objects.get(_WORKSPACE)
-        except NotFoundError:
-            return False
-        return True
+        return self._read_identity() is not None
 
     @property
     def namespace(self) -> str:
@@ -172,8 +232,8 @@ class Ends:
 
         Parameters
         ----------
-        names : {"workspace", "labeler", "rules", "queue"}
-            By default all of them.
+        names : {"workspace", "to_read", "labeler", "rules", "queue"}
+            By default all of them but `to_read`.
 
         Raises
         ------

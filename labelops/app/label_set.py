@@ -106,8 +106,7 @@ class App(Releases):
         labeler: object = self.labeler
         if not isinstance(labeler, Metered):
             return None
-        # Where no workspace was begun, none is begun.
-        items = load(self.workspace).items if self.begun else ()
+        items = load(self.to_read).items
         if not len(items):
             raise UsageError(
                 "no item was taken in yet, so there is nothing to price; run `labelops ingest`, "
@@ -205,14 +204,15 @@ class App(Releases):
 
     def explain(self, item_id: str) -> Explanation:
         """Say who voted what on an item, what a model proposed, and why its label stands."""
-        read = self.workspace.tables.read
+        workspace = self.to_read
+        read = workspace.tables.read
         mine = {"item_id": item_id}
         items = read("items", where=mine)
         revised = content_came(items, newest(ITEMS, items))[1]
         labels, votes = read("labels", where=mine), read("votes", where=mine)
         schemas = read("events", where={"kind": "schema"})["body"]
         newest_votes = newest(VOTES, votes)
-        splits = splits_of(self.workspace.schema, schemas, labels, newest_votes)
+        splits = splits_of(workspace.schema, schemas, labels, newest_votes)
         return explain(
             item_id,
             labels,
@@ -230,18 +230,16 @@ class App(Releases):
 
     def verdict(self) -> Verdict:
         """Return what the gate would say of the labels as they stand; freezes nothing."""
-        state = load(self.workspace)
+        state = load(self.to_read)
         facts = gate_facts(state, self.clock(), split_conflicts(state.items))
-        return evaluate(facts, self.workspace.policies.gate)
+        return evaluate(facts, state.workspace.policies.gate)
 
     def last_candidate(self) -> Candidate | None:
         """Return the candidate under audit, or the last one, with what its audit allows for.
 
-        None before there is any; where no workspace was begun, none is begun.
+        None before there is any.
         """
-        if not self.begun:
-            return None
-        state = load_events(self.workspace)
+        state = load_events(self.to_read)
         if not state.candidates:
             return None
         last = state.candidate or state.candidates[-1]
@@ -249,6 +247,6 @@ class App(Releases):
 
     def report(self) -> tuple[str, str]:
         """Return the report on the label set as it stands now, as HTML and as JSON text."""
-        state, now = load(self.workspace), self.clock()
+        state, now = load(self.to_read), self.clock()
         facts = report_facts(state, self.verdict().to_json(), now.isoformat(), self.read_payload)
         return render(facts), facts_json(facts)

@@ -80,7 +80,7 @@ class Releases(Ends):
             found.items,
             found.manifest.schema,
             shares={"train": split.train, "validation": split.validation, "test": split.test},
-            key=self.as_it_is.key,
+            key=self.key_to_read,
             weights=weights,
             contents=self._files(found) if images else None,
             release=found.manifest.reference,

@@ -76,7 +76,7 @@ def _verify_export(folder: str | Path, config: str | Path | None) -> Verified:
     app = _label_set(config) if found.release else None
     manifest = None if app is None else _manifest(app, found, named=config is not None)
     if app is not None and manifest is not None:
-        noted = released.noted_digests(load_events(app.workspace)).get(found.release)
+        noted = released.noted_digests(load_events(app.as_it_is)).get(found.release)
         if found.manifest_digest != (noted or manifest.digest):
             problems += (_another(found),)
         else:

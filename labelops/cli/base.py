@@ -70,9 +70,12 @@ class Session:
         if not self.quiet:
             click.echo(safe(text), err=True)
 
-    def begin(self, text: str, *ends: str) -> App:
-        """Open the label set and the ends that work needs, and only then say what is being done."""
-        self.app.check_ends("workspace", *ends)
+    def begin(self, text: str, *ends: str, to: str = "workspace") -> App:
+        """Open the label set and the ends that work needs, and only then say what is being done.
+
+        A workspace that is opened `to_read` is left as it is.
+        """
+        self.app.check_ends(to, *ends)
         self.note(text)
         return self.app
 

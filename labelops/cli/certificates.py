@@ -43,7 +43,7 @@ def certificates(session: Session) -> None:
     """
     from ..state import load
 
-    state = load(session.app.workspace)
+    state = load(session.app.to_read)
     session.show(certificate_facts(state), said_certificates(state))
 
 

@@ -151,6 +151,6 @@ def explain(session: Session, item: str) -> None:
     """
     app = session.app
     found = app.explain(item)
-    rows = app.workspace.tables.read("items", where={"item_id": item})
+    rows = app.to_read.tables.read("items", where={"item_id": item})
     payload = str(rows.sort_values("revision")["payload"].iloc[-1]) if len(rows) else None
     session.show({**found.to_json(), "payload": payload}, _said_explanation(found, payload))

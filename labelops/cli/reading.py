@@ -40,7 +40,7 @@ def annotators(session: Session) -> None:
     from ..state import load
     from ..state.people import annotator_table, remarks
 
-    state = load(session.app.workspace)
+    state = load(session.app.to_read)
     said = remarks(state)
     rows = _records(annotator_table(state))
     for row in rows:
@@ -122,7 +122,7 @@ def report(session: Session, output: Path) -> None:
     """
     if not session.as_json:
         refuse_unwritable(output)
-    html, facts = session.begin("report: gathering facts").report()
+    html, facts = session.begin("report: gathering facts", to="to_read").report()
     if not session.as_json:
         write_whole(output, lambda to: to.write_text(html, encoding="utf-8"))
     session.show(json.loads(facts), f"Wrote {safe(output)} ({counted(len(html.encode()))} bytes).")

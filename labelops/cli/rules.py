@@ -19,7 +19,7 @@ def rules(session: Session) -> None:
     from ..state import load
     from ..state.rules import rule_rows
 
-    state = load(session.app.workspace)
+    state = load(session.app.to_read)
     found = rule_rows(state)
     table = [
         [

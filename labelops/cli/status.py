@@ -246,7 +246,7 @@ def status(session: Session) -> None:
     app = session.app
     releases = tuple(m.reference for m in app.manifests())
     queue = app.settings.queue
-    found = standing_of(load(app.workspace), app.verdict(), releases, queue.type, queue.place)
+    found = standing_of(load(app.to_read), app.verdict(), releases, queue.type, queue.place)
     # What was read once and is no source any more lacks nothing.
     named = {source.name for source in app.settings.sources}
     found = replace(found, refusals={s: r for s, r in found.refusals.items() if s in named})

@@ -7,7 +7,7 @@ beside another of its kind: what was already said is not said twice.
 
 from __future__ import annotations
 
-from .adopt import adopt_schema
+from .adopt import adopt_schema, foresee_schema
 from .audit import Audited, audit
 from .autolabel import Autolabeled, autolabel
 from .collect import Collected, collect
@@ -31,6 +31,7 @@ __all__ = [
     "autolabel",
     "collect",
     "consolidate",
+    "foresee_schema",
     "gate",
     "ingest",
     "ingest_apart",

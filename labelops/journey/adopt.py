@@ -1,9 +1,10 @@
-"""The schema in force: adopted when a workspace is opened, never to the loss of answers."""
+"""The schema in force: adopted when work begins in a workspace, never to the loss of answers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
@@ -11,9 +12,18 @@ import pandas as pd
 from ..digest import canonical_json
 from ..errors import SchemaError, counted, shown
 from ..schema import Schema
-from ..state import State, Workspace, last_body, load_events, say
+from ..state import (
+    Event,
+    ForeseenTables,
+    State,
+    Workspace,
+    events_frame,
+    last_body,
+    load_events,
+    say,
+)
 
-__all__ = ["adopt_schema"]
+__all__ = ["adopt_schema", "foresee_schema"]
 
 
 def adopt_schema(workspace: Workspace, *, now: datetime) -> None:
@@ -26,18 +36,35 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> None:
         rename says what it is called now, or the kind, media or name changed.
     """
     state = load_events(workspace)
+    say(state, _to_say(state, workspace.schema), now)
+
+
+def foresee_schema(workspace: Workspace, *, now: datetime) -> Workspace:
+    """Return the workspace as it is once its schema is adopted, to read from; nothing is said.
+
+    Raises
+    ------
+    SchemaError
+        As `adopt_schema`.
+    """
+    said = events_frame(_to_say(load_events(workspace), workspace.schema), now)
+    return replace(workspace, tables=ForeseenTables(workspace.tables, said), cache={})
+
+
+def _to_say(state: State, schema: Schema) -> list[Event]:
+    """Return what has to be said for a schema to be in force; refuse one that loses answers."""
     rows = state.latest("schema").sort_values("revision", kind="stable")
-    schema, number = workspace.schema, 0
+    number = 0
     if len(rows):
         before = Schema.from_json(last_body(rows))
         if before.digest == schema.digest:
-            return
+            return []
         _refuse_other(before, schema)
         if not set(before.classes) <= {*schema.classes, *schema.renames}:
             _refuse_lost(state, schema)
         # Not how many there were: one that comes back is the newest again.
         number = int(rows["revision"].iloc[-1]) + 1
-    say(state, [("schema", schema.digest, number, schema.to_json())], now)
+    return [("schema", schema.digest, number, schema.to_json())]
 
 
 def _refuse_other(before: Schema, schema: Schema) -> None:

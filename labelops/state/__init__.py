@@ -6,7 +6,8 @@ is read; `votes`, `proposals` and `labels` are what follows, each from those bef
 
 from __future__ import annotations
 
-from .events import decide, say
+from .events import decide, events_frame, say
+from .foreseen import ForeseenTables
 from .labels import State
 from .lacking import Refusal, Unasked
 from .reading import load, load_events
@@ -30,12 +31,14 @@ __all__ = [
     "OFFERED_AT",
     "RULES",
     "Event",
+    "ForeseenTables",
     "Policies",
     "Refusal",
     "State",
     "Unasked",
     "Workspace",
     "decide",
+    "events_frame",
     "last_body",
     "load",
     "load_events",

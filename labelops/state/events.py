@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+import pandas as pd
+
 from ..digest import canonical_json
 from ..errors import ConflictError
 from ..tables import EVENTS, frame_of
@@ -14,7 +16,7 @@ from .reading import load
 from .rows import Event, Rows
 from .workspace import Workspace
 
-__all__ = ["decide", "say"]
+__all__ = ["decide", "events_frame", "say"]
 
 T = TypeVar("T")
 
@@ -88,7 +90,16 @@ def _id(event: Event) -> str:
 
 def _appended(workspace: Workspace, events: Sequence[Event], now: datetime, version: int) -> bool:
     """Append events to the table as it was at a version; say whether it was still at that."""
-    frame = frame_of(
+    try:
+        workspace.tables.append("events", events_frame(events, now), after=version)
+    except ConflictError:
+        return False
+    return True
+
+
+def events_frame(events: Sequence[Event], now: datetime) -> pd.DataFrame:
+    """Return events said now as rows of their table."""
+    return frame_of(
         EVENTS,
         {
             "event_id": [_id(event) for event in events],
@@ -100,8 +111,3 @@ def _appended(workspace: Workspace, events: Sequence[Event], now: datetime, vers
         },
         len(events),
     )
-    try:
-        workspace.tables.append("events", frame, after=version)
-    except ConflictError:
-        return False
-    return True

@@ -8,8 +8,9 @@ import pytest
 
 from labelops.app.ends import Ends
 from labelops.cli import main
-from labelops.errors import SettingsError, StorageError
+from labelops.errors import SettingsError, StorageError, UsageError
 from labelops.settings import read_settings
+from labelops.state import load
 
 
 def _opened(folder: Path, more: str = "") -> Ends:
@@ -44,6 +45,35 @@ def test_a_damaged_key_is_no_new_key(tmp_path: Path, content: str) -> None:
     with pytest.raises(StorageError, match=r"workspace\.json is damaged.*restore it from a backup"):
         _ = ends.workspace
     assert (tmp_path / "workspace" / "workspace.json").read_text() == content
+
+
+def test_a_lost_key_is_no_new_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables without it are those of a workspace whose backup was put back in part."""
+    monkeypatch.delenv("LABELOPS_KEY")
+    _ = _opened(tmp_path).workspace
+    own = tmp_path / "workspace" / "workspace.json"
+    content = own.read_bytes()
+    own.unlink()
+    for look in ("workspace", "key_to_read"):
+        with pytest.raises(StorageError, match=r"workspace\.json is missing.*from a backup"):
+            getattr(_opened(tmp_path), look)
+    assert not own.exists()
+    own.write_bytes(content)
+    assert _opened(tmp_path).workspace.key == _opened(tmp_path).key_to_read
+
+
+def test_who_reads_before_work_begins_reads_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label set that stays open learns the key that somebody drew meanwhile, and cannot write."""
+    monkeypatch.delenv("LABELOPS_KEY")
+    reader, worker = _opened(tmp_path), _opened(tmp_path)
+    before = reader.to_read
+    with pytest.raises(UsageError, match="opened to read from"):
+        before.tables.append("events", before.tables.read("events"))
+    assert load(before).items.empty and not reader.begun
+    assert worker.workspace.key == reader.to_read.key != before.key
+    assert worker.to_read is worker.workspace
 
 
 def test_whether_there_is_a_workspace_takes_one_look(

@@ -64,8 +64,8 @@ def test_before_the_first_run_nothing_is_priced(
 def test_nothing_is_priced_in_a_workspace_without_items(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A workspace that was begun, by a look at its state, holds no items either."""
-    assert run(fresh, "status") == 0
+    """A workspace that was begun, by a look for answers, holds no items either."""
+    assert run(fresh, "collect") == 0
     assert (fresh.parent / "workspace").exists()
     assert planned(capsys, fresh)[0] == 2
 
