@@ -1,9 +1,9 @@
 """Serve the three flows of a label set on the schedules of its labelops.toml.
 
 Two runs of one label set never start at once from here: one process serves them one at a
-time, and the server cancels a run of a deployment that is still running elsewhere. Should
-two overlap all the same (somebody runs a flow by hand), that is harmless: every stage only
-appends, and what was already said is not said twice.
+time, and the server cancels a run of a deployment that is still running elsewhere. What came
+due meanwhile is done once (see `missed`). Should two overlap all the same (somebody runs a flow
+by hand), that is harmless: every stage only appends, and what was already said is not said twice.
 """
 
 from __future__ import annotations
@@ -17,21 +17,7 @@ from pathlib import Path
 
 import httpx
 from prefect import Flow, get_client, serve
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterName,
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateName,
-)
-from prefect.client.schemas.objects import (
-    ConcurrencyLimitConfig,
-    ConcurrencyLimitStrategy,
-    FlowRun,
-)
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.schedules import Cron, Interval, Schedule
@@ -180,36 +166,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"labelops: error: {error}\n")
         return error.exit_code
     try:
-        _drop_late(ready)
         serve(*ready, limit=1)
     finally:
         _pause(ready)
         _end_workers()
     return 0
-
-
-def _drop_late(ready: Sequence[RunnerDeployment]) -> None:
-    """Delete the runs that came due while nobody served, but each flow's last: it does it all.
-
-    They are there when a process that served was killed; one that ends by itself pauses its
-    deployments. What somebody asked for by hand stays.
-    """
-    late = FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"])))
-    with get_client(sync_client=True) as client:
-        for deployment in ready:
-            found: list[FlowRun] = []
-            while page := client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[str(deployment.flow_name)])),
-                flow_run_filter=late,
-                deployment_filter=DeploymentFilter(
-                    name=DeploymentFilterName(any_=[str(deployment.name)])
-                ),
-                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-                offset=len(found),
-            ):
-                found += page
-            for run in [r for r in found if r.auto_scheduled][1:]:
-                client.delete_flow_run(run.id)
 
 
 def _pause(ready: Sequence[RunnerDeployment]) -> None:

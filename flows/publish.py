@@ -9,6 +9,7 @@ from labelops.app import App
 from labelops.parts import Parts
 
 from .artifacts import key_of, release_page
+from .missed import leave_out_missed
 from .stages import Summary, run_stages
 from .tasks import opened, run_name, tasks
 
@@ -39,6 +40,7 @@ def publish(config: str) -> dict[str, Summary]:
     dict
         Stage → what it did. The artifact `<label set>-release` says where the release is.
     """
+    leave_out_missed()
     parts = Parts()
     with opened(config) as app:
         done = tasks(config, PUBLISH, parts)

@@ -9,6 +9,7 @@ from labelops.app import App
 from labelops.parts import Parts
 
 from .artifacts import key_of, plan_page
+from .missed import leave_out_missed
 from .stages import Summary, run_stages
 from .tasks import opened, run_name, tasks
 
@@ -43,6 +44,7 @@ def send(config: str) -> dict[str, Summary]:
     LabelopsError
         What concerned a part only, such as the labeler: when all else is done.
     """
+    leave_out_missed()
     parts = Parts()
     with opened(config) as app:
         app.check_ends()

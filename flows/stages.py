@@ -19,7 +19,7 @@ from labelops.cli.stages import SAID
 from labelops.errors import GateNotPassed, LabelopsError, NotFoundError
 from labelops.parts import Parts
 
-__all__ = ["STAGES", "Summary", "Tell", "carried_out", "run_stages"]
+__all__ = ["STAGES", "Summary", "Tell", "carried_out", "run_stages", "tell_nobody"]
 
 Found = TypeVar("Found")
 Summary: TypeAlias = dict[str, Any]
@@ -30,7 +30,7 @@ Tell: TypeAlias = Callable[[str], None]
 """Is handed, of each stage, what `labelops run` would print of it."""
 
 
-def _tell_nobody(_: str) -> None:
+def tell_nobody(_: str) -> None:
     """Say nothing."""
 
 
@@ -152,7 +152,7 @@ def carried_out(work: Callable[[], Summary], parts: Parts, tell: Tell) -> Summar
         return {"not_done": str(error)}
 
 
-def run_stages(app: App, names: Iterable[str], tell: Tell = _tell_nobody) -> dict[str, Summary]:
+def run_stages(app: App, names: Iterable[str], tell: Tell = tell_nobody) -> dict[str, Summary]:
     """Run stages one after the other in this process, without an orchestrator.
 
     Raises

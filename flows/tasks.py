@@ -16,12 +16,13 @@ from prefect import Task, get_run_logger, runtime
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State as RunState
 from prefect.client.schemas.objects import TaskRun
+from prefect.context import FlowRunContext
 
 from labelops.app import App, open_app
-from labelops.errors import LabelopsError
+from labelops.errors import EndError, LabelopsError
 from labelops.parts import Parts
 
-from .stages import STAGES, Summary, Tell, carried_out
+from .stages import STAGES, Summary, Tell, carried_out, tell_nobody
 
 __all__ = ["DELAYS", "TASKS", "app_of", "opened", "run_name", "tasks"]
 
@@ -34,7 +35,12 @@ _OPENED: ContextVar[Mapping[str, App]] = ContextVar("labelops_opened", default={
 def app_of(config: str) -> App:
     """Return the label set opened around this call, or open the one of a labelops.toml."""
     found = _OPENED.get().get(_key(config))
-    return open_app(config) if found is None else found
+    return open_app(config, tell=_teller()) if found is None else found
+
+
+def _teller() -> Tell:
+    """Return what writes into the log of the run around this call, from any thread."""
+    return get_run_logger().warning if FlowRunContext.get() else tell_nobody
 
 
 def _key(config: str) -> str:
@@ -61,11 +67,15 @@ def opened(config: str, app: App | None = None) -> Iterator[App]:
 
 
 def _may_pass_by_itself(task: Task[..., Any], run: TaskRun, state: RunState[Any]) -> bool:
-    """Say whether the error that a run failed with is worth another attempt."""
+    """Say whether the error that a run failed with is worth another attempt.
+
+    Not that a labeler is away: it was waited for, and all else need not wait again.
+    """
     error = state.data if isinstance(state.data, BaseException) else None
     if error is None:
         error = state.result(raise_on_failure=False)
-    return isinstance(error, LabelopsError) and error.retryable
+    waited_for = isinstance(error, EndError) and error.of_a_part
+    return isinstance(error, LabelopsError) and error.retryable and not waited_for
 
 
 def run_name() -> str:

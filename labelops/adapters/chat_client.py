@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ._address import checked_host, is_loopback
 from ._pace import Pace
+from ._patience import Patience, is_absent
 from ._secrets import masked, masked_within
 from .chat_refusals import STATUSES, Refused, why_refused
 from .chat_request import Request
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatClient"]
 
-_LONGEST_WAIT = 120.0
 _FIRST_WAIT = 0.5
 _MOST_WAIT = 30.0
 _AGAIN = (408, 409, 429)
@@ -53,6 +53,8 @@ class ChatClient:
     attempts : int
         How often a question is asked at most, where the server is busy, away or slow.
     pace : Pace
+    patience : Patience
+        How long a server without an answer is asked again.
     max_bytes : int
         The longest answer that is read.
 
@@ -77,6 +79,7 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         timeout: float = 30.0,
         attempts: int = 5,
         pace: Pace | None = None,
+        patience: Patience | None = None,
         max_bytes: int = 2**20,
     ) -> None:
         self.url, self.host = url.rstrip("/"), checked_host(url)
@@ -91,6 +94,7 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
             raise SettingsError("timeout, attempts and max_bytes must be larger than 0")
         self._key, self._timeout, self._attempts = key, timeout, attempts
         self._pace, self._max_bytes = pace or Pace(), max_bytes
+        self._patience = patience or Patience()
         self._client = self._open(url)
 
     def __repr__(self) -> str:
@@ -169,19 +173,36 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         EndProtocolError
             If it would refuse any question, or answers something else than JSON.
         """
-        for attempt in range(self._attempts):
+        patience = self._patience
+        patience.asking(f"chat model at {self.host}", self._timeout)
+        for attempt in range(1, self._attempts + 1):
             self._pace.wait(tokens)
+            began = patience.now()
             try:
-                return self._once(request)
+                found = self._once(request)
             except _AskAgain as again:
-                wait = again.wait
-                if attempt + 1 == self._attempts or (wait or 0.0) > _LONGEST_WAIT:
-                    raise again.error from None
+                said, wait = again, again.wait
+            except Exception:
+                patience.answered()
+                raise
+            else:
+                patience.answered()
+                return found
+            pause = _backoff(request.key, attempt) if wait is None else wait
+            goes_on = attempt < self._attempts and patience.goes_on(
+                began, pause, str(said.error), absent=said.absent
+            )
+            if not goes_on:
+                raise said.error
             if wait is None:
-                self._pace.pause(_backoff(request.key, attempt))
+                self._pace.pause(pause)
             else:
                 self._pace.hold(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def end(self) -> None:
+        """Let no question that waits be asked again: the run ends."""
+        self._patience.end()
 
     def _once(self, request: Request) -> Mapping[str, object]:
         import openai
@@ -197,6 +218,8 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         except openai.APITimeoutError:
             raise _AskAgain(self._late()) from None
         except openai.APIConnectionError as error:
+            if is_absent(error):
+                raise _AskAgain(self._absent(error), absent=True) from None
             raise _AskAgain(self._away(f"no whole answer ({_cause(error)})")) from None
         except openai.APIStatusError as error:
             raise self._by_status(error) from None
@@ -224,7 +247,9 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         if status == 429 and error.code == "insufficient_quota":
             return EndRefused(self._says("the quota is used up", "raise it with the provider"))
         if status >= 500 or status in _AGAIN:
-            return _AskAgain(self._away(f"status {status}"), _retry_after(headers))
+            wait = _retry_after(headers)
+            later = "" if wait is None else f", to be asked again in {wait:.0f} s"
+            return _AskAgain(self._away(f"status {status}{later}"), wait)
         if 300 <= status < 400:
             return self._broken(f"it redirects ({status}); give the final address as labeler.url")
         said = self._masked(str(error.message))
@@ -244,6 +269,10 @@ OPENAI_API_KEY, or name another variable in labeler.token_env
         remedy = "raise labeler.timeout, or lower chat.concurrency"
         return EndTimeout(self._says(f"no whole answer in {self._timeout:g} s", remedy))
 
+    def _absent(self, error: BaseException) -> EndUnavailable:
+        remedy = "start it, or check labeler.url"
+        return EndUnavailable(self._says(f"no server is there ({_cause(error)})", remedy))
+
     def _away(self, problem: str) -> EndUnavailable:
         return EndUnavailable(self._says(problem, "run it again later: what was answered is kept"))
 
@@ -261,11 +290,19 @@ def _begin(request: httpx2.Request) -> None:
 
 
 class _AskAgain(Exception):
-    """Asking once more may help, after so many seconds if the server said how many."""
+    """Asking once more may help, after so many seconds if the server said how many.
 
-    def __init__(self, error: EndError, wait: float | None = None) -> None:
+    Parameters
+    ----------
+    error : EndError
+    wait : float, optional
+    absent : bool
+        Whether there is no server at all.
+    """
+
+    def __init__(self, error: EndError, wait: float | None = None, *, absent: bool = False) -> None:
         super().__init__(str(error))
-        self.error, self.wait = error, wait
+        self.error, self.wait, self.absent = error, wait, absent
 
 
 def _cause(error: BaseException) -> str:
@@ -276,7 +313,7 @@ def _cause(error: BaseException) -> str:
 def _backoff(key: str, attempt: int) -> float:
     """Return seconds to wait: twice as long each time, not the same for all questions."""
     spread = 0.5 + int(key[:4], 16) / 2**17
-    return min(_FIRST_WAIT * 2.0**attempt, _MOST_WAIT) * spread
+    return min(_FIRST_WAIT * 2.0 ** (attempt - 1), _MOST_WAIT) * spread
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

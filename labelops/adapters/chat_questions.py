@@ -114,6 +114,9 @@ class Questions:
                 # What is under way ends and is kept; what has not begun does not begin.
                 for future in asked:
                     future.cancel()
+                if not all(future.done() for future in asked):
+                    ended.set()
+                    self.client.end()
         failed = next((f for f in asked if f in done and f.exception() is not None), None)
         if failed is not None:
             failed.result()

@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..kinds.choice import canonical
 from ..schema import MEDIA, Schema
+from ._patience import Patience
 from .ml_backend_answers import Answer, results_of, versions_of
 from .ml_backend_client import MlBackend
 from .ml_backend_refusals import Refusals
@@ -67,6 +68,8 @@ class HttpLabeler:
         Payload URI → bytes; needed for images.
     max_bytes : int
         The longest answer that is read.
+    patience : Patience
+        How long a backend without an answer is asked again; by default a minute.
 
     Raises
     ------
@@ -100,10 +103,11 @@ and changed on the way; use https, or set insecure = true
         insecure: bool = False,
         load: Callable[[str], bytes] | None = None,
         max_bytes: int = 16 * 2**20,
+        patience: Patience | None = None,
     ) -> None:
         self._backend = MlBackend(
             url, name, timeout=timeout, auth=auth, token=token, insecure=insecure,
-            max_bytes=max_bytes,
+            max_bytes=max_bytes, patience=patience or Patience(),
         )  # fmt: skip
         if media not in MEDIA or (media == "image" and load is None):
             raise SettingsError("media is 'text', or 'image' together with `load`")

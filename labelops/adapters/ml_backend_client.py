@@ -20,10 +20,14 @@ from ..errors import (
     shown,
 )
 from ._address import certificates, checked_host, is_loopback
+from ._patience import Patience, is_absent
 from ._secrets import masked
 from .ml_backend_refusals import BROKE, STATUSES, Refused
 
 __all__ = ["MlBackend"]
+
+_FIRST_WAIT, _MOST_WAIT = 0.5, 8.0
+"""Seconds before a request is made again: twice as long each time, up to the second."""
 
 _WORDS = 2_000
 """Bytes that are read of why a request is refused."""
@@ -38,6 +42,8 @@ class MlBackend:
         As of `HttpLabeler`.
     name : str
         Who is asked, for messages.
+    patience : Patience
+        How long a server without an answer is asked again.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class MlBackend:
         token: str | None,
         insecure: bool,
         max_bytes: int,
+        patience: Patience,
     ) -> None:
         self._host = checked_host(url, insecure=insecure)
         if not timeout > 0 or max_bytes < 1:
@@ -59,7 +66,7 @@ class MlBackend:
         if token is not None and not (token.isascii() and token.isprintable()):
             raise SettingsError("the labeler's token holds a character that no HTTP header can")
         self.url, self._name = url.rstrip("/"), name
-        self._timeout, self._max_bytes = timeout, max_bytes
+        self._timeout, self._max_bytes, self._patience = timeout, max_bytes, patience
         user, password = auth or ("", "")
         basic = base64.b64encode(f"{user}:{password}".encode()).decode("ascii") if auth else ""
         self._secrets = (token or "", password, basic)
@@ -75,7 +82,7 @@ class MlBackend:
         )
 
     def ask(self, method: str, path: str, body: object, items: int) -> Mapping[str, object]:
-        """Send one request and return the JSON object answered; vendor errors end here.
+        """Send a request until it is answered, and return the JSON object; vendor errors end here.
 
         Parameters
         ----------
@@ -90,6 +97,26 @@ class MlBackend:
             If there is no answer in time, or another than JSON; `Refused` where it may be for the
             items.
         """
+        patience, wait = self._patience, _FIRST_WAIT
+        patience.asking(f"labeler {self._name!r} at {self._host}", self._timeout)
+        while True:
+            began = patience.now()
+            try:
+                found = self._ask_once(method, path, body, items)
+            except (EndUnavailable, EndTimeout) as error:
+                absent = is_absent(error)
+                if not patience.goes_on(began, wait, str(error), absent=absent):
+                    raise
+            except Exception:
+                patience.answered()
+                raise
+            else:
+                patience.answered()
+                return found
+            patience.pause(wait)
+            wait = min(2 * wait, _MOST_WAIT)
+
+    def _ask_once(self, method: str, path: str, body: object, items: int) -> Mapping[str, object]:
         try:
             # ASCII JSON, so that a lone surrogate in a text cannot break the request.
             sent = None if body is None else json.dumps(body).encode("ascii")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .. import journey
+from ..adapters._patience import silent
 from ..adapters.objects import open_objects
 from ..errors import NotFoundError, SettingsError, StorageError
 from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, Tables, WithWords
@@ -41,10 +42,13 @@ class Ends:
     settings : Settings
     clock : callable
         Returns the time, with a time zone.
+    tell : callable
+        Is told what is waited for while work goes on.
     """
 
     settings: Settings
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    tell: Callable[[str], None] = silent
 
     @cached_property
     def objects(self) -> Objects:
@@ -218,7 +222,9 @@ class Ends:
     def labeler(self) -> Labeler | None:
         """What proposes labels; None where people label everything."""
         with self.settings.named():
-            parts = LabelerParts(self.objects, self.read_payload, self._greys, self._vectors)
+            parts = LabelerParts(
+                self.objects, self.read_payload, self._greys, self._vectors, self.tell
+            )
             return make_labeler(self.settings, parts)
 
     @cached_property

@@ -44,6 +44,8 @@ class App(Releases):
     settings : Settings
     clock : callable
         Returns the time, with a time zone.
+    tell : callable
+        Is told what is waited for while work goes on.
     """
 
     # --- stages --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..adapters._patience import Patience, silent
 from ..digest import digest
 from ..errors import LabelopsError, SettingsError, shown
 from ..ports import Labeler, Objects
@@ -33,17 +34,20 @@ class LabelerParts:
         Images decoded before, by digest.
     vectors : TextVectors or None
         Vectors of texts, and those made before.
+    tell : callable
+        Is told who is asked, and what is waited for.
     """
 
     objects: Objects
     load: Callable[[str], bytes]
     greys: MutableMapping[str, Grey]
     vectors: TextVectors | None = None
+    tell: Callable[[str], None] = silent
 
 
 def made_from(settings: Settings) -> str:
     """Return a digest of the settings that may make a labeler another one."""
-    own = dataclasses.replace(settings.labeler, timeout=30.0, token_env="")
+    own = dataclasses.replace(settings.labeler, timeout=30.0, patience=60.0, token_env="")
     return digest(repr((own, settings.chat)))
 
 
@@ -129,6 +133,7 @@ def _http(settings: Settings, parts: LabelerParts) -> Labeler:
         timeout=settings.labeler.timeout,
         token=settings.labeler_token.reveal() or None,
         load=parts.load,
+        patience=Patience(settings.labeler.patience, parts.tell),
     )
 
 
@@ -156,6 +161,7 @@ def _chat(settings: Settings, parts: LabelerParts) -> Labeler:
         timeout=settings.labeler.timeout,
         attempts=chat.attempts,
         pace=Pace(chat.requests_per_minute, chat.tokens_per_minute),
+        patience=Patience(settings.labeler.patience, parts.tell),
     )
     return ChatLabeler(
         client,

@@ -63,7 +63,7 @@ class Session:
         """The label set; opening it imports what it needs."""
         from ..app import open_app
 
-        return open_app(self.config)
+        return open_app(self.config, tell=self.note)
 
     def note(self, text: str) -> None:
         """Say on stderr what is being done."""

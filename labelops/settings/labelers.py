@@ -35,6 +35,10 @@ class LabelerSettings:
         OpenAI chat protocol, such as https://api.openai.com/v1.
     timeout : float
         Seconds to wait for one answer.
+    patience : float
+        Seconds that a run waits in all for a server which is busy, slow or away, counted from its
+        last answer; then it goes on without it. 0: it is asked once. A server that refuses
+        connections and has not answered this run is waited for five seconds at most.
     token_env : str
         Name of the environment variable that holds the server's token, sent as
         `Authorization: Bearer …`; empty: none is sent, and for `chat` OPENAI_API_KEY.
@@ -48,11 +52,16 @@ class LabelerSettings:
     vectors: str = ""
     url: str = ""
     timeout: float = 30.0
+    patience: float = 60.0
     token_env: str = ""
     rules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_one_of("labeler.type", self.type, _LABELERS)
+        if not 0.0 <= self.patience < float("inf"):
+            raise SettingsError(
+                f"labeler.patience is {self.patience:g}, expected seconds, 0 or more"
+            )
         named = self.vectors
         if named and named != "wordllama" and ":" not in named:
             near = difflib.get_close_matches(named.lower(), ("wordllama",), 1)
@@ -87,7 +96,8 @@ class ChatSettings:
     requests_per_minute, tokens_per_minute : float
         Most to send; 0 is no bound.
     attempts : int
-        How often a question is asked at most, where the server is busy, away or slow.
+        How often a question is asked at most, where the server is busy, away or slow; see also
+        `[labeler] patience`.
     input_price, output_price : float
         Price of a million tokens asked and answered, in any currency.
     max_cost : float

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from labelops.adapters._address import free_port
 from labelops.adapters.local_queue import LocalQueue
 from labelops.app import open_app
 from labelops.cli import main
@@ -220,3 +221,22 @@ def test_the_proposer_audits_nothing(
     evidence = {v for text in released.labels["evidence"] for v in json.loads(text)["votes"]}
     rules = [v for v in evidence if v.startswith("rule:money/")]
     assert rules and run(config, "explain", rules[0].split("/")[2]) == 0
+
+
+def test_who_waits_for_a_model_is_told_and_the_rest_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whom it asks, that nobody is there, and for how long it tries; people are asked meanwhile."""
+    away = f"http://127.0.0.1:{free_port()}/v1"
+    config = project(tmp_path, away, more="attempts = 2")
+    text = config.read_text("utf-8")
+    config.write_text(text.replace("[chat]", "patience = 3.0\n[chat]"), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["--config", str(config), "run", "send"]) == 3
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if "127.0.0.1" in line]
+    assert lines[0].startswith("asking chat model at 127.0.0.1:")
+    assert "no server is there" in lines[1]
+    assert lines[1].endswith(" s more (labeler.patience is 3)")
+    assert lines[2].startswith("labelops: error: chat model at 127.0.0.1:")
+    assert "Not done: chat model" in out and "Round 2 asks for" in out

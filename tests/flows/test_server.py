@@ -6,13 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+)
+from prefect.flow_engine import run_flow
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -20,7 +28,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.deploy import _drop_late, _pause, deployments
+from flows.deploy import _pause, deployments
 from flows.publish import publish
 from flows.receive import receive, run_receive
 from flows.send import run_send, send
@@ -146,11 +154,11 @@ def test_an_end_that_is_down_is_tried_again_and_then_fails_the_run_in_one_line(
 
 
 def test_a_labeler_that_is_away_fails_its_task_and_the_others_go_on(
-    server: PrefectServer, make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+    server: PrefectServer, make_world: Callable[..., World]
 ) -> None:
-    """It is tried again first; people are offered the plan; the run has failed, and says why."""
-    monkeypatch.setattr(TASKS["autolabel"], "retry_delay_seconds", [0.0, 0.0, 0.0])
-    world = make_world("away", extra='[labeler]\ntype = "http"\nurl = "http://127.0.0.1:9"\n')
+    """It is waited for once; people are offered the plan; the run has failed, and says why."""
+    extra = '[labeler]\ntype = "http"\nurl = "http://127.0.0.1:9"\npatience = 1.0\n'
+    world = make_world("away", extra=extra)
     app = world.open()
     run_send(app)
     world.label()
@@ -163,11 +171,18 @@ def test_a_labeler_that_is_away_fails_its_task_and_the_others_go_on(
     done = tasks_of(server, run)
     assert {name: (t["run_count"], t["state_type"]) for name, t in done.items()} == {
         "ingest": (1, "COMPLETED"),
-        "autolabel": (4, "FAILED"),
+        "autolabel": (1, "FAILED"),
         "route": (1, "COMPLETED"),
         "queue": (1, "COMPLETED"),
     }
     assert "Not done, autolabel: labeler" in server.artifact("digits-plan")
+
+    def told() -> bool | None:
+        found = server.get("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+        said = [line["message"] for line in found if "127.0.0.1:9" in line["message"]]
+        return any(line.startswith("asking labeler") for line in said) or None
+
+    until("who is asked is in the run's log", told)
     assert load(world.open().workspace).sent() == 2
     assert receive(str(world.config))["gate"]["status"] == "inconclusive"
 
@@ -248,31 +263,57 @@ def test_a_served_label_set_runs_when_its_schedule_says(
     assert deployment["paused"]
 
 
-def test_what_came_due_while_nobody_served_is_done_once(
+def test_what_came_due_is_done_once(
     server: PrefectServer, make_world: Callable[..., World]
 ) -> None:
-    """Of the runs that a killed process left, the newest stays, and what was asked for by hand."""
-    times = '[schedule]\nsend = 2\nreceive = ""\npublish = ""\n'
-    config = make_world("killed", extra=times).config
+    """The first run that begins leaves out all others that were due, and nothing else.
+
+    What somebody asked for by hand stays, and so do later runs and those of other flows.
+    """
+    times = '[schedule]\nsend = 3600\nreceive = 3600\npublish = ""\n'
+    config = make_world("missed", extra=times).config
     ready = deployments(read_settings(config), config)
     ids = {d.flow_name: str(d.apply()) for d in ready}  # type: ignore[attr-defined]
+    now = datetime.now(UTC)
     with get_client(sync_client=True) as client:  # which asks again where the server is busy
-        asked = client.create_flow_run_from_deployment(
-            UUID(ids["labelops-send"]),
-            parameters={"config": str(config)},
-            state=State(type=StateType.SCHEDULED, name="Late"),
+        for flow in ("labelops-send", "labelops-receive"):
+            # Of which hour is the server's to say: what was due, and what is to come.
+            for first, last in ((-120, 0), (1, 3)):
+                span = [str(now + timedelta(hours=hours)) for hours in (first, last)]
+                body = {
+                    "start_time": span[0],
+                    "end_time": span[1],
+                    "max_runs": 120,
+                    "min_runs": 120,
+                }
+                client.request("POST", f"/deployments/{ids[flow]}/schedule", json=body)
+        first, second = (
+            client.create_flow_run_from_deployment(UUID(ids["labelops-send"])) for _ in range(2)
         )
 
-    def late() -> list[dict[str, Any]]:
-        found = runs_of(server, config, name={"any_": ["Late"]})
-        return sorted(found, key=lambda run: run["expected_start_time"])
+        def waiting(flow: str, **when: datetime) -> set[UUID]:
+            state = FlowRunFilterStateName(any_=["Scheduled", "Late"])
+            wanted = FlowRunFilter(
+                deployment_id=FlowRunFilterDeploymentId(any_=[UUID(ids[flow])]),
+                state=FlowRunFilterState(name=state),
+                expected_start_time=FlowRunFilterExpectedStartTime(**when),
+            )
+            found, page = set[UUID](), client.read_flow_runs(flow_run_filter=wanted)
+            while page:
+                found |= {run.id for run in page}
+                page = client.read_flow_runs(flow_run_filter=wanted, offset=len(found))
+            return found
 
-    until("runs are late", lambda: len(late()) > 4 or None)
-    _pause(ready)  # so that no more come while the test looks
-    before = [run["id"] for run in late() if run["auto_scheduled"]]
-    assert len(before) > 3
-    _drop_late(ready)
-    assert {run["id"] for run in late()} == {before[-1], str(asked.id)}
+        begun = now + timedelta(minutes=5)
+        assert len(waiting("labelops-send", before_=now)) > 100
+        other = waiting("labelops-receive", before_=now)
+        later = waiting("labelops-send", after_=begun)
+        assert later
+        run_flow(send, client.read_flow_run(first.id), parameters=first.parameters)
+        assert waiting("labelops-send", before_=begun) == {second.id}
+        assert waiting("labelops-send", after_=begun) >= later
+        assert waiting("labelops-receive", before_=now) == other
+    _pause(ready)
 
 
 def _processes_of(session: int) -> list[int]:
