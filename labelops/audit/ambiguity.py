@@ -79,9 +79,9 @@ def ambiguous_items(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    *,
     n_items: int | None = None,
     n_classes: int | None = None,
+    *,
     risk: float = 0.2,
     rng: np.random.Generator,
 ) -> Ambiguity:

@@ -51,7 +51,7 @@ def find_collusion(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_classes: int,
+    n_classes: int | None = None,
     *,
     least: int = _LEAST,
     risk: float = 0.01,
@@ -62,8 +62,8 @@ def find_collusion(
     ----------
     items, annotators, codes : (V,) array-like of int
         One vote an item and annotator; code -1 (missing) is no vote.
-    n_classes : int
-        K.
+    n_classes : int, optional
+        K; the largest code plus one when left out, at least 2.
     least : int
         Fewest items that both answered.
     risk : float in (0, 1)
@@ -94,8 +94,9 @@ def find_collusion(
     ((0, 1),)
     """
     check_whole("least", least)
-    place, who, code = _checked(items, annotators, codes, n_classes)
-    votes = pack_votes(place, who, code, n_classes=n_classes)
+    K = max(code_count(codes), 2) if n_classes is None else n_classes
+    place, who, code = _checked(items, annotators, codes, K)
+    votes = pack_votes(place, who, code, n_classes=K)
     found = find_copies(votes, risk=risk, least=least)
     group = np.arange(votes.n_annotators)
     for members in found.groups:

@@ -7,19 +7,21 @@ and gives every label a probability of being an error that means what it says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelops.audit.class_order import check_class_order
-from labelops.audit.crowd_evidence import crowd_evidence
+from labelops.audit.crowd_evidence import CrowdEvidence, crowd_evidence
 from labelops.audit.ensemble import as_probs
 from labelops.audit.evidence import gather
 from labelops.audit.graph import NeighbourGraph, check_graph
 from labelops.audit.held_out_views import Brought, Items, held_out_views
 from labelops.audit.in_sample import check_folds
 from labelops.audit.inputs import (
+    Votes,
     check_embeddings,
     check_features,
     check_groups,
@@ -33,7 +35,7 @@ from labelops.consolidate.inputs import VoteTable
 from labelops.errors import UsageError, shown
 from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
-from labelops.measure.codes import IntArray
+from labelops.measure.codes import BoolArray
 from labelops.measure.draws import check_rng
 from labelops.measure.given import check_flag, check_share, check_whole
 
@@ -155,53 +157,89 @@ def detect_label_errors(
         check_graph(graph)
     if reviews is not None and not isinstance(reviews, Reviews):
         raise UsageError(f"reviews: expected `Reviews`, found {shown(reviews)}")
-    given = named_probs(probs)
+    given = _read(
+        codes, n_classes=n_classes, probs=probs, folds=folds, out_of_sample=out_of_sample,
+        features=features, embeddings=embeddings, votes=votes, groups=groups,
+    )  # fmt: skip
+    views, judged = held_out_views(
+        given.items, given.brought, learners=learners, repeats=repeats,
+        check_memorised=check_memorised, rng=rng, graph=graph,
+    )  # fmt: skip
+    crowd = given.crowd()
+    evidence = gather(given.items.labels, views, crowd, given.items.n_classes)
+    return report(
+        evidence, judged if crowd is None else judged | (crowd.voted & given.labeled), reviews,
+        contradicted=given.contradicted(judged), threshold=threshold, planted_share=planted_share,
+        confusion=confusion, min_reviews=min_reviews, rng=rng,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The evidence that a caller gave, checked: one row an item throughout."""
+
+    items: Items
+    brought: Brought
+    votes: Votes | None
+
+    @property
+    def labeled(self) -> BoolArray:
+        """Which items have a label, (N,)."""
+        return self.items.labels >= 0
+
+    def crowd(self) -> CrowdEvidence | None:
+        """Estimate what the votes say; None without votes."""
+        if self.votes is None:
+            return None
+        return crowd_evidence(*self.votes, len(self.items.labels), self.items.n_classes)
+
+    def contradicted(self, judged: BoolArray) -> BoolArray | None:
+        """Say which labels a matrix contradicts that is all there is; None where there is more."""
+        more = self.items.features is not None or self.votes is not None
+        if more or len(self.brought.probs) != 1:
+            return None
+        (only,) = self.brought.probs.values()
+        return np.asarray(judged & (only.argmax(axis=1) != self.items.labels))
+
+
+def _read(
+    codes: ArrayLike,
+    *,
+    n_classes: int | None,
+    probs: ArrayLike | Mapping[str, ArrayLike] | Sequence[ArrayLike] | None,
+    folds: ArrayLike | None,
+    out_of_sample: bool,
+    features: Any,
+    embeddings: ArrayLike | None,
+    votes: VoteTable | None,
+    groups: Sequence[str] | NDArray[Any] | None,
+) -> _Given:
+    """Check all evidence, alone and against the labels; parameters as in `detect_label_errors`."""
+    matrices = named_probs(probs)
     refuse_reordered({
-        "codes": codes, **{f"probs {name!r}": array for name, array in given.items()},
+        "codes": codes, **{f"probs {name!r}": array for name, array in matrices.items()},
         "features": features, "embeddings": embeddings, "groups": groups, "folds": folds,
     })  # fmt: skip
-    if not given and features is None and votes is None:
+    if not matrices and features is None and votes is None:
         raise UsageError("nothing to judge the labels by: pass probs, features or votes")
-    ballots = None if votes is None else vote_columns(votes)
-    labels, K = labels_and_classes(codes, n_classes, given, ballots)
+    columns = None if votes is None else vote_columns(votes)
+    labels, K = labels_and_classes(codes, n_classes, matrices, columns)
     N = len(labels)
     group = check_groups(groups, N)
-    matrix = None if features is None else check_features(features, N)
-    beside = check_embeddings(embeddings, matrix)
-    brought = _brought(given, folds, out_of_sample, labels, group, K)
-    items = Items(labels, group, K, matrix, beside)
-    views, judged = held_out_views(
-        items, brought, learners=learners, repeats=repeats, check_memorised=check_memorised,
-        rng=rng, graph=graph,
-    )  # fmt: skip
-    crowd = None if ballots is None else crowd_evidence(*ballots, N, K)
-    evidence = gather(labels, views, crowd, K)
-    contradicted = None
-    if len(brought.probs) == 1 and features is None and crowd is None:
-        (only,) = brought.probs.values()
-        contradicted = judged & (only.argmax(axis=1) != labels)
-    if crowd is not None:
-        judged = judged | (crowd.voted & (labels >= 0))
-    return report(
-        evidence, judged, reviews, contradicted=contradicted, threshold=threshold,
-        planted_share=planted_share, confusion=confusion, min_reviews=min_reviews, rng=rng,
-    )  # fmt: skip
+    points = None if features is None else check_features(features, N)
+    items = Items(labels, group, K, points, check_embeddings(embeddings, points))
+    return _Given(items, _brought(matrices, folds, out_of_sample, items), columns)
 
 
 def _brought(
-    given: Mapping[str, ArrayLike],
-    folds: ArrayLike | None,
-    out_of_sample: bool,
-    labels: IntArray,
-    group: IntArray | None,
-    K: int,
+    matrices: Mapping[str, ArrayLike], folds: ArrayLike | None, out_of_sample: bool, items: Items
 ) -> Brought:
-    """Read the probabilities that came along, and the rows that each is held out of."""
-    N = len(labels)
-    probs = {name: as_probs(raw, N, K, name) for name, raw in given.items()}
+    """Check the probabilities that came along, and find the rows that each is held out of."""
+    N = len(items.labels)
+    probs = {name: as_probs(raw, N, items.n_classes, name) for name, raw in matrices.items()}
     if probs:
-        held = check_folds(folds, out_of_sample, N, group, len(probs))
-        check_class_order(probs, labels)
+        held = check_folds(folds, out_of_sample, N, items.group, len(probs))
+        check_class_order(probs, items.labels)
         return Brought(probs, held)
     if folds is not None:
         raise UsageError("folds: they say how probs were held out, and there are none")

@@ -59,8 +59,8 @@ def directed_confusions(
     annotators: ArrayLike,
     codes: ArrayLike,
     reference: ArrayLike,
-    *,
     n_classes: int | None = None,
+    *,
     risk: float = 0.05,
 ) -> DirectedConfusions:
     """Find annotators who turn one class into another more often than the others do.

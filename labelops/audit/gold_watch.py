@@ -94,7 +94,7 @@ def _hits(right: ArrayLike) -> BoolArray:
     return hit.astype(np.bool_)
 
 
-def watch_gold(right: ArrayLike, *, floor: float, chance: float, risk: float) -> GoldWatch:
+def watch_gold(right: ArrayLike, floor: float, chance: float, risk: float) -> GoldWatch:
     """Judge an annotator by their gold answers so far; may be asked after every one.
 
     Parameters

@@ -52,9 +52,9 @@ class SplitLeakage:
 def split_leakage(
     splits: ArrayLike,
     graph: NeighbourGraph | None = None,
-    *,
     digests: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    *,
     within: float | None = None,
 ) -> SplitLeakage:
     """Find what a test set has in common with the training set.

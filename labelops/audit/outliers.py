@@ -59,9 +59,9 @@ class Outliers:
 
 def find_outliers(
     graph: NeighbourGraph,
+    groups: ArrayLike | None = None,
     *,
     k: int = 10,
-    groups: ArrayLike | None = None,
     reference: ArrayLike | None = None,
     risk: float = 0.1,
 ) -> Outliers:
@@ -122,9 +122,9 @@ def find_outliers(
 def find_outliers_in_class(
     graph: NeighbourGraph,
     codes: ArrayLike,
+    groups: ArrayLike | None = None,
     *,
     k: int = 5,
-    groups: ArrayLike | None = None,
     risk: float = 0.1,
 ) -> Outliers:
     """Find items far from the others of their own label.

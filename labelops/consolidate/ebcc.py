@@ -52,10 +52,10 @@ def ebcc(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    *,
     n_items: int | None = None,
-    n_annotators: int | None = None,
     n_classes: int | None = None,
+    *,
+    n_annotators: int | None = None,
     weights: ArrayLike | None = None,
     start: Start = None,
     kinds: int = 10,
@@ -82,7 +82,7 @@ def ebcc(
     items, annotators, codes : (V,) array-like of int
         Item, annotator and class of each vote; class -1 (missing) is no vote. An annotator's
         second vote on an item counts as one more.
-    n_items, n_annotators, n_classes : int, optional
+    n_items, n_classes, n_annotators : int, optional
         N, A and K; one more than the largest number there is when left out.
     weights : (V,) array-like of float, optional
         What each vote counts; 0 leaves it out.

@@ -51,8 +51,8 @@ def choose_confirm(
     confusion: ArrayLike,
     policy: GatePolicy,
     size: int,
-    *,
     attempt: int = 1,
+    *,
     max_votes: int = 7,
 ) -> int:
     """Say how many votes a label must lead by to be confirmed, before anybody looked.

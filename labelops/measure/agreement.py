@@ -42,7 +42,7 @@ def measure_agreement(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_classes: int,
+    n_classes: int | None = None,
     *,
     rng: np.random.Generator,
     level: Level = "nominal",
@@ -62,8 +62,8 @@ def measure_agreement(
     codes : (V,) array-like of int
         Class of each vote; -1 (missing) is no vote. When an annotator voted twice on an item the
         later row counts.
-    n_classes : int
-        K.
+    n_classes : int, optional
+        K, by which AC tells how often chance agrees; the largest code plus one when left out.
     rng : numpy.random.Generator
         Draws the bootstrap resamples.
     level : {'nominal', 'ordinal', 'interval'}
@@ -181,7 +181,7 @@ def krippendorff_alpha(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_classes: int,
+    n_classes: int | None = None,
     *,
     rng: np.random.Generator,
     level: Level = "nominal",

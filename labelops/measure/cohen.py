@@ -45,7 +45,7 @@ def cohen_kappa(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    n_classes: int,
+    n_classes: int | None = None,
     *,
     rng: np.random.Generator,
     confidence: float = 0.95,
@@ -62,8 +62,8 @@ def cohen_kappa(
     codes : (V,) array-like of int
         Class of each vote; -1 (missing) is no vote. When an annotator voted twice on an item the
         later row counts.
-    n_classes : int
-        K.
+    n_classes : int, optional
+        K; the largest code plus one when left out.
     rng : numpy.random.Generator
         Draws the bootstrap resamples of items.
     confidence : float
@@ -107,7 +107,7 @@ def cohen_kappa(
 
 
 def _packed(
-    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int
+    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int | None
 ) -> tuple[Votes, NDArray[np.object_]]:
     check_alike(items, annotators, codes)
     item, n_items = compact(items)

@@ -94,7 +94,7 @@ class AgreementPartial:
 
 
 def agreement_partial(
-    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int
+    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int | None = None
 ) -> AgreementPartial:
     """Reduce the votes of some items to what agreement needs; an item's votes belong together.
 
@@ -105,8 +105,8 @@ def agreement_partial(
     codes : (V,) array-like of int
         Class of each vote; -1 (missing) is no vote. When an annotator voted twice on an item the
         later row counts.
-    n_classes : int
-        K.
+    n_classes : int, optional
+        K; the largest code plus one when left out. Partials that are merged have to have the same.
 
     Raises
     ------
@@ -176,7 +176,9 @@ def agreement_partials(
     }
 
 
-def packed(items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int) -> Votes:
+def packed(
+    items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int | None
+) -> Votes:
     """Pack votes under any ids, the last of an annotator on an item."""
     check_alike(items, annotators, codes)
     item, n_items = compact(items)

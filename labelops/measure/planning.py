@@ -132,7 +132,6 @@ def audit_plan(
     bound: float,
     risk: float,
     true_error: ArrayLike,
-    *,
     budget: int = 10_000,
     size: int | None = None,
     missed: float = 0.0,

@@ -111,10 +111,10 @@ def pack_votes(
     items: ArrayLike,
     annotators: ArrayLike,
     codes: ArrayLike,
-    *,
     n_items: int | None = None,
-    n_annotators: int | None = None,
     n_classes: int | None = None,
+    *,
+    n_annotators: int | None = None,
     weights: ArrayLike | None = None,
     repeats: Repeats = "keep",
 ) -> Votes:
@@ -125,7 +125,7 @@ def pack_votes(
     items, annotators, codes : (V,) array-like of int
         Item, annotator and class of each vote, of any integer type (none is widened); class -1
         (missing) is no vote.
-    n_items, n_annotators, n_classes : int, optional
+    n_items, n_classes, n_annotators : int, optional
         N, A and K; one more than the largest number there is when left out (`sizes_of`).
     weights : (V,) array-like of float, optional
         What each vote counts; 0 leaves it out.

@@ -30,11 +30,11 @@ def weighted_plan(
     risk: float,
     true_error: ArrayLike,
     told: float,
-    *,
-    rng: np.random.Generator,
     budget: int = 10_000,
     size: int | None = None,
     missed: float = 0.0,
+    *,
+    rng: np.random.Generator,
     runs: int = 100,
 ) -> list[AuditPlan]:
     """Say how many audits drawn by doubt certify a bound, by simulating them.

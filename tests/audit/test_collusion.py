@@ -147,7 +147,7 @@ def test_wrong_input() -> None:
         find_collusion([0], [1, 1], [0, 1], 3)
     with pytest.raises(UsageError, match="codes: row 0 is 3, expected -1 to 2"):
         find_collusion([0], [1], [3], 3)
-    for n_classes in (1, 3.0, float("nan"), "3", None):
+    for n_classes in (1, 3.0, float("nan"), "3"):
         with pytest.raises(UsageError, match=r"^n_classes is .*a whole number, 2 or more"):
             find_collusion([0, 0], [0, 1], [0, 1], n_classes)  # type: ignore[arg-type]
     for least in (0, 1.5, "8", None):
