@@ -18,7 +18,7 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import check_outcomes, log_wanted
 from labelops.measure.finite import tolerated_errors
-from labelops.measure.given import check_share
+from labelops.measure.given import check_risk, check_share
 from labelops.measure.halving import first_count
 from labelops.measure.intervals import Interval
 from labelops.measure.weighted import (
@@ -91,7 +91,7 @@ def certify_weighted(
     'pass'
     """
     check_share("bound", bound)
-    check_share("risk", risk, inside=True)
+    check_risk(risk)
     wrong, odds = check_outcomes(outcomes), _check_chances(chances)
     if wrong.size > odds.size:
         raise UsageError(f"{wrong.size} audited labels in a set of {odds.size}")

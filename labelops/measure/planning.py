@@ -26,7 +26,7 @@ from labelops.measure.given import check_risk, check_share
 from labelops.measure.missed import check_missed, seen_bound
 from labelops.measure.staircase import clean_looks_to_certify
 
-__all__ = ["AuditPlan", "audit_plan", "looks_to_certify", "plan_of"]
+__all__ = ["AuditPlan", "audit_plan", "looks_to_certify", "plan_of", "true_shares"]
 
 _QUANTILES = (0.5, 0.9)
 _NEVER = 1e-15
@@ -173,12 +173,7 @@ def audit_plan(
     """
     check_share("bound", bound, inside=True)
     check_risk(risk)
-    try:
-        shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"true error is {shown(true_error)}, expected shares") from error
-    if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
-        raise UsageError(f"true error is {shares}, expected shares from 0 to 1")
+    shares = true_shares(true_error)
     if budget < 1 or (size is not None and size < 1):
         raise UsageError("an audit needs a budget and a set of at least one item")
     most = budget if size is None else min(budget, size)
@@ -187,6 +182,28 @@ def audit_plan(
     found, chance = _found(shares, size, missed)
     ends = _endings(found, chance, stops, most, size)
     return [plan_of(float(s), end, most, size) for s, end in zip(shares, ends, strict=True)]
+
+
+def true_shares(true_error: ArrayLike) -> FloatArray:
+    """Return the true shares of errors that a plan is for, (E,); a single one is one of one.
+
+    Raises
+    ------
+    UsageError
+        They are no shares.
+
+    Examples
+    --------
+    >>> true_shares(0.005).tolist()
+    [0.005]
+    """
+    try:
+        shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"true error is {shown(true_error)}, expected shares") from error
+    if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
+        raise UsageError(f"true error is {shares}, expected shares from 0 to 1")
+    return shares
 
 
 def _found(shares: FloatArray, size: int | None, missed: float) -> tuple[FloatArray, FloatArray]:

@@ -11,10 +11,10 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.draws import check_rng
 from labelops.measure.eprocess import log_wanted
-from labelops.measure.given import check_share
+from labelops.measure.given import check_risk, check_share
 from labelops.measure.halving import first_count
 from labelops.measure.missed import check_missed
-from labelops.measure.planning import AuditPlan, plan_of
+from labelops.measure.planning import AuditPlan, plan_of, true_shares
 from labelops.measure.weighted import audit_chances, weighted_order
 from labelops.measure.weighted_certified import log_e_values_seen, most_found_weighted
 
@@ -67,14 +67,13 @@ def weighted_plan(
     """
     check_rng(rng)
     check_share("bound", bound, inside=True)
+    check_risk(risk)
     check_share("told", told)
     check_missed(missed)
     items = _MANY if size is None else size
     if runs < 1 or items < 1 or budget < 1:
         raise UsageError("a simulation needs a run, a budget and a set of at least one label")
-    shares = np.atleast_1d(np.asarray(true_error, dtype=np.float64))
-    if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
-        raise UsageError(f"true error is {shares}, expected shares from 0 to 1")
+    shares = true_shares(true_error)
     most = min(budget, items)
     plans = []
     for share in map(float, shares):

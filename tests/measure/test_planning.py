@@ -11,6 +11,7 @@ import pytest
 
 from labelops.errors import UsageError
 from labelops.gate.certificate import certified_at, certify
+from labelops.gate.weighted_audit import certify_weighted
 from labelops.measure.codes import BoolArray
 from labelops.measure.eprocess import log_wanted, running_maximum
 from labelops.measure.finite import hypergeometric_cdf
@@ -231,6 +232,8 @@ def test_a_plan_of_texts_is_refused(given: Any, says: str) -> None:
     """In one line of ours, with the name."""
     with pytest.raises(UsageError, match=says):
         audit_plan(*given)
+    with pytest.raises(UsageError, match=says):
+        weighted_plan(*given, 0.5, rng=np.random.default_rng(0))
 
 
 def test_a_confidence_is_no_risk() -> None:
@@ -238,8 +241,10 @@ def test_a_confidence_is_no_risk() -> None:
     says = "risk is 0.95, the chance of a wrong certificate: at 95 % confidence it is 0.05"
     for call in (
         lambda: audit_plan(0.02, 0.95, [0.005]),
+        lambda: weighted_plan(0.02, 0.95, [0.005], 0.5, rng=np.random.default_rng(0)),
         lambda: certified_at([False] * 60, 0.02, 0.95),
         lambda: certify([False] * 60, bound=0.02, risk=0.95),
+        lambda: certify_weighted([False] * 60, [0.5] * 120, 0.02, 0.95),
     ):
         with pytest.raises(UsageError, match=says):
             call()
