@@ -144,26 +144,17 @@ def ingest_rows(
         raise UsageError("`now` needs a time zone")
     _check_columns(raw)
     called = {"key": "key", "payload": "payload"} | dict(names or raw.attrs.get("names", {}))
-    raw = raw.reset_index(drop=True)
-    if apart is None:
-        _refuse(_bad_rows(raw, called, max_cell))
-    else:
-        raw = set_aside(raw, apart, _bad_rows(raw, called, max_cell), called["key"])
+    raw = _sound_rows(raw.reset_index(drop=True), called, max_cell, apart)
     rows = _item_rows(raw, source, rights, key)
     again = int(rows["item_id"].duplicated().sum())
     rows = _one_row_an_item(rows)
-    known = match(rows["item_id"], existing)
-    of_others = other_source_problems(rows, existing, known)
     if apart is None:
-        _refuse(of_others)
+        _refuse(other_source_problems(rows, existing, match(rows["item_id"], existing)))
     else:
-        total = len(raw) + len(apart)
-        for other in of_others:
-            apart.add(other, None)
-        apart.refuse_too_many(total)
+        _set_aside_of_others(rows, existing, apart, len(raw))
         rows = apart.without(rows)
         rows = with_known(rows, as_they_were(existing, apart.keys, source, rights))
-        known = match(rows["item_id"], existing)
+    known = match(rows["item_id"], existing)
     changed = changed_rows(rows, existing, known)
     aside, why = (), ""
     if changed.any() and not revise:
@@ -191,6 +182,27 @@ def _refuse(errors: Iterable[SourceError]) -> None:
     problems = Problems()
     problems.extend(errors)
     problems.raise_first()
+
+
+def _sound_rows(
+    raw: pd.DataFrame, called: Mapping[str, str], max_cell: int, apart: SetAside | None
+) -> pd.DataFrame:
+    """Return the rows without the bad ones; without somewhere to set them aside there is none."""
+    bad = _bad_rows(raw, called, max_cell)
+    if apart is not None:
+        return set_aside(raw, apart, bad, called["key"])
+    _refuse(bad)
+    return raw
+
+
+def _set_aside_of_others(
+    rows: pd.DataFrame, existing: pd.DataFrame, apart: SetAside, sound: int
+) -> None:
+    """Set rows aside whose key is another source's, of so many that were sound until now."""
+    total = sound + len(apart)
+    for problem in other_source_problems(rows, existing, match(rows["item_id"], existing)):
+        apart.add(problem, None)
+    apart.refuse_too_many(total)
 
 
 def _bad_rows(raw: pd.DataFrame, called: Mapping[str, str], max_cell: int) -> Iterator[SourceError]:

@@ -13,8 +13,8 @@ from labelops.measure.given import check_share, check_whole
 from .agreement_results import ONE_ITEM, Coefficient
 from .coefficients import one_minus
 from .draws import check_rng
-from .patterns import check_alike
-from .votes import Votes, compact, named, pack_votes
+from .patterns import packed
+from .votes import Votes, named
 
 __all__ = ["PairKappas", "cohen_kappa"]
 
@@ -109,18 +109,9 @@ def cohen_kappa(
 def _packed(
     items: ArrayLike, annotators: ArrayLike, codes: ArrayLike, n_classes: int | None
 ) -> tuple[Votes, NDArray[np.object_]]:
-    check_alike(items, annotators, codes)
-    item, n_items = compact(items)
+    """Pack votes under any ids; give the ids of annotators in the order of their numbers."""
     who, names = named(annotators, "an annotator")
-    votes = pack_votes(
-        item,
-        who,
-        codes,
-        n_items=n_items,
-        n_annotators=len(names),
-        n_classes=n_classes,
-        repeats="last",
-    )
+    votes = packed(items, who, codes, n_classes)
     ids = np.empty(len(names), dtype=object)
     ids[:] = names
     return votes, ids

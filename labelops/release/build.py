@@ -141,12 +141,9 @@ def build_release(
     version = next_version(
         None if parent is None else parent.manifest.version, "major" if parent is None else level
     )
-    contents = dict(encoded)
     more = {} if extras is None else extras(f"{schema.name}@{version}")
-    for name, content in more.items():
-        stem, dot, ending = name.rpartition(".")
-        parts[name] = _part(stem, dot + ending, content, None, role=name)
-        contents[name] = content
+    parts |= {name: _extra_part(name, content) for name, content in more.items()}
+    contents = {**encoded, **more}
     manifest = Manifest(
         name=schema.name,
         version=version,
@@ -163,6 +160,12 @@ def build_release(
     folder = release_folder(schema.name, version)
     files = {folder + part.file: contents[role] for role, part in parts.items()}
     return ReleaseParts(manifest, files, found)
+
+
+def _extra_part(name: str, content: bytes) -> Part:
+    """Describe a file beside the tables, such as the report; its role is its name."""
+    stem, dot, ending = name.rpartition(".")
+    return _part(stem, dot + ending, content, None, role=name)
 
 
 def _part(stem: str, ending: str, content: bytes, rows: int | None, role: str = "") -> Part:

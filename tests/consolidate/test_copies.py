@@ -9,7 +9,7 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from labelops.consolidate import _pairs, consolidate, consolidate_codes, copies
+from labelops.consolidate import _pairs, _sight, consolidate, consolidate_codes, copies
 from labelops.consolidate._pairs import agreement_pairs
 from labelops.consolidate.copies import find_copies, nearly_always
 from labelops.consolidate.counts import vote_shares
@@ -94,8 +94,8 @@ def test_the_product_is_known_as_well_as_it_says() -> None:
                                n_classes=classes)  # fmt: skip
             pairs, voice = agreement_pairs(votes), np.arange(people)
             tested = np.flatnonzero(pairs.items >= 8)
-            expected, error = copies._expected(
-                pairs, tested, voice, *copies._skills(pairs, voice)
+            expected, error = _sight.expected_beyond(
+                pairs, tested, voice, *_sight.sight(pairs, voice)
             )  # fmt: skip
             sees = (skill - 1 / classes) / (1 - 1 / classes)
             true = (1 - 1 / classes) * sees[pairs.first[tested]] * sees[pairs.second[tested]]
