@@ -23,7 +23,7 @@ from ..route.needs import (
 )
 from ..route.plan import in_flight, money_bound
 from . import State
-from .gold import gold_sample
+from .gold import gold_lacking, gold_sample
 from .overlap import overlap_sample
 from .training import asked_now
 from .value import label_worth
@@ -57,9 +57,10 @@ def all_needs(state: State, features: Features | None = None) -> list[pd.DataFra
     # Whoever audits an item must not be about to review it: one of the two waits.
     needs += [_apart(state, rows, "audit") for rows in _review_needs(state)]
     needs += [*_doubt_needs(state), *_overlap_needs(state), *_audit_needs(state)]
-    needs += [*_spot_needs(state), *_gold_needs(state)]
+    needs += _spot_needs(state)
     # Whatever asks: nobody is asked about what was withdrawn.
-    return [rows.loc[~rows["item_id"].isin(state.withdrawn_ids)] for rows in needs]
+    needs = [rows.loc[~rows["item_id"].isin(state.withdrawn_ids)] for rows in needs]
+    return [*needs, *_gold_needs(state, _votes_to_come(state, needs))]
 
 
 def _overlap_needs(state: State) -> list[pd.DataFrame]:
@@ -115,14 +116,21 @@ def _apart(state: State, rows: pd.DataFrame, *purposes: str) -> pd.DataFrame:
     return rows.loc[~rows["item_id"].isin(seats.loc[seats["purpose"].isin(purposes), "item_id"])]
 
 
-def _gold_needs(state: State) -> list[pd.DataFrame]:
-    sample = gold_sample(state)
-    votes = state.votes.loc[state.votes["annotator"].isin(state.team)]
-    # Whoever skipped it or took the answer back has seen it too.
-    rows = votes.loc[votes["purpose"] == "gold"]
-    saw = rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
-    lacking = max(len(state.team), 1) - saw.reindex(sample.ids, fill_value=0)
-    return [gold_needs(sample, state.given(sample.ids, "gold"), lacking.clip(lower=0))]
+def _votes_to_come(state: State, needs: list[pd.DataFrame]) -> int:
+    """Say how many votes are asked for or will be, for all these reasons."""
+    if not needs:
+        return 0
+    keys = ["item_id", "purpose"]
+    wanted = pd.concat(needs, ignore_index=True).groupby(keys)["wanted"].max()
+    votes = state.votes.loc[state.votes["status"] == "given", keys].value_counts()
+    lacking = wanted.astype(np.int64) - votes.reindex(wanted.index, fill_value=0)
+    return int(lacking.clip(lower=0).sum())
+
+
+def _gold_needs(state: State, coming: int) -> list[pd.DataFrame]:
+    sample = gold_sample(state, coming)
+    lacking = gold_lacking(state, sample, coming)
+    return [gold_needs(sample, state.given(sample.ids, "gold"), lacking)]
 
 
 def _review_needs(state: State) -> list[pd.DataFrame]:

@@ -28,6 +28,7 @@ from ..kinds.choice import codes_of
 from ..measure.eprocess import hypothesis_risk, log_e_value, log_wanted
 from ..tables import VOTES, frame_of
 from . import EVIDENCE, State
+from .gold import may_be_judged
 
 __all__ = ["Remark", "Tie", "annotator_table", "find_ties", "remarks"]
 
@@ -190,7 +191,8 @@ def _judged_by(state: State) -> pd.DataFrame:
     rows = state.one_voice(rows, ["item_id"])
     proposed = state.current_proposals
     inside = proposed["item_id"].isin(rows["item_id"]) & proposed["value"].notna()
-    return pd.concat([rows, _as_votes(proposed.loc[inside])], ignore_index=True)
+    rows = pd.concat([rows, _as_votes(proposed.loc[inside])], ignore_index=True)
+    return rows.loc[may_be_judged(state, rows)].reset_index(drop=True)
 
 
 def _as_votes(proposals: pd.DataFrame) -> pd.DataFrame:

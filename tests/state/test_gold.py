@@ -17,7 +17,14 @@ from labelops.gate.policy import GatePolicy
 from labelops.journey import consolidate, route
 from labelops.state import gold, say
 from labelops.state.facts import gate_facts
-from labelops.state.gold import _numbers, gold_answers, gold_sample, newly_watched
+from labelops.state.gold import (
+    _numbers,
+    gold_answers,
+    gold_due,
+    gold_lacking,
+    gold_sample,
+    newly_watched,
+)
 
 from .frozen import freeze
 from .world import World, events, make_world
@@ -44,7 +51,30 @@ def _asked(world: World) -> set[str]:
 @pytest.mark.parametrize(("rate", "out"), [(0.0, 0), (0.1, 4), (0.25, 10), (1.0, 60)])
 def test_gold_comes_at_the_rate(rate: float, out: int) -> None:
     """Of 90 questions for three people so much gold is out that each gets the share configured."""
-    assert len(gold_sample(_world(gold_rate=rate).state)) == out
+    assert len(gold_sample(_world(gold_rate=rate).state, 90)) == out
+    assert len(gold_sample(_world(gold_rate=rate).state, 5_000)) == out, "a round takes no more"
+
+
+def test_a_round_that_asks_for_little_asks_for_little_gold() -> None:
+    """Gold is a share of what is asked, not of the most that a round could ask for."""
+    world = _world(gold_rate=0.1, votes_per_round=600)
+    assert len(_asked(world)) == 4, "100 labels for three people: 33 each, and a ninth of that"
+
+
+def test_who_answers_little_gets_little_gold() -> None:
+    """A newcomer is not asked at once about all gold that the others got in weeks."""
+    world = _world(gold_rate=0.1)
+    for item in IDS[:36]:
+        world.vote(item, ann="cat", ben="cat")
+    world.vote(IDS[36], fay="cat")
+    world.flush()
+    due = gold_due(world.state, 0)
+    assert due == {"human:ann": 4, "human:ben": 4, "human:fay": 1, "": 0}
+    sample = gold_sample(world.state, 0)
+    assert gold_lacking(world.state, sample, 0).tolist() == [3, 2, 2, 2]
+    world.vote(sample.ids[0], "gold", ann="cat", ben="dog")
+    world.flush()
+    assert gold_lacking(world.state, sample, 0).tolist() == [1, 2, 2, 2]
 
 
 @pytest.mark.slow

@@ -86,14 +86,14 @@ def test_nobody_is_asked_about_it() -> None:
         world.say("gold", item, 0, value='"cat"')
     route(world.workspace, now=world.tick())
     asked = set(world.state.open_seats["item_id"])
-    gold, sample = gold_sample(world.state).ids, world.state.calibration_stream.ids
+    gold, sample = gold_sample(world.state, 60).ids, world.state.calibration_stream.ids
     assert len(gold) > 2 and len(asked) > 10
     gone = [*gold[:2], *sample[:3], *sorted(asked)[:4]]
     out(world, *gone)
     state = world.state
     assert not set(state.open_seats["item_id"]) & set(gone)
     assert set(state.open_seats["item_id"]) == asked - set(gone)
-    assert not set(gold_sample(state).ids) & set(gone)
+    assert not set(gold_sample(state, 60).ids) & set(gone)
     assert set(state.calibration_stream.ids) == set(sample)
     needed = pd.concat(all_needs(state))
     assert not needed["item_id"].isin(gone).any()
