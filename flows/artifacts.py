@@ -61,7 +61,7 @@ def plan_page(app: App, done: Summary) -> str:
     rows = [(*key, len(g), int(g.sum())) for key, g in groups]
     asked, offered = done["route"].get("votes"), done["queue"].get("offered")
     where = done["queue"].get("url")
-    also = "" if offered is None else f", {counted(offered, 'item')} newly offered"
+    also = "" if offered is None else f", {counted(offered, 'task')} newly offered"
     return "\n\n".join(
         [
             f"# {escaped(app.settings.schema.name)}: plan",

@@ -225,7 +225,7 @@ class App(Releases):
             read("events", where={"subject": item_id}),
             fits=read("events", where={"kind": "fit"}),
             refused=read("events", where={"kind": "refused"}),
-            known=len(items) > 0,
+            items=items,
             revised=revised.get(item_id),
             split=newest_votes.loc[left_out(newest_votes, splits), "vote_id"].tolist(),
         )

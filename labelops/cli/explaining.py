@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
+_CUT = 80
+"""Characters of each content, where there were several."""
+
 
 def _value(value: object) -> str:
     """Return a label's value as a person would write it."""
@@ -39,7 +42,7 @@ def _undecided(found: Explanation) -> str:
     return "nothing was planned for it yet; `labelops run send` plans who looks at what"
 
 
-def _said_explanation(found: Explanation, payload: str | None) -> str:
+def _said_explanation(found: Explanation) -> str:
     label = found.decided
     if label is None or label["value"] is None:
         why = _undecided(found) if label is None else label["reason"]
@@ -52,8 +55,13 @@ def _said_explanation(found: Explanation, payload: str | None) -> str:
         reason = safe(label["reason"]).removeprefix(f"{safe(label['method'])}: ")
         decided = f"Label: {name}{sure}, {method}: {reason}."
     parts = [f"Item {click.style(safe(found.item_id), bold=True)}"]
-    if payload:
-        parts[0] += f"\n  {cut(payload, 200)}"
+    if found.contents:
+        now = found.contents[-1]
+        parts[0] += f", from {safe(now['source'])}"
+        # A content that was erased is empty.
+        parts[0] += f"\n  {cut(now['payload'], 200)}" if now["payload"] else ""
+    if found.known_answer is not None:
+        parts[0] += f"\n  Its owner knows: {_value(found.known_answer)} (gold: judges people)"
     if found.withdrawn is not None:
         why, who = safe(found.withdrawn["because"]), safe(found.withdrawn["by"])
         said = f"Withdrawn {_when(found.withdrawn, 'at')} by {who}: {why}."
@@ -69,6 +77,8 @@ def _evidence_of(found: Explanation) -> list[str]:
     proposals = ["proposed", "labeler", "version", "proposal", "confidence", ""]
     looks, findings = ["round", "purpose", "people", "why"], ["audit", "kind", "score", "suggests"]
     return [
+        section("Contents", [_content(c) for c in found.contents if len(found.contents) > 1],
+                ["since", "from", "content"]),
         section("Votes", [_vote(v) for v in found.votes], votes),
         section("Proposals", [_proposal(p) for p in found.proposals], proposals, right=[4]),
         section("Refused by a model", [_refusal(r) for r in found.refusals],
@@ -79,6 +89,10 @@ def _evidence_of(found: Explanation) -> list[str]:
         section("Earlier labels", [_earlier(e) for e in found.history],
                 ["decided", "label", "method", "why"]),
     ]  # fmt: skip
+
+
+def _content(content: Mapping[str, Any]) -> list[str]:
+    return [_when(content, "since"), safe(content["source"]), cut(content["payload"], _CUT)]
 
 
 def _vote(vote: Mapping[str, Any]) -> list[str]:
@@ -147,10 +161,9 @@ def _share(number: Any) -> str:
 def explain(session: Session, item: str) -> None:
     """Say why an item has its label.
 
-    Shows its votes, proposals, who was asked to look and why, suspicions and earlier labels.
+    Shows its contents, votes, proposals, who was asked to look and why, suspicions and earlier
+    labels.
     """
-    app = session.app
-    found = app.explain(item)
-    rows = app.to_read.tables.read("items", where={"item_id": item})
-    payload = str(rows.sort_values("revision")["payload"].iloc[-1]) if len(rows) else None
-    session.show({**found.to_json(), "payload": payload}, _said_explanation(found, payload))
+    found = session.app.explain(item)
+    payload = found.contents[-1]["payload"] if found.contents else None
+    session.show({**found.to_json(), "payload": payload}, _said_explanation(found))

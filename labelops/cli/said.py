@@ -130,7 +130,7 @@ def said_sent(found: Sent) -> str:
     """Return what is on offer, and where."""
     where = f"\nPeople label at {safe(found.url)}" if found.url else ""
     return (
-        f"{counted(found.offered, 'look')} newly offered, {counted(found.known)} on offer "
+        f"{counted(found.offered, 'task')} newly offered, {counted(found.known)} on offer "
         f"before.{where}"
     )
 

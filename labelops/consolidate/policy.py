@@ -29,8 +29,9 @@ class ConsolidatePolicy:
     Parameters
     ----------
     method : str
-        One of `METHODS`. `auto` uses the model's out-of-fold probabilities beside the votes where
-        there are any, else what the votes support: a blend, or majority where few items have two.
+        `auto`, `blend`, `majority`, `one_coin`, `dawid_skene`, `shrunk`, `ibcc`, `ebcc` or `glad`.
+        `auto` uses the model's out-of-fold probabilities beside the votes where there are any, else
+        what the votes support: a blend, or majority where few items have two.
     min_posterior : float in [0, 1)
         Least calibrated posterior of a decided label; 0: one less `[gate] error`, so that a label
         is as sure as the whole set has to be.

@@ -47,7 +47,8 @@ def other_source_problems(
         row = rows.iloc[there[place]]
         yield SourceError(
             f"the key {shown(row['item_id'])} already belongs to an item of source "
-            f"{shown(sources[place])}; keys are shared by all sources, so prefix one of them",
+            f"{shown(sources[place])}; keys are shared by all sources: if this is a later export "
+            "of the same rows, let the `path` of that source name it, else prefix one of the keys",
             file=row["file"],
             row=int(row["row"]),
         )

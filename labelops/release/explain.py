@@ -43,6 +43,8 @@ class Explanation:
         Events about the item, by time.
     refusals : tuple of dict
         Versions of labelers whose model refused the item, by time: labeler_version, reason, when.
+    contents : tuple of dict
+        What the item said, by time, the last one now: payload, source, since.
     """
 
     item_id: str
@@ -54,6 +56,14 @@ class Explanation:
     findings: Facts
     events: Facts
     refusals: Facts = ()
+    contents: Facts = ()
+
+    @property
+    def known_answer(self) -> object:
+        """What the item's owner knows (`gold`), which measures people; None if nothing."""
+        said = [e["body"] for e in self.events if e["kind"] == "gold"]
+        body = said[-1] if said else None
+        return json.loads(body["value"]) if isinstance(body, dict) and body["value"] else None
 
     @property
     def withdrawn(self) -> dict[str, object] | None:
@@ -71,7 +81,12 @@ class Explanation:
 
     def to_json(self) -> dict[str, object]:
         """Return the explanation as a JSON object."""
-        return {**asdict(self), "reviews": list(self.reviews), "withdrawn": self.withdrawn}
+        return {
+            **asdict(self),
+            "reviews": list(self.reviews),
+            "withdrawn": self.withdrawn,
+            "known_answer": self.known_answer,
+        }
 
 
 def explain(
@@ -85,7 +100,7 @@ def explain(
     *,
     fits: pd.DataFrame | None = None,
     refused: pd.DataFrame | None = None,
-    known: bool = False,
+    items: pd.DataFrame | None = None,
     revised: pd.Timestamp | None = None,
     split: Collection[str] = (),
 ) -> Explanation:
@@ -102,8 +117,8 @@ def explain(
         Those of the kind `fit`: what the labelers learned from.
     refused : EVENTS rows, optional
         Those of the kind `refused`: which items a model took no part in.
-    known : bool
-        Whether the item is among the items: then that nothing happened to it yet is the answer.
+    items : ITEMS rows, optional
+        All revisions. If the item is among them, that nothing happened to it yet is an answer.
     revised : Timestamp, optional
         When the item's present content replaced another; votes given before, or later to what was
         asked before, are `earlier`.
@@ -117,7 +132,8 @@ def explain(
     """
     own = [frame.loc[frame["item_id"] == item_id] for frame in (labels, votes, proposals, plan)]
     suspicions = newest(FINDINGS, findings.loc[findings["item_id"] == item_id])
-    if not known and not any(len(frame) for frame in (*own, suspicions)):
+    contents = _contents(item_id, items)
+    if not contents and not any(len(frame) for frame in (*own, suspicions)):
         raise NotFoundError(
             f"no item {shown(item_id)} among the items; ids are those of the source's key "
             "column, of a folder the files' paths in it"
@@ -141,6 +157,21 @@ def explain(
         findings=_facts(FINDINGS, suspicions.sort_values(["round", "kind"])),
         events=_events(item_id, events),
         refusals=_refusals(item_id, refused),
+        contents=contents,
+    )
+
+
+def _contents(item_id: str, items: pd.DataFrame | None) -> Facts:
+    """Tell each content that differs from the one before it."""
+    if items is None:
+        return ()
+    own = items.loc[items["item_id"] == item_id].sort_values("revision", kind="stable")
+    own = own.loc[own["payload_digest"] != own["payload_digest"].shift()]
+    return tuple(
+        {"payload": payload, "source": source, "since": since.isoformat()}
+        for payload, source, since in zip(
+            own["payload"], own["source"], own["ingested_at"], strict=True
+        )
     )
 
 

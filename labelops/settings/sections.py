@@ -50,7 +50,8 @@ class SourceSettings:
     licence : str
         Licence of the payloads, as SPDX where one exists.
     purposes : tuple of str
-        What they may be used for. None named: nothing is allowed, and the gate says so.
+        What they may be used for, such as training; `[gate] purpose` has to be among them. None
+        named: nothing is allowed, and the gate says so.
     region : str
         Where they may be used.
     expires : str

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from labelops.consolidate.choose import METHODS, consolidate_codes
+from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.errors import UsageError
 from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.codes import IntArray
@@ -186,6 +187,11 @@ def test_excluded_votes_are_as_if_not_given() -> None:
     with pytest.raises(UsageError, match="use: row 0 is 'no'"):
         consolidate_codes([0], [0], [0], 1, 2, use=["no"])  # type: ignore[arg-type]
         np.testing.assert_array_equal(masked.votes, left.votes)
+
+
+def test_every_method_is_named_where_it_is_set() -> None:
+    """labelops.toml and the reference are written from this text, and show no Python."""
+    assert all(f"`{method}`" in str(ConsolidatePolicy.__doc__) for method in METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)

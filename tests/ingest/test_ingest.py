@@ -192,6 +192,8 @@ def test_same_key_from_another_source() -> None:
     old = newest(ITEMS, ingest(raw_rows([LOST], ["a"])).new)
     with pytest.raises(SourceError, match=r"row 1: the key 'a' already belongs .* 'mails'"):
         ingest(raw_rows([LOST], ["a"]), old, source="forum")
+    with pytest.raises(SourceError, match="later export of the same rows, let the `path` of that"):
+        ingest(raw_rows([LOST], ["a"]), old, source="forum")
 
 
 @pytest.mark.parametrize(

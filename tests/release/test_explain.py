@@ -11,7 +11,7 @@ from labelops.errors import NotFoundError
 from labelops.release import Explanation, explain
 from labelops.tables import EVENTS, FINDINGS, PLAN, empty, frame_of
 
-from .world import MODEL, NOW, PEOPLE, labels, planted, proposals, votes
+from .world import MODEL, NOW, PEOPLE, items, labels, planted, proposals, votes
 
 PLANNED = {
     "item_id": ["a"],
@@ -160,3 +160,26 @@ def test_an_unknown_item_is_not_found() -> None:
     """An item in no table is an error that names it."""
     with pytest.raises(NotFoundError, match="zzz"):
         told("zzz")
+
+
+def test_contents_and_known_answer() -> None:
+    """What the item said before and since when, and what its owner knows of it now."""
+    later = NOW + timedelta(2)
+    first = items(["a", "b"], ingested_at=NOW)
+    licensed = items(["a"], revision=1, licence="MIT", ingested_at=NOW + timedelta(1))
+    revised = items(
+        ["a"], revision=2, payload="dogs", payload_digest="d2", source="late", ingested_at=later
+    )
+    rows = {"subject": "a", "kind": "gold", "event_id": ["g1", "g2"], "revision": [0, 1]}
+    bodies = ['{"value":"\\"cat\\""}', '{"value":"\\"dog\\""}']
+    gold = frame_of(EVENTS, {**rows, "body": bodies, "at": [NOW, later]}, 2)
+    found = told("a", items=pd.concat([revised, first, licensed]), events=gold)
+    assert [(c["source"], c["since"]) for c in found.contents] == [
+        (first["source"].iloc[0], NOW.isoformat()),
+        ("late", later.isoformat()),
+    ], "another licence is no other content"
+    assert found.contents[-1]["payload"] == "dogs"
+    assert (found.known_answer, told("a").known_answer) == ("dog", None)
+    taken_back = frame_of(EVENTS, {**rows, "body": [bodies[0], '{"value":null}'], "at": NOW}, 2)
+    assert told("a", events=taken_back).known_answer is None
+    assert told("new", items=items(["new"])).decided is None, "known, and nothing happened yet"
