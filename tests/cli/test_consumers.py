@@ -45,6 +45,7 @@ def test_other_classes_than_those_in_force(change: str, released: Path, tmp_path
         arguments = [f"{name}@latest"] if command != "log" else []
         assert run(mine / "labelops.toml", command, *arguments) == 0
     assert run(mine / "labelops.toml", "export", str(tmp_path / "train")) == 0
+    assert labelops.verify(tmp_path / "train", config=mine).ok
     assert _files(workspace) == before
 
 
