@@ -15,6 +15,7 @@ from ..report.of_state import counts_of
 from ..state import Refusal, State, Unasked
 from ..state.awaited import awaited
 from ..state.drift import DriftWatch, drift_watch
+from ..state.money import Money, money_of, priced
 from ..state.needs import all_needs, budget_spent, work_in_flight
 from ..state.plan import LabelingPlan, labeling_plan
 
@@ -81,6 +82,8 @@ class Standing:
         How sure a label has to be, and how many items are calibrated on.
     withdrawn : int
         Items that were taken out of the label set; none of the numbers above counts them.
+    money : Money or None
+        What people's votes cost, where `[route]` has a price or a budget.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Standing:
     drift: DriftWatch
     plan: LabelingPlan
     withdrawn: int = 0
+    money: Money | None = None
 
 
 def standing_of(
@@ -176,6 +180,7 @@ def standing_of(
         drift=drift_watch(state),
         plan=labeling_plan(state),
         withdrawn=len(state.withdrawn),
+        money=money_of(state) if priced(state.workspace.policies.route) else None,
     )
 
 

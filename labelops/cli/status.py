@@ -42,6 +42,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         ["People", counted(found.annotators), _said_flagged(found.flagged)],
         ["Releases", counted(len(found.releases)), _said_releases(found)],
     ]
+    if found.money is not None:
+        rows.append(["Money", f"{found.money.spent:,.2f}", found.money.in_words])
     if found.usage:
         rows.append(["Paid", counted(sum(u.answers for u in found.usage)), _said_usage(found)])
     if found.refused:

@@ -18,6 +18,7 @@ from ..ports import Usage
 from ..released import released_as
 from ..state import EVIDENCE, State
 from ..state.drift import drift_watch
+from ..state.money import money_of, priced
 from ..state.people import annotator_table, remarks
 from ..state.plan import labeling_plan
 from ..state.shares import latest_shares
@@ -263,6 +264,9 @@ def _lineage(state: State) -> tuple[LineageRow, ...]:
         if found.by_class:
             detail += f". Its calibration items by class: {found.classes_in_words}"
         rows.append(LineageRow("attempt to accept", str(found.number), detail))
+    if priced(state.workspace.policies.route):
+        money = money_of(state)
+        rows.append(LineageRow("money", f"{money.spent:,.2f}", money.in_words))
     rows += [
         LineageRow("labeler cost", used.subject[:12], _said_usage(used)) for used in state.usage
     ]

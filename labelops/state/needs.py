@@ -21,9 +21,9 @@ from ..route.needs import (
     review_needs,
     sample_needs,
 )
-from ..route.plan import in_flight, money_bound
 from . import State
 from .gold import gold_lacking, gold_sample
+from .money import money_of
 from .overlap import overlap_sample
 from .training import asked_now
 from .value import label_worth
@@ -224,9 +224,8 @@ def budget_spent(state: State) -> str:
     total, left = policy.votes_total, policy.votes_total - state.asked
     if total and left < _LEAST_BUDGET:
         return f"the vote budget is spent: route.votes_total = {total}"
-    # Whoever comes back may still take a seat that is not waited for.
-    reserved = in_flight(state.plan, state.paid, state.seen_by_all)
-    paid = money_bound(reserved, state.paid, policy)
+    money = money_of(state)
+    paid = money.spent + money.reserved
     if policy.budget and policy.budget - paid < _LEAST_BUDGET * policy.price(()):
         return f"the budget is spent: {paid:g} of route.budget = {policy.budget:g}"
     return ""
