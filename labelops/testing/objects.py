@@ -37,7 +37,10 @@ BAD_NAMES = (
     "a\nb",
     "a\x00b",
     "a\x1b[0m",
-    "x" * 300,
+    "x" * 201,
+    "a/" + "x" * 201,
+    "é" * 101,
+    "/".join("x" * 200 for _ in range(5)),
 )
 """Names that every end refuses."""
 
@@ -142,6 +145,7 @@ class ObjectsTests:
         """Letters, spaces and marks in a name mean themselves."""
         objects = self.make(place)
         names = ["é 漢/x y", "a%20b", "a#1", "a?b=c", "a+b&c", "~", "a:b", ".hidden"]
+        names += ["x" * 200, f"{'y' * 200}/{'é' * 100}"]
         for i, name in enumerate(names):
             assert objects.put_new(name, bytes([i]))
         assert objects.list() == sorted(names)

@@ -76,7 +76,8 @@ def test_a_cursor_brings_nothing_known(tmp_path: Path) -> None:
     assert queue.receive(cursor).votes["item_id"].tolist() == ["y"]
     assert len(queue.receive(queue.receive().cursor).votes) == 0
     foreign = LocalQueue(tmp_path / "b").receive().cursor
-    for lost in (foreign, "", "nonsense", "1:2:3"):
+    own = cursor.partition(":")[0]
+    for lost in (foreign, "", "nonsense", "1:2:3", own, f"{own}:", f"{own}:-1", f"{own}:x"):
         assert len(queue.receive(lost).votes) == 2
 
 

@@ -54,7 +54,15 @@ def test_unfinished_writes_do_not_show(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "root", ["gs://bucket/x", "s3://", "", "s3://key:hunter2@bucket/x", "s3://b/x?token=hunter2"]
+    "root",
+    [
+        "gs://bucket/x",
+        "s3://",
+        "",
+        "s3://key:hunter2@bucket/x",
+        "s3://b/x?token=hunter2",
+        "s3://b/x#hunter2",
+    ],
 )
 def test_bad_roots_are_refused_without_an_echo_of_secrets(root: str) -> None:
     """A root that is neither a folder nor S3 is a wrong setting; credentials are not repeated."""

@@ -120,10 +120,12 @@ def test_what_cannot_be_meant_is_listed_with_its_reason() -> None:
         {"vote_id": "v8", "value": '["cat"]', "revision": 8},
         {"vote_id": "v9", "value": '"fox"', "schema_digest": "0" * 64, "revision": 9},
         {"vote_id": "v2", "item_id": "gone", "revision": 2},
+        {"vote_id": "v0", "annotator": "robot:r2", "revision": 0},
     )
     got = accept_votes(received, NONE, ITEMS, PETS)
     assert got.new["vote_id"].tolist() == ["v1"]
     assert dict(zip(got.rejected["vote_id"], got.rejected["reason"], strict=True)) == {
+        "v0": "unknown_annotator",
         "v2": "unknown_item",
         "v3": "unknown_value",
         "v4": "unknown_value",
@@ -133,6 +135,8 @@ def test_what_cannot_be_meant_is_listed_with_its_reason() -> None:
         "v8": "unknown_value",
         "v9": "other_schema",
     }
+    said = ["vote_id", "revision", "item_id", "annotator", "value", "reason", "message"]
+    assert list(got.rejected) == said
     assert got.rejected["message"].tolist() == [REJECTIONS[r] for r in got.rejected["reason"]]
     assert got.unknown_items == ("gone",)
     assert got.known == 0

@@ -62,13 +62,13 @@ def test_an_attempt_whose_confidence_rounds_to_one_is_judged(attempt: int) -> No
 
 
 def test_attempt_counts_from_the_last_release() -> None:
-    """Failed candidates since the last release count; a release starts anew."""
-    ends = ["failed: x", "failed: y", "released a@1.0.0", "failed: z", ""]
+    """Failed candidates since the last release count; each release starts anew."""
+    ends = ["failed: x", "failed: y", "released a@1.0.0", "failed: z", "released a@1.1.0", ""]
     all_ = [
         Candidate(n, n, stream, 1, "d", end)
-        for n, (stream, end) in enumerate(zip([1, 2, 3, 3, 4], ends, strict=True), 1)
+        for n, (stream, end) in enumerate(zip([1, 2, 3, 3, 4, 4], ends, strict=True), 1)
     ]
-    assert [attempt_of(c, all_) for c in all_] == [1, 2, 3, 1, 2]
+    assert [attempt_of(c, all_) for c in all_] == [1, 2, 3, 1, 2, 1]
 
 
 def test_the_order_of_a_release_is_paid() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import canonical_json
@@ -55,6 +57,24 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     body = json.loads(replace(stand(world, "a"), closed="the audit failed").to_body())
     world.say("hypothesis", "1", 1, **body)
     assert world.state.accepted.empty and world.state.standing == ()
+
+
+@pytest.mark.parametrize(("wrong", "stands"), [(0, True), (1, True), (8, False)])
+def test_what_people_find_wrong_speaks_against_the_model(wrong: int, stands: bool) -> None:
+    """Of thirty items of which it is sure it may get one wrong in five, and no more than that."""
+    world = make_world(accept=AcceptancePolicy("joint", error=0.2, risk=0.2), calibration=30)
+    ids = [f"i{n:03d}" for n in range(120)]
+    world.items(*ids)
+    world.propose(dict.fromkeys(ids, ("cat", 0.9)))
+    for n, item in enumerate(world.state.calibration_stream.ids):
+        people = ("ann", "ben", "cid") if n < wrong else ("ann",)
+        world.vote(item, "calibrate", **dict.fromkeys(people, "dog" if n < wrong else "cat"))
+    world.flush()
+    try_to_accept(world.workspace, 1000, world.tick())
+    (found,) = world.state.hypotheses
+    assert (found.sample, found.votes) == (30, 30 + 2 * wrong)
+    assert found.accepts_some == stands == bool(len(world.state.accepted))
+    assert not stands or found.errors == wrong
 
 
 def test_training_rows_survive_another_class_order() -> None:

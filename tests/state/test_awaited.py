@@ -179,6 +179,21 @@ def test_a_seat_that_only_somebody_away_may_take() -> None:
     assert awaited(world.state) == "1 vote waits for human:cid"
 
 
+def test_who_is_away_is_waited_for_only_where_that_helps() -> None:
+    """Not where those who are here suffice, and not for a second look of the same eyes."""
+    world = make_world(settle_days=7.0)
+    world.items(*IDS)
+    plan(world, IDS[0], annotators=2)
+    plan(world, IDS[1], annotators=4)
+    world.vote(IDS[1], cid="cat")
+    world.hour += 24 * 30
+    world.vote(IDS[2], ann="cat", ben="cat")
+    assert awaited(world.state) == (
+        "2 votes wait for human:ann, 2 votes wait for human:ben, "
+        "1 vote waits for somebody other than human:ann, human:ben, human:cid"
+    )
+
+
 def test_what_all_have_looked_at_without_a_label() -> None:
     """No seat is at it, and still only somebody new can bring it on."""
     world = make_world()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from labelops.adapters.local_queue import LocalQueue
+from labelops.autolabel.hypotheses import AUDIT, DRIFT, SPOT, Hypothesis, close
 from labelops.cli.standing import standing_of
 from labelops.gate.candidate import attempt_of
 from labelops.gate.checks import evaluate
@@ -50,6 +51,13 @@ def _failed() -> World:
 
 @cache
 def _failed_once() -> World:
+    world = _about_to_fail().copy()
+    assert gate(world.workspace, now=world.tick(), split_groups={}).verdict.status == "fail"
+    return world
+
+
+@cache
+def _about_to_fail() -> World:
     world = make_world(gate=GatePolicy(error=0.1, agreement=-1.0, per_class=0))
     ids = [f"i{n:02d}" for n in range(40)]
     world.items(*ids)
@@ -65,8 +73,25 @@ def _failed_once() -> World:
     for item in ids[8:]:
         world.vote(item, "audit", ben="cat")
     consolidated(world, 2)
-    assert gate(world.workspace, now=world.tick(), split_groups={}).verdict.status == "fail"
     return world
+
+
+def test_a_failed_audit_ends_all_that_a_model_is_trusted_with() -> None:
+    """What is open closes, and what was kept goes; what was closed for good is left as it was."""
+    world = _about_to_fail().copy()
+    open_ = Hypothesis(1, "v1", "p", 9, 3, "joint", 0.1, 0.05, 0.5, 6, 0, 1, "passed", "", "none")
+    kept = close(replace(open_, number=2), DRIFT, "it drifted", until="2026-01-01", kept=4)
+    gone = close(replace(open_, number=3), SPOT, "a spot audit")
+    world.workspace.objects.put_new("pools/none.json", b"[]")
+    for one in (open_, kept, gone):
+        world.say("hypothesis", str(one.number), 0, **json.loads(one.to_body()))
+    gate(world.workspace, now=world.tick(), split_groups={})
+    assert world.state.candidates[0].refuted
+    first, second, third = world.state.hypotheses
+    for one in (first, second):
+        assert one.cause == AUDIT and one.refuted and not one.accepts_some
+        assert one.closed == "the audit of candidate 1 failed"
+    assert third == gone
 
 
 @pytest.mark.slow
@@ -141,9 +166,7 @@ def test_what_is_tried_again_waits_for_nothing() -> None:
     world = _failed()
     (failed,) = world.state.candidates
     assert world.state.judged_already
-    world.say(
-        "candidate", "2", **json.loads(dataclasses.replace(failed, number=2, closed="").to_body())
-    )
+    world.say("candidate", "2", **json.loads(replace(failed, number=2, closed="").to_body()))
     assert world.state.judged_already == ""
 
 

@@ -39,8 +39,10 @@ def test_what_only_another_answer_mends_is_not_read_again(tmp_path: Path) -> Non
     assert found.reasons == (
         "human:ann on item 'i0': the vote is given but has no value; answer the item again",
     )
+    before = world.workspace.tables.version("events")
     again = collect(world.workspace, queue, now=world.tick())
     assert (again.received, again.rejected) == (0, 0)
+    assert world.workspace.tables.version("events") == before, "nothing came, nothing is written"
 
 
 @pytest.mark.parametrize("how", ["changed", "taken back"])
