@@ -106,6 +106,8 @@ class LocalObjects:
     def put_new(self, name: str, content: bytes) -> bool:
         """Create the object whole or not at all; False if the name was taken.
 
+        Either way the object of that name is safe when this returns.
+
         Raises
         ------
         UsageError
@@ -117,20 +119,24 @@ class LocalObjects:
         with self._mapped(f"writing {target}"):
             if target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if target.exists():
-                return False
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.parent / f"{_PARTIAL}{secrets.token_hex(8)}"
-            try:
-                write_flushed(partial, content)
-                try:
-                    os.link(partial, target)
-                except FileExistsError:
-                    return False
-            finally:
-                with suppress(FileNotFoundError):
-                    partial.unlink()
+            new = not target.exists() and self._write(target, content)
+            # A taken name, too: who took it may have died before flushing it.
             self._flush_folders(target.parent)
+        return new
+
+    def _write(self, target: Path, content: bytes) -> bool:
+        """Write content beside its place and give it its name; say whether that was free."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.parent / f"{_PARTIAL}{secrets.token_hex(8)}"
+        try:
+            write_flushed(partial, content)
+            try:
+                os.link(partial, target)
+            except FileExistsError:
+                return False
+        finally:
+            with suppress(FileNotFoundError):
+                partial.unlink()
         return True
 
     def put_all(self, contents: Iterable[tuple[str, bytes]]) -> None:

@@ -71,6 +71,44 @@ def test_bad_roots_are_refused_without_an_echo_of_secrets(root: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note the inode of everything that is flushed, in order."""
+    found, fsync = list[int](), os.fsync
+
+    def noted(handle: int) -> None:
+        found.append(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
+
+
+def _inodes(*places: Path) -> list[int]:
+    return [place.stat().st_ino for place in places]
+
+
+def test_a_power_cut_takes_no_object_back(tmp_path: Path, flushed: list[int]) -> None:
+    """Content is flushed before it has a name, then each folder that has a new one; none above."""
+    root = tmp_path / "workspace"
+    objects = LocalObjects(str(root))
+    for name, folders in {"a/b/one": ("a/b", "a", ""), "a/b/two": ("a/b",), "c": ("",)}.items():
+        flushed.clear()
+        assert objects.put_new(name, name.encode())
+        assert flushed == _inodes(root / name, *(root / folder for folder in folders))
+
+
+def test_a_power_cut_takes_nothing_of_a_writer_that_died(
+    tmp_path: Path, flushed: list[int]
+) -> None:
+    """Who finds a name taken builds on it, and whoever took it may not have flushed it."""
+    root = tmp_path / "workspace"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "b").write_bytes(b"whole")
+    assert not LocalObjects(str(root)).put_new("a/b", b"whole")
+    assert flushed == _inodes(root / "a", root)
+
+
 def test_no_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's refusal becomes an error that says so."""
 
