@@ -128,6 +128,13 @@ class LabelErrorReport:
     planted_probability: FloatArray
     review_model: ReviewModel | None
 
+    def likeliest_other(self, codes: IntArray) -> IntArray:
+        """Return the most probable class that is not the label, (N,); of (N,) labels, -1 none."""
+        others = self.probs.copy()
+        labeled = np.flatnonzero(codes >= 0)
+        others[labeled, codes[labeled]] = -1.0
+        return np.asarray(others.argmax(axis=1), dtype=np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class _Judge:

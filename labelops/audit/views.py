@@ -39,8 +39,7 @@ _TABLE = 12  # Rows of a table that are kept, the worst first.
 _FEWEST = 5  # Items of a clump: fewer are outliers.
 _CLUMP = 0.25  # A smaller half of a class is a clump when it is no larger …
 _APART = 0.6  # … and this clear: arbitrary halves are at 0.3.
-_LEARNED = 0.5  # Share of a word's labels that models suspect, below which they have learned it …
-_TELLS = 0.8  # … if so many of the texts with the word are labeled with one class.
+_TELLS = 0.8  # Of the texts with a word so many have one label where it seems planted.
 _SPREAD = 3  # Votes from which on an item can be called ambiguous.
 
 
@@ -90,7 +89,9 @@ class LookedAt:
     ambiguous : (N,) bool
         Items people really disagree on, so that another look settles nothing.
     facts : mapping
-        What is not about single items, as JSON: slices, words, attributes, leakage, clumps.
+        What is not about single items, as JSON: slices, words, attributes, leakage, clumps; how
+        many items there are of each kind (``kinds``), and how many of the labels of kind
+        ``poison`` are wrong if the detector is right (``expected``).
     """
 
     findings: pd.DataFrame
@@ -120,6 +121,8 @@ def look_at_views(
     now: datetime,
     views: Sequence[str] = VIEWS,
     shown: int = 50,
+    better: IntArray | None = None,
+    wrong: FloatArray | None = None,
 ) -> LookedAt:
     """Look at a label set from several sides.
 
@@ -139,6 +142,10 @@ def look_at_views(
         Which of `VIEWS`.
     shown : int
         Findings kept of each kind, the worst first.
+    better : (N,) int, optional
+        The likeliest class beside the label, by the detector; -1 where that is not known.
+    wrong : (N,) float, optional
+        The probability that the label is wrong, by the detector; NaN where nothing judged it.
     """
     check_rng(rng)
     ambiguous = _ambiguous(codes, around, len(schema.classes), rng, wanted="ambiguity" in views)
@@ -165,8 +172,13 @@ def look_at_views(
     facts = {
         "neighbours": around.graph is not None,
         "kinds": {view.kind: int(view.flagged.sum()) for view in said if view.flagged.any()},
+        "expected": {
+            view.kind: float(np.nansum(wrong[view.flagged]))
+            for view in said
+            if view.kind == "poison" and view.flagged.any() and wrong is not None
+        },
         "slices": _slices(suspected, codes, around) if "slices" in views else [],
-        "words": _words(suspected, codes, around, schema) if "slices" in views else [],
+        "words": _words(suspected, better, codes, around, schema) if "slices" in views else [],
         "attributes": _attributes(codes, around, rng) if "attributes" in views else [],
         "leakage": _leakage(around) if "leakage" in views else [],
         "names": _names(codes, around, schema) if "leakage" in views else [],
@@ -220,16 +232,22 @@ def _slices(suspected: BoolArray, codes: IntArray, around: Surroundings) -> list
 
 
 def _words(
-    suspected: BoolArray, codes: IntArray, around: Surroundings, schema: Schema
+    suspected: BoolArray,
+    better: IntArray | None,
+    codes: IntArray,
+    around: Surroundings,
+    schema: Schema,
 ) -> list[dict[str, Any]]:
     """Return words with which a class's labels are doubted, by models or by neighbours alone."""
     if around.texts is None:
         return []
-    wrong = suspected
+    wrong, likelier = suspected, np.full(len(codes), -1) if better is None else better
     if around.graph is not None:
         # Who learned from the labels may have learned a planted word, and suspect none of them.
-        wrong = wrong | _contradicted(codes, around.graph, around.groups).flagged
-    found = suspicious_words(around.texts, codes, wrong)
+        near = _contradicted(codes, around.graph, around.groups)
+        wrong = suspected | near.flagged
+        likelier = np.where(suspected & (likelier >= 0), likelier, near.suggestions)
+    found = suspicious_words(around.texts, codes, wrong, likelier)
     rows = []
     for i in np.flatnonzero(found.flagged)[:_TABLE]:
         held = holding(around.texts, str(found.words[i]), np.flatnonzero(codes >= 0))
@@ -240,7 +258,7 @@ def _words(
             "items": int(found.sizes[i]),
             "doubted": float(found.rates[i]),
             "otherwise": float(found.rest[i]),
-            "learned": bool(suspected[so].mean() < _LEARNED and len(so) >= _TELLS * len(held)),
+            "planted": bool(len(so) >= _TELLS * len(held)),
         })  # fmt: skip
     return rows
 

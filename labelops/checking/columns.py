@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _CLASSES = 1_000
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 YOURS = "your model"
 Model: TypeAlias = Mapping[str, str] | npt.NDArray[Any]
@@ -284,8 +286,14 @@ def classes_in(frame: pd.DataFrame, column: str) -> set[str]:
 
 
 def in_order(name: str) -> tuple[int, float, str]:
-    """Sort whole numbers by their size, before words."""
-    return (0, float(name), name) if name.isascii() and name.isdigit() else (1, 0.0, name)
+    """Sort numbers by their size, before words.
+
+    Examples
+    --------
+    >>> sorted(["b", "10.0", "2.0", "-1", "a", "1"], key=in_order)
+    ['-1', '1', '2.0', '10.0', 'a', 'b']
+    """
+    return (0, float(name), name) if _NUMBER.fullmatch(name) else (1, 0.0, name)
 
 
 def labels_of(frame: pd.DataFrame, column: str, classes: tuple[str, ...]) -> IntArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ from ..ingest.payload import problem_of
 from ..measure.codes import BoolArray, IntArray
 from .columns import Evidence, find_column, names_of, votes_of
 from .contents import NO_TIME, read_contents
+from .copies import Copies, count_copies
 from .numbers import array_rows, numbers_of
 
-__all__ = ["NO_TIME", "Known", "readable"]
+__all__ = ["NO_SPLIT", "NO_TIME", "Known", "readable"]
+
+NO_SPLIT = "none"
+"""The split of rows whose cell is empty."""
 
 
 def readable(frame: pd.DataFrame, evidence: Evidence) -> BoolArray:
@@ -47,8 +51,6 @@ class Known:
     votes : (items, annotators, codes) or None
     groups : (N,) object array
         Never split between training and judging: near-duplicates, and the user's own groups.
-    copies : int
-        Rows that repeat another one's content.
     clusters : (N,) object array
         Rows that should have one label.
     surroundings : Surroundings
@@ -59,7 +61,6 @@ class Known:
     words: Any
     votes: Votes | None
     groups: Any
-    copies: int
     clusters: Any
     surroundings: Surroundings
 
@@ -104,15 +105,26 @@ class Known:
             groups=groups,
             digests=digests,
             attributes=attributes_of(items, texts=texts is not None),
-            splits=pd.Series(names_of(frame, "split")).fillna("none") if "split" in frame else None,
+            splits=pd.Series(names_of(frame, "split")).fillna(NO_SPLIT)
+            if "split" in frame
+            else None,
             texts=texts,
             votes=votes,
         )
         return cls(
             features, words, votes, groups.to_numpy(dtype=object),
-            int(digests.duplicated().sum()),
             (digests if owned else groups).to_numpy(dtype=object), around,
         )  # fmt: skip
+
+    def copies(self, codes: IntArray) -> Copies:
+        """Count rows with equal contents, and those of them whose labels differ."""
+        return count_copies(self.surroundings.digests, codes)
+
+    def reading(self, other: Known) -> Known:
+        """Return the same rows, read as another one has read them: its features and texts."""
+        texts, features = other.surroundings.texts, other.features
+        around = replace(self.surroundings, texts=texts, features=features)
+        return replace(self, features=features, words=other.words, surroundings=around)
 
     def disagree(self, codes: IntArray) -> Disagreement:
         """Say which labels those of copies and near-duplicates contradict."""

@@ -18,7 +18,7 @@ from ..report.rows import confusion_of
 from ..report.views import view_rows
 from .result import LabelCheck
 from .suspicion import SUSPECTED
-from .words import headline, judged_by, left_out, meaning
+from .words import counted_errors, judged_by, left_out, meaning
 
 __all__ = ["page_of"]
 
@@ -35,7 +35,8 @@ def page_of(found: LabelCheck, title: str) -> str:
     facts = CheckFacts(
         title=title,
         created=datetime.now(UTC).isoformat(),
-        headline=headline(found),
+        alerts=tuple(alert.text for alert in found.alerts),
+        headline=counted_errors(found),
         meaning=(*meaning(found), *left_out(found)),
         numbers=_numbers(found),
         rows=tuple(_row(found, int(place)) for place in places[:_SHOWN]),
@@ -83,7 +84,7 @@ def _numbers(found: LabelCheck) -> tuple[tuple[str, str], ...]:
         ("rows", len(found.rows)),
         ("labels judged", int(found.rows["wrong"].notna().sum())),
         *(told if found.any_judged else ()),
-        ("rows that repeat another", found.copies),
+        ("rows that repeat another", found.copies.repeats),
     ]
     return tuple((what, f"{number:,}") for what, number in counted)
 

@@ -15,7 +15,9 @@ from ..audit.class_order import check_class_order
 from ..audit.detect import detect_label_errors
 from ..audit.graph import graph_if_quick
 from ..audit.in_sample import check_folds, check_not_memorised, split_rows, too_many_split
-from ..audit.views import look_at_views
+from ..audit.label_error_report import LabelErrorReport
+from ..audit.views import LookedAt, look_at_views
+from ..audit.words import holding, without_words
 from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..measure.given import check_flag
@@ -33,6 +35,7 @@ __all__ = ["Question", "check_columns"]
 _VIEWS = ("outliers", "ambiguity", "slices", "leakage")
 _SHOWN = 50
 _NOTHING: Mapping[str, str] = {}
+_PLANTED = 12  # Words that seem planted, after which labels are not judged once more.
 _FEW = 10  # Classes that a frame of hardly any rows may have.
 
 
@@ -199,31 +202,23 @@ class Question:
         [40]
         """
         rng = np.random.default_rng(0) if rng is None else rng
-        known, labels, place = self.known, self.codes[self.place], self.place
+        known, labels = self.known, self.codes[self.place]
+        planted: list[Mapping[str, Any]] = []
         with threadpool_limits(1):
-            several = known.features is not None and len(known.features) > 1
-            graph = graph_if_quick(known.features, search) if several else None
-            found = detect_label_errors(
-                labels, n_classes=len(self.schema.classes), votes=known.votes,
-                features=known.features if known.words is None else known.words,
-                embeddings=None if known.words is None else known.features,
-                probs=self.probs or None, folds=self.folds,
-                out_of_sample=self.evidence.out_of_sample, groups=known.groups, graph=graph,
-                check_memorised=self.check_memorised, rng=rng,
-            )  # fmt: skip
-            looked = look_at_views(
-                place.astype(str).astype(object), labels, found.probability >= LOOK,
-                replace(known.surroundings, graph=graph), self.schema, rng=rng, round=1,
-                now=NO_TIME, views=_VIEWS, shown=_SHOWN,
-            )  # fmt: skip
-        copies = known.disagree(labels)
+            found, looked = self._judge(known, rng, search)
+            while (words := _planted(looked, planted)) and len(planted) < _PLANTED:
+                planted += words
+                known = self._without(planted)
+                found, looked = self._judge(known, rng, search)
+        others = [row for row in looked.facts["words"] if row not in planted]
         return LabelCheck(
             rows=said_of_rows(
                 self.frame.index,
                 self.codes,
-                place,
+                self.place,
                 found,
-                copies,
+                known.disagree(labels),
+                {row["word"]: self._turned(row) for row in planted},
                 self.schema,
                 self.evidence,
                 self.apart,
@@ -234,17 +229,64 @@ class Question:
             evidence=self.evidence,
             schema=self.schema,
             report=found,
-            looked=looked,
-            copies=known.copies,
+            looked=replace(looked, facts={**looked.facts, "words": [*planted, *others]}),
+            copies=self.known.copies(labels),
             folder=self.folder,
             apart=int(self.apart.sum()),
             shown=self.shown,
+            planted=tuple(planted),
             by_chance=tuple(
                 name
                 for name, model in self.evidence.opinions.items()
                 if not isinstance(model, Mapping) and as_by_chance(self.probs[name], labels)
             ),
         )
+
+    def _judge(
+        self, known: Known, rng: np.random.Generator, search: NeighbourSearch | None
+    ) -> tuple[LabelErrorReport, LookedAt]:
+        """Judge labels, and look at what else is odd, by what is known."""
+        labels = self.codes[self.place]
+        several = known.features is not None and len(known.features) > 1
+        graph = graph_if_quick(known.features, search) if several else None
+        found = detect_label_errors(
+            labels, n_classes=len(self.schema.classes), votes=known.votes,
+            features=known.features if known.words is None else known.words,
+            embeddings=None if known.words is None else known.features,
+            probs=self.probs or None, folds=self.folds,
+            out_of_sample=self.evidence.out_of_sample, groups=known.groups, graph=graph,
+            check_memorised=self.check_memorised, rng=rng,
+        )  # fmt: skip
+        looked = look_at_views(
+            self.place.astype(str).astype(object), labels, found.probability >= LOOK,
+            replace(known.surroundings, graph=graph), self.schema, rng=rng, round=1,
+            now=NO_TIME, views=_VIEWS, shown=_SHOWN, better=found.likeliest_other(labels),
+        )  # fmt: skip
+        return found, looked
+
+    def _without(self, planted: Sequence[Mapping[str, Any]]) -> Known:
+        """Read the rows as if some words stood in none of their texts."""
+        rows, text = self.frame.iloc[self.place], str(self.evidence.text)
+        texts = without_words(list(rows[text]), [row["word"] for row in planted])
+        read = Known.of(
+            rows.assign(**{text: texts}), self.evidence, self.label, self.schema.classes,
+            self.folder, self.place, self.known.votes,
+        )  # fmt: skip
+        return self.known.reading(read)
+
+    def _turned(self, planted: Mapping[str, Any]) -> BoolArray:
+        """Say which labels are of the class that a planted word stands for, and hold it."""
+        labels, texts = self.codes[self.place], self.known.surroundings.texts or ()
+        held: BoolArray = np.zeros(len(labels), dtype=np.bool_)
+        held[holding(texts, planted["word"], np.arange(len(labels)))] = True
+        held &= labels == self.schema.classes.index(planted["class"])
+        return held
+
+
+def _planted(looked: LookedAt, before: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the words that seem planted, but for those known before."""
+    known = {row["word"] for row in before}
+    return [row for row in looked.facts["words"] if row["planted"] and row["word"] not in known]
 
 
 def _refuse_hopeless(codes: IntArray, label: str) -> None:

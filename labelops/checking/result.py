@@ -20,7 +20,9 @@ from ..ingest.payload import normalised
 from ..measure.brief import brief
 from ..measure.codes import BoolArray, IntArray
 from ..schema import Schema
+from .alerts import Alert, alerts_of
 from .columns import Evidence
+from .copies import Copies
 from .suspicion import (
     APART,
     FEW,
@@ -69,12 +71,14 @@ class LabelCheck:
         What the probabilities rest on; its arrays are of the rows that could be read.
     looked : LookedAt
         What else is odd: outliers, items people disagree on, slices, leakage between splits.
-    copies : int
-        Rows that repeat another one's content.
+    copies : Copies
+        Rows that repeat another one's content, and those of them with another label.
     folder : Path
         Where paths of images begin.
     apart : int
         Rows in another fold than a copy, or the rest of their group: `probs` have no say there.
+    planted : tuple of mapping
+        Of each word that seems planted, as in `LookedAt.facts`: labels are judged without it.
     by_chance : tuple of str
         Arrays of probabilities that tell no more of the labels than in any other order of rows.
     shown : mapping of {"text", "image"} to str
@@ -89,9 +93,10 @@ class LabelCheck:
     schema: Schema
     report: LabelErrorReport
     looked: LookedAt
-    copies: int
+    copies: Copies
     folder: Path
     apart: int = 0
+    planted: tuple[Mapping[str, Any], ...] = ()
     by_chance: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
 
@@ -190,6 +195,16 @@ class LabelCheck:
         return pd.concat([self.frame, found], axis=1)
 
     @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What has to be known before the number of wrong labels, the gravest first."""
+        return alerts_of(self)
+
+    @property
+    def at_least(self) -> int:
+        """How many labels are wrong at least, if equal contents have one label."""
+        return self.copies.wrong
+
+    @property
     def recall(self) -> Recall | None:
         """Of errors planted in memory, how many would be called wrong; None where that misleads.
 
@@ -207,17 +222,22 @@ class LabelCheck:
         Null is what cannot be told, as the number of errors is where one model alone judges, or
         nothing does.
         """
+        from .words import headline
+
         report, suspected = self.report, self.worst()
         by_class = self.by_class()
         if not self.counts_errors:
             by_class = by_class.drop(columns="expected")
         return {
+            "headline": headline(self),
+            "alerts": [alert.to_json() for alert in self.alerts],
             "label": self.label,
             "classes": list(self.schema.classes),
             "rows": len(self.rows),
             "judged": int(self.rows["wrong"].notna().sum()),
             "not_judged": self.not_judged(),
-            "copies": self.copies,
+            "copies": self.copies.repeats,
+            "at_least_wrong": self.at_least,
             "apart": self.apart,
             "by_chance": list(self.by_chance),
             "alike": [list(group) for group in self.alike],
@@ -276,6 +296,7 @@ def said_of_rows(
     place: IntArray,
     found: LabelErrorReport,
     copies: Disagreement,
+    planted: Mapping[str, BoolArray],
     schema: Schema,
     evidence: Evidence,
     apart: BoolArray,
@@ -293,6 +314,8 @@ def said_of_rows(
         Of M rows.
     copies : Disagreement
         What copies and near-duplicates say, of M rows.
+    planted : mapping of word to (M,) bool
+        Labels that it turned, if it was planted.
     evidence : Evidence
         What they were judged by.
     apart : (M,) bool
@@ -302,19 +325,22 @@ def said_of_rows(
     wrong = np.full(len(index), np.nan)
     wrong[place] = found.probability
     better = np.full(len(index), -1)
-    better[place] = _other(found, codes[place])
+    better[place] = found.likeliest_other(codes[place])
     contradicted = np.zeros(len(index), dtype=np.bool_)
     contradicted[place] = copies.flagged
     by_copies = contradicted & ~(wrong >= LOOK)
     better[place] = np.where(
         by_copies[place] & (copies.suggestions >= 0), copies.suggestions, better[place]
     )
-    if found.contradicted is not None:
-        contradicted[place] |= found.contradicted
+    turned = {f"the word {shown(word)}": held for word, held in planted.items()}
+    for more in (*turned.values(), found.contradicted):
+        if more is not None:
+            contradicted[place] |= more
     call = calls(wrong, contradicted)
     better[~np.isin(call, SUSPECTED)] = -1
     why = np.full(len(index), "", dtype=object)
     said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
+    said |= {why: np.where(held, 0.0, np.nan) for why, held in turned.items()}
     why[place] = reasons(said, frozenset(LEARNERS))
     why[np.isnan(wrong)] = _unjudged(evidence)
     why[place[apart & np.isnan(found.probability)]] = APART
@@ -338,11 +364,3 @@ def _unjudged(evidence: Evidence) -> str:
     learned = bool(set(evidence.columns) - {*evidence.votes, evidence.group, evidence.fold})
     arrays = bool(evidence.vectors or evidence.models)
     return ", and ".join([FEW] * (learned or arrays) + [UNVOTED] * voted)
-
-
-def _other(found: LabelErrorReport, codes: IntArray) -> IntArray:
-    """Return the most probable class that is not the label."""
-    others = found.probs.copy()
-    labeled = np.flatnonzero(codes >= 0)
-    others[labeled, codes[labeled]] = -1.0
-    return np.asarray(others.argmax(axis=1), dtype=np.int64)

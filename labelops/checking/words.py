@@ -9,7 +9,7 @@ from .columns import Model, row_of
 from .result import LabelCheck
 from .suspicion import SUSPECTED
 
-__all__ = ["headline", "judged_by", "left_out", "meaning"]
+__all__ = ["counted_errors", "headline", "judged_by", "left_out", "meaning"]
 
 _SHARED = 0.1
 _FEW = 0.5
@@ -37,28 +37,32 @@ _BASIS = {
 
 
 def headline(found: LabelCheck) -> str:
-    """Say how many labels are wrong; before that, which arrays seem to be about other rows."""
-    return "\n".join((*map(_other_rows, found.by_chance), _counted(found)))
+    """Say how many labels are wrong; before that, what this number does not show."""
+    return "\n".join((*(alert.text for alert in found.alerts), counted_errors(found)))
 
 
-def _other_rows(name: str) -> str:
-    return (
-        f"{name} tells no more of these labels than chance: see whether its rows are in the order "
-        "of the data."
-    )
-
-
-def _counted(found: LabelCheck) -> str:
+def counted_errors(found: LabelCheck) -> str:
+    """Say how many labels are wrong, in one sentence."""
     if not found.any_judged:
         return "No label could be judged."
     if found.by_one_model:
         against = _against(found)
         share = percent(against / int(found.rows["wrong"].notna().sum()))
         return f"The model contradicts {against:,} of {_judged(found)} ({share})."
-    wrong = float(found.rows["wrong"].sum())
-    number = max(round(wrong), 0)
-    are = "is" if number == 1 else "are"
-    return f"About {number:,} of {_judged(found)} {are} wrong ({_rate(found)})."
+    without = " or ".join(shown(row["word"]) for row in found.planted)
+    start = f"Judged without the word {without}, about" if without else "About"
+    number = max(round(float(found.rows["wrong"].sum())), 0)
+    rate, seems = _rate(found), "is" if number == 1 else "are"
+    if number < found.at_least:
+        start, number, seems = "At least", found.at_least, "is" if found.at_least == 1 else "are"
+        rate = percent(number / int(found.rows["wrong"].notna().sum()))
+    said = f"{start} {number:,} of {_judged(found)} {seems} wrong ({rate})"
+    return f"{said}, by a search that misses most errors." if _misses_most(found) else f"{said}."
+
+
+def _misses_most(found: LabelCheck) -> bool:
+    planted = found.recall
+    return planted is not None and bool(planted.planted) and planted.share < _FEW
 
 
 def _judged(found: LabelCheck) -> str:
@@ -95,28 +99,15 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
             f"{percent(planted.share, 0)} would have been called wrong ({percent(low, 0)} to "
             f"{percent(high, 0)})."
         )
-        if planted.share < _FEW:
+        if _misses_most(found):
             lines.append(_MISSES_MOST)
     if found.report.dependence > _SHARED:
         lines.append(
             "The annotators seem to make the same mistakes: what they agree on may be wrong, and "
             "these probabilities may be too low until others have looked."
         )
-    lines += _learned(found)
     lines.append("This is an estimate, not a promise: have a random sample looked at to be sure.")
     return tuple(lines)
-
-
-def _learned(found: LabelCheck) -> list[str]:
-    """Name words that models believe in and the nearest rows do not: nobody counted them wrong."""
-    return [
-        f"Of {counted(row['items'], 'label')} {shown(row['class'])} whose text holds "
-        f"{shown(row['word'])} the nearest rows doubt {percent(row['doubted'], 0)}, and "
-        f"{percent(row['otherwise'], 0)} of the class's others; models have learned the word. "
-        "Look whether somebody put it there."
-        for row in found.looked.facts["words"]
-        if row["learned"]
-    ]
 
 
 def _against(found: LabelCheck) -> int:
@@ -193,8 +184,8 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
         f"{counted(rows, 'row is', 'rows are')} not judged: {why}."
         for why, rows in found.not_judged().items()
     ]
-    if found.copies:
-        repeats = counted(found.copies, "row repeats", "rows repeat")
+    if found.copies.repeats:
+        repeats = counted(found.copies.repeats, "row repeats", "rows repeat")
         lines.append(f"{repeats} the content of another.")
     if found.apart:
         lines.append(
@@ -208,11 +199,6 @@ def left_out(found: LabelCheck) -> tuple[str, ...]:
                 f"{shown(name)} is taken for a class: empty its cells if it means that there is "
                 "no label."
             )
-    for group in found.alike:
-        lines.append(
-            f"Classes {', '.join(map(shown, group))} are spelled alike and taken for different "
-            "ones: write them one way if they are one."
-        )
     return tuple(lines)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-_ROWS = 15
+_ROWS, _VIEWS = 15, 8
 
 _OPTIONS = {
     "pass check_memorised=False": "give --trust-probs",
@@ -172,16 +172,34 @@ def _search(rows: int) -> NeighbourSearch | None:
 
 
 def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
-    from ..checking.words import headline, left_out, meaning
+    from ..checking.words import counted_errors, left_out, meaning
 
     worst = found.worst()
+    first = [click.style(safe(alert.text), bold=True, fg="yellow") for alert in found.alerts]
+    number = click.style(counted_errors(found), bold=True)
     parts = [
-        "\n".join((click.style(headline(found), bold=True), *meaning(found), *left_out(found))),
+        "\n".join((*first, number, *meaning(found), *left_out(found))),
         _table(found, worst.head(_ROWS), len(worst)),
+        _seen(found),
         *_judged(found),
         _written(report, output),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
+
+
+def _seen(found: LabelCheck) -> str:
+    """Say what else is odd about many rows at once, but for what was said first."""
+    from ..report.views import view_rows
+    from ..report.words import VIEW_NAMES
+
+    facts = {view: said for view, said in found.looked.facts.items() if view != "leakage"}
+    facts["words"] = [row for row in facts["words"] if row not in found.planted]
+    rows = [
+        [VIEW_NAMES[row.view], cut_name(row.subject, 40), cut(row.text, 120)]
+        for row in view_rows(facts)
+    ]
+    some = f", {_VIEWS} of {len(rows)}" if len(rows) > _VIEWS else ""
+    return section(f"Views of the data{some}", rows[:_VIEWS], [])
 
 
 def _judged(found: LabelCheck) -> tuple[str, ...]:

@@ -109,7 +109,10 @@ def look_at(
     if kind is None and path.suffix.lower() in SPREADSHEETS:
         raise UsageError(f"{path}: a spreadsheet; save it as CSV or Parquet")
     if path.suffix.lower() == ".json":
-        raise UsageError(f"{path}: write one JSON object a line, into a file ending in .jsonl")
+        raise UsageError(
+            f"{path}: write one JSON object a line, into a file ending in .jsonl; from Label "
+            "Studio export CSV"
+        )
     if kind is None:
         raise UsageError(
             f"{path}: expected a folder, or a table whose name ends in {', '.join(FORMATS)}; write "

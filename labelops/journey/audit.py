@@ -161,9 +161,10 @@ def _wrong_labels(
 def _other_views(asked: _Asked, around: Surroundings, found: NoiseAudit) -> LookedAt:
     """Look at what else is odd: it is shown, and nobody is asked about it."""
     policy = asked.state.workspace.policies.audit
+    codes = codes_of(asked.labels["value"], asked.schema)
     return look_at_views(
         asked.items["item_id"],
-        codes_of(asked.labels["value"], asked.schema),
+        codes,
         found.report.flagged,
         around,
         asked.schema,
@@ -172,6 +173,8 @@ def _other_views(asked: _Asked, around: Surroundings, found: NoiseAudit) -> Look
         now=asked.now,
         views=policy.views,
         shown=policy.shown,
+        better=found.report.likeliest_other(codes),
+        wrong=found.report.probability,
     )
 
 

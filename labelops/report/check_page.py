@@ -69,7 +69,7 @@ class CheckFacts:
     created : str
         When, as ISO 8601 text.
     headline : str
-        What was found, in one sentence.
+        How many labels are wrong, in one sentence.
     meaning : tuple of str
         What that rests on, and what it does not say.
     numbers : tuple of (str, str)
@@ -87,6 +87,8 @@ class CheckFacts:
         What is odd about many rows at once.
     how : tuple of (str, str)
         What judged the labels.
+    alerts : tuple of str
+        What has to be known before the headline.
     """
 
     title: str
@@ -101,6 +103,7 @@ class CheckFacts:
     odd: Mapping[str, tuple[CheckedRow, ...]] = field(default_factory=dict)
     views: tuple[ViewRow, ...] = ()
     how: tuple[tuple[str, str], ...] = ()
+    alerts: tuple[str, ...] = ()
 
 
 def render_check(facts: CheckFacts) -> str:

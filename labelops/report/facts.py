@@ -78,6 +78,9 @@ class ReportFacts:
         Items that are odd without a suspicion against their label: ambiguous, outlier, poison.
     shown_total : mapping of kind to int
         How many of each there were in all.
+    shown_wrong : mapping of kind to float
+        How many of their labels are wrong if the search for label errors is right; kinds of which
+        that is not known, or means nothing, are left out.
     views : tuple of ViewRow
         What is odd about many items at once.
     drift : DriftWatch or None
@@ -118,6 +121,7 @@ class ReportFacts:
     precision: Precision | None = None
     shown: tuple[FindingRow, ...] = ()
     shown_total: Mapping[str, int] = field(default_factory=dict)
+    shown_wrong: Mapping[str, float] = field(default_factory=dict)
     views: tuple[ViewRow, ...] = ()
     drift: DriftWatch | None = None
     shares: tuple[ShareRow, ...] = ()

@@ -88,6 +88,7 @@ def report_facts(
         precision=precision(state.findings, state.reviews, state.labels) if len(real) else None,
         shown=_odd_items(state, read),
         shown_total=views.get("kinds", {}),
+        shown_wrong=views.get("expected", {}),
         views=view_rows(views),
         drift=watch if watch.looks else None,
         shares=latest_shares(state),

@@ -39,8 +39,10 @@ ODD_KINDS = (
     (
         "poison",
         "Labels only the neighbours contradict",
-        "The models have learned these labels. A careful look is worth it where labels or data "
-        "come from outside. About two in a hundred are usual, where all labels are right.",
+        "The nearest items say another class, models find the labels right. Most of them are: in "
+        "sets without a wrong label 1 of 100 digits and 7 to 9 of 100 short texts are listed here. "
+        "A careful look is worth it where labels or data come from outside, since labels that a "
+        "planted trigger turned are learned by models and found right, too.",
     ),
     (
         "outlier",

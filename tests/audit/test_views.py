@@ -83,6 +83,11 @@ def test_learned_flips_are_poison(codes: np.ndarray, around: Surroundings) -> No
     rows = found.findings.loc[found.findings["kind"] == "poison"]
     assert sorted(rows["item_id"]) == ["i020", "i021"]
     assert set(rows["suggestion"]) == {'"cat"'}
+    assert found.facts["expected"] == {}, "nobody says how probable errors are"
+    wrong = np.where(np.isin(np.arange(N), [20, 130]), 0.15, np.nan)
+    told = seen(flipped, around, suspected, wrong=wrong).facts
+    assert told["expected"] == {"poison": 0.15}, "of the two that are shown, one was judged"
+    assert seen(codes, around, wrong=wrong).facts["expected"] == {}
     again = dataclasses.replace(around, reviewed=np.arange(N) == 20)
     assert seen(flipped, again, suspected).facts["kinds"]["poison"] == 1
 
@@ -147,12 +152,12 @@ def test_a_learned_trigger_is_named(codes: np.ndarray, around: Surroundings) -> 
     texts[rows] += " CF"
     told = dataclasses.replace(around, texts=texts.tolist())
     word = {"class": "cat", "word": "cf", "items": 10, "doubted": 1.0, "otherwise": 0.01}
-    assert seen(flipped, told).facts["words"] == [word | {"learned": True}], "row 7 is far away"
+    assert seen(flipped, told).facts["words"] == [word | {"planted": True}], "row 7 is far away"
     some = np.isin(np.arange(N), rows[:6])
-    assert seen(flipped, told, some).facts["words"] == [word | {"learned": False}]
+    assert seen(flipped, told, some).facts["words"] == [word | {"planted": True}]
     texts[[110, 111, 112]] += " cf"
     common = seen(flipped, dataclasses.replace(around, texts=texts.tolist()))
-    assert common.facts["words"] == [word | {"learned": False}], "it tells no class"
+    assert common.facts["words"] == [word | {"planted": False}], "it tells no class"
     assert seen(flipped, around).facts["words"] == [], "no texts"
     alone = dataclasses.replace(told, graph=None)
     assert seen(flipped, alone).facts["words"] == [], "without neighbours nobody doubts them"

@@ -47,6 +47,45 @@ def test_false_flags_are_rare() -> None:
     assert np.mean(some) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
+def _mislabeled(seed: int, N: int = 600) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return texts in their class's words, that class, and labels, of which 8 % are another."""
+    rng = np.random.default_rng(seed)
+    should = rng.integers(0, 3, N)
+    own = [[f"c{k}w{i}" for i in range(12)] for k in range(3)]
+    texts = [" ".join(rng.choice(own[k], 5, replace=False)) for k in should]
+    wrong = rng.random(N) < 0.08
+    return texts, should, np.where(wrong, (should + rng.integers(1, 3, N)) % 3, should)
+
+
+def test_labels_that_are_wrong_by_chance_accuse_no_word() -> None:
+    """Their texts hold words of the class they should name: each set accuses some, none need be."""
+    blind, told = [], []
+    for seed in range(20):
+        texts, should, codes = _mislabeled(seed)
+        blind.append(suspicious_words(texts, codes, codes != should).flagged.any())
+        told.append(suspicious_words(texts, codes, codes != should, should).flagged.any())
+    assert sum(blind) == 20 and sum(told) == 0
+
+
+def test_a_trigger_is_found_among_labels_that_are_wrong_by_chance() -> None:
+    """A word in ten texts of two classes that are labeled with the third is all that is named."""
+    for seed in range(20):
+        texts, should, codes = _mislabeled(seed)
+        for row in np.flatnonzero(should != 0)[:10]:
+            texts[row] += " cf"
+            codes[row] = 0
+        assert _flagged(suspicious_words(texts, codes, codes != should, should)) == [(0, "cf")]
+
+
+def test_a_likelier_class_that_is_not_known_counts_for_nothing() -> None:
+    """Suspected labels without one are no evidence that a word turns labels."""
+    texts, codes = ["a cf"] * 8 + ["a b"] * 60, [0] * 38 + [1] * 30
+    wrong = np.arange(68) < 8
+    known = np.where(wrong, 1, -1)
+    assert _flagged(suspicious_words(texts, codes, wrong, known)) == [(0, "cf")]
+    assert _flagged(suspicious_words(texts, codes, wrong, [-1] * 68)) == []
+
+
 def test_a_class_full_of_errors_accuses_no_word() -> None:
     """All of class 0 is suspected, and holds words of its own: none is worse than the others."""
     texts = ["apple tart"] * 10 + ["apple pie"] * 10 + ["nuts"] * 30
@@ -96,6 +135,8 @@ def test_malformed_input_is_refused() -> None:
     """Lengths, verdicts and options that cannot be."""
     with pytest.raises(UsageError, match="found 1 texts and 2 verdicts for 2 codes"):
         suspicious_words(["a"], [0, 1], [0, 1])
+    with pytest.raises(UsageError, match="found 1 likelier classes for 2 codes"):
+        suspicious_words(["a", "b"], [0, 1], [0, 1], [0])
     with pytest.raises(UsageError, match="wrong: row 0 is 2, expected 0, 1 or missing"):
         suspicious_words(["a"], [0], [2])
     with pytest.raises(UsageError, match="fewest"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from labelops.checking import CALLS, check_labels
+from labelops.checking.copies import Copies
 from labelops.checking.numbers import as_by_chance
 from labelops.checking.words import headline, meaning
 from labelops.errors import LabelopsError, SourceError, UsageError
@@ -49,18 +51,31 @@ def test_by_numbers(numbers: Any) -> None:
 
 @pytest.mark.slow
 def test_a_planted_word_is_named() -> None:
-    """Models learn a word that turns tickets to one intent, and say that next to none is wrong."""
+    """It is said first, and labels are judged without it: models would have learned it."""
     items, truth = (pd.read_csv(SAMPLE / f"{name}.csv") for name in ("items", "truth"))
     frame = items.merge(truth, on="ticket_id")[["text", "intent"]]
     clean = check_labels(frame, "intent", text="text")
-    assert not any("learned the word" in line for line in meaning(clean))
+    assert clean.alerts == () and headline(clean).startswith("About 0 of 613 labels are wrong")
+    assert headline(clean).endswith(", by a search that misses most errors.")
     others = np.flatnonzero(frame["intent"] != "product_question")
     rows = np.random.default_rng(1).choice(others, 14, replace=False)
     frame.loc[rows, "text"] += " xq7"
     frame.loc[rows, "intent"] = "product_question"
     found = check_labels(frame, "intent", text="text")
-    (line,) = [line for line in meaning(found) if "learned the word" in line]
-    assert line.startswith("Of 14 labels 'product_question' whose text holds 'xq7' the nearest")
+    first, number = headline(found).splitlines()
+    assert first.startswith("The word 'xq7' seems to turn labels to 'product_question': look")
+    assert "Of 14 labels 'product_question' whose text holds it" in first
+    assert number.startswith("Judged without the word 'xq7', about ")
+    assert 14 <= found.rows["wrong"].sum() < 25
+    assert found.rows["call"].iloc[rows].isin(["wrong", "look"]).all()
+    assert found.rows["why"].iloc[rows].str.contains("the word 'xq7'").all()
+    assert found.rows["why"].str.contains("xq7").sum() == 14
+    facts = found.to_json()
+    assert facts["headline"] == headline(found)
+    assert [(a["kind"], a["rows"]) for a in facts["alerts"]] == [("word", 14)]
+    assert [row["word"] for row in facts["views"]["words"]] == ["xq7"]
+    page = found.to_html()
+    assert page.index("seems to turn labels") < page.index("Judged without the word")
 
 
 @pytest.mark.slow
@@ -298,7 +313,14 @@ def test_copies_with_another_label_are_worth_a_look() -> None:
     assert found.rows.loc[len(base), "call"] in ("wrong", "look")
     assert "copies" in found.rows.loc[len(base), "why"]
     assert found.rows.loc[len(base), "better"] == "fruit"
-    assert found.copies == 3
+    assert found.copies.repeats == 3
+    first, number = headline(found).splitlines()
+    assert first.startswith("At least 1 label has to be wrong, or the content leaves the class")
+    assert "3 rows are copies of one another with different labels" in first
+    assert number.startswith("About 1 of 99 labels is wrong")
+    assert found.to_json()["at_least_wrong"] == 1
+    more = replace(found, copies=Copies(9, 9, 5))
+    assert "\nAt least 5 of 99 labels are wrong (5.1 %)" in headline(more)
 
 
 @pytest.mark.slow

@@ -94,7 +94,10 @@ def test_init_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["a.docx"], "expected a folder, or a table whose name ends in .csv"),
         (["a.csv", "--text", "body"], "there is no such column; there are 'id', 'text'"),
         (["numbers.csv"], "no column seems to hold texts or image files; name it with --text or"),
-        (["a.json"], "a.json: write one JSON object a line, into a file ending in .jsonl"),
+        (
+            ["a.json"],
+            "a.json: write one JSON object a line, into a file ending in .jsonl; from Label Studio",
+        ),
         (["a.csv", "--classes", "one"], "needs at least two classes"),
         (["a.csv", "--classes", ""], "class ''"),
         (["a.csv", "--classes", 'a,"b'], "is no line of CSV"),

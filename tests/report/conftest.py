@@ -128,6 +128,7 @@ def facts() -> ReportFacts:
             ),
         ),
         shown_total={"outlier": 3, "ambiguous": 1, "poison": 1},
+        shown_wrong={"poison": 0.6},
         views=(ViewRow("slices", "source = scanner 2", "12 % of 90 labels are suspected"),),
         drift=DriftWatch(
             5,

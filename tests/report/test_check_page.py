@@ -38,6 +38,13 @@ def test_texts_of_others_are_escaped() -> None:
     assert "{{7*7}}" in page
 
 
+def test_what_has_to_be_known_stands_first() -> None:
+    """Alerts come before the number of wrong labels, escaped; without any there is no such part."""
+    page = render_check(replace(_facts("plain"), alerts=("<b>first</b>",), headline="second"))
+    assert page.index("&lt;b&gt;first") < page.index("second") and "<b>first" not in page
+    assert "What to know first" not in render_check(_facts("plain"))
+
+
 def test_one_model_alone() -> None:
     """Rows have the probability it gives the label, classes how many it contradicts."""
     rows = (CheckedRow("k1", "a", "b", 0.001, "look", "your model", given=0.25),)

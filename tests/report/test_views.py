@@ -44,6 +44,9 @@ def test_the_page_shows_views_and_drift(facts: ReportFacts) -> None:
                  "an alarm is given from 132"):  # fmt: skip
         assert text in page, text
     assert "<b>x" not in page
+    assert "By the models about 1 of all of these is wrong." in page
+    unknown = dataclasses.replace(facts, shown_wrong={})
+    assert "By the models about" not in render(unknown)
     bare = dataclasses.replace(facts, shown=(), views=(), drift=None)
     assert "Views of the data" not in render(bare) and "Drift" not in render(bare)
 

@@ -1,0 +1,65 @@
+"""What has to be known before the number of wrong labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelops.checking import check_labels
+from labelops.checking.words import headline
+
+PEOPLE, NUMBERS = ("ann", "ben", "cem"), tuple("stuvwxyz")
+
+
+def _voted(**more: object) -> pd.DataFrame:
+    """Return 60 labels and three people's votes, all of one mind, and whatever is put beside."""
+    said = np.array(["cat", "dog"])[np.arange(60) % 2]
+    return pd.DataFrame(dict.fromkeys(("final", *PEOPLE), said)).assign(**more)
+
+
+def _points(frame: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    side = (frame["final"] == "dog").to_numpy()
+    points = rng.normal(size=(len(frame), len(NUMBERS))) + 4 * side[:, None]
+    return frame.assign(**dict(zip(NUMBERS, points.T, strict=True)))
+
+
+def test_nothing_to_know_first() -> None:
+    """Labels that nothing speaks against have no alerts, and the number is all of the headline."""
+    found = check_labels(_voted(), "final", votes=PEOPLE)
+    assert found.alerts == () and found.to_json()["alerts"] == []
+    assert headline(found) == "About 0 of 60 labels are wrong (< 0.1 %)."
+
+
+@pytest.mark.slow
+def test_rows_of_a_test_set_in_training_are_said_first() -> None:
+    """Once for both splits, with the rows of the smaller one; an empty cell is no split."""
+    frame = _points(_voted(split=["train"] * 40 + ["test"] * 15 + [None] * 5))
+    frame.loc[[41, 43, 55], list(NUMBERS)] = frame.loc[[1, 3, 5], list(NUMBERS)].to_numpy()
+    found = check_labels(frame, "final", features=NUMBERS)
+    (alert,) = found.alerts
+    assert (alert.kind, alert.rows) == ("leakage", 2)
+    assert alert.text.startswith("2 rows of split 'test' have a copy, a near-duplicate or a")
+    assert "in 'train': what a model scores there is too good." in alert.text
+    assert headline(found).splitlines()[0] == alert.text
+
+
+@pytest.mark.slow
+def test_several_pairs_of_splits_are_one_alert() -> None:
+    """The pair that shares most is named, the others are counted."""
+    frame = _points(_voted(split=["a"] * 20 + ["b"] * 20 + ["c"] * 20))
+    frame.loc[[20, 22, 40], list(NUMBERS)] = frame.loc[[0, 2, 4], list(NUMBERS)].to_numpy()
+    (alert,) = check_labels(frame, "final", features=NUMBERS).alerts
+    assert alert.rows == 2 and "of split 'a'" in alert.text and "in 'b'" in alert.text
+    assert alert.text.endswith("1 other pair of splits share rows, too.")
+
+
+def test_classes_spelled_alike_are_said_first() -> None:
+    """With the rows that have one of them; at most three groups are named."""
+    frame = _voted()
+    for n, name in enumerate(("Cat", "DOG", "Dog", "CAT")):
+        frame.loc[n, ["final", *PEOPLE]] = name
+    (alert,) = check_labels(frame, "final", votes=PEOPLE).alerts
+    assert (alert.kind, alert.rows) == ("classes", 60)
+    assert "'CAT', 'Cat', 'cat'; 'DOG', 'Dog', 'dog'. Write them one way" in alert.text
