@@ -59,22 +59,47 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     assert world.state.accepted.empty and world.state.standing == ()
 
 
-@pytest.mark.parametrize(("wrong", "stands"), [(0, True), (1, True), (8, False)])
-def test_what_people_find_wrong_speaks_against_the_model(wrong: int, stands: bool) -> None:
-    """Of thirty items of which it is sure it may get one wrong in five, and no more than that."""
-    world = make_world(accept=AcceptancePolicy("joint", error=0.2, risk=0.2), calibration=30)
+TRIED = AcceptancePolicy("joint", error=0.2, risk=0.2)
+
+
+def _sure(wrong: int = 0, accept: AcceptancePolicy = TRIED) -> World:
+    """Return a set of which a model is sure; of thirty calibration items some it gets wrong."""
+    world = make_world(accept=accept, calibration=30, seed=4, training=10)
     ids = [f"i{n:03d}" for n in range(120)]
     world.items(*ids)
-    world.propose(dict.fromkeys(ids, ("cat", 0.9)))
+    world.propose(dict.fromkeys(ids, ("cat", 0.97)))
     for n, item in enumerate(world.state.calibration_stream.ids):
         people = ("ann", "ben", "cid") if n < wrong else ("ann",)
         world.vote(item, "calibrate", **dict.fromkeys(people, "dog" if n < wrong else "cat"))
+    for item in ids[:4]:
+        world.vote(item, ann="cat", ben="cat")
     world.flush()
+    return world
+
+
+@pytest.mark.parametrize(("wrong", "stands"), [(0, True), (1, True), (8, False)])
+def test_what_people_find_wrong_speaks_against_the_model(wrong: int, stands: bool) -> None:
+    """Of thirty items of which it is sure it may get one wrong in five, and no more than that."""
+    world = _sure(wrong)
     try_to_accept(world.workspace, 1000, world.tick())
     (found,) = world.state.hypotheses
     assert (found.sample, found.votes) == (30, 30 + 2 * wrong)
     assert found.accepts_some == stands == bool(len(world.state.accepted))
     assert not stands or found.errors == wrong
+
+
+@pytest.mark.parametrize("accept", [TRIED, AcceptancePolicy("audited", min_posterior=0.85)])
+def test_a_model_that_learned_from_too_little_is_taken_for_nothing(
+    accept: AcceptancePolicy,
+) -> None:
+    """However sure it is, and whatever judges it; one that learned from just enough is."""
+    world = _sure(accept=accept)
+    enough = int(world.state.training_enough)
+    said = try_to_accept(world.workspace, enough - 1, world.tick())
+    assert said == f"{enough - 1} items are too few to try acceptance"
+    assert not world.state.hypotheses and world.state.accepted.empty
+    try_to_accept(world.workspace, enough, world.tick())
+    assert len(world.state.accepted) > 80
 
 
 def test_training_rows_survive_another_class_order() -> None:
