@@ -10,11 +10,15 @@ import pytest
 from labelops.autolabel.hypotheses import Hypothesis
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.digest import canonical_json
+from labelops.journey import consolidate
 from labelops.journey.acceptance import try_to_accept
 from labelops.journey.autolabel import _rows_to_fit
+from labelops.journey.gate import _untried
 from labelops.schema import Schema
+from labelops.state.audited import kept_by_release
 from labelops.state.training import training_rows
 
+from .frozen import close, freeze
 from .world import PETS, World, make_world, words
 
 
@@ -59,6 +63,22 @@ def test_a_closed_hypothesis_accepts_nothing() -> None:
     assert world.state.accepted.empty and world.state.standing == ()
 
 
+def test_what_the_last_release_has_is_kept_and_what_an_earlier_one_had_is_not() -> None:
+    """People have overruled that since. What is frozen is kept, too: it may be released so."""
+    world = make_world()
+    world.items("a", "b", "c")
+    world.propose(dict.fromkeys("abc", ("cat", 0.9)))
+    found = stand(world, "a", "b", "c", accepted=3)
+    for number, said in enumerate(("cat", "dog", "cat"), 1):
+        world.label({"a": "cat", "b": said, "c": "dog"})
+        candidate = freeze(world, number)
+        if number < 3:
+            close(world, candidate, f"released pets@1.{number}.0")
+            kept = kept_by_release(world.state, found)
+            assert set(kept.index) == ({"a", "b"} if said == "cat" else {"a"})
+    assert set(kept_by_release(world.state, found).index) == {"a", "b"}
+
+
 TRIED = AcceptancePolicy("joint", error=0.2, risk=0.2)
 
 
@@ -100,6 +120,20 @@ def test_a_model_that_learned_from_too_little_is_taken_for_nothing(
     assert not world.state.hypotheses and world.state.accepted.empty
     try_to_accept(world.workspace, enough, world.tick())
     assert len(world.state.accepted) > 80
+
+
+@pytest.mark.parametrize("accept", [TRIED, AcceptancePolicy("audited", min_posterior=0.85)])
+def test_an_audit_doubts_what_stands_by_a_posterior_alone(accept: AcceptancePolicy) -> None:
+    """What a random sample has tried is doubted by what that found; of the rest nobody knows."""
+    world = _sure(accept=accept)
+    try_to_accept(world.workspace, 1000, world.tick())
+    done = consolidate(world.workspace, now=world.tick())
+    labels = world.state.labels
+    by_model = labels["method"] == "accepted"
+    assert done.accepted == by_model.sum() > 80
+    assert done.decided == labels["value"].notna().sum() == 120 - done.undecided
+    untried = _untried(world.state, labels)
+    assert (untried == (by_model if accept.rule == "audited" else False)).all()
 
 
 def test_training_rows_survive_another_class_order() -> None:
