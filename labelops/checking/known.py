@@ -116,6 +116,20 @@ class Known:
             (digests if owned else groups).to_numpy(dtype=object), around,
         )  # fmt: skip
 
+    def lone_votes(self) -> IntArray:
+        """Return the one vote on each row, -1 where there is none, or some row has several.
+
+        Where nobody shared a row nothing tells how often people err, so such votes give no
+        probability; yet one that differs from the label is worth a look.
+        """
+        lone = np.full(len(self.groups), -1, dtype=np.int64)
+        if self.votes is None:
+            return lone
+        items, _, said = (np.asarray(part, dtype=np.int64) for part in self.votes)
+        if len(np.unique(items)) == len(items):
+            lone[items] = said
+        return lone
+
     def copies(self, codes: IntArray) -> Copies:
         """Count rows with equal contents, and those of them whose labels differ."""
         return count_copies(self.surroundings.digests, codes)

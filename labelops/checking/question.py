@@ -26,7 +26,8 @@ from ..schema import Schema
 from .columns import Evidence, classes_of, filled, find_column, labels_of, row_of
 from .known import NO_TIME, Known, readable
 from .numbers import array_probs, as_by_chance, check_shapes, probs_of
-from .result import ANNOTATED, LabelCheck, said_of_rows
+from .result import ANNOTATED, LabelCheck
+from .rows import said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
 
@@ -210,6 +211,7 @@ class Question:
                 planted += words
                 known = self._without(planted)
                 found, looked = self._judge(known, rng, search)
+        lone = self.known.lone_votes()
         others = [row for row in looked.facts["words"] if row not in planted]
         return LabelCheck(
             rows=said_of_rows(
@@ -218,6 +220,7 @@ class Question:
                 self.place,
                 found,
                 known.disagree(labels),
+                lone,
                 {row["word"]: self._turned(row) for row in planted},
                 self.schema,
                 self.evidence,
@@ -235,6 +238,7 @@ class Question:
             apart=int(self.apart.sum()),
             shown=self.shown,
             planted=tuple(planted),
+            lone_votes=bool((lone >= 0).any()),
             by_chance=tuple(
                 name
                 for name, model in self.evidence.opinions.items()

@@ -10,32 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
-from ..audit.out_of_fold import LEARNERS
 from ..audit.planted import Recall
 from ..audit.views import LookedAt
 from ..errors import UsageError, shown
 from ..ingest.payload import normalised
 from ..measure.brief import brief
-from ..measure.codes import BoolArray, IntArray
 from ..schema import Schema
 from .alerts import Alert, alerts_of
 from .columns import Evidence
 from .copies import Copies
 from .suspicion import (
-    APART,
-    FEW,
-    LOOK,
     SUSPECTED,
-    UNLABELED,
-    UNREAD,
-    UNVOTED,
-    calls,
-    reasons,
 )
 
-__all__ = ["ANNOTATED", "LabelCheck", "refuse_taken", "said_of_rows"]
+__all__ = ["ANNOTATED", "LabelCheck", "refuse_taken"]
 
 _FOUND = ("wrong", "better", "call", "why")
 _PREFIX = "check_"
@@ -79,6 +68,8 @@ class LabelCheck:
         Rows in another fold than a copy, or the rest of their group: `probs` have no say there.
     planted : tuple of mapping
         Of each word that seems planted, as in `LookedAt.facts`: labels are judged without it.
+    lone_votes : bool
+        Whether no row has two votes: one that differs from the label is only worth a look.
     by_chance : tuple of str
         Arrays of probabilities that tell no more of the labels than in any other order of rows.
     shown : mapping of {"text", "image"} to str
@@ -97,6 +88,7 @@ class LabelCheck:
     folder: Path
     apart: int = 0
     planted: tuple[Mapping[str, Any], ...] = ()
+    lone_votes: bool = False
     by_chance: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
 
@@ -288,79 +280,3 @@ def refuse_taken(frame: pd.DataFrame, prefix: str = _PREFIX) -> None:
     for name in _FOUND:
         if prefix + name in frame.columns:
             raise UsageError(f"the frame has a column {shown(prefix + name)} already; rename that")
-
-
-def said_of_rows(
-    index: pd.Index,
-    codes: IntArray,
-    place: IntArray,
-    found: LabelErrorReport,
-    copies: Disagreement,
-    planted: Mapping[str, BoolArray],
-    schema: Schema,
-    evidence: Evidence,
-    apart: BoolArray,
-) -> pd.DataFrame:
-    """Put what was found of the rows at `place` beside all rows, as `LabelCheck.rows`.
-
-    Parameters
-    ----------
-    index : (N,) index
-    codes : (N,) int
-        Labels of all rows.
-    place : (M,) int
-        The rows that were judged.
-    found : LabelErrorReport
-        Of M rows.
-    copies : Disagreement
-        What copies and near-duplicates say, of M rows.
-    planted : mapping of word to (M,) bool
-        Labels that it turned, if it was planted.
-    evidence : Evidence
-        What they were judged by.
-    apart : (M,) bool
-        Where no model of the user's has a say, since it had seen a copy of the row.
-    """
-    names = np.array([*schema.classes, None], dtype=object)
-    wrong = np.full(len(index), np.nan)
-    wrong[place] = found.probability
-    better = np.full(len(index), -1)
-    better[place] = found.likeliest_other(codes[place])
-    contradicted = np.zeros(len(index), dtype=np.bool_)
-    contradicted[place] = copies.flagged
-    by_copies = contradicted & ~(wrong >= LOOK)
-    better[place] = np.where(
-        by_copies[place] & (copies.suggestions >= 0), copies.suggestions, better[place]
-    )
-    turned = {f"the word {shown(word)}": held for word, held in planted.items()}
-    for more in (*turned.values(), found.contradicted):
-        if more is not None:
-            contradicted[place] |= more
-    call = calls(wrong, contradicted)
-    better[~np.isin(call, SUSPECTED)] = -1
-    why = np.full(len(index), "", dtype=object)
-    said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
-    said |= {why: np.where(held, 0.0, np.nan) for why, held in turned.items()}
-    why[place] = reasons(said, frozenset(LEARNERS))
-    why[np.isnan(wrong)] = _unjudged(evidence)
-    why[place[apart & np.isnan(found.probability)]] = APART
-    why[np.setdiff1d(np.arange(len(index)), place)] = UNREAD
-    why[codes < 0] = UNLABELED
-    rows = pd.DataFrame(
-        {"label": names[codes], "wrong": wrong, "better": names[better], "call": call,
-         "why": why},
-        index=index,
-    )  # fmt: skip
-    if found.contradicted is not None:
-        (own,) = found.scores.values()
-        rows["given"] = np.nan
-        rows.iloc[place, -1] = own
-    return rows
-
-
-def _unjudged(evidence: Evidence) -> str:
-    """Say why a label that could be judged was not: by models, by votes, or by neither."""
-    voted = bool(evidence.votes or evidence.voted)
-    learned = bool(set(evidence.columns) - {*evidence.votes, evidence.group, evidence.fold})
-    arrays = bool(evidence.vectors or evidence.models)
-    return ", and ".join([FEW] * (learned or arrays) + [UNVOTED] * voted)

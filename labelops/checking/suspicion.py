@@ -13,6 +13,7 @@ __all__ = [
     "APART",
     "CALLS",
     "FEW",
+    "LONE",
     "LOOK",
     "SUSPECTED",
     "UNLABELED",
@@ -28,13 +29,14 @@ WRONG, LOOK = 0.5, 0.2
 
 CALLS = ("wrong", "look", "fine", "not judged")
 """What is said of a label: more probably wrong than right; worth a look, by its probability or
-since copies of the row are labeled differently, or since the model contradicts it that alone
-judges; neither; nothing could judge it."""
+since copies of the row or the one vote on it say otherwise, a planted word stands in it, or the
+model contradicts it that alone judges; neither; nothing could judge it."""
 
 SUSPECTED = CALLS[:2]
 
 UNLABELED, UNREAD = "no label", "nothing to read"
-FEW, UNVOTED = "too few of its class", "no vote"
+FEW, UNVOTED = "too few different rows of its class", "no vote"
+LONE = "nothing but one vote, and no row has two"
 APART = "in another fold than a copy or its group"
 """Why nothing judged a label."""
 

@@ -84,7 +84,7 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
     lines = [
         f"{counted(wrong, 'label is', 'labels are')} more probably wrong than right. "
         f"{counted(look, 'more is', 'more are')} worth a look: wrong with a probability of 20 % "
-        "or more, or labeled differently from copies of the row.",
+        f"or more, {_or_else(found)}.",
     ]
     planted = found.recall
     if planted is None:
@@ -108,6 +108,13 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
         )
     lines.append("This is an estimate, not a promise: have a random sample looked at to be sure.")
     return tuple(lines)
+
+
+def _or_else(found: LabelCheck) -> str:
+    """Say for what else a label is worth a look."""
+    vote = " or from the one vote on it" if found.lone_votes else ""
+    word = ", or holding a word that seems planted" if found.planted else ""
+    return f"or labeled differently from copies of the row{vote}{word}"
 
 
 def _against(found: LabelCheck) -> int:
@@ -149,7 +156,13 @@ def judged_by(found: LabelCheck) -> tuple[tuple[str, str], ...]:
             "models that did not see the row, and nearest rows",
         ),
         *(("Probabilities", *_model(found, name, m)) for name, m in e.opinions.items()),
-        ("Votes", e.voted or _listed(e.votes), "how far each annotator is to be believed"),
+        (
+            "Votes",
+            e.voted or _listed(e.votes),
+            "no row has two, so they only show what to look at"
+            if found.lone_votes
+            else "how far each annotator is to be believed",
+        ),
         ("Groups", e.group, "never split between learning and judging"),
     ]
     rows = [(what, f"{columns}: {how}") for what, columns, how in said if columns]

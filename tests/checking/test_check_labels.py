@@ -138,6 +138,22 @@ def test_by_votes() -> None:
     assert found.rows.loc[7, "call"] == "fine"
 
 
+@pytest.mark.slow
+def test_a_second_label_of_one_other_person_is_worth_a_look() -> None:
+    """It gives no probability, as nobody shared a row with them; where it differs it is shown."""
+    frame = _numbers(wrong=())
+    frame["other"] = frame["kind"]
+    frame.loc[[4, 9], "other"] = ["right", "left"]
+    frame.loc[30, "other"] = None
+    alone = check_labels(frame, "kind", votes=["other"])
+    assert alone.not_judged() == {"nothing but one vote, and no row has two": 119, "no vote": 1}
+    found = check_labels(frame, "kind", features=["x", "y"], votes=["other"])
+    assert sorted(found.worst().index) == [4, 9]
+    assert found.rows.loc[[4, 9], "better"].tolist() == ["right", "left"]
+    assert found.rows.loc[4, ["call", "why"]].tolist() == ["look", "the votes"]
+    assert "differently from copies of the row or from the one vote on it" in str(found)
+
+
 def _scored() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     truth = np.arange(300) % 3
@@ -422,7 +438,7 @@ def test_a_column_that_holds_no_labels() -> None:
     with pytest.raises(UsageError, match="90 different labels in 120 rows"):
         check_labels(frame, "key", features=["x", "y"])
     found = check_labels(_numbers(2, ()), "kind", features=["x", "y"])
-    assert found.not_judged() == {"too few of its class": 2}
+    assert found.not_judged() == {"too few different rows of its class": 2}
     assert "No label could be judged." in found.to_html()
     assert "more probably wrong than right. " not in str(found)
 
