@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _BITS = 18
+_HASHED: dict[str, Any] = {"n_features": 2**_BITS, "alternate_sign": False, "norm": None}
 _LATENT = 64
 _TEXTS_A_DIMENSION = 8
 _LATENT_WEIGHT = 3.0
@@ -68,9 +69,6 @@ def word_counts(texts: Sequence[str]) -> Any:
     clean = [t.encode("utf-8", "replace").decode("utf-8") for t in texts]
     words = HashingVectorizer(ngram_range=(1, 2), **_HASHED)
     return sparse.hstack([words.transform(clean), _runs(clean)], format="csr")
-
-
-_HASHED: dict[str, Any] = {"n_features": 2**_BITS, "alternate_sign": False, "norm": None}
 
 
 def _runs(texts: list[str]) -> Any:
@@ -241,7 +239,7 @@ class TextMap:
 
     @classmethod
     def learned(cls, rows: TextRows, latent: LatentMap | None = None) -> TextMap:
-        """Learn word weights from N texts; the latent map was learned before, and vectors are."""
+        """Learn what words weigh from N texts; the latent map is learned beforehand, of more."""
         return cls(TfidfMap.learned(rows.counts), latent)
 
     def __call__(self, rows: TextRows) -> Any:

@@ -20,7 +20,24 @@ _LIMIT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known about the items, and how to ask about any label of theirs."""
+    """All that is known about the items, and how to ask about any label of theirs.
+
+    Where an error was planted, people would have voted for it: `planted` says that the labels asked
+    about are such ones. What the votes say of the item's own label and of these changes places.
+
+    Attributes
+    ----------
+    labels : (N,) int
+        -1 is missing.
+    views : mapping of str to View
+        Held-out opinions.
+    blended : (N, K) float
+        The views as one, or the prior where there are none.
+    crowd : CrowdEvidence or None
+        What the votes say.
+    model : NoiseModel
+        How labels err.
+    """
 
     labels: IntArray
     views: Mapping[str, View]
@@ -28,32 +45,34 @@ class Evidence:
     crowd: CrowdEvidence | None
     model: NoiseModel
 
-    def voted(self, rows: IntArray, swap: IntArray | None = None) -> FloatArray | None:
-        """Give what the votes say, rows of NaN without votes; with `swap`, as if they meant it."""
+    def voted(self, rows: IntArray, planted: IntArray | None = None) -> FloatArray | None:
+        """Give log likelihoods of the votes under each class, (M, K); rows of NaN without votes.
+
+        None where there are no votes at all. `planted`: the labels planted there, (M,).
+        """
         if self.crowd is None:
             return None
         logs = np.where(self.crowd.voted[:, None], self.crowd.log_likelihood, np.nan)[rows]
-        if swap is not None:
+        if planted is not None:
             own, every = self.labels[rows], np.arange(len(rows))
-            own, new = logs[every, own], logs[every, swap]
-            logs[every, self.labels[rows]], logs[every, swap] = new, own
+            logs[every, own], logs[every, planted] = logs[every, planted], logs[every, own]
         return np.asarray(logs)
 
-    def posterior(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
-        """P(class | everything) of rows, had they these labels; votes swapped along if asked."""
-        voted = self.voted(rows, codes if swap else None)
+    def posterior(self, rows: IntArray, codes: IntArray, planted: bool = False) -> FloatArray:
+        """P(class | everything) of rows, had they these labels, (M, K)."""
+        voted = self.voted(rows, codes if planted else None)
         return self.model.posterior(self.blended[rows], codes, voted)
 
-    def wrong(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
+    def wrong(self, rows: IntArray, codes: IntArray, planted: bool = False) -> FloatArray:
         """Log odds that the labels are wrong, (M,)."""
-        right = self.posterior(rows, codes, swap)[np.arange(len(rows)), codes]
+        right = self.posterior(rows, codes, planted)[np.arange(len(rows)), codes]
         return np.asarray(logit(np.clip(1 - right, _LIMIT, 1 - _LIMIT)))
 
-    def features(self, rows: IntArray, codes: IntArray, swap: bool = False) -> FloatArray:
-        """Return what a review model weighs: log odds of the above, then every view's margin."""
-        columns = [self.wrong(rows, codes, swap)]
+    def features(self, rows: IntArray, codes: IntArray, planted: bool = False) -> FloatArray:
+        """Return what a review model weighs: `wrong`, then each view's margin and the votes'."""
+        columns = [self.wrong(rows, codes, planted)]
         columns += [margins(view.logs, rows, codes) for view in self.views.values()]
-        said = self.voted(rows, codes if swap else None)
+        said = self.voted(rows, codes if planted else None)
         if said is not None:
             columns.append(margins(np.nan_to_num(said), np.arange(len(rows)), codes))
         return np.column_stack(columns)

@@ -17,6 +17,7 @@ from scipy.special import expit
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes
 from labelops.measure.draws import check_rng
+from labelops.measure.given import check_flags
 
 __all__ = ["ReviewModel", "Reviews", "Verdicts", "cross_fitted", "fit_review_model"]
 
@@ -27,7 +28,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Checked verdicts: which row, the label that was judged, whether wrong, drawn at random."""
+    """Checked verdicts, (R,): the row, the label judged, if it was wrong, if drawn at random."""
 
     rows: IntArray
     codes: IntArray
@@ -70,12 +71,13 @@ class Reviews:
             raise UsageError("reviews: `wrong` must be true or false for each row")
         given = np.full(len(rows), -1) if self.codes is None else self.codes
         codes = check_codes(_ints(given), n_classes, name="reviews: codes")
-        chance = np.zeros(len(rows), bool) if self.random is None else np.asarray(self.random, bool)
+        chance = np.zeros(len(rows), bool) if self.random is None else np.asarray(self.random)
         if not rows.shape == wrong.shape == codes.shape == chance.shape:
             raise UsageError(
                 f"reviews: {len(rows)} rows, {len(wrong)} verdicts, {len(codes)} codes, "
                 f"{len(chance)} random flags; expected as many of each"
             )
+        chance = check_flags("reviews: random", chance, len(rows))
         codes = np.where(codes < 0, labels[rows], codes)
         kept = codes >= 0
         return Verdicts(rows[kept], codes[kept], wrong[kept].astype(bool), chance[kept])

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 
 from ..errors import UsageError
 from ..measure.codes import BoolArray, FloatArray, IntArray, check_codes
-from ..measure.votes import pack_votes
+from ..measure.votes import Votes, pack_votes
 from .choose import CodeConsensus, consolidate_codes
 from .evidence import gold_softening, soften
 from .repeats import left_out, replaced
 from .skill import annotator_skill
-from .with_model import consolidate_with_model
+from .with_model import WithModel, consolidate_with_model
 
 __all__ = ["fused_codes"]
 
@@ -62,30 +62,48 @@ def fused_codes(
     if weights is not None and (weights != 1).any():
         raise UsageError("votes: weights are not read beside a model; leave one of them out")
     there = codes >= 0
-    i, a, c = items[there], annotators[there], codes[there]
+    votes = pack_votes(
+        items[there], annotators[there], codes[there], n_items=n_items, n_annotators=n_annotators,
+        n_classes=n_classes,
+    )  # fmt: skip
     fused = consolidate_with_model(
-        i, a, c, probs, n_annotators, saw=None if saw is None else saw[there]
-    )
-    by_gold = None
+        items[there], annotators[there], codes[there], probs, n_annotators,
+        saw=None if saw is None else saw[there],
+    )  # fmt: skip
+    in_sight = None if saw is None else items[there & saw]
+    reason = f"a model is at hand and {_few_votes(middle)}{note}"
+    return _consensus(fused, votes, in_sight, gold, min_gold, reason)
+
+
+def _consensus(
+    fused: WithModel,
+    votes: Votes,
+    in_sight: IntArray | None,
+    gold: IntArray | None,
+    min_gold: int,
+    reason: str,
+) -> CodeConsensus:
+    """Calibrate what votes and model say together by gold, and judge the annotators by it.
+
+    `in_sight`: items on which somebody saw the model's proposal, None where that is not known.
+    """
+    by_gold, truth = None, None
     if gold is not None:
-        counted = per_item.astype(np.float64)
+        counted = votes.per_item.astype(np.float64)
         by_gold = gold_softening(fused.posterior, gold, counted, min_gold)
+        truth = check_codes(gold, votes.n_classes)
     temperature, doubt = (fused.temperature, 0.0) if by_gold is None else by_gold
     posterior = fused.posterior if by_gold is None else soften(fused.posterior, *by_gold)
-    votes = pack_votes(i, a, c, n_items=n_items, n_annotators=n_annotators, n_classes=n_classes)
-    model = fused.alone.copy()
-    if saw is not None:
+    model, even = fused.alone.copy(), 1 / votes.n_classes
+    if in_sight is not None:
         # Who agrees with a proposal in sight is not borne out by it.
-        model[i[saw[there]]] = 1 / n_classes
-    truth = None if gold is None else check_codes(gold, n_classes)
+        model[in_sight] = even
     skill = annotator_skill(votes, posterior, truth=truth, evidence=model)
-    prior = posterior[voted].sum(axis=0) + 1 / n_classes
+    prior = posterior[votes.per_item > 0].sum(axis=0) + even
     return CodeConsensus(
-        posterior, per_item.astype(np.int64), skill.accuracy, skill.low, skill.high,
-        skill.skills, prior / prior.sum(), "votes_and_model",
-        f"a model is at hand and {_few_votes(middle)}{note}",
-        "votes" if by_gold is None else "gold", temperature, doubt, fused.iterations, True,
-        {}, {},
+        posterior, votes.per_item, skill.accuracy, skill.low, skill.high, skill.skills,
+        prior / prior.sum(), "votes_and_model", reason, "votes" if by_gold is None else "gold",
+        temperature, doubt, fused.iterations, True, {}, {},
     )  # fmt: skip
 
 

@@ -187,7 +187,7 @@ def _refuse(errors: Iterable[SourceError]) -> None:
 def _sound_rows(
     raw: pd.DataFrame, called: Mapping[str, str], max_cell: int, apart: SetAside | None
 ) -> pd.DataFrame:
-    """Return the rows without the bad ones; without somewhere to set them aside there is none."""
+    """Return the rows that can be read; bad ones are set aside, or refused without `apart`."""
     bad = _bad_rows(raw, called, max_cell)
     if apart is not None:
         return set_aside(raw, apart, bad, called["key"])
@@ -198,7 +198,13 @@ def _sound_rows(
 def _set_aside_of_others(
     rows: pd.DataFrame, existing: pd.DataFrame, apart: SetAside, sound: int
 ) -> None:
-    """Set rows aside whose key is another source's, of so many that were sound until now."""
+    """Set rows aside whose key is another source's; `sound` rows were not set aside before.
+
+    Raises
+    ------
+    SourceError
+        More of all rows are bad by now than may be.
+    """
     total = sound + len(apart)
     for problem in other_source_problems(rows, existing, match(rows["item_id"], existing)):
         apart.add(problem, None)

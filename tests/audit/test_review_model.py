@@ -73,6 +73,7 @@ def test_reviews_are_checked() -> None:
         (Reviews([0], [2]), "`wrong` must be true or false"),
         (Reviews([0], [True], [5]), "codes: row 0 is 5, expected -1 to 1"),
         (Reviews([0], [True], None, [True, True]), "2 random flags"),
+        (Reviews([0], [True], None, ["no"]), "reviews: random: row 0 is 'no'"),
     ):
         with pytest.raises(UsageError, match=match):
             reviews.checked(labels, 2)
