@@ -19,47 +19,7 @@ from labelops.measure.agreement import (
 )
 from labelops.measure.codes import FloatArray, IntArray
 
-# Krippendorff 2011, section C: four observers, twelve units, missing data; 0 stands for missing.
-OBSERVERS = np.array(
-    [
-        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
-        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
-        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
-        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
-    ]
-)
-
-
-# Krippendorff 2011, section B: two observers, twelve units, nominal.
-TWO_OBSERVERS = np.array(
-    [[1, 1, 2, 2, 4, 3, 3, 3, 5, 4, 4, 1], [2, 1, 2, 2, 2, 3, 3, 3, 5, 4, 4, 4]]
-)
-
-# Fleiss 1971, table 1: thirty patients, six psychiatrists, five diagnoses; votes a diagnosis.
-PATIENTS = np.array(
-    [
-        [0, 0, 0, 6, 0], [0, 3, 0, 0, 3], [0, 1, 4, 0, 1], [0, 0, 0, 0, 6], [0, 3, 0, 3, 0],
-        [2, 0, 4, 0, 0], [0, 0, 4, 0, 2], [2, 0, 3, 1, 0], [2, 0, 0, 4, 0], [0, 0, 0, 0, 6],
-        [1, 0, 0, 5, 0], [1, 1, 0, 4, 0], [0, 3, 3, 0, 0], [1, 0, 0, 5, 0], [0, 2, 0, 3, 1],
-        [0, 0, 5, 0, 1], [3, 0, 0, 1, 2], [5, 1, 0, 0, 0], [0, 2, 0, 4, 0], [1, 0, 2, 0, 3],
-        [0, 0, 0, 0, 6], [0, 1, 0, 5, 0], [0, 2, 0, 1, 3], [2, 0, 0, 4, 0], [1, 0, 0, 4, 1],
-        [0, 5, 0, 1, 0], [4, 0, 0, 0, 2], [0, 2, 0, 4, 0], [1, 0, 5, 0, 0], [0, 0, 0, 0, 6],
-    ]
-)  # fmt: skip
-
-
-def _from_counts(counts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Items, annotators and codes with these votes a class (items, K), as many on each item."""
-    items, n_classes = counts.shape
-    codes = np.concatenate([np.repeat(np.arange(n_classes), row) for row in counts])
-    per_item = codes.size // items
-    return np.repeat(np.arange(items), per_item), np.tile(np.arange(per_item), items), codes
-
-
-def _long(table: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Items, annotators and codes of a table (annotators, items) of codes from 1, 0 missing."""
-    annotators, items = np.indices(table.shape)
-    return items.ravel(), annotators.ravel(), table.ravel() - 1
+from .ratings import OBSERVERS, PATIENTS, TWO_OBSERVERS, from_counts, long_of
 
 
 def _textbook(table: IntArray, n_classes: int) -> float:
@@ -80,7 +40,7 @@ def _textbook(table: IntArray, n_classes: int) -> float:
 
 def test_worked_example() -> None:
     """Krippendorff's example with missing data has a nominal alpha of .743."""
-    result = krippendorff_alpha(*_long(OBSERVERS), 5, rng=np.random.default_rng(0))
+    result = krippendorff_alpha(*long_of(OBSERVERS), 5, rng=np.random.default_rng(0))
     assert result.alpha == pytest.approx(0.743, abs=5e-4)
     assert (result.items, result.votes) == (11, 40)
     assert result.low is not None
@@ -92,14 +52,14 @@ def test_worked_example_by_level() -> None:
     """The same example has an ordinal alpha of .815 and an interval one of .849."""
     rng = np.random.default_rng(0)
     for level, expected in (("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)):
-        found = measure_agreement(*_long(OBSERVERS), 5, rng=rng, level=level, resamples=50)
+        found = measure_agreement(*long_of(OBSERVERS), 5, rng=rng, level=level, resamples=50)
         assert found.alpha.value == pytest.approx(expected, abs=5e-4)
         assert (found.items, found.votes, found.level) == (11, 40, level)
 
 
 def test_worked_example_of_two_observers() -> None:
     """Krippendorff's example of two observers and five classes has an alpha of .692."""
-    result = krippendorff_alpha(*_long(TWO_OBSERVERS), 5, rng=np.random.default_rng(0))
+    result = krippendorff_alpha(*long_of(TWO_OBSERVERS), 5, rng=np.random.default_rng(0))
     assert result.alpha == pytest.approx(0.692, abs=5e-4)
 
 
@@ -108,14 +68,14 @@ def test_worked_example_of_fleiss() -> None:
     np.testing.assert_allclose(
         PATIENTS.sum(axis=0) / 180, [0.144, 0.144, 0.167, 0.306, 0.239], atol=5e-4
     )
-    found = measure_agreement(*_from_counts(PATIENTS), 5, rng=np.random.default_rng(0))
+    found = measure_agreement(*from_counts(PATIENTS), 5, rng=np.random.default_rng(0))
     assert found.kappa.value == pytest.approx(0.430, abs=5e-4)
     assert found.percent.value == pytest.approx(0.555, abs=1e-3)
 
 
 def test_worked_example_of_gwet() -> None:
     """Gwet's coefficients on Krippendorff's data are those of his irrCAC package."""
-    found = measure_agreement(*_long(OBSERVERS), 5, rng=np.random.default_rng(0))
+    found = measure_agreement(*long_of(OBSERVERS), 5, rng=np.random.default_rng(0))
     assert found.ac.value == pytest.approx(0.77544, abs=5e-6)
     assert found.kappa.value == pytest.approx(0.76117, abs=5e-6)
     assert found.percent.value == pytest.approx(0.81818, abs=5e-6)
@@ -124,7 +84,7 @@ def test_worked_example_of_gwet() -> None:
 def test_paradox_of_kappa() -> None:
     """With one common class kappa is near zero while AC1 follows the agreement, as Gwet shows."""
     counts = np.array([[2, 0]] * 118 + [[1, 1]] * 7)
-    found = measure_agreement(*_from_counts(counts), 2, rng=np.random.default_rng(0))
+    found = measure_agreement(*from_counts(counts), 2, rng=np.random.default_rng(0))
     shared = 118 / 125
     rare = 3.5 / 125
     assert found.percent.value == pytest.approx(shared)
@@ -175,7 +135,7 @@ def test_oracle_definition(seed: int, annotators: int, items: int, n_classes: in
     }
     for level, weight in weights.items():
         found = measure_agreement(
-            *_long(table),
+            *long_of(table),
             n_classes,
             rng=rng,
             level=level,
@@ -220,7 +180,7 @@ def test_oracle_ordered_alpha(seed: int, annotators: int, items: int, n_classes:
     for level in ("ordinal", "interval"):
         expected = _textbook_by_distance(table, n_classes, level)
         result = krippendorff_alpha(
-            *_long(table),
+            *long_of(table),
             n_classes,
             rng=rng,
             level=level,
@@ -235,7 +195,7 @@ def test_oracle_ordered_alpha(seed: int, annotators: int, items: int, n_classes:
 def test_values_count_only_by_their_differences() -> None:
     """Interval agreement is the same in Celsius and Kelvin, tiny or huge, and not by ranks."""
     rng = np.random.default_rng(0)
-    votes, values = _long(OBSERVERS), np.array([0.0, 1.0, 2.0, 3.0, 10.0])
+    votes, values = long_of(OBSERVERS), np.array([0.0, 1.0, 2.0, 3.0, 10.0])
     found = [
         measure_agreement(*votes, 5, rng=rng, level="interval", values=v, resamples=0)
         for v in (values, values * 1e-9 + 273.15, -values * 1e6, None)
@@ -249,7 +209,7 @@ def test_values_count_only_by_their_differences() -> None:
 def test_by_class_is_binary_agreement() -> None:
     """Per class every coefficient is that of the votes recoded as the class and the rest."""
     rng = np.random.default_rng(0)
-    items, who, codes = _long(OBSERVERS)
+    items, who, codes = long_of(OBSERVERS)
     by_class = agreement_by_class(agreement_partial(items, who, codes, 5), rng=rng, resamples=0)
     for code, found in enumerate(by_class):
         binary = np.where(codes < 0, -1, codes == code)
@@ -259,7 +219,7 @@ def test_by_class_is_binary_agreement() -> None:
 def test_by_slice_is_agreement_of_the_slice() -> None:
     """Each slice has the agreement of its own items, whatever its votes are mixed with."""
     rng = np.random.default_rng(0)
-    items, who, codes = _long(OBSERVERS)
+    items, who, codes = long_of(OBSERVERS)
     groups = np.where(items % 3, "even", "third")
     order = rng.permutation(items.size)
     found = agreement_by_slice(
@@ -277,7 +237,7 @@ def test_by_slice_is_agreement_of_the_slice() -> None:
 
 def test_single_votes_say_only_how_common_classes_are() -> None:
     """An item with one vote changes kappa and AC, which use class shares, and nothing else."""
-    items, who, codes = _from_counts(PATIENTS)
+    items, who, codes = from_counts(PATIENTS)
     rng = np.random.default_rng(0)
     more = (np.append(items, 99), np.append(who, 0), np.append(codes, 1))
     one = measure_agreement(items, who, codes, 5, rng=rng, resamples=0)
@@ -285,30 +245,6 @@ def test_single_votes_say_only_how_common_classes_are() -> None:
     assert one.alpha.value == pytest.approx(two.alpha.value, rel=1e-12)
     assert (one.percent.value, one.items) == (pytest.approx(two.percent.value), two.items)
     assert one.kappa.value != pytest.approx(two.kappa.value, rel=1e-4)
-
-
-def test_no_interval_on_request() -> None:
-    """Without resamples the values come without an interval, and say so."""
-    found = measure_agreement(*_from_counts(PATIENTS), 5, rng=np.random.default_rng(0), resamples=0)
-    assert found.alpha.low is found.alpha.high is None
-    assert "no interval" in found.alpha.reason
-
-
-def test_interval_is_by_item() -> None:
-    """Every vote given three times over makes no interval narrower, for the items are as many."""
-    items, who, codes = _from_counts(PATIENTS)
-    thrice = (
-        np.tile(items, 3),
-        np.concatenate([who + 10 * i for i in range(3)]),
-        np.tile(codes, 3),
-    )
-    widths = []
-    for votes in ((items, who, codes), thrice):
-        kappa = measure_agreement(*votes, 5, rng=np.random.default_rng(1)).kappa
-        assert kappa.low is not None
-        assert kappa.high is not None
-        widths.append(kappa.high - kappa.low)
-    assert widths[1] > 0.8 * widths[0]
 
 
 @pytest.mark.parametrize(
@@ -344,13 +280,13 @@ def test_oracle_textbook(seed: int, annotators: int, items: int, n_classes: int)
     """It equals the coincidence-matrix formula, and per class the formula on two classes."""
     rng = np.random.default_rng(seed)
     table = rng.integers(0, n_classes + 1, size=(annotators, items))
-    result = krippendorff_alpha(*_long(table), n_classes, rng=rng, resamples=1)
+    result = krippendorff_alpha(*long_of(table), n_classes, rng=rng, resamples=1)
     expected = _textbook(table, n_classes) if result.items else float("nan")
     if np.isnan(expected):
         assert result.alpha is None
         return
     assert result.alpha == pytest.approx(expected)
-    partial = agreement_partial(*_long(table), n_classes)
+    partial = agreement_partial(*long_of(table), n_classes)
     for code, found in enumerate(agreement_by_class(partial, rng=rng, resamples=0)):
         binary = np.where(table == 0, 0, np.where(table == code + 1, 2, 1))
         by_hand = _textbook(binary, 2)
@@ -359,7 +295,7 @@ def test_oracle_textbook(seed: int, annotators: int, items: int, n_classes: int)
 
 def test_order_of_votes_and_names_do_not_matter() -> None:
     """Shuffled votes, renamed items and permuted classes give the same alpha."""
-    items, annotators, codes = _long(OBSERVERS)
+    items, annotators, codes = long_of(OBSERVERS)
     rng = np.random.default_rng(1)
     order = rng.permutation(items.size)
     swap = np.array([3, 0, 4, 1, 2, -1])
@@ -372,7 +308,7 @@ def test_order_of_votes_and_names_do_not_matter() -> None:
 
 def test_merging_shards_changes_nothing() -> None:
     """Partials of shards, merged in any order, give the alpha of the whole."""
-    items, annotators, codes = _long(OBSERVERS)
+    items, annotators, codes = long_of(OBSERVERS)
     shards = [
         agreement_partial(items[s], annotators[s], codes[s], 5)
         for s in (items < 4, (items >= 4) & (items < 5), items >= 5)
@@ -413,60 +349,7 @@ def test_later_vote_of_an_annotator_counts() -> None:
     assert finish_agreement(once, rng=rng).alpha == finish_agreement(twice, rng=rng).alpha
 
 
-@pytest.mark.slow
-def test_interval_covers() -> None:
-    """Over 60 samples of 150 items the 95 % interval covers the population's alpha 52 times."""
-    rng = np.random.default_rng(2)
-
-    def votes(items: int) -> tuple[IntArray, IntArray, IntArray]:
-        truth = rng.integers(0, 3, size=items)
-        hard = rng.random(items) < 0.3
-        noise = np.where(hard, 0.8, 0.1)
-        wrong = rng.random((4, items)) < noise
-        table = np.where(wrong, rng.integers(0, 3, size=(4, items)), truth) + 1
-        return _long(table)
-
-    truth = krippendorff_alpha(*votes(50_000), 3, rng=rng, resamples=2).alpha
-    assert truth is not None
-    covered = 0
-    for _ in range(60):
-        result = krippendorff_alpha(*votes(150), 3, rng=rng, resamples=200)
-        assert result.low is not None
-        assert result.high is not None
-        covered += result.low <= truth <= result.high
-    assert 52 <= covered <= 60
-
-
-def test_seeded() -> None:
-    """The same generator state gives the same interval."""
-    results = [
-        krippendorff_alpha(*_long(OBSERVERS), 5, rng=np.random.default_rng(3)) for _ in range(2)
-    ]
-    assert results[0] == results[1]
-
-
 def test_lengths_must_match() -> None:
     """Arrays of different length are refused."""
     with pytest.raises(UsageError, match="one length"):
         agreement_partial([0], [0, 1], [0], 2)
-
-
-@pytest.mark.parametrize("said", [[0, 1, 0], [0, 0, 1], [1, 1, 1]])
-def test_one_item_has_no_interval(said: list[int]) -> None:
-    """However many single votes lie around it, one item that two people saw shows no spread."""
-    rng = np.random.default_rng(0)
-    votes = ([7, 7, 9], ["x", "y", "x"], said)
-    found = measure_agreement(*votes, 2, rng=rng)
-    for one in (found.alpha, found.kappa, found.ac, found.percent):
-        assert (one.low, one.high) == (None, None)
-        assert one.reason.startswith("one item" if one.value is not None else "all votes")
-    assert found.percent.value == float(said[0] == said[1])
-    alone = krippendorff_alpha(*votes, 2, rng=rng)
-    assert (alone.alpha, alone.low) == (found.alpha.value, None)
-    # What few items bear is as wide as it was, for whoever decides by it.
-    if alone.alpha is not None:
-        ends = alone.cautious()
-        assert ends is not None and ends[0] <= alone.alpha < 0.9 < ends[1]
-    two = measure_agreement([7, 7, 9, 9], ["x", "y"] * 2, [0, 1, 1, 1], 2, rng=rng)
-    assert two.alpha.low is not None and two.alpha.high is not None
-    assert two.alpha.low < two.alpha.high
