@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +15,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from labelops.app import App, open_app
-from labelops.errors import ChangedPayloadError, GateNotPassed
-from labelops.gate.candidate import OUTGROWN, attempt_of
+from labelops.errors import ChangedPayloadError
 from labelops.state import EVIDENCE, State, load
-from labelops.tables import LABELS, TABLES, VOTES, newest
-from labelops.testing.annotators import SimulatedAnnotator, confused, team_of_seven, work
+from labelops.tables import TABLES
+from labelops.testing.annotators import SimulatedAnnotator, team_of_seven
 
-from .label_sets import MAIL, contents, one_round, team, until_passed, write_mails
+from .label_sets import contents, one_round
 
 DIGITS = """
 [schema]
@@ -50,6 +46,8 @@ repeats = 1
 [gate]
 error = 0.06
 """
+
+
 FIRST, ALL = 260, 320
 
 
@@ -230,210 +228,3 @@ def test_revised_payload_drops_what_was_said_of_the_old_one(run: Run, tmp_path: 
     app.consolidate()
     labels = load(app.workspace).labels.set_index("item_id")
     assert labels.loc[item, "method"] in ("undecided", "accepted")
-
-
-# --- the gate ----------------------------------------------------------------------------
-
-
-def test_inconclusive_gate_refuses_a_release(tmp_path: Path) -> None:
-    """Before the audit says enough the verdict is inconclusive, and nothing can be released."""
-    folder = tmp_path / "set"
-    truth = write_mails(folder, 30)
-    app = open_app(folder)
-    app.ingest()
-    one_round(app, team(app, 0.99, 0.98, 0.97, 0.96), truth)
-    assert app.gate().verdict.status == "inconclusive"
-    with pytest.raises(GateNotPassed, match="INCONCLUSIVE"):
-        app.release()
-    assert app.manifests() == []
-
-
-def test_three_annotators_are_enough(tmp_path: Path) -> None:
-    """Nothing waits for a fourth person where all three have looked."""
-    folder = tmp_path / "set"
-    truth = write_mails(folder, 36)
-    app = until_passed(folder, team(open_app(folder), 0.99, 0.98, 0.95), truth)
-    assert app.release().reference == "tickets@1.0.0"
-
-
-MISTAKEN = MAIL.replace("error = 0.25", "error = 0.05")
-
-
-def _labeled_wrongly(
-    folder: Path, truth: dict[str, str], pairs: dict[tuple[str, str], float]
-) -> App:
-    """Let three people label who make the same mistakes, until a verdict on what others audit."""
-    app = open_app(folder)
-    schema = app.settings.schema
-    wrong = [confused(f"human:w{i}", schema, pairs) for i in range(3)]
-    right = team(app, 0.99, 0.99, 0.99)
-    app.ingest()
-    for _ in range(20):
-        candidate = load(app.workspace).candidate
-        one_round(app, right if candidate else wrong, truth)
-        app.audit()
-        verdict = app.gate().verdict
-        if verdict.passed or any(c.refuted for c in load(app.workspace).candidates):
-            return app
-    raise AssertionError(app.gate().verdict.summary)
-
-
-def test_failing_certificate_gives_the_candidate_up(tmp_path: Path) -> None:
-    """Labels that auditors refute fail: the candidate and the model's acceptance are closed."""
-    folder = tmp_path / "set"
-    truth = write_mails(folder, 120, MISTAKEN)
-    # Everybody who labels takes parcels for bills and bills for parcels: two thirds are wrong.
-    app = _labeled_wrongly(folder, truth, {("parcel", "bill"): 0.97, ("bill", "parcel"): 0.97})
-    state = load(app.workspace)
-    assert state.candidate is None
-    assert state.candidates[-1].refuted
-    assert state.hypotheses
-    assert all(h.closed for h in state.hypotheses)
-    assert state.accepted.empty
-    with pytest.raises(GateNotPassed):
-        app.release()
-
-
-def test_an_audit_mends_what_it_finds(tmp_path: Path) -> None:
-    """A small set, a third of it wrong, passes once nearly all was looked at, and is right then."""
-    folder = tmp_path / "set"
-    truth = write_mails(folder, 60, MISTAKEN)
-    app = _labeled_wrongly(folder, truth, {("parcel", "bill"): 0.97})
-    state = load(app.workspace)
-    assert state.audit is not None and state.audit.certificate.status == "pass"
-    found = state.audit.certificate
-    assert found.n > 40 and found.corrected >= found.errors - 1 > 10
-    values = state.frozen.set_index("item_id")["value"]
-    assert (values != values.index.map(truth)).sum() <= 3
-    assert app.release().new
-
-
-def test_who_joins_three_audits_their_labels(tmp_path: Path) -> None:
-    """Three who agree on mistakes audit each other's first votes; others then audit the labels."""
-    folder = tmp_path / "set"
-    truth = write_mails(folder, 60, MISTAKEN)
-    app = _labeled_wrongly(folder, truth, {("parcel", "bill"): 0.97})
-    first, second = load(app.workspace).candidates[:2]
-    assert first.firsts and first.closed == OUTGROWN
-    assert not second.firsts and second.stream == first.stream + 1
-    assert attempt_of(second, [first, second]) == 2
-
-
-# --- two at once -------------------------------------------------------------------------
-
-
-def _outcome(folder: Path) -> dict[str, object]:
-    tables = open_app(folder).workspace.tables
-    votes = newest(VOTES, tables.read("votes")).drop(columns=["revision", "given_at"])
-    labels = newest(LABELS, tables.read("labels")).drop(columns=["revision", "decided_at"])
-    return {
-        "votes": votes.sort_values("vote_id", ignore_index=True).to_json(),
-        "labels": labels.sort_values("item_id", ignore_index=True).astype(str).to_json(),
-    }
-
-
-_PASS = """
-import sys
-from labelops.app import open_app
-app = open_app(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-for stage in sys.argv[2].split():
-    getattr(app, stage)()
-"""
-
-
-def _stages(folder: Path, stages: str, processes: int) -> None:
-    """Run stages in processes that start them at the same time."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", _PASS, str(folder), stages],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            cwd=Path(__file__).parents[2],
-        )
-        for _ in range(processes)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    for process in started:
-        process.communicate(timeout=600)
-        assert process.returncode == 0
-
-
-def test_two_processes_at_once_end_as_one(tmp_path: Path) -> None:
-    """Sending and receiving in two processes at once ends with the votes and labels of one."""
-    outcomes = []
-    for processes in (1, 2):
-        folder = tmp_path / str(processes)
-        truth = write_mails(folder, 36)
-        app = open_app(folder)
-        app.ingest()
-        people = team(app, 0.97, 0.96, 0.95, 0.95)
-        for _ in range(3):
-            _stages(folder, "autolabel route send", processes)
-            work(app.queue, people, truth)  # type: ignore[arg-type]
-            _stages(folder, "collect consolidate", processes)
-        outcomes.append(_outcome(folder))
-    assert outcomes[0] == outcomes[1]
-
-
-def test_a_class_that_is_added_is_audited_anew(tmp_path: Path) -> None:
-    """Looks from before it could be named certify nothing; those made since release the labels."""
-    folder = tmp_path / "mail"
-    truth = write_mails(folder, 60)
-    app = open_app(folder)
-    app = until_passed(folder, team(app, *[0.97] * 6), truth)
-    app.release()
-    truth = write_mails(folder, 80)
-    toml = folder / "labelops.toml"
-    toml.write_text(toml.read_text().replace('"parcel"]', '"parcel", "loss"]'))
-    # Every other parcel is lost, of those that were released too.
-    truth |= dict.fromkeys(sorted(truth)[2::6], '"loss"')
-    app = open_app(folder)
-    people = team(app, *[0.97] * 6)
-    app.ingest()
-    app.consolidate()
-    assert not app.gate().verdict.passed
-    app = until_passed(folder, people, truth)
-    state, digest = load(app.workspace), app.settings.schema.digest
-    judging, audit = state.judging[0], state.audit
-    assert audit is not None and audit.certificate.status == "pass"
-    assert set(judging["schema_digest"]) == {digest}
-    since = state.votes.loc[state.votes["schema_digest"] == digest]
-    assert audit.certificate.n <= since["item_id"].nunique()
-    assert app.release().reference == "tickets@2.0.0"
-
-
-def test_a_class_that_was_split_is_asked_about_again(tmp_path: Path) -> None:
-    """What was released under its name is labeled anew, and by the same people."""
-    folder = tmp_path / "mail"
-    truth = write_mails(folder, 60)
-    app = open_app(folder)
-    app = until_passed(folder, team(app, *[0.97] * 4), truth)
-    app.release()
-    parcels = sorted(item for item, name in truth.items() if name == '"parcel"')
-    toml = folder / "labelops.toml"
-    text = toml.read_text().replace('"parcel"]', '"parcel", "loss"]')
-    toml.write_text(text + '[schema.splits]\nparcel = ["loss"]\n')
-    truth |= dict.fromkeys(parcels[::2], '"loss"')
-    app = open_app(folder)
-    assert sorted(load(app.workspace).undecided) == parcels
-    app.route()
-    plan = load(app.workspace).plan
-    again = plan.loc[plan["reason"].str.startswith("its class was split"), "item_id"]
-    assert set(parcels) >= set(again) and len(again) >= len(parcels) / 2
-    app = until_passed(folder, team(app, *[0.97] * 4), truth)
-    state = load(app.workspace)
-    said = dict(zip(state.labels["item_id"], state.labels["value"], strict=True))
-    assert sum(said[item] != truth[item] for item in parcels) <= 1
-    for vote in app.explain(parcels[0]).votes:
-        before = vote["schema_digest"] != app.settings.schema.digest
-        assert vote["split"] is (before and vote["purpose"] != "gold")
-    assert app.release().reference == "tickets@2.0.0"
