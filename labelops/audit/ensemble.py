@@ -2,8 +2,8 @@
 
 A view is a matrix of probabilities that did not see an item's own label. Each is first given the
 temperature under which it predicts the labels best, so that one which cannot predict them is
-flattened and has no say; then they are blended (`blend`). On ten learners' worth of noisy labels
-calibrated views beat the best learner and weights learned from planted errors.
+flattened and has no say; then they are blended (`blend`). `docs/benchmarks.md` has what is found
+so beside the mean of the learners.
 """
 
 from __future__ import annotations

@@ -127,11 +127,27 @@ def golds_needed(accuracy: float, chance: float, risk: float = 0.05) -> int:
 
     For a test that is read once. Who is watched all along is found about as soon.
 
+    Parameters
+    ----------
+    accuracy : float in (0, 1)
+        How often a good annotator is right.
+    chance : float in (0, 1)
+        How often a random click is.
+    risk : float in (0, 1)
+        Probability of either error, at most.
+
+    Raises
+    ------
+    UsageError
+        A share is out of range, or ten thousand answers do not tell the two apart.
+
     Examples
     --------
     >>> [golds_needed(0.9, 1 / K) for K in (2, 4, 10)]
     [13, 6, 3]
     """
+    for name, share in (("accuracy", accuracy), ("chance", chance), ("risk", risk)):
+        check_share(name, share, inside=True)
     for n in range(1, _MOST_GOLDS):
         most = np.arange(n)
         good_fails, click_passes = bdtr(most, n, accuracy), 1 - bdtr(most, n, chance)

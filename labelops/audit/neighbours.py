@@ -43,7 +43,7 @@ class NeighbourView:
         The commonest label among the fewest neighbours; -1 where nobody could vote.
     flagged : (N,) bool
         Whether, at every k, more neighbours carry the suggestion than the label, and at the
-        smallest k at least half of them.
+        smallest k no more than half of them carry the label.
     """
 
     scores: FloatArray
@@ -74,7 +74,7 @@ def neighbour_view(
     """
     if rng is not None:
         check_rng(rng)
-    _check_sizes(k)
+    _check_each_k(k)
     votes = nearest_labels(features, codes, groups, k=max(k), max_voters=max_voters, rng=rng)
     return judge_by_neighbours(votes, codes, k=k)
 
@@ -126,7 +126,7 @@ def nearest_labels(
         check_rng(rng)
     labels = check_codes(codes, code_count(codes))
     unit = _unit_rows(features, len(labels))
-    _check_sizes((k,))
+    _check_each_k((k,))
     apart = np.arange(len(labels)) if groups is None else groups
     group_of = group_codes(np.asarray(apart), len(labels))
     voters = _voters(labels, check_whole("max_voters", max_voters), rng)
@@ -171,7 +171,7 @@ def judge_by_neighbours(
     >>> judge_by_neighbours(np.array([[1, 1, 0]]), [0], k=(3,)).flagged.tolist()
     [True]
     """
-    _check_sizes(k)
+    _check_each_k(k)
     K = max(code_count(votes), code_count(codes))
     labels = check_codes(codes, K)
     if np.ndim(votes) != 2:
@@ -186,7 +186,7 @@ def judge_by_neighbours(
     return NeighbourView(_rank_sum(agreement, judged), agreement, mode, flagged)
 
 
-def _check_sizes(k: Sequence[int]) -> None:
+def _check_each_k(k: Sequence[int]) -> None:
     if np.ndim(k) != 1 or not len(k):
         raise UsageError(f"k is {shown(k)}, expected a list of whole numbers")
     for size in k:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -58,6 +60,21 @@ def test_golds_needed() -> None:
             return bool(((fails <= 0.05) & (passes <= 0.05)).any())
 
         assert told_apart(n, 1 / classes) and not told_apart(n - 1, 1 / classes)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((0.4, 0.6, 0.05), "accuracy 0.4 and chance 0.6 are not told apart"),
+        ((1.2, 0.5, 0.05), "accuracy is 1.2, expected a share strictly between 0 and 1"),
+        ((0.9, 0.0, 0.05), "chance is 0.0"),
+        ((0.9, 0.5, "low"), "risk is 'low'"),
+    ],
+)
+def test_golds_that_nothing_tells(given: tuple[Any, Any, Any], says: str) -> None:
+    """What is no share is named; else no number of answers would do, without a word why."""
+    with pytest.raises(UsageError, match=f"^{says}"):
+        golds_needed(*given)
 
 
 def _naive(right: npt.NDArray[np.bool_], floor: float) -> bool:
