@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from labelops.adapters.label_studio import LabelStudioQueue, offers
+from labelops.adapters.label_studio.config import asks
 from labelops.adapters.label_studio_server import LabelStudioServer
 from labelops.digest import canonical_json
 from labelops.errors import (
@@ -415,6 +416,24 @@ def test_a_renamed_class_stays_readable(ends: Ends, label_studio: LabelStudioSer
     votes = newest(VOTES, queue.receive().votes)
     found = zip(votes["value"], votes["schema_digest"], strict=True)
     assert sorted(found) == sorted([('"cat"', PETS.digest), ('"feline"', renamed.digest)])
+
+
+def test_a_question_that_is_reworded_is_asked(
+    ends: Ends, label_studio: LabelStudioServer, label_set: str
+) -> None:
+    """People read it from the next `send` on; answers from before stay under the same schema."""
+    queue, hands = ends
+    _send(queue, [Wish("a"), Wish("b")])
+    hands.answer(ANN1, hands.offers(ANN1)[0], '"cat"')
+    reworded = Schema("pets", PETS.classes, question="Who barks & who purrs?")
+    for _ in range(2):
+        assert _send(queue, [Wish("a"), Wish("b")], reworded) == (0, 2)
+        configs = [project["label_config"] for project in _projects(label_studio, label_set)]
+        assert [asks(config, reworded) for config in configs] == [True]
+    hands.answer(ANN1, hands.offers(ANN1)[0], '"dog"')
+    votes = newest(VOTES, queue.receive().votes)
+    assert sorted(votes["value"]) == ['"cat"', '"dog"']
+    assert set(votes["schema_digest"]) == {PETS.digest}
 
 
 def test_a_class_that_no_answer_names_may_go(ends: Ends, label_studio: LabelStudioServer) -> None:

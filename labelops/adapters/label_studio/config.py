@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 from labelops.errors import EndProtocolError, SchemaError, counted, shown
 from labelops.schema import Schema
 
-__all__ = ["CONTROL", "OBJECT", "Known", "config_for", "read_config", "widened"]
+__all__ = ["CONTROL", "OBJECT", "Known", "asks", "config_for", "read_config", "widened"]
 
 CONTROL = "label"
 """The name of the control that holds the answer."""
@@ -76,7 +76,7 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
     return (
         "<View>\n"
         f"  {_comment(known)}\n"
-        f'  <Header value={_shown_attribute(schema.question)} size="4"/>\n'
+        f'  {_header(schema)} size="4"/>\n'
         f"{_object(schema.media)}"
         f'  <Choices name="{CONTROL}" toName="{OBJECT}" {layout} required="true" '
         f'requiredMessage="Choose one answer, or skip.">\n'
@@ -84,6 +84,22 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
         "  </Choices>\n"
         "</View>\n"
     )
+
+
+def asks(config: str, schema: Schema) -> bool:
+    """Say whether a configuration shows the schema's question, which is no part of its digest.
+
+    Examples
+    --------
+    >>> before = Schema("s", ("a", "b"), question="Which?")
+    >>> asks(config_for(before), before), asks(config_for(before), Schema("s", ("a", "b")))
+    (True, False)
+    """
+    return _header(schema) in config
+
+
+def _header(schema: Schema) -> str:
+    return f"<Header value={_shown_attribute(schema.question)}"
 
 
 def _object(media: str) -> str:

@@ -13,7 +13,7 @@ from labelops.errors import EndProtocolError
 from labelops.schema import Schema
 
 from .api import Api, Json, integer, text
-from .config import CONTROL, Known, config_for, read_config, widened
+from .config import CONTROL, Known, asks, config_for, read_config, widened
 
 __all__ = ["KINDS", "MODEL_VERSION", "Project", "Projects", "kind_of"]
 
@@ -73,6 +73,8 @@ class Project:
     made : str
         When, to the microsecond: tells it from the project of that number on another server,
         however the server is addressed.
+    config : str
+        What people see, as XML.
     broken : str
         How somebody edited it, so that its answers cannot be understood, and what to do.
     """
@@ -85,6 +87,7 @@ class Project:
     answers: int
     known: tuple[Known, ...]
     made: str
+    config: str
     broken: str = ""
 
 
@@ -158,7 +161,7 @@ class Projects:
         if len(mine) > 1:
             mine = self._cleared(kind)
         for project in mine:
-            if project.known[-1].digest != schema.digest:
+            if project.known[-1].digest != schema.digest or not asks(project.config, schema):
                 self._update(project, schema)
         return mine
 
@@ -188,9 +191,10 @@ class Projects:
     def _read(self, record: Json, kind: str) -> Project:
         identity, title = integer(record, "id"), text(record, "title")
         where = f"project {title!r} ({self._api.url}/projects/{identity}/settings/labeling)"
-        known, broken = tuple[Known, ...](), ""
+        config, known, broken = "", tuple[Known, ...](), ""
         try:
-            known = read_config(text(record, "label_config"), where)
+            config = text(record, "label_config")
+            known = read_config(config, where)
         except EndProtocolError as error:
             broken = str(error)
         return Project(
@@ -202,6 +206,7 @@ class Projects:
             answers=integer(record, "total_annotations_number"),
             known=known,
             made=text(record, "created_at"),
+            config=config,
             broken=broken,
         )
 
