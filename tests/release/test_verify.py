@@ -4,10 +4,11 @@ import json
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from labelops.digest import canonical_json, digest
-from labelops.errors import ConflictError, IntegrityError
+from labelops.digest import canonical_json, digest, digest_bytes
+from labelops.errors import ConflictError, IntegrityError, NotFoundError
 from labelops.release import (
     Problem,
     ReleaseParts,
@@ -16,6 +17,7 @@ from labelops.release import (
     release_folder,
     released_versions,
     verify,
+    verify_files,
 )
 
 from .world import NOW, Memory, built, parent_of
@@ -184,3 +186,27 @@ def test_a_damaged_leftover_is_not_built_upon() -> None:
     with pytest.raises(IntegrityError, match="remove it"):
         publish(parts, store.put_new, store.get)
     assert released_versions("pets", store.list()) == []
+
+
+def test_files_that_were_labeled_are_compared_each_once() -> None:
+    """Those that are gone and those that are others, by name; not texts, and not what is afar."""
+    good, other = digest_bytes(b"good"), digest_bytes(b"other")
+    shown = [
+        ("object:c.png", other, "image/png"),
+        ("object:a.png", other, "image/png"),
+        ("object:b.png", good, "image/png"),
+        ("object:d.png", good, "image/png"),
+        ("object:a.png", other, "image/png"),
+        ("https://x.example/e.png", other, "image/png"),
+        ("object:f.png", other, "text/plain"),
+    ]
+    kept = dict.fromkeys(("a.png", "d.png", "f.png"), b"good")
+
+    def get(name: str) -> bytes:
+        if name not in kept:
+            raise NotFoundError(name)
+        return kept[name]
+
+    items = pd.DataFrame(shown, columns=["payload", "payload_digest", "media_type"])
+    found = [(p.kind, p.file) for p in verify_files(items, get)]
+    assert found == [("changed", "a.png"), ("missing", "b.png"), ("missing", "c.png")]

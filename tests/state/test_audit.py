@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
-from labelops.gate.candidate import attempt_risk
+from labelops.gate.candidate import Candidate, attempt_risk
 from labelops.journey import consolidate, route
 from labelops.measure.adjudication import AGREES, WRONG
 from labelops.schema import Schema
@@ -205,6 +207,22 @@ def test_attempts_share_the_risk(world: World) -> None:
         seen.append(world.state.audit.certificate.risk)
         close(world, candidate, end)
     assert seen == pytest.approx([attempt_risk(j, GATE.risk) for j in (1, 2, 3, 1)])
+
+
+def test_of_one_order_the_strictest_candidate_says_what_confirms(world: World) -> None:
+    """What was looked at under a stricter rule is not settled by a looser one, first or last."""
+    world.label(dict.fromkeys(IDS, "cat"))
+    rules = ((1, True, 0.03), (2, False, 0.01), (1, True, 0.02))
+    for number, (confirm, ties, missed) in enumerate(rules, 1):
+        one = Candidate(
+            number, 1, 1, len(IDS), "d", "" if number == 3 else "withdrawn: x",
+            confirm=confirm, ties=ties, missed=missed,
+        )  # fmt: skip
+        world.say("candidate", str(number), 0, **json.loads(one.to_body()))
+    state = world.state
+    assert state.candidate is not None and state.audit is not None
+    assert (state.missed(state.candidate), state.audit.confirms) == (0.03, 2)
+    assert not state._may_tie(state.candidate)
 
 
 @pytest.mark.parametrize(("ties", "errors"), [(True, 0), (False, 3)])
