@@ -92,7 +92,11 @@ _ENVIRONMENT = (
     ("LABEL_STUDIO_URL", "Address of your Label Studio; goes before `[queue] url`."),
     ("LABEL_STUDIO_API_KEY", "An access token of a user there. Never in a file."),
     ("OPENAI_API_KEY", "The key of a chat model; `labeler.token_env` names another variable."),
-    ("LABELOPS_KEY", "Keys item digests and random draws. Without it the workspace makes its own."),
+    (
+        "LABELOPS_KEY",
+        "Keys item digests and random draws, from the first run on. Without it the workspace "
+        "makes its own; another one later is refused.",
+    ),
     ("LABELOPS_WORKSPACE", "Goes before `workspace`."),
     ("LABELOPS_LABEL_STUDIO_ENV", "An environment that has Label Studio, for `demo` and tests."),
     ("LABELOPS_DEBUG", "`1` shows the traceback of a defect (exit code 70)."),

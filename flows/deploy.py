@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -21,10 +23,16 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.schedules import Cron, Interval, Schedule
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_RUNNER_POLL_FREQUENCY
 from prefect.types.entrypoint import EntrypointType
 
-from labelops.errors import EndRefused, EndUnavailable, LabelopsError, SettingsError
+from labelops.errors import (
+    ConflictError,
+    EndRefused,
+    EndUnavailable,
+    LabelopsError,
+    SettingsError,
+)
 from labelops.schedule import check_schedule, check_timezone, no_schedule, seconds_of
 from labelops.settings import FILE, ScheduleSettings, Settings, find_settings, read_settings
 
@@ -41,6 +49,9 @@ FLOWS: Mapping[str, Flow[[str], dict[str, Summary]]] = {
     "publish": publish,
 }
 """The flows of a label set by the name of their schedule."""
+
+_POLLS = 2.5
+"""Rounds of asking for work in which a process that serves is heard of."""
 
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -162,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         path = path / FILE if path.is_dir() else path
         ready = deployments(read_settings(path), path)
         _check_server()
+        _refuse_second(ready)
     except LabelopsError as error:
         sys.stderr.write(f"labelops: error: {error}\n")
         return error.exit_code
@@ -171,6 +183,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         _pause(ready)
         _end_workers()
     return 0
+
+
+def _refuse_second(ready: Sequence[RunnerDeployment]) -> None:
+    """Refuse to serve what another process serves: it would pause the schedules when it ends.
+
+    One that ended by itself has paused them; of one that was killed nobody knows but by waiting
+    whether it asks the server for work.
+
+    Raises
+    ------
+    ConflictError
+    """
+    seconds = _POLLS * PREFECT_RUNNER_POLL_FREQUENCY.value()
+    with get_client(sync_client=True) as client:
+
+        def asked_at() -> datetime | None:
+            """Return when a process last asked for the runs of any of these deployments."""
+            times = []
+            for deployment in ready:
+                with suppress(ObjectNotFound):
+                    name = f"{deployment.flow_name}/{deployment.name}"
+                    found = client.read_deployment_by_name(name)
+                    times += [found.last_polled] if found.last_polled and not found.paused else []
+            return max(times, default=None)
+
+        before = asked_at()
+        if before is None:
+            return
+        sys.stderr.write(
+            f"labelops: looking for {seconds:g} s whether another process serves "
+            f"{ready[0].name}, or was killed\n"
+        )
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(min(1.0, seconds))
+            if asked_at() != before:
+                raise ConflictError(
+                    f"another process serves a label set {ready[0].name!r} from this Prefect "
+                    "server; stop it first, for it would pause the schedules of both when it ends"
+                )
 
 
 def _pause(ready: Sequence[RunnerDeployment]) -> None:

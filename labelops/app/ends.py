@@ -17,6 +17,7 @@ import pandas as pd
 from .. import journey
 from ..adapters._patience import silent
 from ..adapters.objects import open_objects
+from ..digest import canonical_json, digest_bytes
 from ..errors import NotFoundError, SettingsError, StorageError
 from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, Tables, WithWords
 from ..settings import Settings
@@ -31,6 +32,9 @@ __all__ = ["Ends"]
 
 _WORKSPACE = "workspace.json"
 """The object that holds a workspace's own random id and key."""
+
+_DRAWN_BY = "drawn-by.json"
+"""The object that tells by which key a workspace is drawn, and does not tell the key."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Ends:
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace to work in: begun if need be, its schema checked and put in force."""
-        opened = self._opened(self.key)
+        key = self.key
+        self._refuse_other_key(key, keep=True)
+        opened = self._opened(key)
         journey.adopt_schema(opened, now=self.clock())
         return opened
 
@@ -77,6 +83,7 @@ class Ends:
 
     @cached_property
     def _as_foreseen(self) -> Workspace:
+        self._refuse_other_key(self.key_to_read)
         return journey.foresee_schema(self.as_it_is, now=self.clock())
 
     @property
@@ -133,6 +140,32 @@ class Ends:
     @property
     def _given_key(self) -> bytes:
         return self.settings.key.reveal().encode()[:64]
+
+    def _refuse_other_key(self, key: bytes, *, keep: bool = False) -> None:
+        """Refuse another key than the workspace was begun with: all samples would be drawn anew.
+
+        Such as where a scheduler runs without the variable that a shell has.
+        """
+        drawn_by = _told_apart(key)
+        try:
+            known = self.objects.get(_DRAWN_BY)
+        except NotFoundError:
+            if keep:
+                self.objects.put_new(_DRAWN_BY, drawn_by)
+                self._refuse_other_key(key)  # Another process may have been first.
+            return
+        if known == drawn_by:
+            return
+        found = self._read_identity()
+        if found is not None and known == _told_apart(bytes.fromhex(found["key"])):
+            problem = "LABELOPS_KEY is set, and this workspace was begun without it; unset it"
+        elif self._given_key:
+            problem = "LABELOPS_KEY is another one than this workspace was begun with; set that one"
+        else:
+            problem = "LABELOPS_KEY is not set, and this workspace was begun with it; set it"
+        raise SettingsError(
+            f"{self.settings.workspace}: {problem}, for samples, audits and splits are drawn by it"
+        )
 
     @cached_property
     def _identity(self) -> dict[str, str]:
@@ -295,3 +328,8 @@ class Ends:
         from ..adapters.faiss_search import FaissSearch
 
         return FaissSearch()
+
+
+def _told_apart(key: bytes) -> bytes:
+    """Return what tells a key from others, and does not tell the key."""
+    return canonical_json({"digest": digest_bytes(b"labelops: drawn by " + key)}).encode()

@@ -32,8 +32,45 @@ def test_a_workspace_draws_a_key_once_and_keeps_it(
     assert again.workspace.key == first.workspace.key
     assert again.namespace == first.namespace != other.namespace
     monkeypatch.setenv("LABELOPS_KEY", "ours")
-    assert _opened(tmp_path / "a").workspace.key == _opened(tmp_path / "b").workspace.key == b"ours"
+    assert _opened(tmp_path / "c").workspace.key == _opened(tmp_path / "d").workspace.key == b"ours"
     assert _opened(tmp_path / "a").namespace == first.namespace
+
+
+@pytest.mark.parametrize(
+    ("begun", "now", "says"),
+    [
+        ("ours", None, "LABELOPS_KEY is not set, and this workspace was begun with it; set it"),
+        ("ours", "theirs", "LABELOPS_KEY is another one than this workspace was begun with"),
+        (None, "ours", "LABELOPS_KEY is set, and this workspace was begun without it; unset it"),
+    ],
+)
+def test_another_key_is_refused_before_anything_is_drawn_by_it(
+    tmp_path: Path,
+    begun: str | None,
+    now: str | None,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A scheduler may lack the variable that a shell has: it is said, and no key is told."""
+
+    def take(key: str | None) -> None:
+        monkeypatch.delenv("LABELOPS_KEY", raising=False)
+        if key is not None:
+            monkeypatch.setenv("LABELOPS_KEY", key)
+
+    take(begun)
+    own = _opened(tmp_path).workspace.key
+    take(now)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    for command in (["run", "send"], ["status"]):
+        assert main(["-q", "--config", str(tmp_path), *command]) == 2
+        assert says in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    take(begun)
+    assert _opened(tmp_path).workspace.key == _opened(tmp_path).to_read.key == own
+    if begun:
+        assert all(begun.encode() not in content for content in before.values())
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": "a"}', '{"key": "zz"}'])

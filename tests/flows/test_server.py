@@ -249,9 +249,20 @@ def test_a_served_label_set_runs_when_its_schedule_says(
 
     try:
         run = until("a scheduled run is completed", completed)
+        second = subprocess.run(
+            [sys.executable, "-m", "flows.deploy", "--config", str(world.config)],
+            cwd=_PROJECT,
+            # Long enough for the first to be heard of on however busy a machine.
+            env=prefect_server.environ | {"PREFECT_RUNNER_POLL_FREQUENCY": "60"},
+            capture_output=True,
+            text=True,
+        )
+        assert serving.poll() is None
     finally:
         stop(serving)
         log.close()
+    assert second.returncode == 3, second.stderr
+    assert "another process serves a label set 'served-digits'" in second.stderr
     assert run["auto_scheduled"]
     assert run["deployment_id"]
     assert "served-digits" in run["tags"]
