@@ -134,8 +134,8 @@ def suspicious_words(
     )
     if likelier is not None:
         should = np.where(bad & (likelier[rows] >= 0), likelier[rows], classes)
-        # Others cannot be flagged, whatever they turn out to be.
-        for i in np.flatnonzero(p_values <= risk):
+        # The larger of two p-values: what the first lets pass is not flagged, whatever the second.
+        for i in np.flatnonzero(q_values <= risk):
             holds = held.indices[held.indptr[word[i]] : held.indptr[word[i] + 1]]
             p_values[i] = max(p_values[i], _by_mistake(k[i], holds, classes, should))
         q_values = corrected(p_values)
