@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LabelopsError, NotFoundError, UsageError, shown
+from ..errors import LabelopsError, NotFoundError, StorageError, UsageError, shown
 from ._disk import flush, write_flushed
 from ._storage import bucket_options, is_bucket, root_of, storage_error
 
@@ -80,6 +80,10 @@ def check_name(name: str) -> str:
     return name
 
 
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without hard links answer: FAT, some network shares, mounts of containers."""
+
+
 class LocalObjects:
     """Objects as files under a folder, each created whole or not at all.
 
@@ -113,7 +117,7 @@ class LocalObjects:
         UsageError
             If the name is malformed, or runs through another object.
         StorageError
-            If the disk is full.
+            If the disk is full, or has no hard links.
         """
         target = self._root / check_name(name)
         with self._mapped(f"writing {target}"):
@@ -134,6 +138,13 @@ class LocalObjects:
                 os.link(partial, target)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                raise StorageError(
+                    f"writing {target}: this file system has no hard links, by which names are "
+                    "given once; keep the workspace on a local disk, or in a bucket (s3://…)"
+                ) from error
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()

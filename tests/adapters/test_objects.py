@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -136,6 +137,21 @@ _FULL = textwrap.dedent(
         print(json.dumps([str(error), objects.list()]))
     """
 )
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_hard_links_is_said(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share or a memory card is named as what cannot serve, and is left as it was."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(StorageError, match=r"a/b: this file system has no hard links.*local disk"):
+        LocalObjects(str(tmp_path)).put_new("a/b", b"content")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
