@@ -159,5 +159,8 @@ class ObjectsTests:
             objects.put_new(name, b"x")
         with pytest.raises(UsageError):
             objects.get(name)
+        if name:
+            with pytest.raises(UsageError):
+                objects.list(f"{name}/x")
         assert self.stored(place) == {}
         assert not (place.parent / "x").exists()

@@ -193,7 +193,15 @@ def test_a_cursor_of_before_reads_everything_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "17", "[]", "{}", '{"label-studio":2,"projects":[["x"]]}', '{"label-studio":3}']
+    "cursor",
+    [
+        "",
+        "17",
+        "[]",
+        "{}",
+        '{"label-studio":2,"projects":[["x"]]}',
+        '{"label-studio":3,"projects":[]}',
+    ],
 )
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     """A cursor of another queue, or half of one, is a usage error with a remedy."""

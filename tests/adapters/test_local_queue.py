@@ -227,8 +227,9 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         queue.answer(ANN, offer, canonical_json("fox"))
     with pytest.raises(UsageError, match="excluded"):
         queue.answer(BOB, offer, CAT)
-    with pytest.raises(UsageError, match="human:ann"):
-        queue.answer("model:x", offer, CAT)
+    for nobody in ("model:x", "human:", "ann", ""):
+        with pytest.raises(UsageError, match="human:ann"):
+            queue.answer(nobody, offer, CAT)
     with pytest.raises(NotFoundError, match="no answer"):
         queue.edit(ANN, offer, CAT)
     assert len(queue.receive().votes) == 0
