@@ -14,6 +14,7 @@ from labelops.errors import UsageError
 from labelops.gate.certificate import certified_at
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.eprocess import (
+    check_outcomes,
     clean_looks_needed,
     exceeded_at,
     hypothesis_risk,
@@ -32,6 +33,16 @@ def test_certifies_where_it_was_published_to() -> None:
     assert [k + more for k, more in enumerate(needed) if more is not None] == [
         178, 325, 438, 539, 633,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [bool, int, float, object, np.uint8, np.float32])
+def test_outcomes_of_any_kind_are_the_same_looks(dtype: type) -> None:
+    """A column that held a missing value once is of floats; what is missing is no look, ever."""
+    found = check_outcomes(np.array([False, True, True]).astype(dtype))
+    assert found.dtype == np.bool_ and found.tolist() == [False, True, True]
+    for bad in (np.nan, 2, -1, "yes", None):
+        with pytest.raises(UsageError, match="expected true"):
+            check_outcomes(np.array([True, bad], dtype=object))
 
 
 @pytest.mark.parametrize(("k", "n", "bound"), [(0, 10, 0.1), (3, 40, 0.1), (5, 20, 0.6)])

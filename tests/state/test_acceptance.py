@@ -122,7 +122,13 @@ def test_a_model_that_learned_from_too_little_is_taken_for_nothing(
     assert len(world.state.accepted) > 80
 
 
-@pytest.mark.parametrize("accept", [TRIED, AcceptancePolicy("audited", min_posterior=0.85)])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        pytest.param(TRIED, marks=pytest.mark.slow),
+        AcceptancePolicy("audited", min_posterior=0.85),
+    ],
+)
 def test_an_audit_doubts_what_stands_by_a_posterior_alone(accept: AcceptancePolicy) -> None:
     """What a random sample has tried is doubted by what that found; of the rest nobody knows."""
     world = _sure(accept=accept)
