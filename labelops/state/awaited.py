@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from . import State
 __all__ = ["awaited"]
 
 _NAMED = 4
-"""So many people are named; of more it is said that all of them have looked."""
+"""So many people, and items, are named; of more people it is said that all have looked."""
 
 _NEW = "somebody new: everybody who may be asked has looked at those items"
 
@@ -25,6 +25,7 @@ def awaited(state: State) -> str:
     For those of the team who alone are left for a seat; for experts; for people who stay away; for
     somebody other than all who have looked or are paused. Seats at gold wait for nobody. Items
     that everybody has looked at and that have no label wait for somebody new: no seat is at these.
+    A few items that nobody of the team can go on with are named.
     People stay away who have no vote in the last `settle_days` before the newest there is: a team
     that pauses as a whole does not.
     """
@@ -36,7 +37,7 @@ def awaited(state: State) -> str:
     votes = state.votes.loc[state.votes["item_id"].isin(seats["item_id"])]
     votes = votes.loc[(votes["status"] != "deleted") & (votes["purpose"] != "gold")]
     looked = votes.groupby("item_id")["annotator"].agg(set).to_dict()
-    waits = Counter[str]()
+    waits, items = Counter[str](), defaultdict[str, list[str]](list)
     for item, barred, n in seats[["item_id", "exclude", "open"]].itertuples(index=False, name=None):
         left = team - set(json.loads(barred)) - looked.get(item, set())
         present = left - experts - away
@@ -48,17 +49,32 @@ def awaited(state: State) -> str:
             waits[" or ".join(named)] += min(lacking, len(named))
         lacking -= len(named)
         if lacking > 0 and gone:
-            waits[f"{' or '.join(gone)}, away for long, or somebody new"] += min(lacking, len(gone))
+            who = f"{' or '.join(gone)}, away for long, or somebody new"
+            waits[who] += min(lacking, len(gone))
+            items[who].append(item)
         if lacking > len(gone):
             waits[_others(state)] += lacking - len(gone)
+            items[_others(state)].append(item)
     each = [
-        f"{counted(waits[who], 'vote waits', 'votes wait')} for {who}"
+        f"{counted(waits[who], 'vote waits', 'votes wait')} for {who}{_named(items[who])}"
         for who in sorted(waits, key=lambda who: (who.startswith("somebody"), who))
     ]
     if split := len(state.split):
         one, many = (f"{have} no label though all looked" for have in ("item has", "items have"))
         each.append(f"{counted(split, one, many)}: a vote by somebody new may give one")
     return ", ".join(each)
+
+
+def _named(items: list[str]) -> str:
+    """Name items that none of the team can go on with, where they are few.
+
+    Examples
+    --------
+    >>> _named(["T-2", "T-1", "T-2"]), _named(["1", "2", "3", "4", "5"])
+    (' (T-1, T-2)', '')
+    """
+    few = sorted(set(items))
+    return f" ({', '.join(few)})" if 0 < len(few) <= _NAMED else ""
 
 
 def _but_experts(seats: pd.DataFrame, experts: set[str]) -> str:

@@ -52,7 +52,7 @@ def test_more_seats_than_people_wait_for_experts_then_for_somebody_new() -> None
     world.items(*IDS)
     plan(world, IDS[0], annotators=3)
     world.vote(IDS[1], ann="cat")
-    other = "somebody other than human:ann, human:zoe"
+    other = "somebody other than human:ann, human:zoe (i00)"
     assert awaited(world.state) == f"1 vote waits for human:zoe, 1 vote waits for {other}"
     world.vote(IDS[0], "review", ann="cat", zoe="cat")
     assert awaited(world.state) == f"3 votes wait for {other}"
@@ -85,8 +85,19 @@ def test_who_is_paused_is_not_waited_for() -> None:
     world.vote(IDS[4], ben="cat")
     assert awaited(world.state) == "3 votes wait for human:ben"
     world.say("annotator_flagged", "human:ben", 0, reason="a test")
-    other = "somebody other than human:ann, human:ben (paused)"
+    other = "somebody other than human:ann, human:ben (paused) (i00, i01, i02)"
     assert awaited(world.state) == f"3 votes wait for {other}"
+
+
+def test_many_items_are_counted_and_not_named() -> None:
+    """Four are a list to work through; more would hide the line."""
+    world = make_world()
+    world.items(*IDS)
+    for n, item in enumerate(IDS[:5]):
+        plan(world, item, annotators=2)
+        world.vote(item, ann="cat")
+        named = f" ({', '.join(IDS[: n + 1])})" if n < 4 else ""
+        assert awaited(world.state).endswith(f"for somebody other than human:ann{named}")
 
 
 def test_what_is_on_offer_is_said_to_be(tmp_path: Path) -> None:
@@ -174,7 +185,8 @@ def test_a_seat_that_only_somebody_away_may_take() -> None:
     world.hour += 24 * 30
     assert awaited(world.state) == "1 vote waits for human:cid"
     world.vote(IDS[2], ann="cat", ben="cat")
-    assert awaited(world.state) == "1 vote waits for human:cid, away for long, or somebody new"
+    said = "1 vote waits for human:cid, away for long, or somebody new (i00)"
+    assert awaited(world.state) == said
     world.vote(IDS[3], cid="cat")
     assert awaited(world.state) == "1 vote waits for human:cid"
 
@@ -190,7 +202,7 @@ def test_who_is_away_is_waited_for_only_where_that_helps() -> None:
     world.vote(IDS[2], ann="cat", ben="cat")
     assert awaited(world.state) == (
         "2 votes wait for human:ann, 2 votes wait for human:ben, "
-        "1 vote waits for somebody other than human:ann, human:ben, human:cid"
+        "1 vote waits for somebody other than human:ann, human:ben, human:cid (i01)"
     )
 
 
@@ -216,7 +228,7 @@ def test_it_is_said_in_one_line() -> None:
     world.vote(IDS[1], ann="cat")
     world.flush()
     found = route(world.workspace, now=world.tick())
-    assert found.awaited == "2 votes wait for somebody other than human:ann"
+    assert found.awaited == "2 votes wait for somebody other than human:ann (i00, i01)"
     assert said_routed(found).splitlines()[1:] == [f"{found.awaited}."]
 
 
