@@ -201,7 +201,7 @@ def said_gated(found: Gated) -> str:
     about = (
         "no labels are frozen for a release"
         if found.candidate is None
-        else f"candidate {found.candidate.number}: {counted(found.candidate.items, 'label')}"
+        else found.candidate.in_words
     )
     return said_verdict(found.verdict.to_json(), about)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..errors import counted
+from ..gate.candidate import Candidate
 from ..gate.verdict import FAIL, PASS, Verdict
 from ..ports import Usage
 from ..released import names_of, released_as
@@ -15,6 +16,7 @@ from ..report.of_state import counts_of
 from ..state import Refusal, State, Unasked
 from ..state.awaited import awaited
 from ..state.drift import DriftWatch, drift_watch
+from ..state.late import late_items
 from ..state.money import Money, money_of, priced
 from ..state.needs import all_needs, budget_spent, work_in_flight
 from ..state.plan import LabelingPlan, labeling_plan
@@ -65,8 +67,8 @@ class Standing:
         Why what to learn from was chosen by doubt where the order is `diverse`.
     refusals : mapping of source to Refusal
         What was refused of each source when it was read last.
-    candidate : mapping or None
-        The candidate under audit as JSON.
+    candidate : Candidate or None
+        The candidate under audit.
     verdict : mapping
         What the gate would say now, as JSON.
     releases : tuple of str
@@ -84,6 +86,8 @@ class Standing:
         Items that were taken out of the label set; none of the numbers above counts them.
     money : Money or None
         What people's votes cost, where `[route]` has a price or a budget.
+    late : int
+        Items that came too late for the next candidate to wait for them.
     """
 
     name: str
@@ -110,7 +114,7 @@ class Standing:
     unasked: Unasked | None
     by_doubt: Unasked | None
     refusals: Mapping[str, Refusal]
-    candidate: object | None
+    candidate: Candidate | None
     verdict: Mapping[str, object]
     releases: tuple[str, ...]
     released_as: str | None
@@ -120,6 +124,7 @@ class Standing:
     plan: LabelingPlan
     withdrawn: int = 0
     money: Money | None = None
+    late: int = 0
 
 
 def standing_of(
@@ -181,6 +186,7 @@ def standing_of(
         plan=labeling_plan(state),
         withdrawn=len(state.withdrawn),
         money=money_of(state) if priced(state.workspace.policies.route) else None,
+        late=len(late_items(state)),
     )
 
 

@@ -48,12 +48,12 @@ def _said_standing(found: Standing, workspace: str) -> str:
         rows.append(["Paid", counted(sum(u.answers for u in found.usage)), _said_usage(found)])
     if found.refused:
         rows.append(["Refused", counted(len(found.refused)), _said_refused(found.refused)])
-    candidate = found.candidate
-    about = (
-        "as the labels stand; none are frozen for a release"
-        if candidate is None
-        else f"candidate {getattr(candidate, 'number', '')}"
-    )
+    about = "as the labels stand; none are frozen for a release"
+    if found.candidate is not None:
+        about = found.candidate.in_words
+    elif found.late:
+        waits = "is not waited for" if found.late == 1 else "are not waited for"
+        about += f"; {counted(found.late, 'later item')} {waits}"
     head = f"{click.style(safe(found.name), bold=True)}: " + (
         f"{safe(found.kind)} of {counted(found.classes, 'class', 'classes')} for "
         f"{'images' if found.media == 'image' else 'texts'}, in {safe(workspace)}"

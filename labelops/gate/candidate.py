@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from ..digest import canonical_json, digest_bytes
+from ..errors import counted
 from ..measure.given import check_share, check_whole
 from .policy import UNIFORM, WEIGHTED
 
@@ -93,6 +94,10 @@ class Candidate:
         `labelops.gate.firsts`).
     missed : float
         Chance that its audit's looks confirm a wrong label (see `labelops.gate.confirm`).
+    late : str
+        The object that holds the items it does not wait for; empty where it waits for all.
+    later : int
+        How many these are.
     """
 
     number: int
@@ -109,6 +114,14 @@ class Candidate:
     ties: bool = False
     firsts: bool = False
     missed: float = 0.0
+    late: str = ""
+    later: int = 0
+
+    @property
+    def in_words(self) -> str:
+        """Which one it is, of how many labels, and how many items it does not wait for."""
+        said = f"candidate {self.number}: {counted(self.items, 'label')}"
+        return f"{said}, without {counted(self.later, 'later item')}" if self.later else said
 
     @property
     def refuted(self) -> bool:

@@ -11,6 +11,7 @@ __all__ = ["AUDITS", "MOST_CONFIRMS", "UNIFORM", "WEIGHTED", "GatePolicy"]
 UNIFORM, WEIGHTED = "uniform", "weighted"
 AUDITS = ("auto", UNIFORM, WEIGHTED)
 MOST_CONFIRMS = 3
+_MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class GatePolicy:
         By how many blind votes a label must lead to be confirmed in an audit; 0: by as few as can
         certify a set of that size, which is one in all but small ones. What looks miss is allowed
         for in any case.
+    wait_days : float from 0
+        Days that labels wait for items that arrived later and still need people. Once the newest
+        item arrived so long after one whose label was not released, all that arrived before the
+        first item that waits are frozen without it and the later ones; 0 waits for all.
 
     Raises
     ------
@@ -64,6 +69,7 @@ class GatePolicy:
     open_findings: float = 0.01
     audit: str = "auto"
     confirm: int = 0
+    wait_days: float = 7.0
 
     def __post_init__(self) -> None:
         for name, least in (("error", 0.0), ("confidence", 0.5)):
@@ -85,6 +91,8 @@ class GatePolicy:
             raise SettingsError(f"gate.confirm is {self.confirm}, expected 0 to {MOST_CONFIRMS}")
         if self.per_class < 0:
             raise SettingsError(f"gate.per_class is {self.per_class}, expected 0 or more")
+        if not 0 <= self.wait_days <= _MOST_DAYS:
+            raise SettingsError(f"gate.wait_days is {self.wait_days}, expected 0 to {_MOST_DAYS:,}")
 
     @property
     def risk(self) -> float:

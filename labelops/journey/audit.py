@@ -25,6 +25,7 @@ from ..parts import as_a_part
 from ..ports import Detector, Features, NeighbourSearch, WithWords
 from ..schema import Schema
 from ..state import Event, State, Workspace, decide
+from ..state.late import labels_to_freeze
 from ..state.needs import work_in_flight
 from ..state.verdicts import audit_verdicts
 from .consolidate import up_to_date
@@ -77,8 +78,8 @@ class _Asked:
 
     @classmethod
     def of(cls, state: State, now: datetime) -> _Asked:
-        """Take all labels that are decided."""
-        labels = state.labels.loc[state.labels["value"].notna()]
+        """Take all labels that the next candidate would have."""
+        labels = labels_to_freeze(state)
         number = _cut_short(state, labels_digest(labels)) or 1 + len(state.latest("audited"))
         items = state.items.loc[state.items["item_id"].isin(labels["item_id"])]
         items = items.reset_index(drop=True)
@@ -259,7 +260,7 @@ def audit_not_due(state: State) -> str:
     waiting = work_in_flight(state)
     if waiting:
         return waiting
-    labels = state.labels.loc[state.labels["value"].notna()]
+    labels = labels_to_freeze(state)
     if labels["value"].nunique() < 2:
         return "there are labels of fewer than two classes"
     done = state.latest("audited")

@@ -26,6 +26,7 @@ from ..route.again import looks_again
 from ..state import Event, State, Workspace, decide, last_body
 from ..state.auditors import audits_firsts, confirming, next_attempt, next_stream, outgrown, slips
 from ..state.facts import gate_facts
+from ..state.late import judged_already, labels_to_freeze, late_items
 from ..state.needs import label_doubt, may_look_again, work_in_flight
 from .audit import audit_not_due
 from .consolidate import up_to_date
@@ -137,10 +138,10 @@ def _freeze(state: State) -> tuple[None, list[Event]]:
 
 def _ready(state: State) -> Candidate | None:
     """Return the next candidate, if there is none yet and the labels may be one."""
-    labels = state.labels.loc[state.labels["value"].notna()]
+    labels = labels_to_freeze(state)
     if state.candidate is not None or labels.empty or work_in_flight(state):
         return None
-    if not audit_not_due(state) or state.judged_already:
+    if not audit_not_due(state) or judged_already(state):
         return None
     limit = state.workspace.policies.gate.open_findings * len(state.present_items)
     if state.suspicions["item_id"].nunique() > limit:
@@ -157,6 +158,7 @@ def _ready(state: State) -> Candidate | None:
     rule = confirming(state, labels, attempt, mistakes, firsts=firsts)
     if certifies_nothing(rule.missed, policy, len(labels), attempt):
         return None
+    late = late_items(state)
     return Candidate(
         number=len(state.candidates) + 1,
         revision=int(state.labels["revision"].max()),
@@ -170,6 +172,8 @@ def _ready(state: State) -> Candidate | None:
         ties=rule.ties,
         firsts=firsts,
         missed=rule.missed,
+        late=_keep(state, "late", {"items": late.tolist()}) if len(late) else "",
+        later=len(late),
     )
 
 
@@ -207,8 +211,13 @@ def _keep_doubts(state: State, item_ids: pd.Series, doubt: npt.NDArray[np.float6
     same object again, and no vote of the audit can come before either.
     """
     kept = {"items": item_ids.tolist(), "doubts": [round(float(d), 6) for d in doubt]}
+    return _keep(state, "doubts", kept)
+
+
+def _keep(state: State, folder: str, kept: Mapping[str, object]) -> str:
+    """Keep what goes with a candidate under its digest; return the object's name."""
     content = canonical_json(kept)
-    name = f"doubts/{digest([content])[:32]}.json"
+    name = f"{folder}/{digest([content])[:32]}.json"
     state.workspace.objects.put_new(name, content.encode())
     return name
 

@@ -140,8 +140,7 @@ class AuditView(CandidatesView):
         judged = votes.loc[spare & votes["item_id"].isin(self.frozen["item_id"]), "item_id"]
         if judged.empty:
             return votes, none
-        before = self.arrived.reindex(self.split) <= self.frozen_at(candidate)
-        split = self.split[before.to_numpy(dtype=bool) & ~among(self.split, frozen)]
+        split = self.split[self.came_by(candidate, self.split) & ~among(self.split, frozen)]
         return (votes, split) if len(split) < judged.nunique() else (votes.loc[~spare], none)
 
     def _judging_firsts(self, candidate: Candidate) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
@@ -152,7 +151,7 @@ class AuditView(CandidatesView):
         later = later.loc[~later["vote_id"].isin(firsts["vote_id"])]
         ids = firsts["item_id"].to_numpy(dtype=object)
         inside = self.labels_of(candidate).index.union(self.frozen["item_id"])
-        before = (self.arrived.reindex(ids) <= until).to_numpy(dtype=bool)
+        before = self.came_by(candidate, ids)
         votes = self.able(pd.concat([self.outside_audits, later]))
         # Nobody contradicted these before they were withdrawn.
         had = firsts.loc[firsts["item_id"].isin(self.withdrawn_labels.index)]

@@ -26,6 +26,7 @@ from ..measure.codes import FloatArray, among
 from ..measure.confusion import annotator_confusion
 from ..measure.finite import tolerated_errors
 from . import State
+from .late import labels_to_freeze, late_items
 
 __all__ = [
     "Confirming",
@@ -51,8 +52,9 @@ def auditors_lacking(state: State) -> str:
     """
     if state.audit is not None or not state.people:
         return ""
-    labels = state.labels.loc[state.labels["value"].notna()]
-    if len(labels) and not len(state.undecided) and (why := _certifying_nothing(state, labels)):
+    labels = labels_to_freeze(state)
+    decided = among(state.undecided, late_items(state)).all()
+    if len(labels) and decided and (why := _certifying_nothing(state, labels)):
         return why
     if len(state.team) > TEAM_OF_FIRSTS:
         return ""

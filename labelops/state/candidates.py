@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,6 +15,7 @@ import pandas as pd
 from ..digest import digest
 from ..gate.candidate import ADJUDICATED, OUTGROWN, Candidate, labels_digest, read_candidates
 from ..kinds.choice import codes_of
+from ..measure.codes import among
 from ..route.again import again_seats
 from ..route.plan import Seat
 from ..tables import LABELS, newest
@@ -45,8 +48,17 @@ class CandidatesView(ProposalsView):
         if candidate is None:
             return decided.iloc[:0]
         inside = (decided["revision"] <= candidate.revision) | (decided["method"] == ADJUDICATED)
-        # What was withdrawn by then and taken back since is the next candidate's.
-        return decided.loc[inside & ~decided["item_id"].isin(self.out_of(candidate.number))]
+        # What was withdrawn by then and taken back since, or came late, is the next candidate's.
+        out = [*self.out_of(candidate.number), *self.late_of(candidate)]
+        return decided.loc[inside & ~decided["item_id"].isin(out)]
+
+    def late_of(self, candidate: Candidate) -> npt.NDArray[np.object_]:
+        """Return the items that came too late for a candidate, in id order."""
+        known: dict[str, npt.NDArray[np.object_]] = self.workspace.cache.setdefault("late", {})
+        if candidate.late and candidate.late not in known:
+            kept = json.loads(self.workspace.objects.get(candidate.late))
+            known[candidate.late] = np.array(kept["items"], dtype=object)
+        return known.get(candidate.late, np.empty(0, dtype=object))
 
     @property
     def taken_apart(self) -> bool:
@@ -60,19 +72,30 @@ class CandidatesView(ProposalsView):
     @cached_property
     def released_items(self) -> npt.NDArray[np.object_]:
         """Items of the last release."""
-        done = [c for c in self.candidates if c.closed.startswith("released")]
-        ids = self.labels_of(done[-1]).index if done else []
+        ids = self.labels_of(self._released[-1]).index if self._released else []
         return np.asarray(ids, dtype=np.object_)
 
     @property
-    def judged_already(self) -> str:
-        """Why the labels as they stand are no new candidate, in words; empty if they may be one.
+    def last_release(self) -> pd.Timestamp:
+        """When the labels of the last release were frozen; NaT before there is one."""
+        return self.frozen_at(self._released[-1]) if self._released else pd.NaT
+
+    @property
+    def _released(self) -> list[Candidate]:
+        return [c for c in self.candidates if c.closed.startswith("released")]
+
+    def tried_before(self, labels: pd.DataFrame) -> str:
+        """Say why labels are no new candidate, in words; empty if they may be one.
 
         Labels that failed are not tried again as they are, in the hope of a luckier sample: some
         of them must have changed, or the least certain of them been confirmed by others.
+
+        Parameters
+        ----------
+        labels : frame
+            With a value each, as they stand.
         """
         closed = [c for c in self.candidates if c.closed]
-        labels = self.labels.loc[self.labels["value"].notna()]
         if self.candidate is not None or not closed:
             return ""
         if closed[-1].closed == OUTGROWN or closed[-1].digest != self.labels_digest(labels):
@@ -148,11 +171,13 @@ class CandidatesView(ProposalsView):
 
         def read() -> pd.DataFrame:
             rows = self._uncorrected(began)
-            rows = rows.loc[(rows["revision"] <= candidate.revision) & ~rows["item_id"].isin(out)]
+            apart = rows["item_id"].isin([*out, *self.late_of(candidate)])
+            rows = rows.loc[(rows["revision"] <= candidate.revision) & ~apart]
             rows = rows.drop_duplicates("item_id", keep="last")
             return rows.loc[rows["value"].notna()].set_index("item_id").sort_index()
 
-        return self.kept("labels_of", (LABELS.name,), (candidate.revision, began, *out), read)
+        key = (candidate.revision, began, candidate.late, *out)
+        return self.kept("labels_of", (LABELS.name,), key, read)
 
     @property
     def withdrawn_since(self) -> int:
@@ -205,16 +230,34 @@ class CandidatesView(ProposalsView):
         rows = rows.loc[~rows["item_id"].isin(self.out_of(min(c.number for c in order)))]
         # A label holds from its revision up to the next; who froze first in there froze it.
         until = rows.groupby("item_id")["revision"].shift(-1, fill_value=np.iinfo(np.int64).max)
-        who = np.searchsorted(at, rows["revision"].to_numpy())
+        who = self._not_late(order, np.searchsorted(at, rows["revision"].to_numpy()), rows)
         there = np.append(at, np.iinfo(np.int64).max)[who] < until.to_numpy()
         held = there & rows["value"].notna().to_numpy()
         since = pd.Series([self.frozen_at(c) for c in order]).reindex(who[held])
         first = rows.loc[held].assign(since=since.array)
         return first.drop_duplicates("item_id").set_index("item_id")
 
+    def _not_late(
+        self, order: Sequence[Candidate], who: npt.NDArray[np.int64], rows: pd.DataFrame
+    ) -> npt.NDArray[np.int64]:
+        """Say which of the candidates from `who` on was the first that a label's item was in."""
+        ids, found = rows["item_id"].to_numpy(dtype=object), who.copy()
+        for place, candidate in enumerate(order):
+            if candidate.late:
+                here = np.flatnonzero(found == place)
+                found[here[among(ids[here], self.late_of(candidate))]] = place + 1
+        return found
+
     def frozen_at(self, candidate: Candidate) -> pd.Timestamp:
         """When a candidate was frozen."""
         return self._freezes.loc[str(candidate.number)]
+
+    def came_by(self, candidate: Candidate, item_ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Say which items had arrived when a candidate was frozen, and not too late for it."""
+        ids = np.asarray(item_ids, dtype=object)
+        before = self.arrived.reindex(ids) <= self.frozen_at(candidate)
+        found: npt.NDArray[np.bool_] = before.to_numpy(dtype=bool)
+        return found & ~among(ids, self.late_of(candidate))
 
     @cached_property
     def _freezes(self) -> pd.Series:

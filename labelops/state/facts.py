@@ -12,6 +12,7 @@ from ..ingest import forbids
 from ..kinds.choice import codes_of
 from . import State
 from .auditors import auditors_lacking
+from .late import judged_already, labels_to_freeze, late_items
 from .needs import audit_stalled, budget_spent, work_in_flight
 from .overlap import agreement
 
@@ -22,12 +23,12 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
     """Gather what the gate's checks need to know."""
     schema, items, labels = state.workspace.schema, state.present_items, state.frozen
     if state.candidate is None:
-        labels = state.labels.loc[state.labels["value"].notna()]
+        labels = labels_to_freeze(state)
+        items = items.loc[~items["item_id"].isin(late_items(state))]
     else:
         # Later items are the next candidate's: neither help nor hindrance to this one.
         known = items["item_id"].isin(labels["item_id"])
-        before = state.arrived.reindex(items["item_id"]) <= state.frozen_at(state.candidate)
-        items = items.loc[known | before.to_numpy()]
+        items = items.loc[known | state.came_by(state.candidate, items["item_id"])]
     counts = np.bincount(codes_of(labels["value"], schema), minlength=len(schema.classes))
     # Before there is a label it is said of all items: nobody should label what may not be used.
     inside = items if labels.empty else items.loc[items["item_id"].isin(labels["item_id"])]
@@ -48,7 +49,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         forbidden=forbidden,
         open_findings=int(state.suspicions["item_id"].nunique()),
         split_groups=split_groups,
-        waiting=work_in_flight(state) or state.judged_already,
+        waiting=work_in_flight(state) or judged_already(state),
         spent=_short_of(state) if state.audit is None else audit_stalled(state),
     )
 

@@ -23,6 +23,7 @@ from ..route.needs import (
 )
 from . import State
 from .gold import gold_lacking, gold_sample
+from .late import calibration_needs, judged_already, late_items
 from .money import money_of
 from .overlap import overlap_sample
 from .training import asked_now
@@ -53,7 +54,7 @@ def all_needs(state: State, features: Features | None = None) -> list[pd.DataFra
     features : callable, optional
         For the order `diverse`; whether there are needs can be told without.
     """
-    needs = [*_calibration_needs(state), *_label_needs(state, features)]
+    needs = [*calibration_needs(state), *_label_needs(state, features)]
     # Whoever audits an item must not be about to review it: one of the two waits.
     needs += [_apart(state, rows, "audit") for rows in _review_needs(state)]
     needs += [*_doubt_needs(state), *_overlap_needs(state), *_audit_needs(state)]
@@ -67,19 +68,6 @@ def _overlap_needs(state: State) -> list[pd.DataFrame]:
     """Ask a second person on the random overlap."""
     found = overlap_sample(state)
     return [overlap_needs(found.sample, found.given, found.lacking, found.purpose)]
-
-
-def _calibration_needs(state: State) -> list[pd.DataFrame]:
-    sample, looks = state.calibration_stream, state.calibration_looks
-    given = state.given(sample.ids, "calibrate")
-    unseen = looks.status == NO_VOTE
-    needs = [sample_needs(sample, given, unseen, "calibrate")]
-    if state.to_be_tried:
-        # What the labeler was not asked about yet has nothing that a vote could disagree with.
-        asked = among(sample.ids, state.current_proposals["item_id"].to_numpy(dtype=object))
-        pending = (looks.status == PENDING) & asked
-        needs.append(adjudication_needs(sample.ids, given, pending, "calibrate", looks.needed))
-    return needs
 
 
 def _audit_needs(state: State) -> list[pd.DataFrame]:
@@ -156,7 +144,7 @@ def _doubt_needs(state: State) -> list[pd.DataFrame]:
     doubt = label_doubt(state, labels)
     size = state.wanted_again - len(state.looked_again)
     purpose = "review"
-    if not left.any() and state.judged_already:
+    if not left.any() and judged_already(state):
         purpose, most = "audit", state.workspace.policies.route.max_votes
         left = (state.given(ids, "audit") < most) & ~among(ids, state.looked_again)
     chosen = choose_active(ids[left], doubt[left], size, apart_from=[]).ids
@@ -278,24 +266,31 @@ def label_waits(without: int, doubtful: int) -> str:
     return "; ".join(said)
 
 
-def _undecided(state: State) -> tuple[int, int]:
+def _undecided(state: State, late: npt.NDArray[np.object_]) -> tuple[int, int]:
     """Count what people may still decide: items without a label, and labels in doubt again."""
     labeled = state.labels.loc[state.labels["value"].notna(), "item_id"].to_numpy(dtype=object)
-    doubtful = int(among(state.undecided, labeled).sum())
-    return len(state.undecided) - doubtful, doubtful
+    ids = state.undecided[~among(state.undecided, late)]
+    doubtful = int(among(ids, labeled).sum())
+    return len(ids) - doubtful, doubtful
 
 
 def work_in_flight(state: State) -> str:
-    """Say what the label set still waits for before it can be audited; empty when nothing."""
+    """Say what the label set still waits for before it can be audited; empty when nothing.
+
+    Nothing of items that the next candidate does not wait for.
+    """
     if state.items.empty:
         return "there are no items"
-    samples = sum(len(n) for n in _calibration_needs(state))
-    if samples:
+    late = late_items(state)
+
+    def waiting(needs: list[pd.DataFrame]) -> int:
+        return sum(int((~rows["item_id"].isin(late)).sum()) for rows in needs)
+
+    if samples := waiting(calibration_needs(state)):
         return calibration_waits(samples)
-    if waiting := label_waits(*_undecided(state)):
-        return waiting
-    reviews = sum(len(n) for n in _review_needs(state))
-    if reviews:
+    if labels := label_waits(*_undecided(state, late)):
+        return labels
+    if reviews := waiting(_review_needs(state)):
         return counted(reviews, "suspected label waits", "suspected labels wait") + " for review"
     return _again_waits(state)
 

@@ -17,6 +17,7 @@ from labelops.gate.checks import evaluate
 from labelops.gate.policy import GatePolicy
 from labelops.journey import gate, route, send
 from labelops.state.facts import gate_facts
+from labelops.state.late import judged_already
 from labelops.state.needs import (
     work_in_flight,
 )
@@ -134,7 +135,7 @@ def test_confirmed_by_others_they_are_tried_again() -> None:
     for item, number in zip(seats["item_id"], seats["round"], strict=True):
         world.vote(item, "review", round_=number, dan="dog" if item < "i08" else "cat")
     consolidated(world, 3)
-    assert work_in_flight(world.state) == "" and world.state.judged_already == ""
+    assert work_in_flight(world.state) == "" and judged_already(world.state) == ""
     again = gate(world.workspace, now=world.tick(), split_groups={})
     assert again.candidate is not None and again.candidate.number == 2
     assert again.candidate.digest == world.state.candidates[0].digest
@@ -150,12 +151,12 @@ def test_what_failed_before_looks_were_counted_goes_on() -> None:
     del body["looks_again"]
     world.say("candidate", "1", 2, **body)
     assert world.state.candidates[0].looks_again == 0 and world.state.wanted_again == 8
-    assert "0 of the 8" in world.state.judged_already
+    assert "0 of the 8" in judged_already(world.state)
     assert route(world.workspace, now=world.tick()).by_purpose["review"] == 8
     for item, number in zip(world.state.plan["item_id"], world.state.plan["round"], strict=True):
         world.vote(item, "review", round_=number, dan="dog" if item < "i08" else "cat")
     consolidated(world, 3)
-    assert world.state.judged_already == ""
+    assert judged_already(world.state) == ""
     again = gate(world.workspace, now=world.tick(), split_groups={}).candidate
     assert again is not None and again.number == 2
 
@@ -165,9 +166,9 @@ def test_what_is_tried_again_waits_for_nothing() -> None:
     """Once frozen again the labels are not said to be those of the candidate that failed."""
     world = _failed()
     (failed,) = world.state.candidates
-    assert world.state.judged_already
+    assert judged_already(world.state)
     world.say("candidate", "2", **json.loads(replace(failed, number=2, closed="").to_body()))
-    assert world.state.judged_already == ""
+    assert judged_already(world.state) == ""
 
 
 def _nobody_left() -> World:
@@ -216,7 +217,7 @@ def test_where_nobody_is_left_somebody_new_is_asked(tmp_path: Path) -> None:
         world.vote(item, "audit", round_=number, zoe="dog" if item < "i08" else "cat")
     consolidated(world, 4)
     assert len(world.state.looked_again) == wanted
-    assert work_in_flight(world.state) == "" and world.state.judged_already == ""
+    assert work_in_flight(world.state) == "" and judged_already(world.state) == ""
     again = gate(world.workspace, now=world.tick(), split_groups={})
     assert again.candidate is not None and again.candidate.number == 2
     assert attempt_of(again.candidate, world.state.candidates) == 2
@@ -240,7 +241,7 @@ def test_a_changed_label_needs_nobody_new() -> None:
     assert len(world.state.open_seats) == world.state.wanted_again
     world.label({"i00": "cat"})
     consolidated(world, 4)
-    assert world.state.judged_already == "" and work_in_flight(world.state) == ""
+    assert judged_already(world.state) == "" and work_in_flight(world.state) == ""
     assert route(world.workspace, now=world.tick()).votes == 0
     assert gate(world.workspace, now=world.tick(), split_groups={}).candidate is not None
     assert world.state.open_seats.empty, "nobody is waited for any more"
