@@ -82,6 +82,7 @@ class Walk:
                 "agreement": -1.0,
                 "decided": 0.9,
                 "audit": pick(["auto", "weighted"]),
+                "wait_days": pick([0.0, 1.0, 7.0]),
             },
         }
         self.folder.mkdir()
