@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pandas as pd
 from .. import journey
 from ..adapters._patience import silent
 from ..adapters.objects import open_objects
-from ..digest import canonical_json, digest_bytes
+from ..digest import canonical_json
 from ..errors import NotFoundError, SettingsError, StorageError
 from ..ports import Detector, Labeler, NeighbourSearch, Objects, Queue, Tables, WithWords
 from ..settings import Settings
@@ -146,18 +147,18 @@ class Ends:
 
         Such as where a scheduler runs without the variable that a shell has.
         """
-        drawn_by = _told_apart(key)
-        try:
-            known = self.objects.get(_DRAWN_BY)
-        except NotFoundError:
+        known = self._read_drawn_by()
+        if known is None:
             if keep:
-                self.objects.put_new(_DRAWN_BY, drawn_by)
+                self.objects.put_new(
+                    _DRAWN_BY, _DrawnBy.of(key, secrets.token_bytes(16)).to_bytes()
+                )
                 self._refuse_other_key(key)  # Another process may have been first.
             return
-        if known == drawn_by:
+        if known.is_of(key):
             return
         found = self._read_identity()
-        if found is not None and known == _told_apart(bytes.fromhex(found["key"])):
+        if found is not None and known.is_of(bytes.fromhex(found["key"])):
             problem = "LABELOPS_KEY is set, and this workspace was begun without it; unset it"
         elif self._given_key:
             problem = "LABELOPS_KEY is another one than this workspace was begun with; set that one"
@@ -166,6 +167,18 @@ class Ends:
         raise SettingsError(
             f"{self.settings.workspace}: {problem}, for samples, audits and splits are drawn by it"
         )
+
+    def _read_drawn_by(self) -> _DrawnBy | None:
+        """Return what tells the key that this workspace is drawn by; None where nothing does."""
+        try:
+            found = json.loads(self.objects.get(_DRAWN_BY))
+            return _DrawnBy(bytes.fromhex(found["salt"]), bytes.fromhex(found["digest"]))
+        except NotFoundError:
+            return None
+        except (ValueError, LookupError, TypeError):
+            raise StorageError(
+                f"{self.settings.workspace}/{_DRAWN_BY} is damaged; restore it from a backup"
+            ) from None
 
     @cached_property
     def _identity(self) -> dict[str, str]:
@@ -330,6 +343,21 @@ class Ends:
         return FaissSearch()
 
 
-def _told_apart(key: bytes) -> bytes:
-    """Return what tells a key from others, and does not tell the key."""
-    return canonical_json({"digest": digest_bytes(b"labelops: drawn by " + key)}).encode()
+@dataclass(frozen=True, slots=True)
+class _DrawnBy:
+    """What tells a key from others, and does not tell the key, however short it is."""
+
+    salt: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, key: bytes, salt: bytes) -> _DrawnBy:
+        """Take some 50 ms, so that keys cannot be guessed by the million."""
+        return cls(salt, hashlib.scrypt(key, salt=salt, n=2**14, r=8, p=1))
+
+    def is_of(self, key: bytes) -> bool:
+        return self == self.of(key, self.salt)
+
+    def to_bytes(self) -> bytes:
+        said = {"digest": self.digest.hex(), "salt": self.salt.hex()}
+        return canonical_json(said).encode()

@@ -84,6 +84,28 @@ def test_a_damaged_key_is_no_new_key(tmp_path: Path, content: str) -> None:
     assert (tmp_path / "workspace" / "workspace.json").read_text() == content
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"salt": "zz", "digest": "00"}'])
+def test_what_tells_the_key_is_damaged(tmp_path: Path, content: str) -> None:
+    """Then nobody knows whether this is the key: it is named with its remedy."""
+    _ = _opened(tmp_path).workspace
+    told = tmp_path / "workspace" / "drawn-by.json"
+    told.write_text(content)
+    with pytest.raises(StorageError, match=r"drawn-by\.json is damaged; restore it from a backup"):
+        _ = _opened(tmp_path).workspace
+    assert told.read_text() == content
+
+
+def test_a_short_key_is_not_told_by_a_table_of_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may read two workspaces of one key cannot even see that it is one."""
+    monkeypatch.setenv("LABELOPS_KEY", "ours")
+    for name in ("a", "b"):
+        _ = _opened(tmp_path / name).workspace
+    told = [(tmp_path / n / "workspace" / "drawn-by.json").read_bytes() for n in ("a", "b")]
+    assert told[0] != told[1]
+
+
 def test_a_lost_key_is_no_new_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables without it are those of a workspace whose backup was put back in part."""
     monkeypatch.delenv("LABELOPS_KEY")
