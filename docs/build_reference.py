@@ -71,6 +71,14 @@ _SCHEMA = (
         "`[schema.splits]`: class = the classes that were cut out of it. People are asked again "
         "about what it was said of before.",
     ),
+    (
+        "descriptions",
+        "table",
+        "`{}`",
+        "`[schema.descriptions]`: class = what belongs there, in a line of at most 500 characters. "
+        "People see it in Label Studio where the pointer rests on the class, a chat model in its "
+        "prompt. May be reworded any time; to a chat model that is another prompt.",
+    ),
 )
 
 _SECTIONS: dict[str, tuple[str, type]] = {

@@ -26,6 +26,10 @@ QUESTION = "Which class fits best?"
 """What annotators are asked where a schema does not say."""
 
 
+_LONGEST = 500
+"""The most characters of what is said of a class."""
+
+
 def check_class(name: object) -> str:
     """Return the name of a class, if it can be one.
 
@@ -73,6 +77,10 @@ class Schema:
         Class → the classes that were cut out of it. Who named it before they were there did not
         say which of them it is: people are asked again.
 
+    descriptions : mapping of str to str
+        Class → what belongs there, in a sentence or two, for people and for models that read. Not
+        part of the digest, as `question`.
+
     Raises
     ------
     SchemaError
@@ -92,6 +100,7 @@ class Schema:
     question: str = QUESTION
     renames: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -117,6 +126,8 @@ class Schema:
                     f"split {shown(whole)} → {shown(list(parts))}: expected classes that were cut "
                     "out of another, all of them among the classes"
                 )
+        for name, text in self.descriptions.items():
+            _check_description(name, text, self.classes)
 
     @property
     def digest(self) -> str:
@@ -154,6 +165,7 @@ class Schema:
     def to_json(self) -> dict[str, object]:
         """Return the schema as a JSON object that `from_json` reads back."""
         splits = {whole: list(parts) for whole, parts in self.splits.items()}
+        described = dict(self.descriptions)
         return {
             "classes": list(self.classes),
             "digest": self.digest,
@@ -163,6 +175,7 @@ class Schema:
             "question": self.question,
             "renames": dict(self.renames),
             **({"splits": splits} if splits else {}),
+            **({"descriptions": described} if described else {}),
         }
 
     @classmethod
@@ -182,6 +195,11 @@ class Schema:
             raise SchemaError(
                 f"schema.splits is {shown(splits)}, expected class = [the classes cut out of it]"
             )
+        described = raw.get("descriptions", {})
+        if not isinstance(described, Mapping):
+            raise SchemaError(
+                f"schema.descriptions is {shown(described)}, expected class = what belongs there"
+            )
         schema = cls(
             name=str(raw.get("name", "")),
             classes=tuple(classes),
@@ -190,10 +208,28 @@ class Schema:
             question=str(raw.get("question", QUESTION)),
             renames={str(k): str(v) for k, v in renames.items()},
             splits={str(k): tuple(map(str, parts)) for k, parts in splits.items()},
+            descriptions=dict(described),
         )
         if raw.get("digest", schema.digest) != schema.digest:
             raise SchemaError(f"schema {schema.name!r} does not match its own digest")
         return schema
+
+
+def _check_description(name: object, text: object, classes: tuple[str, ...]) -> None:
+    if name not in classes:
+        raise SchemaError(
+            f"schema.descriptions describes {shown(name)}, which is none of the classes: "
+            f"{', '.join(map(shown, classes[:8]))}{'…' if len(classes) > 8 else ''}"
+        )
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise SchemaError(
+            f"schema.descriptions of {shown(name)} is {shown(text)}, expected a text in one line"
+        )
+    if len(text) > _LONGEST:
+        raise SchemaError(
+            f"schema.descriptions of {shown(name)} has {len(text):,} characters, at most "
+            f"{_LONGEST} are shown to people and models"
+        )
 
 
 def _check_name(name: str) -> None:

@@ -142,3 +142,29 @@ def test_splits_are_lists(splits: object) -> None:
     """A name where a list belongs is not read letter by letter."""
     with pytest.raises(SchemaError, match=r"schema.splits is .*, expected class = \["):
         Schema.from_json({"name": "pets", "classes": ["dog", "pup"], "splits": splits})
+
+
+def test_descriptions() -> None:
+    """What belongs in a class goes to JSON and back, and is no part of the digest."""
+    plain = Schema("pets", ("cat", "dog"))
+    told = Schema("pets", ("cat", "dog"), descriptions={"dog": "Barks: “woof”."})
+    assert told.digest == plain.digest
+    assert Schema.from_json(told.to_json()) == told
+    assert "descriptions" not in plain.to_json()
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "says"),
+    [
+        ({"ox": "Big."}, "describes 'ox', which is none of the classes: 'cat', 'dog'"),
+        ({"dog": " "}, "of 'dog' is ' ', expected a text in one line"),
+        ({"dog": "a\nb"}, r"of 'dog' is 'a\\nb', expected a text in one line"),
+        ({"dog": 3}, "of 'dog' is 3, expected a text in one line"),
+        ({"dog": "a" * 501}, "of 'dog' has 501 characters, at most 500"),
+        ("dog", "is 'dog', expected class = what belongs there"),
+    ],
+)
+def test_bad_descriptions(descriptions: object, says: str) -> None:
+    """Each is refused in a line that names the class."""
+    with pytest.raises(SchemaError, match=f"schema.descriptions {says}"):
+        Schema.from_json({"name": "pets", "classes": ["cat", "dog"], "descriptions": descriptions})

@@ -126,6 +126,7 @@ class Asking:
     @property
     def said(self) -> dict[str, object]:
         """All that the answers depend on and that is ours to say."""
+        described = dict(self.schema.descriptions)
         return {
             "answer": self.answer,
             "format": _FORMAT,
@@ -136,6 +137,7 @@ class Asking:
             "schema": self.schema.digest,
             "top_logprobs": self.top_logprobs,
             "url": self.url,
+            **({"descriptions": described} if described else {}),
         }
 
     @property
@@ -178,7 +180,12 @@ class Asking:
     def _system(self) -> str:
         filled = self.prompt.replace("{form}", _FORMS[self.answer])
         filled = filled.replace("{question}", self.schema.question)
-        return filled.replace("{classes}", "\n".join(f"- {c}" for c in self.schema.classes))
+        return filled.replace("{classes}", "\n".join(map(self._said_class, self.schema.classes)))
+
+    def _said_class(self, name: str) -> str:
+        """Name a class in a line, and what belongs there in another: the name is the answer."""
+        text = self.schema.descriptions.get(name)
+        return f"- {name}" if text is None else f"- {name}\n  ({text})"
 
     def _content(self, payload: str, image: tuple[str, bytes] | None) -> object:
         if image is not None:

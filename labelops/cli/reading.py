@@ -87,6 +87,7 @@ def _said_schema(schema: Schema) -> str:
         name: [
             *([f"was {', '.join(map(safe, old[name]))}"] if old[name] else []),
             *([f"cut out of {safe(parts[name])}"] if name in parts else []),
+            *([safe(schema.descriptions[name])] if name in schema.descriptions else []),
         ]
         for name in schema.classes
     }

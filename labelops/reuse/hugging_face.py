@@ -140,8 +140,16 @@ def _card(rows: pd.DataFrame, found: Provenance, splits: list[str]) -> str:
         f"`{SIDECAR}` has their release, schema and files with digests.\n\n"
         f"| column | what it holds |\n|---|---|\n{columns}\n"
         f"Classes, in the order of `label` and `probs`:\n\n```json\n{about}\n```\n\n"
+        f"{_described(found.schema)}"
         f"{_rights(found)}## Certificate\n\n{_certificate(found)}"
     )
+
+
+def _described(schema: Schema) -> str:
+    """Say what belongs in each class; empty where nothing is said of any."""
+    said = ((name, schema.descriptions.get(name)) for name in schema.classes)
+    rows = "".join(f"| {_escaped(name)} | {_escaped(text)} |\n" for name, text in said if text)
+    return f"| class | what belongs there |\n|---|---|\n{rows}\n" if rows else ""
 
 
 def _licences(found: Provenance) -> str:

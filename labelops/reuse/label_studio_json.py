@@ -109,7 +109,9 @@ def _config(schema: Schema) -> str:
         if schema.media == "text"
         else f'<Image name="{OBJECT}" value="$image"/>'
     )
-    choices = "".join(f"    {_choice(name)}\n" for name in schema.classes)
+    choices = "".join(
+        f"    {_choice(name, schema.descriptions.get(name, ''))}\n" for name in schema.classes
+    )
     return (
         "<View>\n"
         f"  <Header value={_attribute(schema.question)}/>\n"
@@ -121,10 +123,11 @@ def _config(schema: Schema) -> str:
     )
 
 
-def _choice(name: str) -> str:
+def _choice(name: str, described: str) -> str:
     # `$name` would be filled in from the item; the alias is what results hold.
     alias = f" alias={quoteattr(name)}" if "$" in name else ""
-    return f"<Choice value={_attribute(name)}{alias}/>"
+    hint = f" hint={_attribute(described)}" if described else ""
+    return f"<Choice value={_attribute(name)}{alias}{hint}/>"
 
 
 def _attribute(value: str) -> str:

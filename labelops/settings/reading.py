@@ -39,7 +39,9 @@ _SECTIONS = (
     "schedule",
 )
 _TOP = ("workspace", "schema", "source", "rule", *_SECTIONS)
-_SCHEMA_KEYS = ("name", "kind", "media", "classes", "question", "renames", "splits")
+_SCHEMA_KEYS = (
+    "name", "kind", "media", "classes", "question", "renames", "splits", "descriptions"
+)  # fmt: skip
 
 
 def find_settings(start: Path) -> Path:

@@ -127,8 +127,9 @@ def test_a_new_prompt_asks_anew(start_chat: Start) -> None:
         version(top_logprobs=5),
         version(schema=Schema("pets", ("dog", "cat", "bird"))),
         version(schema=Schema("pets", PETS.classes, question="Which animal?")),
+        version(schema=Schema("pets", PETS.classes, descriptions={PETS.classes[0]: "Purrs."})),
     ]
-    assert len(set(versions)) == 7
+    assert len(set(versions)) == 8
     assert version(rate=100.0, concurrency=1) == versions[0]
     before = sum(asked(url)["asked"].values())
     version()

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -426,10 +427,11 @@ def test_a_question_that_is_reworded_is_asked(
     _send(queue, [Wish("a"), Wish("b")])
     hands.answer(ANN1, hands.offers(ANN1)[0], '"cat"')
     reworded = Schema("pets", PETS.classes, question="Who barks & who purrs?")
-    for _ in range(2):
-        assert _send(queue, [Wish("a"), Wish("b")], reworded) == (0, 2)
+    described = replace(reworded, descriptions={"dog": "Barks, & > 'woof'.", "cat": 'Says "$5".'})
+    for schema in (reworded, reworded, described, described):
+        assert _send(queue, [Wish("a"), Wish("b")], schema) == (0, 2)
         configs = [project["label_config"] for project in _projects(label_studio, label_set)]
-        assert [asks(config, reworded) for config in configs] == [True]
+        assert [asks(config, schema) for config in configs] == [True]
     hands.answer(ANN1, hands.offers(ANN1)[0], '"dog"')
     votes = newest(VOTES, queue.receive().votes)
     assert sorted(votes["value"]) == ['"cat"', '"dog"']

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelops.adapters.label_studio.config import Known, config_for, read_config, widened
+from labelops.adapters.label_studio.config import (
+    Known,
+    asks,
+    config_for,
+    read_config,
+    widened,
+)
 from labelops.errors import (
     EndProtocolError,
     SchemaError,
@@ -51,6 +58,22 @@ def test_odd_class_names_survive_the_configuration() -> None:
         "Choices",
         "Choice",
     }
+
+
+def test_what_is_said_of_classes_is_shown_and_compared() -> None:
+    """As a hint of each class, unharmed; a configuration with other words does not ask the same."""
+    told = dict(
+        zip(ODD.classes, ["<b>&", 'a "b"', "it's", " hint='x'", "-->", "no $text"], strict=True)
+    )
+    described = replace(ODD, descriptions=told)
+    config = config_for(described)
+    hints = [c.get("hint") for c in ET.fromstring(config).iter("Choice")]
+    assert hints == [text.replace("$", "\uff04") for text in told.values()]
+    assert read_config(config, "project") == (Known(ODD.digest, ODD.classes),)
+    assert asks(config, described) and not asks(config, ODD)
+    assert asks(config_for(ODD), ODD) and not asks(config_for(ODD), described)
+    other = replace(ODD, descriptions=told | {"it's": "Something else."})
+    assert not asks(config, other)
 
 
 @given(

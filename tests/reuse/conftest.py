@@ -42,7 +42,9 @@ HARD_TEXTS = (
 CERTIFICATE = "≤ 2 % at 95 % confidence: 0 wrong in 172 looks (before 'a|b\n<b>' could be named)"
 KEY = b"split key"
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
-SCHEMA = Schema("hard", HARD_CLASSES, question="Which is it?")
+SCHEMA = Schema(
+    "hard", HARD_CLASSES, question="Which is it?", descriptions={"a,b": 'One | "two", <b>three'}
+)
 PNG = b"\x89PNG\r\n\x1a\n not decoded here \x00\xff"
 
 

@@ -174,6 +174,16 @@ def test_the_card_and_the_sidecar_have_the_rights(hard_frame: Maker) -> None:
     assert "license:" not in unsaid and "| licence | not said (1), MIT (9) |" in unsaid
 
 
+def test_the_card_says_what_belongs_in_a_class(
+    hard_frame: Maker, image_frame: pd.DataFrame
+) -> None:
+    """Where the schema does, unharmed by marks; else there is no table of it."""
+    card = _out(hard_frame(), "hugging-face")["README.md"].decode()
+    table = card.split("| class | what belongs there |\n|---|---|\n")[1].split("\n\n")[0]
+    assert table == '| a,b | One \\| "two", \\<b\\>three |'
+    assert "what belongs there" not in _out(image_frame, "hugging-face")["README.md"].decode()
+
+
 def test_the_card_has_the_certificate(hard_frame: Maker) -> None:
     """Bound, confidence and looks, as text that neither Markdown nor HTML takes for more."""
     frame = hard_frame()
@@ -248,6 +258,8 @@ def test_label_studio(hard_frame: Maker) -> None:
     assert {p["model_version"] for p in predictions} == {"hard@1.2.3"}
     choices = ET.fromstring(files["labeling_config.xml"]).findall(".//Choice")
     assert [c.attrib["value"] for c in choices] == list(provenance(frame).schema.classes)
+    hints = {c.attrib["value"]: c.attrib["hint"] for c in choices if "hint" in c.attrib}
+    assert hints == provenance(frame).schema.descriptions
 
 
 @pytest.mark.slow

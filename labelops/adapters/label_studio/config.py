@@ -64,10 +64,11 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
     many = len(schema.classes) > _RADIO_UP_TO
     keys = _hotkeys(schema.classes)
     choices = "".join(
-        f"    {_choice(name, keys[n] if keys else '')}\n" for n, name in enumerate(schema.classes)
+        f"    {_choice(name, keys[n] if keys else '', schema.descriptions.get(name, ''))}\n"
+        for n, name in enumerate(schema.classes)
     )
     if hidden:
-        gone = "".join(_choice(name, "") for name in hidden)
+        gone = "".join(_choice(name) for name in hidden)
         choices += f'    <View style="display:none">{gone}</View>\n'
     # Round buttons say that there is one answer; a text is as high as leaves them on the page.
     layout = (
@@ -87,7 +88,9 @@ def config_for(schema: Schema, history: Sequence[Known] = ()) -> str:
 
 
 def asks(config: str, schema: Schema) -> bool:
-    """Say whether a configuration shows the schema's question, which is no part of its digest.
+    """Say whether a configuration that was read shows the words that are no part of the digest.
+
+    The question, and what is said of classes.
 
     Examples
     --------
@@ -95,7 +98,7 @@ def asks(config: str, schema: Schema) -> bool:
     >>> asks(config_for(before), before), asks(config_for(before), Schema("s", ("a", "b")))
     (True, False)
     """
-    return _header(schema) in config
+    return _header(schema) in config and _hints(config) == _hints(config_for(schema))
 
 
 def _header(schema: Schema) -> str:
@@ -132,10 +135,19 @@ def _shown_attribute(value: str) -> str:
     return quoteattr("".join(c for c in value if c.isprintable()).replace("$", "\uff04"))
 
 
-def _choice(name: str, key: str) -> str:
+def _hints(config: str) -> dict[str, str]:
+    """Return what is said of classes, by the name that is shown."""
+    # Read before, so there is no document type, and with it no entity.
+    choices = ET.fromstring(config).iter("Choice")  # noqa: S314
+    return {c.get("value", ""): c.get("hint", "") for c in choices if c.get("hint")}
+
+
+def _choice(name: str, key: str = "", described: str = "") -> str:
     hotkey = f" hotkey={quoteattr(key)}" if key else ""
     alias = f" alias={quoteattr(name)}" if "$" in name else ""
-    return f"<Choice value={_shown_attribute(name)}{alias}{hotkey}/>"
+    # Shown where the pointer rests on the class.
+    hint = f" hint={_shown_attribute(described)}" if described else ""
+    return f"<Choice value={_shown_attribute(name)}{alias}{hotkey}{hint}/>"
 
 
 def _hotkeys(classes: Sequence[str]) -> list[str]:
