@@ -61,6 +61,19 @@ def test_a_round_that_asks_for_little_asks_for_little_gold() -> None:
     assert len(_asked(world)) == 4, "100 labels for three people: 33 each, and a ninth of that"
 
 
+def test_gold_is_never_asked_alone() -> None:
+    """Where nothing else is asked it would be known for what it is, and a run would never end."""
+    world = _world(gold_rate=0.1)
+    for item in (*IDS, *GOLD):
+        world.vote(item, ann="cat", ben="cat")
+    world.label(dict.fromkeys((*IDS, *GOLD), "cat"))
+    world.flush()
+    assert gold_due(world.state, 0)["human:ann"] > 0
+    assert not _asked(world)
+    world.items("new")
+    assert _asked(world), "among other questions it is"
+
+
 def test_who_answers_little_gets_little_gold() -> None:
     """A newcomer is not asked at once about all gold that the others got in weeks."""
     world = _world(gold_rate=0.1)
