@@ -19,6 +19,10 @@ from . import State
 __all__ = ["calibration_needs", "judged_already", "labels_to_freeze", "late_items"]
 
 
+_TABLES = ("items", "votes", "plan", "proposals", "labels", "events")
+"""What it depends on which items are late."""
+
+
 def calibration_needs(state: State) -> list[pd.DataFrame]:
     """Ask for looks at the calibration sample, as needs frames."""
     sample, looks = state.calibration_stream, state.calibration_looks
@@ -41,6 +45,12 @@ def late_items(state: State) -> npt.NDArray[np.object_]:
     `[gate] wait_days` before the newest item, or something of the last release waits that has not
     changed since.
     """
+    # A state may be looked at as it was before its last release.
+    rest = (state.last_release, None if state.candidate is None else state.candidate.number)
+    return state.kept("late", _TABLES, rest, lambda: _late_items(state))
+
+
+def _late_items(state: State) -> npt.NDArray[np.object_]:
     none: npt.NDArray[np.object_] = np.empty(0, dtype=object)
     days = state.workspace.policies.gate.wait_days
     if not days:
