@@ -148,7 +148,9 @@ def golds_needed(accuracy: float, chance: float, risk: float = 0.05) -> int:
     """
     for name, share in (("accuracy", accuracy), ("chance", chance), ("risk", risk)):
         check_share(name, share, inside=True)
-    for n in range(1, _MOST_GOLDS):
+    # With risks below a half no number of answers tells those apart who are right no more often.
+    most_golds = 1 if accuracy <= chance and risk < 0.5 else _MOST_GOLDS
+    for n in range(1, most_golds):
         most = np.arange(n)
         good_fails, click_passes = bdtr(most, n, accuracy), 1 - bdtr(most, n, chance)
         if ((good_fails <= risk) & (click_passes <= risk)).any():

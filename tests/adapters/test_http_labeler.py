@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labelops.adapters._patience import Patience
 from labelops.adapters.http_labeler import HttpLabeler
 from labelops.adapters.ml_backend_answers import results_of
 from labelops.errors import (
@@ -75,7 +76,7 @@ class TestProtocol(LabelerTests):
         return HttpLabeler(self.url, batch=7)
 
     def make_broken(self) -> Labeler:
-        return HttpLabeler("http://127.0.0.1:9")
+        return HttpLabeler("http://127.0.0.1:9", patience=Patience(0.1))
 
 
 def _propose(url: str, **settings: object) -> pd.DataFrame:

@@ -77,6 +77,11 @@ def test_golds_that_nothing_tells(given: tuple[Any, Any, Any], says: str) -> Non
         golds_needed(*given)
 
 
+def test_with_large_risks_a_coin_is_told_from_itself() -> None:
+    """Half of the time is as often as it may fail: nothing is refused that a search would find."""
+    assert golds_needed(0.5, 0.5, 0.6) == 1
+
+
 def _naive(right: npt.NDArray[np.bool_], floor: float) -> bool:
     """Pause whenever the binomial test of all answers so far is significant, at every look."""
     hits = right.cumsum()
