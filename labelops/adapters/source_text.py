@@ -87,17 +87,20 @@ def encoding_problem(path: Path, encoding: str, remedy: str = REMEDY) -> str | N
                 line += decoder.decode(chunk).count("\n")
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
+            if "BOM" in error.reason:  # Python 3.13 on; before, any other `UnicodeError`.
+                return _without_mark(encoding)
             before = bytes(error.object[: error.start])
             line += before.decode(encoding, "replace").count("\n")
             problem = not_encoded(encoding, bytes(error.object), error.start, remedy)
             return f"line {line}: {problem}"
         except UnicodeError:
-            # Of two bytes a character, and nothing says which comes first.
-            return (
-                f"line 1: it has no byte-order mark; name {encoding}-le or {encoding}-be as its "
-                "encoding"
-            )
+            return _without_mark(encoding)
     return None
+
+
+def _without_mark(encoding: str) -> str:
+    """Say that nothing tells which of a character's two bytes comes first."""
+    return f"line 1: it has no byte-order mark; name {encoding}-le or {encoding}-be as its encoding"
 
 
 def _refuse_encoding(spec: SourceSpec) -> NoReturn:
