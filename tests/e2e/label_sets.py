@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from labelops.adapters.local_queue import LocalQueue
 from labelops.app import App, open_app
 from labelops.digest import canonical_json
+from labelops.settings import read_settings
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 
 PATIENT = 300.0
@@ -44,6 +47,24 @@ planted = 0.1
 error = 0.25
 agreement = 0.0
 """
+
+
+class OwnTime:
+    """A label set on disk whose time is `now`, in the stages as in the embedded queue."""
+
+    folder: Path
+    now: datetime
+
+    def opened(self) -> App:
+        """Open it as another process would."""
+        app = App(read_settings(self.folder / "labelops.toml"), lambda: self.now)
+        place = Path(app.settings.workspace) / "queue"
+        app.__dict__["queue"] = LocalQueue(place, clock=self._microseconds)
+        return app
+
+    def _microseconds(self) -> int:
+        self.now += timedelta(microseconds=1)
+        return int(self.now.timestamp() * 1e6)
 
 
 def mails(count: int) -> dict[str, tuple[str, str]]:

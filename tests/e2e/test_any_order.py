@@ -18,15 +18,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from labelops.adapters.local_queue import LocalQueue
-from labelops.app import App
 from labelops.digest import canonical_json
 from labelops.errors import GateNotPassed
 from labelops.ports import Offer
-from labelops.settings import read_settings
 from labelops.state import load
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 from labelops.testing.killing import READING, Trap, trapped
+
+from .label_sets import OwnTime
 
 pytestmark = pytest.mark.slow  # whole journeys
 
@@ -46,7 +45,7 @@ class Died(BaseException):
 
 
 @dataclass
-class Walk:
+class Walk(OwnTime):
     """A label set on disk, what is true of its items, and a hand that does random things to it."""
 
     folder: Path
@@ -121,17 +120,6 @@ class Walk:
         for name, keys in (tables | self.settings).items():
             lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in keys.items())]
         (self.folder / "labelops.toml").write_text("\n".join(lines))
-
-    def opened(self) -> App:
-        """Open it as another process would, whose queue has the walk's time, too."""
-        app = App(read_settings(self.folder / "labelops.toml"), lambda: self.now)
-        place = Path(app.settings.workspace) / "queue"
-        app.__dict__["queue"] = LocalQueue(place, clock=self._microseconds)
-        return app
-
-    def _microseconds(self) -> int:
-        self.now += timedelta(microseconds=1)
-        return int(self.now.timestamp() * 1e6)
 
     def changed(self) -> None:
         self.write()

@@ -8,14 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from labelops.adapters.local_queue import LocalQueue
-from labelops.app import App
 from labelops.digest import canonical_json
-from labelops.settings import read_settings
 from labelops.state import load
 from labelops.testing.annotators import work
 
-from .label_sets import MAIL, mails, team
+from .label_sets import MAIL, OwnTime, mails, team
 
 pytestmark = pytest.mark.slow  # whole journeys
 
@@ -23,7 +20,7 @@ FIRST, EACH = 36, 3
 """Mails on the first day, and on each day after it."""
 
 
-class Stream:
+class Stream(OwnTime):
     """A label set that grows each day, whose people answer the day after they are asked."""
 
     def __init__(self, folder: Path, wait_days: float) -> None:
@@ -33,23 +30,13 @@ class Stream:
         self.released: list[tuple[int, pd.DataFrame]] = []
         """On which day, and what."""
 
-    def app(self) -> App:
-        app = App(read_settings(self.folder / "labelops.toml"), lambda: self.now)
-        place = Path(app.settings.workspace) / "queue"
-        app.__dict__["queue"] = LocalQueue(place, clock=self._microseconds)
-        return app
-
-    def _microseconds(self) -> int:
-        self.now += timedelta(microseconds=1)
-        return int(self.now.timestamp() * 1e6)
-
     def day(self, number: int) -> None:
         """Take new mails in, answer what was asked for yesterday, release what passes, ask."""
         self.now += timedelta(days=1)
         known = mails(FIRST + EACH * number)
         rows = [f"{key},{text}" for key, (text, _) in known.items()]
         (self.folder / "mail.csv").write_text("\n".join(["id,text", *rows]) + "\n")
-        app = self.app()
+        app = self.opened()
         app.ingest()
         truth = {key: canonical_json(name) for key, (_, name) in known.items()}
         work(app.queue, team(app, 1.0, 1.0, 1.0, 1.0), truth)  # type: ignore[arg-type]
@@ -75,7 +62,7 @@ def test_releases_come_while_items_do(tmp_path: Path) -> None:
         keys = sorted(frame["item_id"])
         assert keys == sorted(mails(FIRST + EACH * day))[: len(keys)], "no item is passed over"
         assert len(keys) < FIRST + EACH * day, "the newest had no label yet"
-    state = load(stream.app().workspace)
+    state = load(stream.opened().workspace)
     assert {c.later > 0 for c in state.candidates} == {True}
 
 
@@ -85,4 +72,4 @@ def test_with_patience_for_all_none_comes(tmp_path: Path) -> None:
     for number in range(10):
         stream.day(number)
     assert not stream.released
-    assert not load(stream.app().workspace).candidates
+    assert not load(stream.opened().workspace).candidates
