@@ -390,7 +390,7 @@ def _proposals(name: str, training: bytes) -> Floats:
     rows = np.frombuffer(training, dtype=np.int64).reshape(-1, 2)
     items = pd.DataFrame(
         {"item_id": data.ids, "payload": data.payloads, "payload_digest": data.ids}
-    ).assign(group=data.groups)
+    ).assign(group=data.groups, attributes=data.attributes or "{}")
     chosen = items.iloc[rows[:, 0]].reset_index(drop=True)
     labeler = data.labeler()
     labeler.read(items, data.schema)

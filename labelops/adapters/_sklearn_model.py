@@ -20,7 +20,7 @@ from .image_features import KernelMap
 from .text_features import LatentMap, TextMap
 from .text_graph import TextGraph
 
-__all__ = ["Model", "Recipe"]
+__all__ = ["Learner", "Model", "Recipe"]
 
 _Codes = npt.NDArray[np.int64]
 
@@ -153,6 +153,39 @@ class Recipe:
         if self.estimator is None:
             return KernelMap.learned(features, self.seed)
         return _same
+
+
+class Learner:
+    """Learns from all rows, or without those of some folds; each of these once.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    features : raw features of N rows
+    codes, folds : (N,) int arrays
+    read : tuple
+        What was read beforehand, as `Recipe.learned` takes it.
+    """
+
+    def __init__(
+        self, recipe: Recipe, features: Any, codes: _Codes, folds: _Codes, read: tuple[Any, ...]
+    ) -> None:
+        self.codes, self.folds = codes, folds
+        self._recipe, self._features, self._read = recipe, features, read
+        self._models: dict[tuple[int, ...], Model | None] = {}
+
+    def without(self, out: tuple[int, ...] = ()) -> Model | None:
+        """Return the model that learned nothing of these folds; None where one class is left."""
+        if out not in self._models:
+            rest = ~np.isin(self.folds, out)
+            model = self._recipe.learned(self._features[rest], self.codes[rest], *self._read)
+            self._models[out] = model
+        return self._models[out]
+
+    def opinion(self, out: tuple[int, ...], rows: _Codes, n_classes: int) -> Any:
+        """Return (n, K) probabilities of some rows by the model without these folds, or None."""
+        model = self.without(out)
+        return None if model is None else model.probs(self._features[rows], n_classes)
 
 
 def _same(features: Any) -> Any:

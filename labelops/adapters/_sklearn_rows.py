@@ -16,15 +16,19 @@ __all__ = ["answer_rows", "training_rows"]
 
 
 def training_rows(
-    items: pd.DataFrame, codes: Sequence[int], groups: Sequence[str], schema: Schema
+    items: pd.DataFrame,
+    codes: Sequence[int],
+    groups: Sequence[str],
+    schema: Schema,
+    more: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return item_id, payload, payload_digest, group, code sorted by item_id, checked."""
+    """Return item_id, payload, payload_digest, `more`, group, code sorted by item_id, checked."""
     if not len(items) == len(codes) == len(groups):
         raise UsageError(
             f"fit got {len(items)} items, {len(codes)} codes and {len(groups)} groups; "
             "give one code and one group an item"
         )
-    rows = items[["item_id", "payload", "payload_digest"]].assign(
+    rows = items[["item_id", "payload", "payload_digest", *more]].assign(
         group=list(groups), code=np.asarray(codes, dtype=np.int64)
     )
     wrong = (rows["code"] < 0) | (rows["code"] >= len(schema.classes))

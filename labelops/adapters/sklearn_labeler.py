@@ -8,7 +8,7 @@ others by the model of all training rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ import pandas as pd
 import sklearn
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..autolabel.earlier import Earlier
 from ..digest import digest
 from ..errors import ConflictError, SettingsError, shown
 from ..ports import TextEncoder
 from ..schema import MEDIA, Schema
+from ._sklearn_earlier import WHOLE, EarlierCells, learn_earlier, texts_of
 from ._sklearn_folds import assign_folds
-from ._sklearn_model import Model, Recipe
+from ._sklearn_model import Learner, Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
 from .class_names import ClassNames, spoken_apart
 from .image_features import Grey, pixels
@@ -49,6 +51,9 @@ class _Fitted:
     why_silent: str | None
     encoder: str | None = None
     """Version of the encoder whose vectors were learned from."""
+    cells: EarlierCells | None = None
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)
+    """What labels from before say beside the model of each fold, and of all rows."""
 
 
 _UNFITTED = _Fitted(None, {}, {}, {}, "no labels to learn from yet")
@@ -81,6 +86,9 @@ class SklearnLabeler:
     vectors : TextEncoder or TextVectors, optional
         For texts: gives a vector a text, which is learned from beside the words. Labelers that
         share a `TextVectors` encode each text once.
+    earlier_labels : sequence of str
+        Columns of items' `attributes` that hold labels from before, right or not. What they are
+        worth beside the model is learned from the labels given to `fit`.
     name : str
         What its proposals are signed with.
 
@@ -118,6 +126,7 @@ class SklearnLabeler:
         load: Callable[[str], bytes] | None = None,
         kept: MutableMapping[str, Grey] | None = None,
         vectors: TextEncoder | TextVectors | None = None,
+        earlier_labels: Sequence[str] = (),
         name: str = "model:sklearn",
     ) -> None:
         if media not in MEDIA:
@@ -131,11 +140,16 @@ class SklearnLabeler:
         self.name = name
         self._recipe, self._folds = Recipe(media, estimator, dict(params or {}), seed), folds
         self._load, self._kept, self._vectors = load, kept, vectors
+        self._earlier = tuple(earlier_labels)
         self._fitted = _UNFITTED
         self._read, self._read_by = digest([]), self.encoder
         self._latent: LatentMap | None = None
         self._graph: TextGraph | None = None
         self._recipe.classifier()  # refuses what cannot serve before anybody waits
+
+    @property
+    def _more(self) -> tuple[str, ...]:
+        return ("attributes",) if self._earlier else ()
 
     @property
     def why_silent(self) -> str | None:
@@ -168,7 +182,7 @@ class SklearnLabeler:
             If the encoder's version changes meanwhile; retryable.
         """
         self._check_media(schema)
-        rows = training_rows(items, codes, groups, schema)
+        rows = training_rows(items, codes, groups, schema, more=self._more)
         self._fitted = _UNFITTED if rows.empty else self._learn(rows, schema)
         return self._version(rows, schema)
 
@@ -259,18 +273,18 @@ class SklearnLabeler:
         if len(only) < 2:
             why = f"all labels so far say {schema.classes[only[0]]!r}; it needs two classes"
             return _Fitted(None, {}, fold_of_item, fold_of_group, why)
-        features = self._rows(rows)
-        learned = self._recipe.learned
         read = self._latent, self._graph, self._names(schema)
         # One thread: faster at this size, and sums do not depend on how threads split them. An
         # encoder of vectors is no part of that, and may have all of them.
+        learner = Learner(self._recipe, self._rows(rows), codes, folds, read)
         with threadpool_limits(1):
-            held_out = {
-                int(fold): learned(features[folds != fold], codes[folds != fold], *read)
-                for fold in np.unique(folds)
-            }
-            whole = learned(features, codes, *read)
-        return _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self.encoder)
+            held_out = {int(fold): learner.without((int(fold),)) for fold in np.unique(folds)}
+            whole = learner.without()
+            fitted = _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self.encoder)
+            if not self._earlier:
+                return fitted
+            cells = EarlierCells.learned(self._earlier, rows, schema)
+            return replace(fitted, cells=cells, earlier=learn_earlier(cells, rows, learner))
 
     def _probs(
         self, items: pd.DataFrame, folds: pd.Series, schema: Schema
@@ -279,29 +293,36 @@ class SklearnLabeler:
         K, result = len(schema.classes), np.full((len(items), len(schema.classes)), np.nan)
         if self._fitted.whole is None:
             return result
-        which = folds.fillna(-1).to_numpy(dtype=np.int64)
-        models = {**self._fitted.held_out, -1: self._fitted.whole}
+        which = folds.fillna(WHOLE).to_numpy(dtype=np.int64)
+        models = {**self._fitted.held_out, WHOLE: self._fitted.whole}
         if self.encoder != self._fitted.encoder:
             raise ConflictError(
                 f"labeler {self.name!r} was fitted on vectors by {shown(self._fitted.encoder)}, "
                 f"which is now {shown(self.encoder)}; fit and propose again"
             )
         for start in range(0, len(items), _BLOCK):
-            features = self._rows(items.iloc[start : start + _BLOCK])
+            block = items.iloc[start : start + _BLOCK]
+            features, cells = self._rows(block), self._fitted.cells
+            read = None if cells is None else cells.of(block)
             with threadpool_limits(1):
                 for fold in np.unique(which[start : start + _BLOCK]):
                     rows = np.flatnonzero(which[start : start + _BLOCK] == fold)
                     if (model := models[fold]) is not None:
-                        result[start + rows] = model.probs(features[rows], K)
+                        found = model.probs(features[rows], K)
+                        if read is not None:
+                            found = self._fitted.earlier[int(fold)].joined(found, read[rows])
+                        result[start + rows] = found
         return result
 
     def _version(self, rows: pd.DataFrame, schema: Schema) -> str:
         columns = [rows[c].tolist() for c in ("item_id", "payload_digest", "code", "group")]
-        # Without vectors the version is what it was before there were any.
+        # Without these the version is what it was before there were any.
         vectors = {"vectors": [self._vectors.version, VECTOR_WEIGHT]} if self._vectors else {}
+        said = {"earlier": [self._earlier, texts_of(self._earlier, rows)]} if self._earlier else {}
         return digest(
             {
                 **vectors,
+                **said,
                 "estimator": self._recipe.estimator,
                 "features": _FEATURES,
                 "folds": self._folds,

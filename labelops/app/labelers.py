@@ -76,7 +76,20 @@ def _sklearn(settings: Settings, parts: LabelerParts) -> Labeler:
         load=parts.load,
         kept=parts.greys,
         vectors=parts.vectors,
+        earlier_labels=_earlier(settings),
     )
+
+
+def _earlier(settings: Settings) -> tuple[str, ...]:
+    """Return the columns with labels from before, none of which may hold known answers."""
+    for source in settings.sources:
+        if source.gold and source.gold in settings.labeler.earlier_labels:
+            raise SettingsError(
+                f"labeler.earlier_labels names {shown(source.gold)}, which source.{source.name} "
+                "holds as known answers (gold): people could not be judged by what the labeler "
+                "shows them; leave it out of one"
+            )
+    return settings.labeler.earlier_labels
 
 
 def make_vectors(settings: Settings) -> TextVectors | None:

@@ -44,6 +44,8 @@ class Guess:
         Columns; empty where there is none.
     known : str
         A column that seems to hold answers already; empty where there is none.
+    earlier : str
+        The column that the user says holds labels from before; `known` too, then.
     classes : tuple of str
         The answers found there, sorted; of the first rows, `classes_in` reads them all.
     columns : tuple of str
@@ -65,6 +67,7 @@ class Guess:
     delimiter: str = ""
     encoding: str = ""
     no_key: str = ""
+    earlier: str = ""
 
 
 Rows = Sequence[Mapping[str, object]]
@@ -76,6 +79,7 @@ def look_at(
     text: str | None = None,
     image: str | None = None,
     key: str | None = None,
+    labels: str | None = None,
     encoding: str | None = None,
 ) -> Guess:
     """Guess what a file or folder holds from its first rows; columns that are given stand.
@@ -83,8 +87,8 @@ def look_at(
     Parameters
     ----------
     path : Path
-    text, image, key : str, optional
-        Columns named by the user.
+    text, image, key, labels : str, optional
+        Columns named by the user; the last with labels from before.
     encoding : str, optional
         Of texts; without it, UTF-8.
 
@@ -101,6 +105,8 @@ def look_at(
         raise UsageError(f"encoding {shown(encoding)} is not known; try cp1252") from None
     if not path.exists():
         raise SourceError("no such file or folder; mend the path", file=str(path))
+    if path.is_dir() and labels is not None:
+        raise UsageError(f"{path}: a folder has no column of labels; leave out --labels")
     if path.is_dir():
         return Guess("folder", _media_of_folder(path), encoding=encoding or "")
     from ..adapters.not_text import SPREADSHEETS
@@ -119,7 +125,7 @@ def look_at(
             "it as one of these"
         )
     rows, delimiter = _first_rows(path, kind, encoding or "utf-8")
-    found = _guess(str(path), kind, rows, text=text, image=image, key=key)
+    found = _guess(str(path), kind, rows, text=text, image=image, key=key, labels=labels)
     said = "" if kind == "parquet" else encoding or ""
     return replace(found, delimiter=delimiter, encoding=said)
 
@@ -205,10 +211,17 @@ def _text_of(cell: object) -> object:
 
 
 def _guess(
-    file: str, kind: str, rows: Rows, *, text: str | None, image: str | None, key: str | None
+    file: str,
+    kind: str,
+    rows: Rows,
+    *,
+    text: str | None,
+    image: str | None,
+    key: str | None,
+    labels: str | None,
 ) -> Guess:
     names = tuple(dict.fromkeys(name for row in rows for name in row if isinstance(name, str)))
-    for named in (text, image, key):
+    for named in (text, image, key, labels):
         if named is not None and named not in names:
             there = ", ".join(shown(name) for name in names[:20])
             raise SourceError(
@@ -216,10 +229,10 @@ def _guess(
             )
     cells = {name: [str(row.get(name) or "") for row in rows] for name in names}
     found_key, no_key = (key, "") if key is not None else _key(cells)
-    rest = {name: column for name, column in cells.items() if name != found_key}
+    rest = {n: column for n, column in cells.items() if n not in (found_key, labels)}
     found_image = image if image is not None else ("" if text is not None else _image(rest))
     found_text = text if text is not None else ("" if found_image else _text(rest))
-    known = _known({n: c for n, c in rest.items() if n not in (found_text, found_image)})
+    known = labels or _known({n: c for n, c in rest.items() if n not in (found_text, found_image)})
     return Guess(
         format=kind,
         media="image" if found_image else "text",
@@ -230,6 +243,7 @@ def _guess(
         classes=tuple(sorted(set(cells[known]) - {""})) if known else (),
         columns=names,
         no_key=no_key,
+        earlier=labels or "",
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _LINE = 96
     "labelops init mails.csv --classes billing,delivery,other",
     "labelops init photos/ --name pets --classes cat,dog",
     "labelops init tickets.jsonl --text body --key ticket_id",
+    "labelops init labeled.csv --labels intent",
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("--name", help="Name of the label set; by default that of DATA.")
@@ -39,6 +40,11 @@ _LINE = 96
 @click.option("--text", metavar="COLUMN", help="Column with the text.")
 @click.option("--image", metavar="COLUMN", help="Column with an image file's path.")
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
+@click.option(
+    "--labels", metavar="COLUMN",
+    help="Column with labels from before, right or not: the model weighs them, and without "
+    "--classes they name the classes.",
+)  # fmt: skip
 @click.option("--encoding", metavar="NAME", help="Of texts, such as cp1252; by default UTF-8.")
 def init(
     session: Session,
@@ -48,6 +54,7 @@ def init(
     text: str | None,
     image: str | None,
     key: str | None,
+    labels: str | None,
     encoding: str | None,
 ) -> None:
     """Write a commented labelops.toml for your data.
@@ -57,7 +64,7 @@ def init(
     already is never overwritten.
     """
     target = _target(session.config)
-    guess = look_at(data, text=text, image=image, key=key, encoding=encoding)
+    guess = look_at(data, text=text, image=image, key=key, labels=labels, encoding=encoding)
     _check_contents(data, guess)
     guess = guess if classes else replace(guess, classes=classes_in(data, guess))
     name = name or _name_of(data)
@@ -137,6 +144,16 @@ def _said(target: Path, name: str, classes: Sequence[str], guess: Guess) -> str:
         lines += [f"  · {safe(guess.no_key)}; items are named by their {named}.", _KEY_ADVICE]
     elif not guess.key and guess.format != "folder":
         lines.append("  · name the column that identifies a row (key); else a row is its content")
+    if guess.earlier:
+        lines.append(
+            f"  · the labels in {safe(guess.earlier)!r} are evidence for the model, and no votes: "
+            "people's\n    votes tell what they are worth (earlier_labels under [labeler])"
+        )
+    elif guess.known:
+        lines.append(
+            f"  · if column {safe(guess.known)!r} holds labels from before, name it as "
+            "earlier_labels under [labeler]"
+        )
     lines += [
         f"  · say under [source.{safe(name)}] what the items may be used for (purposes)",
         "  · labelops run send       takes the items in and asks people for the first labels",
@@ -189,11 +206,13 @@ def settings_text(name: str, classes: Sequence[str], path: str, guess: Guess) ->
     }
     lines = [*_top(name, classes, guess), "", f"[source.{_toml_key(name)}]"]
     lines += _section(SourceSettings, source, leave_out=("name",))
-    if guess.known:
-        lines.append(f"# Column {_toml(guess.known)} holds answers; to judge people by them:")
+    if guess.known and not guess.earlier:
+        lines.append(f"# Column {_toml(guess.known)} holds answers. If they are known to be right,")
+        lines.append("# to judge people by them; if not, see earlier_labels under [labeler]:")
         lines.append(f"# gold = {_toml(guess.known)}")
+    given = {"labeler": {"earlier_labels": (guess.earlier,)}} if guess.earlier else {}
     for section, cls in sections.items():
-        lines += ["", f"[{section}]", *_section(cls, {})]
+        lines += ["", f"[{section}]", *_section(cls, given.get(section, {}))]
         if section == "labeler":
             lines += ["", *_RULE]
     return "\n".join(lines) + "\n"
@@ -238,7 +257,7 @@ def _top(name: str, classes: Sequence[str], guess: Guess) -> list[str]:
     ]
 
 
-def _section(cls: type, values: dict[str, str], leave_out: Sequence[str] = ()) -> list[str]:
+def _section(cls: type, values: Mapping[str, object], leave_out: Sequence[str] = ()) -> list[str]:
     """Write a settings dataclass: what is set, and everything else as a comment."""
     meanings, lines, said = _meanings(cls), [], ""
     for field in fields(cls):

@@ -30,6 +30,10 @@ class LabelerSettings:
         For texts: `wordllama` (the extra `vectors`), or a Python function that makes an encoder of
         yours, as `module:function`. The built-in labeler learns from its vectors beside the words,
         and audits compare items by them. Empty: words alone.
+    earlier_labels : tuple of str
+        Columns of your data with labels from before, right or not: a spreadsheet's, another
+        tool's, one person's each. They are no votes. The built-in labeler learns from people's
+        votes how far each is right, in each class, and weighs it beside the content.
     url : str
         Address of a server of the ML-backend protocol; for `chat`, the root of a server of the
         OpenAI chat protocol, such as https://api.openai.com/v1.
@@ -50,6 +54,7 @@ class LabelerSettings:
     estimator: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
     vectors: str = ""
+    earlier_labels: tuple[str, ...] = ()
     url: str = ""
     timeout: float = 30.0
     patience: float = 60.0
@@ -61,6 +66,11 @@ class LabelerSettings:
         if not 0.0 <= self.patience < float("inf"):
             raise SettingsError(
                 f"labeler.patience is {self.patience:g}, expected seconds, 0 or more"
+            )
+        if self.earlier_labels and self.type != "sklearn":
+            raise SettingsError(
+                f"labeler.earlier_labels is for the built-in labeler, and labeler.type is "
+                f"{self.type!r}; leave one of them out"
             )
         named = self.vectors
         if named and named != "wordllama" and ":" not in named:

@@ -216,3 +216,38 @@ def test_ingest_refuses_semicolons_that_nobody_named(
     (tmp_path / "s.csv").write_text("id;text\n1;hello\n")
     assert run(tmp_path, "ingest") == 2
     assert 'set `delimiter = ";"`' in capsys.readouterr().err
+
+
+def test_init_with_labels_from_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The classes come from the labels, and the model is told where they are."""
+    rows = "".join(f"{i},{text.split(chr(27))[0]},{name}\n" for i, text, name in mails(20))
+    (tmp_path / "old.csv").write_text("id,message,topic\n" + rows, encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "old.csv"), "--labels", "topic") == 0
+    assert "the labels in 'topic' are evidence for the model" in capsys.readouterr().out
+    settings = read_settings(tmp_path / "labelops.toml", {})
+    assert settings.schema.classes == ("billing", "delivery", "recipe")
+    assert settings.labeler.earlier_labels == ("topic",)
+    assert settings.sources[0].gold == ""
+
+
+def test_init_says_what_else_answers_may_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column named like an answer may hold labels from before, or what is known to be right."""
+    (tmp_path / "a.csv").write_text("id,text,label\n1,hello you,x\n2,bye,y\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv")) == 0
+    assert "name it as earlier_labels under [labeler]" in capsys.readouterr().out
+    written = (tmp_path / "labelops.toml").read_text(encoding="utf-8")
+    assert '# gold = "label"' in written
+
+
+def test_init_refuses_labels_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt column is named with those that there are; a folder has no columns."""
+    (tmp_path / "a.csv").write_text("id,text,label\n1,hello you,x\n2,bye,y\n", encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--labels", "labels") == 2
+    assert "column 'labels': there is no such column; there are 'id'" in capsys.readouterr().err
+    assert _init(tmp_path, str(tmp_path), "--labels", "label") == 2
+    assert "a folder has no column of labels" in capsys.readouterr().err
+    assert not (tmp_path / "labelops.toml").exists()
