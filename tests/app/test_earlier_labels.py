@@ -1,0 +1,86 @@
+"""`[labeler] earlier_labels`: what stands in a column of the data is weighed, never believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelops.adapters.local_queue import LocalQueue
+from labelops.app import open_app
+from labelops.app.ends import Ends
+from labelops.digest import canonical_json
+from labelops.errors import SettingsError
+from labelops.schema import Schema
+from labelops.settings import read_settings
+from labelops.state import load
+from labelops.testing.annotators import skilled, work
+
+PETS = Schema("pets", ("cat", "dog"))
+TOML = """
+[schema]
+name = "pets"
+classes = ["cat", "dog"]
+[source.mail]
+path = "mail.csv"
+key = "id"
+text = "text"
+[route]
+seed = 60
+training = 60
+[labeler]
+earlier_labels = ["old"]
+"""
+ITEMS = 240
+
+
+def _truth() -> dict[str, str]:
+    names = np.random.default_rng(0).choice(PETS.classes, ITEMS).tolist()
+    return {f"m{n:03}": name for n, name in enumerate(names)}
+
+
+@pytest.mark.slow
+def test_people_tell_what_they_are_worth(tmp_path: Path) -> None:
+    """Texts say nothing, and the labels from before are right in 85 %: so are the proposals.
+
+    And the model knows it: it says .85, not 1.
+    """
+    rng, truth = np.random.default_rng(1), _truth()
+    other = {"cat": "dog", "dog": "cat"}
+    said = {i: t if rng.random() < 0.85 else other[t] for i, t in truth.items()}
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    texts = [" ".join("".join(rng.choice(letters, 6)) for _ in range(8)) for _ in truth]
+    rows = [f"{i},{text},{said[i]}" for i, text in zip(truth, texts, strict=True)]
+    (tmp_path / "mail.csv").write_text("\n".join(["id,text,old", *rows]) + "\n")
+    (tmp_path / "labelops.toml").write_text(TOML)
+    app = open_app(tmp_path)
+    app.ingest()
+    people = [skilled(f"human:{n}", PETS, 0.999) for n in ("ann", "ben", "cem", "dan")]
+    queue = LocalQueue(tmp_path / "workspace" / "queue")
+    app.route()
+    app.send()
+    work(queue, people, {i: canonical_json(t) for i, t in truth.items()})
+    app.collect()
+    assert app.autolabel().trained_on == 60
+    found = load(app.workspace).current_proposals
+    others = found[found["fold"].isna()]
+    right = (others["value"] == others["item_id"].map(truth).map(canonical_json)).mean()
+    assert len(others) == ITEMS - 60
+    assert 0.75 < right < 0.95
+    assert abs(others["confidence"].mean() - right) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('type = "none"', "labeler.earlier_labels is for the built-in labeler"),
+        ('[source.more]\npath = "a.csv"\ntext = "text"\ngold = "old"', "as known answers (gold)"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path: Path, more: str, says: str) -> None:
+    """Another labeler would never look at them, and known answers judge people."""
+    (tmp_path / "labelops.toml").write_text(TOML + more)
+    with pytest.raises(SettingsError, match=r"earlier_labels") as caught:
+        Ends(read_settings(tmp_path / "labelops.toml")).check_ends()
+    assert says in str(caught.value)
