@@ -18,11 +18,12 @@ import sklearn
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..autolabel.earlier import Earlier
+from ..autolabel.earlier_cells import EarlierCells, check_there, texts_of
 from ..digest import digest
 from ..errors import ConflictError, SettingsError, shown
 from ..ports import TextEncoder
 from ..schema import MEDIA, Schema
-from ._sklearn_earlier import WHOLE, EarlierCells, learn_earlier, texts_of
+from ._sklearn_earlier import WHOLE, learn_earlier
 from ._sklearn_folds import assign_folds
 from ._sklearn_model import Learner, Model, Recipe
 from ._sklearn_rows import answer_rows, training_rows
@@ -140,7 +141,8 @@ class SklearnLabeler:
         self.name = name
         self._recipe, self._folds = Recipe(media, estimator, dict(params or {}), seed), folds
         self._load, self._kept, self._vectors = load, kept, vectors
-        self._earlier = tuple(earlier_labels)
+        self.earlier_labels = tuple(earlier_labels)
+        """Columns of items' attributes with labels from before, which it learns from."""
         self._fitted = _UNFITTED
         self._read, self._read_by = digest([]), self.encoder
         self._latent: LatentMap | None = None
@@ -149,7 +151,7 @@ class SklearnLabeler:
 
     @property
     def _more(self) -> tuple[str, ...]:
-        return ("attributes",) if self._earlier else ()
+        return ("attributes",) if self.earlier_labels else ()
 
     @property
     def why_silent(self) -> str | None:
@@ -281,9 +283,10 @@ class SklearnLabeler:
             held_out = {int(fold): learner.without((int(fold),)) for fold in np.unique(folds)}
             whole = learner.without()
             fitted = _Fitted(whole, held_out, fold_of_item, fold_of_group, None, self.encoder)
-            if not self._earlier:
+            if not self.earlier_labels:
                 return fitted
-            cells = EarlierCells.learned(self._earlier, rows, schema)
+            check_there(self.earlier_labels, rows)
+            cells = EarlierCells.learned(self.earlier_labels, rows, schema)
             return replace(fitted, cells=cells, earlier=learn_earlier(cells, rows, learner))
 
     def _probs(
@@ -318,7 +321,11 @@ class SklearnLabeler:
         columns = [rows[c].tolist() for c in ("item_id", "payload_digest", "code", "group")]
         # Without these the version is what it was before there were any.
         vectors = {"vectors": [self._vectors.version, VECTOR_WEIGHT]} if self._vectors else {}
-        said = {"earlier": [self._earlier, texts_of(self._earlier, rows)]} if self._earlier else {}
+        said = (
+            {"earlier": [self.earlier_labels, texts_of(self.earlier_labels, rows)]}
+            if self.earlier_labels
+            else {}
+        )
         return digest(
             {
                 **vectors,

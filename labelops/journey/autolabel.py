@@ -22,7 +22,15 @@ from ..measure.chosen import TrainingSet, training_set
 from ..measure.codes import among
 from ..measure.samples import expect_sample
 from ..parts import as_a_part
-from ..ports import Labeler, LearnsFromVectors, MayNotLearn, MayRefuse, Metered, SemiSupervised
+from ..ports import (
+    Labeler,
+    LearnsFromEarlierLabels,
+    LearnsFromVectors,
+    MayNotLearn,
+    MayRefuse,
+    Metered,
+    SemiSupervised,
+)
 from ..state import State, Unasked, Workspace, last_body, load, refusals_of, say
 from ..state.training import training_rows
 from ..tables import ITEMS
@@ -303,11 +311,17 @@ def _learns(labeler: Labeler) -> bool:
     return not isinstance(labeler, MayNotLearn) or labeler.learns
 
 
-def _learned_from(labeler: Labeler) -> dict[str, str]:
-    """Name the encoder whose vectors a labeler learned from; its version is a digest."""
-    found = labeler.encoder if isinstance(labeler, LearnsFromVectors) else None
+def _learned_from(labeler: Labeler) -> dict[str, object]:
+    """Name what a labeler learned from beside items and votes; its version is a digest.
+
+    An encoder whose vectors, and columns with labels from before.
+    """
+    encoder = labeler.encoder if isinstance(labeler, LearnsFromVectors) else None
     # What another labeler of that attribute means by it is not known.
-    return {"encoder": found} if isinstance(found, str) else {}
+    found: dict[str, object] = {"encoder": encoder} if isinstance(encoder, str) else {}
+    if isinstance(labeler, LearnsFromEarlierLabels) and labeler.earlier_labels:
+        found["earlier_labels"] = list(labeler.earlier_labels)
+    return found
 
 
 @contextmanager

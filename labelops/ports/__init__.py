@@ -11,6 +11,7 @@ from .hands import Answer, BatchHands, Hands, Offer
 from .labeler import (
     Estimate,
     Labeler,
+    LearnsFromEarlierLabels,
     LearnsFromVectors,
     MayNotLearn,
     MayRefuse,
@@ -35,6 +36,7 @@ __all__ = [
     "Features",
     "Hands",
     "Labeler",
+    "LearnsFromEarlierLabels",
     "LearnsFromVectors",
     "MayNotLearn",
     "MayRefuse",

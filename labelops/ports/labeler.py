@@ -14,6 +14,7 @@ from ..schema import Schema
 __all__ = [
     "Estimate",
     "Labeler",
+    "LearnsFromEarlierLabels",
     "LearnsFromVectors",
     "MayNotLearn",
     "MayRefuse",
@@ -256,3 +257,16 @@ class LearnsFromVectors(Protocol):
     def encoder(self) -> str | None:
         """Whose vectors it learns from now."""
         ...
+
+
+@runtime_checkable
+class LearnsFromEarlierLabels(Protocol):
+    """A labeler that weighs labels from before, or may.
+
+    Attributes
+    ----------
+    earlier_labels : tuple of str
+        The columns of items' `attributes` that hold them; none where it is empty.
+    """
+
+    earlier_labels: tuple[str, ...]

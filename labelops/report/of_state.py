@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..audit import Anchoring, anchoring, finding_status, precision, recall
 from ..audit.findings import SHOWN
+from ..autolabel.earlier_cells import EarlierCells
 from ..errors import counted
 from ..gate.verdict import CheckResult, Verdict
 from ..kinds.choice import codes_of
@@ -42,6 +43,7 @@ _BASELINE_VOTES = 3
 _SHOWN = 24
 _ODD = 8
 _NAMED = 20
+_COLUMNS = 5
 
 
 def report_facts(
@@ -165,7 +167,23 @@ def _confusions(state: State) -> tuple[Confusion, ...]:
     if len(sample):
         title = "The model against the labels, on items drawn at random"
         found.append(against_labels(sample, title, "proposal"))
-    return tuple(found)
+    return (*found, *_earlier(state, labels))
+
+
+def _earlier(state: State, labels: pd.Series) -> list[Confusion]:
+    """Return what each column with labels from before says, where it names a class."""
+    schema, names = state.workspace.schema, state.earlier_labels
+    if not names:
+        return []
+    # In the order of the labels, of which all have an item.
+    items = state.items.set_index("item_id").loc[labels.index]
+    said = EarlierCells.learned(names, items, schema).classes_of(items)
+    codes = codes_of(labels.where(labels.notna(), None), schema)
+    return [
+        confusion_of(f"Earlier labels, column {name}, against the labels", "earlier label", "label",
+                     column, codes, schema.classes)
+        for name, column in zip(names[:_COLUMNS], said.T, strict=False)
+    ]  # fmt: skip
 
 
 def _anchoring(state: State) -> Anchoring | None:
@@ -302,4 +320,6 @@ def _said_usage(used: Usage) -> str:
 
 def _said_fit(raw: Mapping[str, Any]) -> str:
     vectors = f", by vectors of {raw['encoder']}" if raw.get("encoder") else ""
-    return f"{raw['labeler']}, learned from {counted(raw['items'], 'item')}{vectors}"
+    columns = ", ".join(raw.get("earlier_labels", ()))
+    earlier = f", and earlier labels in {columns}" if columns else ""
+    return f"{raw['labeler']}, learned from {counted(raw['items'], 'item')}{vectors}{earlier}"

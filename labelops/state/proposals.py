@@ -60,6 +60,11 @@ class ProposalsView(CalibrationView):
         return None if self.fits.empty else str(self.fits["subject"].iloc[-1])
 
     @property
+    def earlier_labels(self) -> tuple[str, ...]:
+        """Columns of items' attributes with labels from before, which it has learned from."""
+        return () if self.fits.empty else tuple(last_body(self.fits).get("earlier_labels", ()))
+
+    @property
     def planned_looks(self) -> int:
         """Calibration looks that the version fitted last is planned for, fixed before any at it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,16 @@ def test_people_tell_what_they_are_worth(tmp_path: Path) -> None:
     assert len(others) == ITEMS - 60
     assert 0.75 < right < 0.95
     assert abs(others["confidence"].mean() - right) < 0.1
+    # The report holds them against the labels that people gave, and says who learned from them.
+    app.consolidate()
+    facts = json.loads(app.report()[1])
+    table = facts["confusions"][-1]
+    assert table["title"] == "Earlier labels, column old, against the labels"
+    labels = load(app.workspace).labels.dropna(subset=["value"])
+    same = sum(f'"{said[i]}"' == v for i, v in zip(labels["item_id"], labels["value"], strict=True))
+    counts = np.array(table["counts"])
+    assert (counts.sum(), np.trace(counts)) == (len(labels), same)
+    assert facts["lineage"][0]["detail"].endswith("and earlier labels in old")
 
 
 @pytest.mark.parametrize(
