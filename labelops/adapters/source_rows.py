@@ -17,7 +17,7 @@ from labelops.ports import BadRow, RowBlock
 
 from .not_text import not_text
 from .source_files import Folder, read_bounded, settled, signature
-from .source_spec import SourceSpec, not_encoded, with_mark
+from .source_spec import FOLDER, SourceSpec, not_encoded, with_mark
 
 __all__ = ["Blocks", "Record"]
 
@@ -193,7 +193,7 @@ class Blocks:
     def _of_folder(self, row: int, name: str, path: Path) -> tuple[object, ...]:
         place = (str(self.spec.path / name), row, name)
         if self.spec.media == "image":
-            return (*place, *self._file(path), None, "{}")
+            return (*place, *self._file(path), None, self._of_place(name))
         content = read_bounded(path, 4 * self.spec.max_cell)
         try:
             text = content.decode(with_mark(self.spec.encoding))
@@ -205,7 +205,15 @@ class Blocks:
         if len(text) > self.spec.max_cell:
             raise SourceError(too_large(len(text), self.spec.max_cell))
         self._bytes += len(text)
-        return (*place, text, None, None, None, "text/plain", None, None, "{}")
+        return (*place, text, None, None, None, "text/plain", None, None, self._of_place(name))
+
+    def _of_place(self, name: str) -> str:
+        """Return what a file's place says: the folder it lies in, where that is one of several."""
+        *above, _ = name.split("/")
+        kept = self.spec.attributes
+        if not above or (kept is not None and FOLDER not in kept):
+            return "{}"
+        return self._nested_json({FOLDER: above[-1]})
 
     def _file(self, path: Path) -> tuple[object, ...]:
         spec = self.spec

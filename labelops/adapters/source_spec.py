@@ -14,13 +14,24 @@ from labelops.ingest.raw import MAX_CELL
 from .not_text import SPREADSHEETS
 from .source_files import Signature
 
-__all__ = ["FORMATS", "REMEDY", "SourceSpec", "not_encoded", "other_delimiter", "with_mark"]
+__all__ = [
+    "FOLDER",
+    "FORMATS",
+    "REMEDY",
+    "SourceSpec",
+    "not_encoded",
+    "other_delimiter",
+    "with_mark",
+]
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"} | {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
 """File suffix → format, where the format is not said."""
+
+FOLDER = "folder"
+"""Attribute of a file in a folder of files: the subfolder it lies in."""
 
 
 @dataclass(frozen=True, slots=True)

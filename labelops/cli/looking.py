@@ -105,10 +105,8 @@ def look_at(
         raise UsageError(f"encoding {shown(encoding)} is not known; try cp1252") from None
     if not path.exists():
         raise SourceError("no such file or folder; mend the path", file=str(path))
-    if path.is_dir() and labels is not None:
-        raise UsageError(f"{path}: a folder has no column of labels; leave out --labels")
     if path.is_dir():
-        return Guess("folder", _media_of_folder(path), encoding=encoding or "")
+        return _guess_folder(path, labels, encoding or "")
     from ..adapters.not_text import SPREADSHEETS
 
     kind = FORMATS.get(path.suffix.lower())
@@ -128,6 +126,22 @@ def look_at(
     found = _guess(str(path), kind, rows, text=text, image=image, key=key, labels=labels)
     said = "" if kind == "parquet" else encoding or ""
     return replace(found, delimiter=delimiter, encoding=said)
+
+
+def _guess_folder(path: Path, labels: str | None, encoding: str) -> Guess:
+    from ..adapters.source_spec import FOLDER
+
+    found = Guess("folder", _media_of_folder(path), encoding=encoding)
+    if labels is None:
+        return found
+    classes = sorted({p.parent.name for p in path.rglob("[!.]*") if p.is_file()} - {path.name})
+    if labels != FOLDER or not 2 <= len(classes) <= _MOST:
+        problem = "it has no columns" if labels != FOLDER else f"it has {len(classes)} subfolders"
+        raise UsageError(
+            f"{path}: {problem}; `--labels {FOLDER}` takes the names of the subfolders that files "
+            "lie in, two or more, as labels from before"
+        )
+    return replace(found, known=FOLDER, earlier=FOLDER, classes=tuple(classes))
 
 
 def _media_of_folder(folder: Path) -> str:
@@ -344,8 +358,8 @@ def classes_in(path: Path, guess: Guess) -> tuple[str, ...]:
     from ..checking.columns import classes_in as named_in
     from ..checking.columns import in_order
 
-    if not guess.known:
-        return ()
+    if not guess.known or guess.format == "folder":
+        return guess.classes
     table = read_table(path, encoding=guess.encoding or "utf-8", delimiter=guess.delimiter or None)
     table.attrs["file"] = str(path)
     found = named_in(table, guess.known)

@@ -29,6 +29,7 @@ _LINE = 96
     "labelops init photos/ --name pets --classes cat,dog",
     "labelops init tickets.jsonl --text body --key ticket_id",
     "labelops init labeled.csv --labels intent",
+    "labelops init photos/ --labels folder",
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("--name", help="Name of the label set; by default that of DATA.")
@@ -42,8 +43,8 @@ _LINE = 96
 @click.option("--key", metavar="COLUMN", help="Column that identifies a row.")
 @click.option(
     "--labels", metavar="COLUMN",
-    help="Column with labels from before, right or not: the model weighs them, and without "
-    "--classes they name the classes.",
+    help="Column with labels from before, right or not (`folder`: the names of subfolders): the "
+    "model weighs them, and without --classes they name the classes.",
 )  # fmt: skip
 @click.option("--encoding", metavar="NAME", help="Of texts, such as cp1252; by default UTF-8.")
 def init(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from labelops.app import open_app
 from labelops.settings import read_settings
+from labelops.state import load
 
 from .world import (
     mails,
@@ -249,5 +251,26 @@ def test_init_refuses_labels_that_are_not_there(
     assert _init(tmp_path, str(tmp_path / "a.csv"), "--labels", "labels") == 2
     assert "column 'labels': there is no such column; there are 'id'" in capsys.readouterr().err
     assert _init(tmp_path, str(tmp_path), "--labels", "label") == 2
-    assert "a folder has no column of labels" in capsys.readouterr().err
+    assert "it has no columns; `--labels folder` takes" in capsys.readouterr().err
+    assert _init(tmp_path, str(tmp_path), "--labels", "folder") == 2
+    assert "it has 0 subfolders; `--labels folder` takes" in capsys.readouterr().err
     assert not (tmp_path / "labelops.toml").exists()
+
+
+def test_init_with_subfolders_as_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files that were sorted into folders by class: each file says where it lay."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / "new" / name).mkdir(parents=True)
+        (tmp_path / "pets" / "new" / name / "1.txt").write_text(f"about a {name}")
+    (tmp_path / "pets" / "other.txt").write_text("about nothing")
+    assert _init(tmp_path, str(tmp_path / "pets"), "--labels", "folder") == 0
+    settings = read_settings(tmp_path / "labelops.toml", {})
+    assert settings.schema.classes == ("cat", "dog")
+    assert settings.labeler.earlier_labels == ("folder",)
+    assert shown_as_json(capsys, tmp_path, "ingest")["pets"]["added"] == 3
+    items = load(open_app(tmp_path).workspace).items.set_index("item_id")["attributes"]
+    assert items.to_dict() == {
+        "new/cat/1.txt": '{"folder":"cat"}',
+        "new/dog/1.txt": '{"folder":"dog"}',
+        "other.txt": "{}",
+    }
