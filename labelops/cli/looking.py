@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -30,6 +31,7 @@ CLASS_NAMES = (
     *("target", "answer", "truth", "given_label"),
 )
 _CLASSES, _MOST = 50, 1_000
+_KEY_LENGTH, _TELLING = 64, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Guess:
         Columns; empty where there is none.
     known : str
         A column that seems to hold answers already; empty where there is none.
+    maybe_key : str
+        A column that may identify a row, since all its cells differ; empty where there is a key.
     earlier : str
         The column that the user says holds labels from before; `known` too, then.
     classes : tuple of str
@@ -67,6 +71,7 @@ class Guess:
     delimiter: str = ""
     encoding: str = ""
     no_key: str = ""
+    maybe_key: str = ""
     earlier: str = ""
 
 
@@ -257,6 +262,7 @@ def _guess(
         classes=tuple(sorted(set(cells[known]) - {""})) if known else (),
         columns=names,
         no_key=no_key,
+        maybe_key="" if found_key else _maybe_key(rest, {found_text, found_image, known}),
         earlier=labels or "",
     )
 
@@ -271,6 +277,19 @@ def _key(cells: Mapping[str, list[str]]) -> tuple[str, str]:
                 return name, ""
             why = why or f"column {shown(name)} is no key: {doubt}"
     return "", why
+
+
+def _maybe_key(cells: Mapping[str, list[str]], named: set[str]) -> str:
+    """Return a column of short cells, of several rows, that all differ and are no measurements."""
+    for name, column in cells.items():
+        short = max(map(len, column)) <= _KEY_LENGTH and not any(map(_MEASURED.fullmatch, column))
+        if name not in named and short and len(column) >= _TELLING and not _no_key(column):
+            return name
+    return ""
+
+
+_MEASURED = re.compile(r"-?\d+[.,]\d+|\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}.*")
+"""A fraction, a date or a time: they differ from row to row, and identify none."""
 
 
 def _no_key(column: Sequence[str]) -> str:

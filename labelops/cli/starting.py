@@ -143,6 +143,11 @@ def _said(target: Path, name: str, classes: Sequence[str], guess: Guess) -> str:
     if guess.no_key:
         named = "image" if guess.media == "image" else "text"
         lines += [f"  · {safe(guess.no_key)}; items are named by their {named}.", _KEY_ADVICE]
+    elif guess.maybe_key:
+        lines.append(
+            f"  · column {safe(guess.maybe_key)!r} has another value in each row: name it as key "
+            "in labelops.toml,\n    if it identifies a row; else a row is its content"
+        )
     elif not guess.key and guess.format != "folder":
         lines.append("  · name the column that identifies a row (key); else a row is its content")
     if guess.earlier:

@@ -274,3 +274,16 @@ def test_init_with_subfolders_as_labels(tmp_path: Path, capsys: pytest.CaptureFi
         "new/dog/1.txt": '{"folder":"dog"}',
         "other.txt": "{}",
     }
+
+
+def test_init_names_a_column_that_may_be_the_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cells all differ and it is no measurement or date; it is named, not taken."""
+    rows = "".join(
+        f"{n / 7:.3f},R{n},{text.split(chr(27))[0]}\n" for n, (_, text, _) in enumerate(mails(30))
+    )
+    (tmp_path / "a.csv").write_text("score,ref,message\n" + rows, encoding="utf-8")
+    assert _init(tmp_path, str(tmp_path / "a.csv"), "--classes", "x,y") == 0
+    assert "column 'ref' has another value in each row: name it as key" in capsys.readouterr().out
+    assert read_settings(tmp_path / "labelops.toml").sources[0].key == ""
