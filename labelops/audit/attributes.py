@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -173,7 +174,9 @@ def worse_than_rest(
     return rates, rest, p_values, q_values, flagged
 
 
-def attributes_of(items: pd.DataFrame, *, texts: bool) -> dict[str, pd.Series]:
+def attributes_of(
+    items: pd.DataFrame, *, texts: bool, without: Collection[str] = ()
+) -> dict[str, pd.Series]:
     """Return what a table of items says about each beside its content, by name.
 
     Parameters
@@ -181,6 +184,8 @@ def attributes_of(items: pd.DataFrame, *, texts: bool) -> dict[str, pd.Series]:
     items : items frame
     texts : bool
         Whether payloads are texts, whose length is an attribute too.
+    without : collection of str
+        Columns to leave out, such as those that are labels.
 
     Returns
     -------
@@ -197,7 +202,7 @@ def attributes_of(items: pd.DataFrame, *, texts: bool) -> dict[str, pd.Series]:
     ['by', 'length', 'source']
     """
     rows = [json.loads(text) for text in items["attributes"]]
-    names = sorted({name for row in rows for name in row} - {"split"})
+    names = sorted({name for row in rows for name in row} - {"split", *without})
     found = {name: pd.Series([_single(row.get(name)) for row in rows]) for name in names}
     found["source"] = items["source"].reset_index(drop=True)
     if texts:

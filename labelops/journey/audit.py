@@ -245,7 +245,8 @@ def _surroundings(asked: _Asked, features: Any, search: NeighbourSearch | None) 
         features=features,
         groups=items["group"],
         digests=items["payload_digest"],
-        attributes=attributes_of(items, texts=texts),
+        # Labels from before are meant to tell labels, and are no slices of the items.
+        attributes=attributes_of(items, texts=texts, without=asked.state.earlier_labels),
         splits=splits.fillna("none").astype(str) if splits.notna().any() else None,
         texts=items["payload"].tolist() if texts else None,
         votes=votes_for(items["item_id"], asked.state.votes, asked.schema, looked_at),

@@ -195,6 +195,7 @@ def test_attributes_that_tell() -> None:
     })  # fmt: skip
     assert list(attributes_of(items, texts=True)) == ["by", "length", "n"]
     assert list(attributes_of(items, texts=False)) == ["by", "n"]
+    assert list(attributes_of(items, texts=False, without=["by"])) == ["n"]
 
 
 def test_settings_name_the_views() -> None:
