@@ -13,6 +13,8 @@ from labelops.audit.ambiguity import Ambiguity, ambiguous_items
 from labelops.audit.vote_spread import ItemVotes, fit_spread, weigh
 from labelops.errors import UsageError
 
+from ..crowds import read_crowd
+
 
 def _crowd(
     seed: int, n: int, K: int, share: float, N: int = 1000, A: int = 30
@@ -152,15 +154,10 @@ def test_real_crowds(shared_data: Path) -> None:
     """Where people disagree on what they see (face), much is found; flagged majorities err more."""
     errors = {}
     for name in ("face", "SP_amt"):
-        votes = pd.read_csv(shared_data / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(shared_data / "crowd" / name / "truth.csv").set_index("item")["truth"]
-        items, ids = pd.factorize(votes["item"], sort=True)
-        codes = votes["label"].to_numpy()
-        found = ambiguous_items(
-            items, pd.factorize(votes["worker"])[0], codes, rng=np.random.default_rng(0)
-        )
+        items, who, codes, truth, _ = read_crowd(shared_data, name)
+        found = ambiguous_items(items, who, codes, rng=np.random.default_rng(0))
         majority = pd.crosstab(items, codes).to_numpy().argmax(axis=1)
-        wrong = majority != truth.reindex(ids).to_numpy()
+        wrong = majority != truth
         errors[name] = wrong[found.flagged].mean(), wrong[~found.flagged].mean()
         assert found.flagged.mean() >= 0.1
     assert errors["SP_amt"][0] >= 5 * errors["SP_amt"][1]

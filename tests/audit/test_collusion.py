@@ -14,6 +14,8 @@ from labelops.audit.collusion import find_collusion
 from labelops.consolidate import dawid_skene
 from labelops.errors import UsageError
 
+from ..crowds import read_crowd
+
 
 def crowd(
     rng: np.random.Generator, *, n: int, people: int, each: int, skill: float, classes: int = 4
@@ -205,29 +207,24 @@ def test_six_copiers_on_a_real_crowd(shared_data: Path) -> None:
 
     So it does where the accused keep the first vote on an item and lose the copies of it.
     """
-    votes = pd.read_csv(shared_data / "crowd" / "dog" / "annotations.csv")
-    truth = pd.read_csv(shared_data / "crowd" / "dog" / "truth.csv").set_index("item")["truth"]
-    items, names = pd.factorize(votes["item"])
-    who, people = pd.factorize(votes["worker"])
-    codes, classes = pd.factorize(votes["label"], sort=True)
-    assert find_collusion(items, who, codes, len(classes)).groups == ()
-    rng = np.random.default_rng(6)
-    source, n = rng.integers(len(classes), size=len(names)), len(names)
+    items, who, codes, truth, size = read_crowd(shared_data, "dog")
+    n, people, classes = size["n_items"], size["n_annotators"], size["n_classes"]
+    assert find_collusion(items, who, codes, classes).groups == ()
+    source = np.random.default_rng(6).integers(classes, size=n)
     items = np.concatenate([items, np.tile(np.arange(n), 6)])
-    who = np.concatenate([who, np.repeat(len(people) + np.arange(6), n)])
+    who = np.concatenate([who, np.repeat(people + np.arange(6), n)])
     codes = np.concatenate([codes, np.tile(source, 6)])
-    right = pd.Index(classes).get_indexer(truth.reindex(names))
 
     def accuracy(keep: np.ndarray) -> float:
         found = dawid_skene(
             items[keep], who[keep], codes[keep],
-            n_items=n, n_annotators=len(people) + 6, n_classes=len(classes),
+            n_items=n, n_annotators=people + 6, n_classes=classes,
         )  # fmt: skip
-        return float((found.posterior.argmax(axis=1) == right).mean())
+        return float((found.posterior.argmax(axis=1) == truth).mean())
 
     assert accuracy(np.ones(len(items), bool)) < 0.6
-    accused = find_collusion(items, who, codes, len(classes)).annotators
-    assert set(range(len(people), len(people) + 6)) <= set(accused)
+    accused = find_collusion(items, who, codes, classes).annotators
+    assert set(range(people, people + 6)) <= set(accused)
     assert accuracy(~np.isin(who, accused)) >= 0.82
     copies = pd.Series(np.isin(who, accused)) & pd.Series(items).groupby(
         [items, np.isin(who, accused)]

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from labelops.consolidate.choose import METHODS, consolidate_codes
+from labelops.consolidate.dawid_skene import dawid_skene
 from labelops.consolidate.policy import ConsolidatePolicy
 from labelops.errors import UsageError
 from labelops.measure.calibration import expected_calibration_error
-from labelops.measure.codes import IntArray
 
-
-def _crowds() -> ModuleType:
-    """Readers and simulations of the tests beside this one."""
-    path = Path(__file__).with_name("test_dawid_skene.py")
-    spec = importlib.util.spec_from_file_location("crowds", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-crowds = _crowds()
-
-
-def _first_votes(items: IntArray, most: int, seed: int) -> IntArray:
-    """Rows of at most so many random votes an item."""
-    shuffled = np.random.default_rng(seed).permutation(items.size)
-    rows = shuffled[np.argsort(items[shuffled], kind="stable")]
-    rank = np.arange(rows.size) - np.searchsorted(items[rows], items[rows])
-    return rows[rank < most]
+from ..crowds import accuracy, clear_crowd, first_votes, read_crowd, simulate
 
 
 @pytest.mark.slow
@@ -45,31 +22,29 @@ def _first_votes(items: IntArray, most: int, seed: int) -> IntArray:
 )
 def test_real_crowds(shared_data: Path, name: str, least: float, error: float) -> None:
     """With many votes it blends, and without gold halves Dawid–Skene's over-confidence or so."""
-    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
+    items, who, codes, truth, size = read_crowd(shared_data, name)
     found = consolidate_codes(items, who, codes, size["n_items"], size["n_classes"])
     assert (found.method, found.calibration) == ("blend", "held-out votes")
     assert sum(found.weights.values()) == pytest.approx(1.0)
     assert max(found.scores, key=lambda k: found.scores[k]) in found.reason
-    assert crowds.accuracy(found.posterior, truth) >= least
-    known = np.where(np.isnan(truth), -1, truth).astype(int)
-    raw = crowds.dawid_skene(items, who, codes, **size).posterior
-    after = expected_calibration_error(found.posterior, known)
+    assert accuracy(found.posterior, truth) >= least
+    raw = dawid_skene(items, who, codes, **size).posterior
+    after = expected_calibration_error(found.posterior, truth)
     assert after <= error
-    assert after < 0.8 * expected_calibration_error(raw, known)
+    assert after < 0.8 * expected_calibration_error(raw, truth)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dog", "face", "rte"])
 def test_gold_calibrates_best(shared_data: Path, name: str) -> None:
     """With 100 gold items the error on the rest is small, even where annotators err together."""
-    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
-    known = np.where(np.isnan(truth), -1, truth).astype(int)
-    use = np.random.default_rng(0).permutation(known.size)[:100]
-    gold = np.full(known.size, -1)
-    gold[use] = known[use]
+    items, who, codes, truth, size = read_crowd(shared_data, name)
+    use = np.random.default_rng(0).permutation(truth.size)[:100]
+    gold = np.full(truth.size, -1)
+    gold[use] = truth[use]
     found = consolidate_codes(items, who, codes, size["n_items"], size["n_classes"], gold=gold)
     assert found.calibration == "gold"
-    rest = known.copy()
+    rest = truth.copy()
     rest[use] = -1
     # On face annotators err together: what a hundred items tell of that varies with the draw.
     assert expected_calibration_error(found.posterior, rest) <= (0.14 if name == "face" else 0.10)
@@ -81,14 +56,14 @@ def test_one_vote_an_item_takes_majority(shared_data: Path, name: str) -> None:
 
     Nothing tells how often votes are right: half-way between guessing and always is what is said.
     """
-    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
-    rows = _first_votes(items, 1, seed=0)
+    items, who, codes, truth, size = read_crowd(shared_data, name)
+    rows = first_votes(items, 1, seed=0)
     few = (items[rows], who[rows], codes[rows], size["n_items"], size["n_classes"])
     found = consolidate_codes(*few)
     assert (found.method, found.calibration) == ("majority", "none")
     assert "no item has two votes" in found.reason
     collapsed = consolidate_codes(*few, method="dawid_skene")
-    assert crowds.accuracy(found.posterior, truth) > crowds.accuracy(collapsed.posterior, truth)
+    assert accuracy(found.posterior, truth) > accuracy(collapsed.posterior, truth)
     assert found.posterior.max() == pytest.approx((1 + 1 / size["n_classes"]) / 2)
 
 
@@ -96,18 +71,16 @@ def test_one_vote_an_item_takes_majority(shared_data: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["dog", "rte"])
 def test_every_third_item_with_a_second_vote_is_enough(shared_data: Path, name: str) -> None:
     """People known from the items they share are worth knowing on those they do not."""
-    items, who, codes, truth, size = crowds.read_crowd(shared_data, name)
+    items, who, codes, truth, size = read_crowd(shared_data, name)
     gains = []
     for seed in range(3):
-        rows = _first_votes(items, 2, seed)
+        rows = first_votes(items, 2, seed)
         again = np.r_[False, items[rows][1:] == items[rows][:-1]]
         rows = rows[~again | (items[rows] % 3 == 0)]
         few = (items[rows], who[rows], codes[rows], size["n_items"], size["n_classes"])
         found, plain = consolidate_codes(*few), consolidate_codes(*few, method="majority")
         assert found.method == "blend"
-        gains.append(
-            crowds.accuracy(found.posterior, truth) - crowds.accuracy(plain.posterior, truth)
-        )
+        gains.append(accuracy(found.posterior, truth) - accuracy(plain.posterior, truth))
     assert min(gains) > -0.005
     assert np.mean(gains) > 0.005
 
@@ -160,7 +133,7 @@ def test_simulated_crowd_with_a_clicker(per_item: int) -> None:
     skill = [0.95, 0.9, 0.92, 0.85, 0.9, 0.93, 0.1]
     eye = np.eye(10)
     confusion = np.array([p * eye + (1 - p) / 9 * (1 - eye) for p in skill])
-    truth, items, who, codes = crowds.simulate(0, 600, confusion, per_item)
+    truth, items, who, codes = simulate(0, 600, confusion, per_item)
     found = consolidate_codes(items, who, codes, 600, 10)
     assert found.method == "blend"
     assert found.accuracy.argmin() == 6
@@ -174,7 +147,7 @@ def test_simulated_crowd_with_a_clicker(per_item: int) -> None:
 def test_excluded_votes_are_as_if_not_given() -> None:
     """Masking an annotator's votes, or weighing them 0, equals leaving the rows out."""
     confusion = np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5)
-    _, items, who, codes = crowds.simulate(1, 150, confusion, 4)
+    _, items, who, codes = simulate(1, 150, confusion, 4)
     use = who != 2
     for method in ("majority", "dawid_skene", "blend"):
         masked = consolidate_codes(items, who, codes, 150, 2, method=method, use=use)
@@ -184,9 +157,9 @@ def test_excluded_votes_are_as_if_not_given() -> None:
         )
         np.testing.assert_allclose(masked.posterior, left.posterior)
         np.testing.assert_allclose(light.posterior, left.posterior)
+        np.testing.assert_array_equal(masked.votes, left.votes)
     with pytest.raises(UsageError, match="use: row 0 is 'no'"):
         consolidate_codes([0], [0], [0], 1, 2, use=["no"])  # type: ignore[arg-type]
-        np.testing.assert_array_equal(masked.votes, left.votes)
 
 
 def test_every_method_is_named_where_it_is_set() -> None:
@@ -210,7 +183,7 @@ def test_no_votes(method: str) -> None:
 @pytest.mark.slow
 def test_order_of_votes_does_not_matter() -> None:
     """Shuffled votes give the same result."""
-    _, items, who, codes = crowds.simulate(2, 200, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5), 3)
+    _, items, who, codes = simulate(2, 200, np.array([[[0.8, 0.2], [0.3, 0.7]]] * 5), 3)
     order = np.random.default_rng(3).permutation(items.size)
     for method in ("majority", "dawid_skene", "blend"):
         one = consolidate_codes(items, who, codes, 200, 2, method=method)
@@ -245,21 +218,10 @@ def test_wrong_settings() -> None:
         consolidate_codes([0], [0], [0], 1, 2, weights=[-1.0])
 
 
-def _clear(seed: int, n_items: int = 200) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Draw six annotators of three classes, four votes an item."""
-    eye = np.eye(3)
-    skill = [0.9, 0.85, 0.8, 0.75, 0.7, 0.4]
-    confusion = np.array([p * eye + (1 - p) / 2 * (1 - eye) for p in skill])
-    drawn: tuple[IntArray, IntArray, IntArray, IntArray] = crowds.simulate(
-        seed, n_items, confusion, 4
-    )
-    return drawn
-
-
 @pytest.mark.slow
 def test_names_of_annotators_and_classes_do_not_matter() -> None:
     """Renumbering annotators or classes renumbers the result and nothing else."""
-    _, items, who, codes = _clear(4)
+    _, items, who, codes = clear_crowd(4)
     rng = np.random.default_rng(5)
     people, classes = rng.permutation(6), rng.permutation(3)
     for method in ("shrunk", "ibcc", "one_coin", "glad", "majority"):
@@ -270,26 +232,11 @@ def test_names_of_annotators_and_classes_do_not_matter() -> None:
 
 
 @pytest.mark.slow
-def test_warm_start_goes_on_from_yesterday() -> None:
-    """Yesterday's skills, or posterior, give the same labels in fewer steps."""
-    _, items, who, codes = _clear(6)
-    cold = consolidate_codes(items, who, codes, 200, 3)
-    for start in (cold, cold.posterior):
-        warm = consolidate_codes(items, who, codes, 200, 3, start=start)
-        assert (warm.posterior.argmax(axis=1) == cold.posterior.argmax(axis=1)).mean() > 0.98
-        assert warm.iterations < cold.iterations
-    grown = consolidate_codes(
-        np.append(items, 0), np.append(who, 6), np.append(codes, 0), 200, 3, start=cold
-    )
-    assert len(grown.accuracy) == 7
-
-
-@pytest.mark.slow
 def test_skill_intervals_hold() -> None:
     """Intervals of accuracy hold the true one about as often as they claim."""
     inside, total = 0, 0
     for seed in range(6):
-        truth, items, who, codes = _clear(seed, 200)
+        truth, items, who, codes = clear_crowd(seed, 200)
         found = consolidate_codes(items, who, codes, 200, 3)
         right = np.bincount(who, weights=codes == truth[items]) / np.bincount(who)
         inside += int(((found.accuracy_low <= right) & (right <= found.accuracy_high)).sum())
@@ -331,68 +278,6 @@ def test_odd_crowds(method: str) -> None:
         assert np.isfinite(found.posterior).all()
         np.testing.assert_allclose(found.posterior.sum(axis=1), 1.0)
         assert np.isfinite(found.confusion).all()
-
-
-def _days(seed: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Votes of thirty people, and which of them, one in fifty, came today."""
-    rng = np.random.default_rng(seed)
-    n_items, people, n_classes = 1500, 30, 4
-    truth = rng.integers(0, n_classes, n_items)
-    items = np.repeat(np.arange(n_items), 5)
-    who = np.argsort(rng.random((n_items, people)), axis=1)[:, :5].ravel()
-    skill = rng.beta(6, 3, people)
-    wrong = (truth[items] + rng.integers(1, n_classes, items.size)) % n_classes
-    codes = np.where(rng.random(items.size) < skill[who], truth[items], wrong)
-    return items, who, codes, np.flatnonzero(rng.random(items.size) < 0.02)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
-def test_a_day_later_it_ends_where_it_does_anew(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one vote in fifty new, a warm start says what a cold one does, and weighs nothing."""
-    items, who, codes, new = _days(seed)
-    size = {"n_items": 1500, "n_classes": 4, "n_annotators": 30}
-    old = np.delete(np.arange(items.size), new)
-    before = consolidate_codes(items[old], who[old], codes[old], **size)
-    cold = consolidate_codes(items, who, codes, **size)
-
-    def nobody(*_: object) -> None:
-        raise AssertionError("methods were held against votes again")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["labelops.consolidate.blend"], "held_out_votes", nobody)
-        warm = consolidate_codes(items, who, codes, **size, start=before)
-    assert (warm.method, warm.weights) == (cold.method, before.weights)
-    assert warm.weights == pytest.approx(cold.weights, abs=0.15)
-    assert warm.iterations < cold.iterations
-    labels = (warm.posterior.argmax(axis=1), cold.posterior.argmax(axis=1))
-    assert (labels[0] == labels[1]).mean() >= 0.995
-    assert np.abs(warm.posterior - cold.posterior).mean() < 0.005
-    np.testing.assert_allclose(warm.accuracy, cold.accuracy, atol=0.02)
-    np.testing.assert_allclose(warm.accuracy_low, cold.accuracy_low, atol=0.02)
-
-
-@pytest.mark.slow
-def test_methods_are_weighed_anew_when_votes_are_others() -> None:
-    """Small days add up: when a twentieth is other than what was weighed, it is weighed anew."""
-    items, who, codes, _ = _days(0)
-    size = {"n_items": 1500, "n_classes": 4, "n_annotators": 30}
-    ends = [int(items.size * share) for share in (0.9, 0.93, 0.96, 1.0)]
-    days = [consolidate_codes(items[: ends[0]], who[: ends[0]], codes[: ends[0]], **size)]
-    for end in ends[1:]:
-        days.append(consolidate_codes(items[:end], who[:end], codes[:end], **size, start=days[-1]))
-    assert days[1].scores == days[0].scores
-    assert days[2].scores != days[1].scores
-    assert days[3].scores == days[2].scores
-    # As many votes of the same people, who say something else now.
-    turned = np.where(np.arange(codes.size) % 8 == 0, (codes + 1) % 4, codes)
-    other = consolidate_codes(items, who, turned, **size, start=days[3])
-    assert other.scores != days[3].scores
-    # A new annotator alone leaves them; other methods to blend do not.
-    grown = consolidate_codes(
-        np.append(items, 0), np.append(who, 30), np.append(codes, 0), 1500, 4, start=days[3]
-    )
-    assert grown.scores == days[3].scores
 
 
 def test_ids_that_are_no_numbers_from_0_are_refused() -> None:

@@ -6,60 +6,18 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from labelops.consolidate.counts import majority_vote, vote_counts
 from labelops.consolidate.dawid_skene import dawid_skene, dawid_skene_shards
 from labelops.consolidate.shrunk import shrunk_dawid_skene
 from labelops.errors import UsageError
-from labelops.measure.codes import FloatArray, IntArray
 from labelops.measure.jit import numpy_only
 from labelops.measure.votes import pack_votes
 
+from ..crowds import accuracy, read_crowd, simulate
+
 pytestmark = pytest.mark.usefixtures("kernels")
-
-
-def read_crowd(
-    folder: Path, name: str
-) -> tuple[IntArray, IntArray, IntArray, FloatArray, dict[str, int]]:
-    """Items, annotators, codes, truth (NaN unknown) and sizes of one of the crowd sets."""
-    if name == "rte":
-        votes = pd.read_csv(folder / "rte_snow" / "annotations.csv")
-        truth = pd.read_csv(folder / "rte_snow" / "items.csv").set_index("item_id")["gold"]
-    else:
-        votes = pd.read_csv(folder / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(folder / "crowd" / name / "truth.csv").set_index("item")["truth"]
-    votes.columns = pd.Index(["item", "annotator", "label"])
-    classes = pd.Index(sorted(set(votes["label"]) | set(truth)))
-    items, ids = pd.factorize(votes["item"], sort=True)
-    who, names = pd.factorize(votes["annotator"], sort=True)
-    codes = classes.get_indexer(votes["label"])
-    known = truth.reindex(ids).map(dict(zip(classes, range(len(classes)), strict=True)))
-    size = {"n_items": len(ids), "n_annotators": len(names), "n_classes": len(classes)}
-    return items, who, codes, known.to_numpy(dtype=float), size
-
-
-def accuracy(posterior: FloatArray, truth: FloatArray) -> float:
-    """Share right, ties split evenly, over the items whose truth is known."""
-    known = ~np.isnan(truth)
-    belief, code = posterior[known], truth[known].astype(int)
-    top = belief >= belief.max(axis=1, keepdims=True) - 1e-12
-    return float((top[np.arange(code.size), code] / top.sum(axis=1)).mean())
-
-
-def simulate(
-    seed: int, items: int, confusion: FloatArray, per_item: int
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Truth and votes of annotators with the given (A, K, K) confusion."""
-    rng = np.random.default_rng(seed)
-    n_annotators, n_classes, _ = confusion.shape
-    truth = rng.integers(0, n_classes, size=items)
-    who = np.array([rng.permutation(n_annotators)[:per_item] for _ in range(items)]).ravel()
-    item = np.repeat(np.arange(items), per_item)
-    cumulative = confusion[who, truth[item]].cumsum(axis=1)
-    codes = (cumulative < rng.random((item.size, 1))).sum(axis=1)
-    return truth, item, who, np.minimum(codes, n_classes - 1)
 
 
 @pytest.mark.slow
@@ -88,7 +46,7 @@ def test_confusions_are_recovered() -> None:
     np.testing.assert_allclose(found.confusion, confusion, atol=0.05)
     np.testing.assert_allclose(found.confusion.sum(axis=2), 1.0)
     shares = majority_vote(vote_counts(items, codes, 4000, 3))
-    assert accuracy(found.posterior, truth.astype(float)) > accuracy(shares, truth.astype(float))
+    assert accuracy(found.posterior, truth) > accuracy(shares, truth)
 
 
 def test_order_of_votes_and_names_do_not_matter() -> None:

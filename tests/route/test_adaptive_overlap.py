@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 
 from labelops.consolidate import consolidate_codes
 from labelops.route import Voters, vote_worth
+
+from ..crowds import accuracy, read_crowd
 
 pytestmark = pytest.mark.slow
 
@@ -26,18 +27,12 @@ class Crowd:
     annotators: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int64]
     truth: npt.NDArray[np.int64]
+    classes: int
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Crowd:
-        votes = pd.read_csv(folder / "crowd" / name / "annotations.csv")
-        truth = pd.read_csv(folder / "crowd" / name / "truth.csv").set_index("item")["truth"]
-        items, ids = pd.factorize(votes["item"], sort=True)
-        known = truth.reindex(ids).fillna(-1).to_numpy(dtype=np.int64)
-        return cls(items, pd.factorize(votes["worker"])[0], votes["label"].to_numpy(), known)
-
-    @property
-    def classes(self) -> int:
-        return int(max(self.codes.max(), self.truth.max())) + 1
+        items, who, codes, truth, size = read_crowd(folder, name)
+        return cls(items, who, codes, truth, size["n_classes"])
 
     def belief(self, use: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], float]:
         """Return the calibrated posterior from some votes, and how often a vote is right."""
@@ -45,13 +40,6 @@ class Crowd:
         cells = (self.items[use], self.annotators[use], self.codes[use])
         found = consolidate_codes(*cells, size, K, method="one_coin")
         return found.posterior, float(found.posterior[cells[0], cells[2]].mean())
-
-    def accuracy(self, belief: npt.NDArray[np.float64]) -> float:
-        """Return the share of right labels, a tie counting its share."""
-        rows = np.flatnonzero(self.truth >= 0)
-        best = belief[rows] >= belief[rows].max(axis=1, keepdims=True) - 1e-9
-        hits = best[np.arange(rows.size), self.truth[rows]] / best.sum(axis=1)
-        return float(hits.mean())
 
     def replay(
         self, seed: int, *, budget: float, tau: float = 1.0, by_worth: bool = True
@@ -71,7 +59,7 @@ class Crowd:
             doubtful = (asked < have) & (belief.max(axis=1) < tau)
             room = min(int(budget * items.size) - int(asked.sum()), int(doubtful.sum()))
             if room <= 0:
-                return float(asked.sum() / items.size), self.accuracy(belief)
+                return float(asked.sum() / items.size), accuracy(belief, self.truth)
             left = np.where(doubtful, have - asked, 0)[:, None]
             worth = vote_worth(belief, [Voters("crowd", right)], left, most=3)
             value = worth.per_cost if by_worth else rng.random(size) - asked
@@ -82,14 +70,14 @@ class Crowd:
         self, *, budget: float, tau: float = 1.0, by_worth: bool = True
     ) -> tuple[float, float]:
         runs = [self.replay(s, budget=budget, tau=tau, by_worth=by_worth) for s in range(SEEDS)]
-        used, accuracy = np.mean(runs, axis=0)
-        return float(used), float(accuracy)
+        used, right = np.mean(runs, axis=0)
+        return float(used), float(right)
 
 
 def test_dog(shared_data: Path) -> None:
     """With 39 % fewer votes .828 is reached where all reach .831; spread evenly it is not."""
     crowd = Crowd.read(shared_data, "dog")
-    everything = crowd.accuracy(crowd.belief(np.arange(crowd.items.size))[0])
+    everything = accuracy(crowd.belief(np.arange(crowd.items.size))[0], crowd.truth)
     used, mine = crowd.mean(budget=0.61)
     _, evenly = crowd.mean(budget=0.61, by_worth=False)
     assert everything == pytest.approx(0.831, abs=0.002)
@@ -100,7 +88,7 @@ def test_dog(shared_data: Path) -> None:
 def test_face(shared_data: Path) -> None:
     """With 45 % fewer votes, asking until .99, accuracy falls by less than .005."""
     crowd = Crowd.read(shared_data, "face")
-    everything = crowd.accuracy(crowd.belief(np.arange(crowd.items.size))[0])
+    everything = accuracy(crowd.belief(np.arange(crowd.items.size))[0], crowd.truth)
     used, mine = crowd.mean(budget=1.0, tau=0.99)
     _, evenly = crowd.mean(budget=used, by_worth=False)
     assert used <= 0.56 and mine >= everything - 0.005
