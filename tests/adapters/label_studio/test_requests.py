@@ -24,7 +24,7 @@ from labelops.errors import (
 from labelops.tables import PURPOSES
 from labelops.testing.queues import PETS, Wish, items_for, plan_for
 
-from .label_studio_tasks import KEY, annotation, task_of
+from .tasks import KEY, annotation, task_of
 
 
 @pytest.mark.parametrize(

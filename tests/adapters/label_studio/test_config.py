@@ -24,7 +24,7 @@ from labelops.errors import (
 from labelops.schema import Schema
 from labelops.testing.queues import PETS
 
-from .label_studio_tasks import PETS_KNOWN
+from .tasks import PETS_KNOWN
 
 ODD = Schema(
     "odd",

@@ -19,7 +19,7 @@ from labelops.errors import (
 from labelops.tables import VOTES, check
 from labelops.testing.queues import PETS
 
-from .label_studio_tasks import KEY, PETS_KNOWN, annotation, task_of
+from .tasks import KEY, PETS_KNOWN, annotation, task_of
 
 NAMES = {1: "human:away", 2: "human:ann", 3: "human:bob"}
 
