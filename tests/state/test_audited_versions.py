@@ -16,7 +16,7 @@ from labelops.journey import consolidate, route
 from labelops.journey.acceptance import close_void
 from labelops.schema import Schema
 
-from .test_audited import POLICY, SURE, UNSURE, by_model, killed, look, propose, sure_world
+from .audited import POLICY, SURE, UNSURE, by_model, killed, look, propose, sure_world
 from .world import World, make_world, words
 
 NO_PROBABILITIES = "this labeler gives no probabilities: under 'audited' nothing of it stands"

@@ -18,9 +18,9 @@ from labelops.journey import audit, consolidate
 from labelops.schema import Schema
 from labelops.state.verdicts import audit_verdicts
 
+from .audited import SURE, UNSURE, look
+from .audited import sure_world as audited_world
 from .frozen import close, freeze
-from .test_audited import SURE, UNSURE, look
-from .test_audited import sure_world as audited_world
 from .world import PETS, World, make_world
 
 IDS = [f"i{n:02d}" for n in range(12)]
