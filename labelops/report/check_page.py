@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from .facts import Confusion, ViewRow
-from .html import MATRIX, content_policy, environment
+from .html import page
 
 __all__ = ["CheckFacts", "CheckedClass", "CheckedRow", "render_check"]
 
@@ -115,20 +114,4 @@ def render_check(facts: CheckFacts) -> str:
     >>> "<h1>a &lt;b&gt;</h1>" in page
     True
     """
-    from markupsafe import Markup
-
-    from . import words
-
-    style = files("labelops.report").joinpath("templates", "report.css").read_text("utf-8")
-    return (
-        environment()
-        .get_template("check.html.j2")
-        .render(
-            facts=facts,
-            style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
-            policy=content_policy(style),
-            matrix_limit=MATRIX,
-            odd_kinds=words.ODD_KINDS,
-            view_names=words.VIEW_NAMES,
-        )
-    )
+    return page("check.html.j2", facts)

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["MATRIX", "content_policy", "environment", "render"]
+__all__ = ["page", "render"]
 
 _SHADES = 8
 _PIECES = re.compile(r"[^_\s]{1,24}_?\s*|_|\s+")
 _FEW = 10  # Votes below which a share says nothing of people.
-MATRIX = 16
+_MATRIX = 16
 """More classes than this and the commonest mistakes are listed instead."""
 
 
@@ -62,29 +62,49 @@ def render(facts: ReportFacts) -> str:
     ----------
     Content Security Policy Level 3, https://www.w3.org/TR/CSP3/
     """
+    return page(
+        "report.html.j2",
+        facts,
+        said=words.statement(facts),
+        asked=words.ASKED,
+        axis=_axis(facts),
+        few_votes=_FEW,
+    )
+
+
+def page(template: str, facts: object, **more: object) -> str:
+    """Fill in a template under the one style sheet and the content policy that allows it.
+
+    Parameters
+    ----------
+    template : str
+        A file of `templates/` that extends the page.
+    facts : dataclass
+        With a `title`; texts are escaped.
+    **more
+        What else the template names.
+
+    Returns
+    -------
+    str
+    """
     from markupsafe import Markup
 
     style = files("labelops.report").joinpath("templates", "report.css").read_text("utf-8")
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            facts=facts,
-            said=words.statement(facts),
-            asked=words.ASKED,
-            style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
-            policy=content_policy(style),
-            axis=_axis(facts),
-            matrix_limit=MATRIX,
-            few_votes=_FEW,
-            odd_kinds=words.ODD_KINDS,
-            view_names=words.VIEW_NAMES,
-        )
+    filled = _environment().get_template(template)
+    return filled.render(
+        facts=facts,
+        style=Markup(style),  # noqa: S704 - our own file, no text of anybody else
+        policy=_content_policy(style),
+        matrix_limit=_MATRIX,
+        odd_kinds=words.ODD_KINDS,
+        view_names=words.VIEW_NAMES,
+        **more,
     )
 
 
 @cache  # Reading the template takes longer than filling it in.
-def environment() -> Environment:
+def _environment() -> Environment:
     """Return the templates' environment: every text escaped, hidden characters shown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # lazy: only reports need it
 
@@ -127,7 +147,7 @@ def _unbroken(text: str) -> str:
     return text.replace(" %", "\u00a0%")
 
 
-def content_policy(style: str) -> str:
+def _content_policy(style: str) -> str:
     """Allow this style sheet and pictures inside the page, nothing else."""
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return (
