@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .servers import Start, serving
+
 if TYPE_CHECKING:
     from labelops.adapters.label_studio_server import LabelStudioServer
 
@@ -75,6 +77,13 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
 
     with LabelStudioServer(tmp_path_factory.mktemp("label-studio"), timeout=900) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def start_chat() -> Iterator[Start]:
+    """Start a chat server with some arguments, a new one each time; return its URL."""
+    with serving("chat_server") as start:
+        yield lambda *arguments: f"{start(*arguments)}/v1"
 
 
 @pytest.fixture(params=["numpy", pytest.param("compiled", marks=pytest.mark.slow)])

@@ -266,16 +266,20 @@ def make_server(
     return _Server(port, behaviour, delay, die_after, hold_after)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, as `serve` does."""
+def server_of(argv: Sequence[str] | None = None) -> ThreadingHTTPServer:
+    """Return the server that a command line asks for, listening but not serving yet."""
     parser = argparse.ArgumentParser(prog="python -m labelops.testing.chat_server")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="ok")
     parser.add_argument("--delay", type=float, default=60.0, help="seconds, if slow")
     parser.add_argument("--die-after", type=int, default=0, help="questions until it is down")
     parser.add_argument("--hold-after", type=int, default=0, help="answers until it holds")
-    given = parser.parse_args(argv)
-    serve(make_server(**vars(given)))
+    return make_server(**vars(parser.parse_args(argv)))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until interrupted, as `serve` does."""
+    serve(server_of(argv))
 
 
 if __name__ == "__main__":

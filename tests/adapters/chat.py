@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,35 +11,13 @@ import pandas as pd
 from labelops.adapters._pace import Pace
 from labelops.adapters.chat_client import ChatClient
 from labelops.adapters.chat_labeler import ChatLabeler
-from labelops.errors import (
-    NotFoundError,
-)
 from labelops.schema import Schema
 from labelops.testing.labelers import example_items
+from labelops.testing.memory import MemoryObjects
 
 PETS = Schema("pets", ("cat", "dog", "bird"))
 
 KEY = "sk-this-is-secret"
-
-Start = Callable[..., str]
-
-
-class MemoryObjects:
-    """Write-once objects in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def put_new(self, name: str, content: bytes) -> bool:
-        return self.kept.setdefault(name, content) is content
-
-    def get(self, name: str) -> bytes:
-        if name not in self.kept:
-            raise NotFoundError(name)
-        return self.kept[name]
-
-    def list(self, prefix: str = "") -> list[str]:
-        return sorted(n for n in self.kept if n.startswith(prefix))
 
 
 class Clock:

@@ -16,8 +16,10 @@ from labelops.errors import (
 from labelops.ports import Labeler, Metered
 from labelops.schema import Schema
 from labelops.testing.labelers import LabelerTests, example_items
+from labelops.testing.memory import MemoryObjects
 
-from .chat import KEY, PETS, Clock, MemoryObjects, Start, asked, labeler, named, propose
+from ..servers import Start
+from .chat import KEY, PETS, Clock, asked, labeler, named, propose
 
 pytestmark = pytest.mark.server
 

@@ -17,8 +17,10 @@ from labelops.errors import (
     SettingsError,
 )
 from labelops.testing.labelers import example_items
+from labelops.testing.memory import MemoryObjects
 
-from .chat import KEY, PETS, Clock, MemoryObjects, Start, asked, labeler, named, poisoned, propose
+from ..servers import Start
+from .chat import KEY, PETS, Clock, asked, labeler, named, poisoned, propose
 
 pytestmark = pytest.mark.server
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -30,37 +29,16 @@ from labelops.ports import Labeler
 from labelops.schema import Schema
 from labelops.testing.labelers import LabelerTests, example_items
 
+from ..servers import Start, serving
+
 PETS = Schema("pets", ("cat", "dog", "bird"))
-Start = Callable[..., str]
-
-
-# One process with a server for each command line that it reads: twenty processes take seconds.
-SERVERS = """
-import json, sys, threading
-from labelops.testing.ml_backend import server_of
-for line in sys.stdin:
-    server = server_of(json.loads(line))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
-    """Start a backend in another process with some arguments, once each; return its URL."""
-    ports: dict[tuple[str, ...], int] = {}
-    command = [sys.executable, "-c", SERVERS]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-
-        def start_one(*arguments: str) -> str:
-            if arguments not in ports:
-                print(json.dumps(arguments), file=process.stdin, flush=True)
-                ports[arguments] = int(process.stdout.readline())
-            return f"http://127.0.0.1:{ports[arguments]}"
-
-        yield start_one
+    """Start a backend with some arguments, once each; return its URL."""
+    with serving("ml_backend") as one:
+        yield cache(one)
 
 
 class TestProtocol(LabelerTests):

@@ -17,10 +17,11 @@ from labelops.errors import EndTimeout, EndUnavailable, SettingsError
 from labelops.schema import Schema
 from labelops.settings import read_settings
 from labelops.testing.labelers import example_items
+from labelops.testing.memory import MemoryObjects
 
-from .chat import Clock, MemoryObjects, asked
+from ..servers import Start
+from .chat import Clock, asked
 
-Start = Callable[..., str]
 PETS = Schema("pets", ("cat", "dog", "bird"))
 
 

@@ -10,8 +10,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,8 @@ from labelops.digest import canonical_json
 from labelops.schema import Schema
 from labelops.state import load
 from labelops.testing.annotators import skilled, work
+
+from ..servers import Start
 
 pytestmark = pytest.mark.server
 
@@ -67,23 +67,10 @@ open_findings = 0.2
 """
 
 
-@contextmanager
-def chat_server(*arguments: str) -> Iterator[str]:
-    """Run a chat server in another process; give its URL."""
-    command = [sys.executable, "-m", "labelops.testing.chat_server", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"
-        finally:
-            process.kill()
-
-
 @pytest.fixture
-def url() -> Iterator[str]:
+def url(start_chat: Start) -> str:
     """Start a chat server that behaves well."""
-    with chat_server() as address:
-        yield address
+    return start_chat()
 
 
 def truth() -> dict[str, str]:
@@ -122,18 +109,13 @@ def said(capsys: pytest.CaptureFixture[str], config: Path, *arguments: str) -> A
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.fixture
-def held() -> Iterator[str]:
-    """Start a chat server that answers ten questions, and no more until it is told to."""
-    with chat_server("--hold-after", "10") as address:
-        yield address
-
-
 def test_killed_in_the_middle(
-    held: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start_chat: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A killed run's answers are kept: the next asks only what is missing, and knows the cost."""
-    url, config = held, project(tmp_path, held)
+    # It answers ten questions, and no more until it is told to.
+    url = start_chat("--hold-after", "10")
+    config = project(tmp_path, url)
     assert counts(url)["asked"] == {}
     before = said(capsys, config, "plan", "labeler")
     assert (before["items"], before["answered"], before["spent"]) == (ITEMS, 0, 0.0)

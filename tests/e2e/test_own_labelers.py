@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,27 +12,16 @@ from labelops.app import App, open_app
 from labelops.cli import main
 from labelops.state import last_body, load
 
+from ..servers import served
 from .label_sets import MAIL, mails, one_round, team, write_mails
 
 COUNT = 120
 POISONED = "mail-007"
 
 
-@contextmanager
-def server(module: str, *arguments: str) -> Iterator[str]:
-    """Run one of the servers that ship for tests in another process; give its URL."""
-    command = [sys.executable, "-m", f"labelops.testing.{module}", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
-        finally:
-            process.kill()
-
-
 def _poisoned(file: Path) -> AbstractContextManager[str]:
     """Serve what is in a file, but for an item that is refused."""
-    return server("ml_backend", "--behaviour", "poison", "--predictions", str(file))
+    return served("ml_backend", "--behaviour", "poison", "--predictions", str(file))
 
 
 def _predictions(file: Path) -> None:
@@ -145,7 +131,7 @@ def test_a_chat_model_without_log_probabilities_proposes_and_people_decide(
 ) -> None:
     """There is nothing to calibrate, so nothing is learned; its proposals have no confidence."""
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    with server("chat_server", "--behaviour", "nologprobs") as url:
+    with served("chat_server", "--behaviour", "nologprobs") as url:
         chat = f'[labeler]\ntype = "chat"\nurl = "{url}/v1"\n[chat]\nmodel = "small"\n'
         app = _rounds(tmp_path, write_mails(tmp_path, COUNT, MAIL + chat))
     state = load(app.workspace)

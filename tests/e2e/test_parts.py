@@ -16,8 +16,8 @@ from labelops.digest import canonical_json
 from labelops.state import State, load
 from labelops.testing.annotators import work
 
+from ..servers import served
 from .label_sets import CLASSES, MAIL, mails, team, write_mails
-from .test_own_labelers import server
 
 FIRST, ALL = 100, 160
 
@@ -41,7 +41,7 @@ class World:
 
     def served(self) -> AbstractContextManager[str]:
         """Run the model's server in another process, at the same address each time."""
-        return server("ml_backend", "--predictions", str(self.said), "--port", str(self.port))
+        return served("ml_backend", "--predictions", str(self.said), "--port", str(self.port))
 
     def grow(self) -> None:
         """Let more mails come."""

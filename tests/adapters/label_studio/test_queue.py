@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
 
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from labelops.errors import NotFoundError
 from labelops.schema import Schema
 from labelops.tables import VOTES, newest
 from labelops.testing.label_studio import LabelStudioHands
+from labelops.testing.memory import MemoryObjects
 from labelops.testing.queues import PETS, Ends, QueueTests, Stored, Wish, items_for, plan_for
 
 from .sets import ANN1, ANN2, ANN3, Died, admin, die_after_import, fill_in, projects, send, tasks_of
@@ -231,22 +231,6 @@ def test_an_item_that_is_not_there_is_named(ends: Ends) -> None:
         queue.send(plan, items_for([Wish("a")]), PETS, payloads=None)
 
 
-class _Images:
-    """Objects that hold two images, a small and a large one."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = files
-
-    def get(self, name: str) -> bytes:
-        return self.files[name]
-
-    def put_new(self, name: str, content: bytes) -> bool:
-        raise NotImplementedError
-
-    def list(self, prefix: str = "") -> list[str]:
-        return sorted(self.files)
-
-
 def test_images_arrive_small_and_large(
     ends: Ends, label_studio: LabelStudioServer, label_set: str
 ) -> None:
@@ -258,7 +242,9 @@ def test_images_arrive_small_and_large(
     wishes = [Wish("small"), Wish("large")]
     items = items_for(wishes, {w.item_id: f"object:{w.item_id}.png" for w in wishes})
     items["media_type"] = "image/png"
-    sent = queue.send(plan_for(wishes, schema), items, schema, payloads=_Images(files))
+    images = MemoryObjects()
+    images.kept = files
+    sent = queue.send(plan_for(wishes, schema), items, schema, payloads=images)
     assert sent.offered == 2
     tasks = {
         t["data"]["labelops_item"]: t["data"]["image"] for t in tasks_of(label_studio, label_set)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +14,7 @@ from labelops.errors import LabelopsError
 from labelops.ports import Labeler
 from labelops.schema import Schema
 
+from ...servers import Start, serving
 from ..label_sets import MAIL, PATIENT, contents
 
 pytestmark = pytest.mark.slow  # journeys that fail
@@ -72,18 +69,6 @@ def test_custom_labeler_with_wrong_probabilities(
     assert contents(folder) == before
 
 
-@contextmanager
-def ml_backend(behaviour: str) -> Iterator[int]:
-    """Run a model server in another process; give its port."""
-    command = [sys.executable, "-m", "labelops.testing.ml_backend", "--behaviour", behaviour]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["port"]
-        finally:
-            process.terminate()
-
-
 HTTP = {
     "slow": ("no whole answer in 0.5 s", "raise `timeout`"),
     "error": ("status 500", "see the backend's log"),
@@ -97,16 +82,24 @@ HTTP = {
 }
 
 
+@pytest.fixture(scope="module")
+def ml_backend() -> Iterator[Start]:
+    """Start model servers in another process."""
+    with serving("ml_backend") as start:
+        yield start
+
+
 @pytest.mark.parametrize("behaviour", HTTP)
-def test_labeler_misbehaves(folder: Path, refused: Callable[..., str], behaviour: str) -> None:
+def test_labeler_misbehaves(
+    folder: Path, refused: Callable[..., str], ml_backend: Start, behaviour: str
+) -> None:
     """A model server that is late, fails or answers wrongly: code 3, and nothing is proposed."""
     timeout = 0.5 if behaviour == "slow" else PATIENT
-    with ml_backend(behaviour) as port:
-        url = f"http://127.0.0.1:{port}"
-        (folder / "labelops.toml").write_text(
-            f'{MAIL}[labeler]\ntype = "http"\nurl = "{url}"\ntimeout = {timeout}\n'
-        )
-        refused(folder, "autolabel", 3, f"127.0.0.1:{port}", *HTTP[behaviour])
+    url = ml_backend("--behaviour", behaviour)
+    (folder / "labelops.toml").write_text(
+        f'{MAIL}[labeler]\ntype = "http"\nurl = "{url}"\ntimeout = {timeout}\n'
+    )
+    refused(folder, "autolabel", 3, url.removeprefix("http://"), *HTTP[behaviour])
 
 
 def test_labeler_is_away(folder: Path, refused: Callable[..., str]) -> None:
