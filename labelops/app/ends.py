@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -343,6 +343,12 @@ class Ends:
         return FaissSearch()
 
 
+@lru_cache(maxsize=64)  # A process that serves opens the same label set again and again.
+def _slow_digest(key: bytes, salt: bytes) -> bytes:
+    """Take some 50 ms, so that keys cannot be guessed by the million."""
+    return hashlib.scrypt(key, salt=salt, n=2**14, r=8, p=1)
+
+
 @dataclass(frozen=True, slots=True)
 class _DrawnBy:
     """What tells a key from others, and does not tell the key, however short it is."""
@@ -352,8 +358,7 @@ class _DrawnBy:
 
     @classmethod
     def of(cls, key: bytes, salt: bytes) -> _DrawnBy:
-        """Take some 50 ms, so that keys cannot be guessed by the million."""
-        return cls(salt, hashlib.scrypt(key, salt=salt, n=2**14, r=8, p=1))
+        return cls(salt, _slow_digest(key, salt))
 
     def is_of(self, key: bytes) -> bool:
         return self == self.of(key, self.salt)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,20 @@ def test_a_damaged_key_is_no_new_key(tmp_path: Path, content: str) -> None:
     with pytest.raises(StorageError, match=r"workspace\.json is damaged.*restore it from a backup"):
         _ = ends.workspace
     assert (tmp_path / "workspace" / "workspace.json").read_text() == content
+
+
+def test_a_process_digests_a_key_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a label set anew, as every run does, finds the slow digest done."""
+    real, took = hashlib.scrypt, list[bytes]()
+
+    def scrypt(key: bytes, **options: Any) -> bytes:
+        took.append(options["salt"])
+        return real(key, **options)
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+    for name in "aabba":
+        _ = _opened(tmp_path / name).workspace
+    assert len(took) == len(set(took)) == 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"salt": "zz", "digest": "00"}'])
