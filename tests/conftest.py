@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .examples import FAST
 from .servers import Start, serving
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ pytest.register_assert_rewrite("labelops.testing")
 _ANY_SPEED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("labelops", **_ANY_SPEED)
 # `make test-fast` asks for this one; every other run tries all the usual examples.
-settings.register_profile("fast", **_ANY_SPEED, max_examples=25)
+settings.register_profile("fast", **_ANY_SPEED, max_examples=FAST)
 settings.load_profile("labelops")
 
 # All that a label set draws at random is drawn by its key, which would be another in each run:

@@ -77,32 +77,31 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-@pytest.fixture(scope="module")
-def imported() -> list[list[str]]:
-    """Modules of one process after pandas, then the library, then the module that wires it."""
-    code = """
+def imported(*names: str) -> list[set[str]]:
+    """Return the modules of one process after each of these imports."""
+    code = f"""
 import json, sys
 found = []
-for name in ("pandas", "labelops", "labelops.app"):
+for name in {names!r}:
     __import__(name)
     found.append(sorted(sys.modules))
 print(json.dumps(found))
 """
-    found: list[list[str]] = json.loads(run_python(code))
-    return found
+    return [set(modules) for modules in json.loads(run_python(code))]
 
 
 @pytest.mark.slow
-def test_imports_no_end_before_its_use(imported: list[list[str]]) -> None:
+def test_imports_no_end_before_its_use() -> None:
     """Importing the library and the module that wires it imports no heavy end."""
-    loaded = set(imported[2])
+    _, loaded = imported("labelops", "labelops.app")
     assert {"labelops", "labelops.app"} <= loaded
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_costs_little_beyond_pandas(imported: list[list[str]]) -> None:
+def test_costs_little_beyond_pandas() -> None:
     """`import labelops` adds fewer than a hundred modules to those of pandas."""
-    assert len(imported[1]) - len(imported[0]) < 100
+    before, after = imported("pandas", "labelops")
+    assert len(after) - len(before) < 100
 
 
 def test_all_public_names_exist() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.adapters._pace import Pace
@@ -19,6 +19,8 @@ from labelops.adapters.chat_request import PROMPT, Asking
 from labelops.errors import EndProtocolError, SchemaError
 from labelops.schema import Schema
 from labelops.testing._chat_completion import _logprobs, _token
+
+from ..examples import examples
 
 MAILS = Schema("mails", ("billing", "delivery", "other"))
 
@@ -136,7 +138,7 @@ def test_names_that_end_in_one_another() -> None:
                      max_size=9), min_size=2, max_size=8, unique=True),
     st.lists(st.floats(0.05, 1), min_size=8, max_size=8),
 )  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_law_the_share_of_what_was_said(names: list[str], weights: list[float]) -> None:
     """For any class names, the class said has its whole share, and shares sum to 1."""
     try:

@@ -22,7 +22,7 @@ from labelops.testing.memory import MemoryObjects
 from ..servers import Start
 from .chat import KEY, PETS, Clock, asked, labeler, named, poisoned, propose
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.slow  # a server in another process, asked many times
 
 
 @pytest.mark.parametrize(

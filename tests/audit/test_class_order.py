@@ -43,7 +43,7 @@ def test_two_columns_of_many_that_are_swapped() -> None:
         detect_label_errors(codes, probs=probs, out_of_sample=True)
 
 
-@pytest.mark.parametrize("K", [2, 3, 10, 100])
+@pytest.mark.parametrize("K", [2, 3, 10, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("size", [5, 12, 40])
 def test_a_model_that_knows_nothing_is_no_other_order(K: int, size: int) -> None:
     """Some order always fits chance best; in 100 draws none is taken for the columns'."""

@@ -59,7 +59,8 @@ def _digits(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return X, np.where(wrong, (truth + rng.integers(1, 10, len(truth))) % 10, truth)
 
 
-@pytest.mark.parametrize("noise", [pytest.param(0.05, marks=pytest.mark.slow), 0.1])
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.05, 0.1])
 def test_a_forest_that_doubts_what_it_repeats_is_refused(noise: float) -> None:
     """Its own training rows: it contradicts none, though it is far from sure of them."""
     X, codes = _digits(noise)

@@ -128,6 +128,7 @@ def _team(
     return who, items, kind[items], np.exp(pace - gap * kind[items])
 
 
+@pytest.mark.slow
 def test_who_errs_where_items_are_quick_and_hard_is_not_hasty() -> None:
     """In ≤ 5 % of teams anybody is; taken by itself, time accuses somebody in most of them."""
     ours = alone = 0
@@ -140,6 +141,7 @@ def test_who_errs_where_items_are_quick_and_hard_is_not_hasty() -> None:
     assert ours <= 5 < 50 < alone
 
 
+@pytest.mark.slow
 def test_who_gets_the_quick_items_does_not_rush() -> None:
     """One who is given most of the quick items is left alone: in 100 teams at a risk of 1 %."""
     ours = alone = 0

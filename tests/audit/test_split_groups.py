@@ -35,6 +35,7 @@ def _world() -> dict[str, Any]:
     return {"codes": codes, "probs": probs, "folds": folds, "groups": groups, "features": X}
 
 
+@pytest.mark.slow
 def test_what_was_learned_of_a_copy_is_not_heard() -> None:
     """Whatever the model says of the pair, all numbers stay; the others find it wrong."""
     world = _world()

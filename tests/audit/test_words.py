@@ -57,6 +57,7 @@ def _mislabeled(seed: int, N: int = 600) -> tuple[list[str], np.ndarray, np.ndar
     return texts, should, np.where(wrong, (should + rng.integers(1, 3, N)) % 3, should)
 
 
+@pytest.mark.slow
 def test_labels_that_are_wrong_by_chance_accuse_no_word() -> None:
     """Their texts hold words of the class they should name: each set accuses some, none need be."""
     blind, told = [], []
@@ -67,6 +68,7 @@ def test_labels_that_are_wrong_by_chance_accuse_no_word() -> None:
     assert sum(blind) == 20 and sum(told) == 0
 
 
+@pytest.mark.slow
 def test_a_trigger_is_found_among_labels_that_are_wrong_by_chance() -> None:
     """A word in ten texts of two classes that are labeled with the third is all that is named."""
     for seed in range(20):

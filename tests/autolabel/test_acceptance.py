@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
@@ -15,6 +15,8 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_wanted
 from labelops.measure.intervals import binomial_upper
+
+from ..examples import examples
 
 ERROR = RISK = 0.05
 SAMPLE = 1000
@@ -169,7 +171,7 @@ def test_scheduled_looks_need_the_e_process() -> None:
     assert fixed >= 0.08
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.booleans())
 def test_oracle_every_cut_off_by_definition(seed: int, n: int, finite: bool) -> None:
     """It equals walking from strict to loose and testing each cut-off by the definition."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.autolabel.acceptance import joint_threshold, selective_threshold
@@ -13,6 +13,8 @@ from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
 from labelops.measure.planned import log_e_value_planned
+
+from ..examples import examples
 
 ERROR = RISK = 0.05
 LOOKS = np.arange(1, 21) * 100
@@ -170,7 +172,7 @@ def test_power_without_replacement() -> None:
             assert (found.threshold is not None) is passes
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 150), st.sampled_from(["set", "", "plan"]))
 def test_oracle_every_cut_off_by_definition(seed: int, n: int, kind: str) -> None:
     """It equals testing every cut-off by the definition, and the passing ones have no gap."""

@@ -37,6 +37,7 @@ def test_a_bad_model_is_certified_by_the_fixed_test_read_daily_only() -> None:
     assert naive >= 0.1
 
 
+@pytest.mark.slow
 def test_all_tables_are_printed(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     """The quick run ends and says how many years it took."""
     monkeypatch.setattr("sys.argv", ["year", "--years", "4", "--drift-years", "1"])

@@ -188,6 +188,7 @@ def test_two_cliques_are_two() -> None:
     assert find_copies(votes).groups == tuple(sorted((one.copiers, tuple(others))))
 
 
+@pytest.mark.slow
 def test_names_and_order_are_nothing() -> None:
     """Other numbers of people, items and classes, and another order of rows, give the same."""
     crowd = clique(np.random.default_rng(43), n=400)
@@ -228,6 +229,7 @@ def test_a_method_by_name_takes_votes_as_they_are() -> None:
     assert found.copies == () and set(found.votes.tolist()) == {8}
 
 
+@pytest.mark.slow
 def test_of_very_many_pairs_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many, and enough of them to find who copies."""
     crowd = clique(np.random.default_rng(59), n=3000, each=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.gate.audit_state import AuditState, audit_state
@@ -14,6 +14,8 @@ from labelops.gate.policy import GatePolicy
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication
 from labelops.measure.intervals import Interval
 from labelops.measure.samples import RandomSample, draw_sample, draw_weighted
+
+from ..examples import examples
 
 POLICY = GatePolicy(error=0.02, confidence=0.95)
 
@@ -39,7 +41,7 @@ def _order(n: int) -> RandomSample:
     return draw_sample(b"k", "audit/1", [f"i{i}" for i in range(n)])
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(STATUS)
 def test_prefix_stops_at_the_first_open_look(status: list[int]) -> None:
     """Only looks before the first open one count, whatever is known beyond it."""

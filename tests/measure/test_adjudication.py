@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from labelops.measure.adjudication import AGREES, NO_VOTE, PENDING, WRONG, Adjudication, adjudicate
 
+from ..examples import examples
+
 K = 3
 
 
@@ -32,7 +34,7 @@ def _judge(value: int, votes: list[int], limit: int) -> tuple[int, int]:
     return WRONG, ranked[0][0] if alone and rival >= agree + 2 else -1
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(
         st.tuples(st.integers(-1, K - 1), st.lists(st.integers(0, K - 1), max_size=7)), max_size=5

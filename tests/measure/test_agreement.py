@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import UsageError
@@ -19,6 +19,7 @@ from labelops.measure.agreement import (
 )
 from labelops.measure.codes import FloatArray, IntArray
 
+from ..examples import examples
 from .ratings import OBSERVERS, PATIENTS, TWO_OBSERVERS, from_counts, long_of
 
 
@@ -121,7 +122,7 @@ def _by_definition(
         )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(2, 12), st.integers(2, 5))
 def test_oracle_definition(seed: int, annotators: int, items: int, n_classes: int) -> None:
     """Kappa and AC at every level are their definitions, pair by pair."""
@@ -171,7 +172,7 @@ def _textbook_by_distance(table: IntArray, n_classes: int, level: str) -> float:
     return float(1 - (o * distance).sum() / expected) if expected > 0 else float("nan")
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 12), st.integers(2, 5))
 def test_oracle_ordered_alpha(seed: int, annotators: int, items: int, n_classes: int) -> None:
     """Ordinal and interval alpha equal the coincidence matrix under their distances."""
@@ -274,7 +275,7 @@ def test_wrong_use(change: dict[str, object], message: str) -> None:
         )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 12), st.integers(2, 4))
 def test_oracle_textbook(seed: int, annotators: int, items: int, n_classes: int) -> None:
     """It equals the coincidence-matrix formula, and per class the formula on two classes."""

@@ -6,12 +6,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import UsageError
 from labelops.measure.jit import numpy_only
 from labelops.measure.patterns import AgreementPartial, agreement_partial, agreement_partials
+
+from ..examples import examples
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -21,7 +23,7 @@ def _counter(partial: AgreementPartial) -> dict[tuple[int, ...], int]:
     return {tuple(p.tolist()): n for p, n in zip(parts, partial.items.tolist(), strict=True)}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([1, 2, 7, 1000, 10**6]))
 def test_oracle_counter(seed: int, votes: int, n_classes: int) -> None:
     """They are the multisets of classes of the items, counted, both ways and merged."""

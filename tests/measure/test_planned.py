@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -12,10 +12,12 @@ from labelops.errors import UsageError
 from labelops.measure.eprocess import log_e_value, log_wanted
 from labelops.measure.planned import log_e_value_planned, most_errors
 
+from ..examples import examples
+
 RISK = 0.05
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.sampled_from([0.01, 0.05, 0.2]), st.integers(0, 300), st.integers(0, 320), st.integers(0, 20)
 )
@@ -75,7 +77,7 @@ def test_errors_by_the_plan_are_read_beyond_it_only() -> None:
     assert late[0] > late[1]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, 400), st.sampled_from([0.01, 0.02, 0.1, 0.3]), st.sampled_from([0.03, 0.2]))
 def test_oracle_most_errors(n: int, bound: float, risk: float) -> None:
     """The exact binomial test, by its definition."""

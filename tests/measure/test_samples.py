@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.autolabel.policy import AcceptancePolicy
@@ -30,12 +30,14 @@ from labelops.measure.samples import (
 )
 from labelops.route import overlap_needs, sample_needs
 
+from ..examples import examples
+
 IDS = [f"i{i}" for i in range(40)]
 CHOSEN = choose_active(IDS, np.arange(40.0), 4, apart_from=[])
 NONE = np.zeros(4, dtype=np.int64)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.sets(st.sampled_from(IDS), min_size=1), st.integers(0, 45))
 def test_draw_is_order_free_and_nested(ids: set[str], size: int) -> None:
     """The draw does not depend on the order of items; a larger sample begins with the smaller."""
@@ -48,7 +50,7 @@ def test_draw_is_order_free_and_nested(ids: set[str], size: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@examples(40)
 @given(st.sets(st.sampled_from(IDS)), st.sets(st.sampled_from(IDS)), st.integers(1, 20))
 def test_earlier_looks_count_in_a_grown_set(before: set[str], more: set[str], size: int) -> None:
     """Of a grown set's sample, the items known before were all in the earlier sample."""
@@ -57,7 +59,7 @@ def test_earlier_looks_count_in_a_grown_set(before: set[str], more: set[str], si
     assert set(later.ids) & before <= set(first.ids)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(0, 20))
 def test_what_was_drawn_stays_in_its_place(arrived: list[int], most: int) -> None:
     """A sample drawn again when items arrive begins with the earlier one, and is drawn each time.
@@ -80,7 +82,7 @@ def test_what_was_drawn_stays_in_its_place(arrived: list[int], most: int) -> Non
     assert found == expected
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3)), unique_by=lambda p: p[0]),
     st.integers(0, 12),
@@ -97,7 +99,7 @@ def test_what_was_read_stays_first_whatever_is_asked_for(
     assert found.ids.tolist() == read + [i for i in alone if i not in read]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 3)), unique_by=lambda p: p[0]),
     st.integers(0, 12),
@@ -135,6 +137,7 @@ def test_nothing_to_draw(size: int) -> None:
     assert draw_growing(b"k", "a", IDS, np.arange(40), lambda n: size).ids.tolist() == []
 
 
+@pytest.mark.slow
 def test_draws_by_chance_are_as_likely_as_told() -> None:
     """Over 2,000 keys each item comes first as often as its chance says (χ², 0.1 %)."""
     chances = np.array([0.05, 0.15, 0.3, 0.5])

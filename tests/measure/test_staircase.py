@@ -94,7 +94,10 @@ def test_what_looks_miss_is_allowed_for(size: int, bound: float, missed: float) 
 
 
 @pytest.mark.parametrize("missed", [0.01, 0.03, 0.05, 0.2])
-@pytest.mark.parametrize(("size", "bound"), [(40, 0.02), (60, 0.02), (110, 0.02), (30, 0.1)])
+@pytest.mark.parametrize(
+    ("size", "bound"),
+    [(40, 0.02), (30, 0.1), *(pytest.param(n, 0.02, marks=pytest.mark.slow) for n in (60, 110))],
+)
 def test_a_look_at_all_of_a_small_set_keeps_the_risk(
     size: int, bound: float, missed: float
 ) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelops.errors import UsageError
 from labelops.route import Voters, prevented_errors, vote_worth
+
+from ..examples import examples
 
 BELIEF = st.lists(st.floats(0.01, 1.0), min_size=2, max_size=5).map(
     lambda cells: (np.array(cells) / sum(cells))[None, :]
@@ -30,7 +32,7 @@ def _brute(belief: npt.NDArray[np.float64], accuracy: float, votes: int) -> floa
     return float(best - belief.max())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(BELIEF, st.floats(0.3, 0.99), st.integers(1, 3))
 def test_against_every_outcome(
     belief: npt.NDArray[np.float64], accuracy: float, votes: int
@@ -44,7 +46,7 @@ def test_against_every_outcome(
         assert found == pytest.approx(exact, abs=1e-9)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(BELIEF, st.floats(0.5, 0.99), st.permutations(range(5)))
 def test_laws(belief: npt.NDArray[np.float64], accuracy: float, order: list[int]) -> None:
     """More votes never prevent less, nor more than there is; the order of classes is nothing."""

@@ -100,6 +100,7 @@ def test_moved_labels_are_an_alarm_and_a_new_reference(world: World) -> None:
     assert later.wanted > 1 / 0.05 * 6, "and has a smaller share of the risk"
 
 
+@pytest.mark.slow
 def test_watches_share_one_risk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each alarm the next watch has less of it: together what the settings allow."""
     asked: list[float] = []

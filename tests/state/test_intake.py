@@ -104,7 +104,7 @@ def test_by_itself_all_or_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [2, *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 3))])
 def test_killed_at_any_append_and_run_again_it_is_as_undisturbed(
     tmp_path: Path, at: int, after: bool
 ) -> None:

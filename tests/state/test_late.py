@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import pytest
 
@@ -35,6 +36,11 @@ def _decided(world: World, *ids: str) -> None:
 
 def _stream(policy: GatePolicy = POLICY) -> World:
     """Make a set of which `c00` waits: `a..` came on day 0, `b00` on 1, `c..` on 2, `d00` on 3."""
+    return _streamed(policy).copy()
+
+
+@cache
+def _streamed(policy: GatePolicy) -> World:
     world = make_world(gate=policy)
     for day, ids in enumerate((OLD, ["b00"], ["c00", "c01"], ["d00"])):
         _on(world, day)

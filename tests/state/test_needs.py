@@ -63,7 +63,9 @@ def test_the_budget_is_never_exceeded_and_its_end_is_said() -> None:
         assert check.status == "inconclusive" and "votes_total = 20" in check.message
 
 
-@pytest.mark.parametrize("bound", [{"votes_total": 6}, {"budget": 6.0}])
+@pytest.mark.parametrize(
+    "bound", [{"votes_total": 6}, pytest.param({"budget": 6.0}, marks=pytest.mark.slow)]
+)
 def test_answers_about_earlier_content_were_paid(bound: dict[str, float]) -> None:
     """What people said of content that an item has no more counts to the budgets all the same."""
     world = make_world(overlap_share=0.0, gold_rate=0.0, **bound)
@@ -80,6 +82,7 @@ def test_answers_about_earlier_content_were_paid(bound: dict[str, float]) -> Non
     assert "6" in budget_spent(world.state)
 
 
+@pytest.mark.slow
 def test_what_waits_for_the_labeler_is_said_to() -> None:
     """Where nobody is asked until it has learned, to take answers in once more leads nowhere."""
     accept = AcceptancePolicy("joint", error=0.3)

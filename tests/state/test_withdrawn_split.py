@@ -68,9 +68,10 @@ def _stands(world: World) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "between",
-    [(), pytest.param((_decided,), marks=pytest.mark.slow)],
+    [(), (_decided,)],
     ids=["", "decided between"],
 )
 def test_in_either_order_it_is_the_same(between: tuple[Step, ...]) -> None:

@@ -25,6 +25,7 @@ from labelops.audit.confident import (
 )
 from labelops.measure.jit import numpy_only
 
+from ...examples import examples
 from .labels import FILTERS, NARROW, SCORES, Blocks, assert_same, some_labels
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -64,7 +65,7 @@ def test_wherever_rows_are_cut(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from(SCORES))
 def test_wherever_many_rows_are_cut(seed: int, filter_by: Any, rank_by: Any) -> None:
     """The same, over many seeds."""
