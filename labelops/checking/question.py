@@ -27,7 +27,7 @@ from .columns import Evidence, classes_of, filled, find_column, labels_of, row_o
 from .known import NO_TIME, Known, readable
 from .numbers import array_probs, as_by_chance, check_shapes, probs_of
 from .result import ANNOTATED, LabelCheck
-from .rows import said_of_rows
+from .rows import looked_at_beside, said_of_rows
 from .suspicion import LOOK
 from .vote_table import VoteTable
 
@@ -211,7 +211,9 @@ class Question:
                 planted += words
                 known = self._without(planted)
                 found, looked = self._judge(known, rng, search)
-        lone = self.known.lone_votes()
+        lone, copies = self.known.lone_votes(), known.disagree(labels)
+        differs = (lone >= 0) & (labels >= 0) & (lone != labels)
+        turned = {row["word"]: self._turned(row) for row in planted}
         others = [row for row in looked.facts["words"] if row not in planted]
         return LabelCheck(
             rows=said_of_rows(
@@ -219,9 +221,10 @@ class Question:
                 self.codes,
                 self.place,
                 found,
-                known.disagree(labels),
+                copies,
                 lone,
-                {row["word"]: self._turned(row) for row in planted},
+                differs,
+                turned,
                 self.schema,
                 self.evidence,
                 self.apart,
@@ -239,6 +242,10 @@ class Question:
             shown=self.shown,
             planted=tuple(planted),
             lone_votes=bool((lone >= 0).any()),
+            beside=looked_at_beside(
+                found.probability,
+                {"copies": copies.flagged, "vote": differs, "word": _any_of(turned, labels)},
+            ),
             by_chance=tuple(
                 name
                 for name, model in self.evidence.opinions.items()
@@ -285,6 +292,12 @@ class Question:
         held[holding(texts, planted["word"], np.arange(len(labels)))] = True
         held &= labels == self.schema.classes.index(planted["class"])
         return held
+
+
+def _any_of(turned: Mapping[str, BoolArray], labels: IntArray) -> BoolArray:
+    """Say which labels any of the planted words turned."""
+    none: BoolArray = np.zeros(len(labels), dtype=np.bool_)
+    return np.logical_or.reduce([none, *turned.values()])
 
 
 def _planted(looked: LookedAt, before: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -70,6 +70,9 @@ class LabelCheck:
         Of each word that seems planted, as in `LookedAt.facts`: labels are judged without it.
     lone_votes : bool
         Whether no row has two votes: one that differs from the label is only worth a look.
+    beside : tuple of {"copies", "vote", "word"}
+        For what else than its probability some label is worth a look: its copies, or the one vote
+        on it, say another class; or it holds a word that seems planted.
     by_chance : tuple of str
         Arrays of probabilities that tell no more of the labels than in any other order of rows.
     shown : mapping of {"text", "image"} to str
@@ -89,6 +92,7 @@ class LabelCheck:
     apart: int = 0
     planted: tuple[Mapping[str, Any], ...] = ()
     lone_votes: bool = False
+    beside: tuple[str, ...] = ()
     by_chance: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
 

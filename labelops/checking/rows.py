@@ -11,7 +11,7 @@ from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
 from ..audit.out_of_fold import LEARNERS
 from ..errors import shown
-from ..measure.codes import BoolArray, IntArray
+from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..schema import Schema
 from .columns import Evidence
 from .suspicion import (
@@ -27,7 +27,26 @@ from .suspicion import (
     reasons,
 )
 
-__all__ = ["said_of_rows"]
+__all__ = ["looked_at_beside", "said_of_rows"]
+
+
+def looked_at_beside(probability: FloatArray, against: Mapping[str, BoolArray]) -> tuple[str, ...]:
+    """Say for what, but its probability, some label is worth a look.
+
+    Parameters
+    ----------
+    probability : (M,) float
+        That the label is wrong; NaN where nothing could judge it.
+    against : mapping of str to (M,) bool
+        What speaks against each label, by name.
+
+    Examples
+    --------
+    >>> speak = {"copies": np.array([True, False]), "vote": np.array([False, True])}
+    >>> looked_at_beside(np.array([0.1, 0.9]), speak)  # The second is called wrong anyway.
+    ('copies',)
+    """
+    return tuple(name for name, rows in against.items() if (rows & (probability < LOOK)).any())
 
 
 def said_of_rows(
@@ -37,6 +56,7 @@ def said_of_rows(
     found: LabelErrorReport,
     copies: Disagreement,
     lone: IntArray,
+    differs: BoolArray,
     planted: Mapping[str, BoolArray],
     schema: Schema,
     evidence: Evidence,
@@ -57,6 +77,8 @@ def said_of_rows(
         What copies and near-duplicates say, of M rows.
     lone : (M,) int
         The one vote on each row where no row has two, else -1.
+    differs : (M,) bool
+        Where that is another class than the label.
     planted : mapping of word to (M,) bool
         Labels that it turned, if it was planted.
     evidence : Evidence
@@ -75,7 +97,6 @@ def said_of_rows(
     better[place] = np.where(
         by_copies[place] & (copies.suggestions >= 0), copies.suggestions, better[place]
     )
-    differs = (lone >= 0) & (codes[place] >= 0) & (lone != codes[place])
     by_vote = differs & ~(wrong[place] >= LOOK)
     better[place] = np.where(by_vote, lone, better[place])
     contradicted[place] |= differs

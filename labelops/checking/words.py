@@ -29,6 +29,7 @@ _TELLS = (
 )
 _NONE_JUDGED = "That says nothing of the labels: there was too little to judge them by."
 _NO_LABEL = {"n/a", "#n/a", "na", "<na>", "nan", "null", "-", "?"}
+_DIFFERENT = {"copies": "copies of the row", "vote": "the one vote on it"}
 _BASIS = {
     "noise model": "how often each class is said for another, learned from all labels",
     "votes": "how well votes foretell each other",
@@ -84,7 +85,7 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
     lines = [
         f"{counted(wrong, 'label is', 'labels are')} more probably wrong than right. "
         f"{counted(look, 'more is', 'more are')} worth a look: wrong with a probability of 20 % "
-        f"or more, {_or_else(found)}.",
+        f"or more{_or_else(found)}.",
     ]
     planted = found.recall
     if planted is None:
@@ -111,10 +112,11 @@ def meaning(found: LabelCheck) -> tuple[str, ...]:
 
 
 def _or_else(found: LabelCheck) -> str:
-    """Say for what else a label is worth a look."""
-    vote = " or from the one vote on it" if found.lone_votes else ""
-    word = ", or holding a word that seems planted" if found.planted else ""
-    return f"or labeled differently from copies of the row{vote}{word}"
+    """Say for what else labels are worth a look; nothing where none is for anything else."""
+    said = [_DIFFERENT[name] for name in ("copies", "vote") if name in found.beside]
+    labeled = [f"labeled differently from {' or from '.join(said)}"] if said else []
+    word = ["holding a word that seems planted"] if "word" in found.beside else []
+    return "".join(f", or {reason}" for reason in (*labeled, *word))
 
 
 def _against(found: LabelCheck) -> int:

@@ -32,6 +32,23 @@ def test_nothing_to_know_first() -> None:
     assert headline(found) == "About 0 of 60 labels are wrong (< 0.1 %)."
 
 
+def test_copies_are_no_reason_to_look_where_there_are_none() -> None:
+    """Only what applies is said of labels that are worth a look."""
+    found = check_labels(_voted(), "final", votes=PEOPLE)
+    assert found.beside == ()
+    assert "worth a look: wrong with a probability of 20 % or more.\n" in str(found)
+
+
+@pytest.mark.slow
+def test_copies_are_a_reason_to_look_where_one_says_otherwise() -> None:
+    """Two equal rows, each as its class is labeled: the number is small, yet one label is wrong."""
+    frame = _voted(x=np.arange(60.0) + 10 * (np.arange(60) % 2))
+    frame.loc[10, "x"] = frame.loc[11, "x"]
+    found = check_labels(frame, "final", votes=PEOPLE, features=["x"])
+    assert found.rows.loc[[10, 11], "call"].tolist() == ["look"] * 2
+    assert "20 % or more, or labeled differently from copies of the row.\n" in str(found)
+
+
 @pytest.mark.slow
 def test_rows_of_a_test_set_in_training_are_said_first() -> None:
     """Once for both splits, with the rows of the smaller one; an empty cell is no split."""

@@ -151,7 +151,7 @@ def test_a_second_label_of_one_other_person_is_worth_a_look() -> None:
     assert sorted(found.worst().index) == [4, 9]
     assert found.rows.loc[[4, 9], "better"].tolist() == ["right", "left"]
     assert found.rows.loc[4, ["call", "why"]].tolist() == ["look", "the votes"]
-    assert "differently from copies of the row or from the one vote on it" in str(found)
+    assert "20 % or more, or labeled differently from the one vote on it." in str(found)
 
 
 def _scored() -> pd.DataFrame:
@@ -335,6 +335,12 @@ def test_copies_with_another_label_are_worth_a_look() -> None:
     assert "3 rows are copies of one another with different labels" in first
     assert number.startswith("About 1 of 99 labels is wrong")
     assert found.to_json()["at_least_wrong"] == 1
+    assert "20 % or more." in str(found)  # Its probability says so already.
+    both = replace(found, beside=("copies", "vote", "word"))
+    assert (
+        "20 % or more, or labeled differently from copies of the row or from the one vote on it, "
+        "or holding a word that seems planted."
+    ) in str(both)
     more = replace(found, copies=Copies(9, 9, 5))
     assert "\nAt least 5 of 99 labels are wrong (5.1 %)" in headline(more)
 
