@@ -14,6 +14,7 @@ from labelops.errors import UsageError, shown
 from labelops.measure.codes import IntArray, check_codes, code_count
 from labelops.measure.given import check_kind, check_whole
 from labelops.measure.jit import in_threads
+from labelops.measure.smallest import smallest_columns
 from labelops.ports import NeighbourSearch
 
 __all__ = [
@@ -32,7 +33,8 @@ _CELLS = 8_000_000  # Numbers held at once by a worker: 32 MB, whatever the numb
 _BLOCK = 512
 _LARGEST = 1e18  # Lengths whose square float32 can still hold.
 _LIMIT = 200_000
-_QUICK = 50_000  # Items of which every pair is compared in a minute or two.
+_QUICK = 50_000  # Items of which every pair is compared whatever other search there is.
+_BORNE = 100_000  # … and where there is none: half a minute on two cores.
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +117,13 @@ class ExactSearch:
 
         def near(first: int, last: int) -> Rows:
             # |x - y|² / 2 without |x|²/2, which is the same for all candidates of a row.
-            gap = half - points[first:last] @ points.T
+            gap = points[first:last] @ points.T
+            np.subtract(half, gap, out=gap)
             gap[np.arange(last - first), np.arange(first, last)] = np.inf
-            return _smallest(gap, width)
+            return smallest_columns(gap, width).astype(np.int32)
 
         rows = np.concatenate(in_threads(near, N, block=block))
         return np.pad(rows, ((0, 0), (0, k - width)), constant_values=-1)
-
-
-def _smallest(gap: Points, width: int) -> Rows:
-    some = np.argpartition(gap, width - 1, axis=1)[:, :width]
-    order = np.argsort(np.take_along_axis(gap, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1).astype(np.int32)
 
 
 def nearest_graph(
@@ -225,14 +222,15 @@ def _distances(points: Points, own: Points, part: Rows) -> Points:
 def graph_if_quick(features: Any, search: NeighbourSearch | None = None) -> NeighbourGraph | None:
     """Find every item's nearest others; None where that would take hours.
 
-    Beyond 50,000 items it does, unless there is a `search` that is quicker than comparing all.
+    Beyond 100,000 items it does; beyond 50,000 a `search` is asked, which is quicker than comparing
+    all.
 
     Examples
     --------
     >>> graph_if_quick(np.array([[1.0, 0.1], [0.0, 1.0], [1.0, 0.2]])).indices[0, :2].tolist()
     [2, 1]
     """
-    if len(features) <= _QUICK:
+    if len(features) <= (_BORNE if search is None else _QUICK):
         return nearest_graph(features)
     return None if search is None else nearest_graph(features, search=search)
 

@@ -20,6 +20,7 @@ from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
 from labelops.measure.given import check_whole
+from labelops.measure.smallest import smallest_columns
 
 __all__ = ["NeighbourView", "judge_by_neighbours", "nearest_labels", "neighbour_view"]
 
@@ -136,10 +137,13 @@ def nearest_labels(
         return votes
     step = max(1, _CELLS // len(voters))
     candidates = unit[voters].T
+    relatives = _Relatives.of(group_of[voters])
     for start in range(0, len(labels), step):
         rows = slice(start, start + step)
-        same_group = group_of[rows, None] == group_of[None, voters]
-        votes[rows] = _nearest(unit[rows] @ candidates, same_group, labels[voters], width)
+        similar = unit[rows] @ candidates
+        far = -(similar.toarray() if sparse.issparse(similar) else similar)
+        far[relatives(group_of[rows])] = np.inf
+        votes[rows] = _nearest(far, labels[voters], width)
     return votes
 
 
@@ -213,16 +217,33 @@ def _voters(labels: IntArray, limit: int, rng: np.random.Generator | None) -> In
     return np.sort(rng.choice(labeled, limit, replace=False))
 
 
-def _nearest(similar: Any, same_group: BoolArray, labels: IntArray, k: int) -> IntArray:
-    """Labels of the k most similar voters of each row, nearest first, -1 where none is left."""
-    matrix = similar.toarray() if sparse.issparse(similar) else similar
-    matrix[same_group] = -np.inf
-    some = np.argpartition(-matrix, k - 1, axis=1)[:, :k]
-    near = np.take_along_axis(matrix, some, axis=1)
-    order = np.argsort(-near, axis=1, kind="stable")
-    allowed = np.isfinite(np.take_along_axis(near, order, axis=1))
-    votes = labels[np.take_along_axis(some, order, axis=1)]
-    return np.asarray(np.where(allowed, votes, -1), dtype=np.int64)
+@dataclass(frozen=True, slots=True)
+class _Relatives:
+    """Voters by their group: found for a row without a look at all of them."""
+
+    order: IntArray
+    groups: IntArray
+
+    @classmethod
+    def of(cls, groups: IntArray) -> _Relatives:
+        """Put the groups of the voters in order."""
+        order = np.argsort(groups, kind="stable")
+        return cls(order, groups[order])
+
+    def __call__(self, groups: IntArray) -> tuple[IntArray, IntArray]:
+        """Return which row, of some whose groups these are, has which voter in its group."""
+        first, end = (np.searchsorted(self.groups, groups, side=side) for side in ("left", "right"))
+        many = end - first
+        rows = np.repeat(np.arange(len(groups)), many)
+        place = np.arange(len(rows)) - np.repeat(many.cumsum() - many, many)
+        return rows, self.order[first[rows] + place]
+
+
+def _nearest(far: Any, labels: IntArray, k: int) -> IntArray:
+    """Labels of the k nearest voters of each row, nearest first, -1 where none is left."""
+    near = smallest_columns(far, k)
+    allowed = np.isfinite(np.take_along_axis(far, near, axis=1))
+    return np.asarray(np.where(allowed, labels[near], -1), dtype=np.int64)
 
 
 def _count(

@@ -118,7 +118,8 @@ def audit(
         Second opinions.
     now : datetime
     search : NeighbourSearch, optional
-        Looks for neighbours among more than 50,000 items; with fewer every pair is compared.
+        Looks for neighbours among more than 50,000 items; with fewer, or without it among up to
+        100,000, every pair is compared.
     """
     state = up_to_date(workspace, now)
     reason = audit_not_due(state)
