@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks._label_sets import data_folder
 from labelops.audit import out_of_fold_probs
-from labelops.audit.out_of_fold import learners_for
+from labelops.audit.learners import learners_for
 
 __all__ = ["Case", "crowd_case", "noisy_sets", "verified_mnist", "with_noise"]
 

@@ -29,7 +29,7 @@ from crowdkit.aggregation import DawidSkene
 from sklearn.metrics import average_precision_score
 
 from labelops.audit import detect_label_errors, out_of_fold_probs
-from labelops.audit.out_of_fold import learners_for
+from labelops.audit.learners import learners_for
 from labelops.audit.review_model import Reviews
 
 from ._noise_tables import OURS, RESAMPLES, Results, ece, intervals, summary, table

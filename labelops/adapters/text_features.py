@@ -39,6 +39,7 @@ _BITS = 18
 _HASHED: dict[str, Any] = {"n_features": 2**_BITS, "alternate_sign": False, "norm": None}
 _LATENT = 64
 _TEXTS_A_DIMENSION = 8
+_TEXTS_A_WORD = 5_000
 _LATENT_WEIGHT = 3.0
 """How much longer a text's latent part is than its words' part: it is to be learned first."""
 
@@ -283,6 +284,8 @@ def comparable(rows: TextRows) -> npt.NDArray[np.float64]:
 def words_of(rows: TextRows) -> Any:
     """Weigh the words and word pairs that two texts at least have, for learners of audits.
 
+    Of many texts one in 5,000 at least: learners read some 20,000 of them (`rows_to_learn`).
+
     Without runs of characters, which take most of the time and tell a learner little beside
     `comparable`, where they are.
 
@@ -296,5 +299,6 @@ def words_of(rows: TextRows) -> Any:
     [1, 1, 2]
     """
     counts = rows.counts[:, : 2**_BITS]
-    weighed = TfidfMap.learned(counts, least=2)(counts)
+    least = max(2, counts.shape[0] // _TEXTS_A_WORD)
+    weighed = TfidfMap.learned(counts, least=least)(counts)
     return weighed if weighed.shape[1] else sparse.csr_matrix((weighed.shape[0], 1))

@@ -38,6 +38,7 @@ from labelops.measure.called import elsewhere
 from labelops.measure.codes import BoolArray
 from labelops.measure.draws import check_rng
 from labelops.measure.given import check_flag, check_share, check_whole
+from labelops.measure.progress import Progress, untold
 
 __all__ = ["detect_label_errors"]
 
@@ -64,6 +65,7 @@ def detect_label_errors(
     check_memorised: bool = True,
     rng: np.random.Generator | None = None,
     graph: NeighbourGraph | None = None,
+    progress: Progress = untold,
 ) -> LabelErrorReport:
     """Give every label its probability of being wrong, from whatever evidence there is.
 
@@ -121,6 +123,9 @@ def detect_label_errors(
     graph : NeighbourGraph, optional
         By cosine of the embeddings, or of the features where there are none, with some fifty
         neighbours, where it is known already.
+    progress : callable
+        Is told of each fold in which models were trained, as ``(stage, done, parts)``, and of what
+        is done beside.
 
     Raises
     ------
@@ -163,10 +168,11 @@ def detect_label_errors(
     )  # fmt: skip
     views, judged = held_out_views(
         given.items, given.brought, learners=learners, repeats=repeats,
-        check_memorised=check_memorised, rng=rng, graph=graph,
+        check_memorised=check_memorised, rng=rng, graph=graph, progress=progress,
     )  # fmt: skip
+    progress("weighing what they say", 0, 1)
     crowd = given.crowd()
-    evidence = gather(given.items.labels, views, crowd, given.items.n_classes)
+    evidence = gather(given.items.labels, views, crowd, given.items.n_classes, rng)
     return report(
         evidence, judged if crowd is None else judged | (crowd.voted & given.labeled), reviews,
         contradicted=given.contradicted(judged), threshold=threshold, planted_share=planted_share,

@@ -21,12 +21,13 @@ from labelops.errors import UsageError
 from labelops.measure.aligned import array_of
 from labelops.measure.calibration import apply_temperature, fit_temperature
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
-from labelops.measure.draws import check_rng
+from labelops.measure.draws import check_rng, some_rows
 from labelops.measure.logs import log_sum_exp
 
 __all__ = ["View", "as_probs", "as_view", "blend", "margins", "neighbour_probs", "without_say"]
 
 _FLOOR = 1e-6  # No single view makes more than a million to one of a label.
+_ENOUGH = 50_000
 _SUMS = 0.01  # Half-precision rows and softmaxes printed with three digits still pass.
 
 
@@ -91,13 +92,22 @@ def _said_shape(shape: tuple[int, ...], rows: int, n_classes: int) -> str:
     return f"{said}: a row an item, a column a class"
 
 
-def as_view(name: str, probs: FloatArray, codes: IntArray) -> View:
-    """Calibrate held-out probabilities by the labels they did not see; -1 where they saw it."""
+def as_view(
+    name: str, probs: FloatArray, codes: IntArray, rng: np.random.Generator | None = None
+) -> View:
+    """Calibrate held-out probabilities by the labels they did not see; -1 where they saw it.
+
+    Of more than 50,000 rows so many, drawn by `rng` (seeded with 0 when left out), say enough of
+    the one number that is learned.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)
     known = np.flatnonzero(codes >= 0)
     raw = np.full(len(codes), np.nan)
     raw[known] = probs[known, codes[known]]
     # Floored first: a forest's flat zeros are no certainty, and would set the temperature alone.
-    temperature = fit_temperature(_at_least(probs, _FLOOR), codes)
+    some = some_rows(known, _ENOUGH, rng)
+    temperature = fit_temperature(_at_least(probs[some], _FLOOR), codes[some])
     # What a far too sure model says beyond the floor still tells its errors from the labels'.
     cooled = apply_temperature(_at_least(probs, _least(probs)), temperature)
     logs = np.log(np.maximum(cooled, _FLOOR))

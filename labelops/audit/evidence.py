@@ -12,6 +12,7 @@ from labelops.audit.crowd_evidence import CrowdEvidence
 from labelops.audit.ensemble import View, blend, margins
 from labelops.audit.noise_model import NoiseFit, NoiseModel, fit_noise_model
 from labelops.measure.codes import FloatArray, IntArray
+from labelops.measure.draws import check_rng
 
 __all__ = ["Evidence", "gather"]
 
@@ -93,9 +94,14 @@ class Evidence:
 
 
 def gather(
-    labels: IntArray, views: Mapping[str, View], crowd: CrowdEvidence | None, K: int
+    labels: IntArray,
+    views: Mapping[str, View],
+    crowd: CrowdEvidence | None,
+    K: int,
+    rng: np.random.Generator,
 ) -> Evidence:
-    """Blend the views and learn the noise model."""
+    """Blend the views and learn the noise model; of very many rows `rng` draws some for that."""
+    check_rng(rng)
     if views:
         blended = np.maximum(blend(views), _LIMIT)
     else:
@@ -105,7 +111,7 @@ def gather(
     if crowd is not None:
         seen = np.where(crowd.voted[:, None], crowd.log_likelihood, np.nan)
     if views:
-        model = fit_noise_model(blended, labels, seen)
+        model = fit_noise_model(blended, labels, seen, rng)
     else:
         # Nothing but votes: their own prior, and the share of labels they contradict.
         model = NoiseModel((NoiseFit(0.03, 1.0, (1 - np.eye(K)) / (K - 1)),), np.ones(1))

@@ -11,10 +11,12 @@ import numpy as np
 from labelops.audit.ensemble import View, as_view, neighbour_probs, without_say
 from labelops.audit.graph import NeighbourGraph
 from labelops.audit.in_sample import check_not_memorised
-from labelops.audit.out_of_fold import learners_for, out_of_fold_probs
+from labelops.audit.learners import learners_for
+from labelops.audit.out_of_fold import out_of_fold_probs
 from labelops.measure.codes import BoolArray, FloatArray, IntArray
 from labelops.measure.draws import check_rng
 from labelops.measure.given import check_list
+from labelops.measure.progress import Progress, untold
 
 __all__ = ["Brought", "Items", "held_out_views"]
 
@@ -67,6 +69,7 @@ def held_out_views(
     repeats: int = 2,
     check_memorised: bool = True,
     graph: NeighbourGraph | None = None,
+    progress: Progress = untold,
 ) -> tuple[dict[str, View], BoolArray]:
     """Calibrate all held-out opinions by the labels, and say which labels they can judge.
 
@@ -77,7 +80,7 @@ def held_out_views(
     brought : Brought
     rng : numpy.random.Generator
         Draws neighbours that are alike, folds and seeds, in this order.
-    learners, repeats, check_memorised, graph
+    learners, repeats, check_memorised, graph, progress
         As in `detect_label_errors`.
 
     Returns
@@ -110,12 +113,14 @@ def held_out_views(
         check_not_memorised(brought.probs, labels, near, brought.held)
     views, told = dict(brought.probs), brought.held.any(axis=0)
     if near is not None:
-        trained, learned = _learned(items, rng, learners, repeats)
+        trained, learned = _learned(items, rng, learners, repeats, progress)
         views |= trained | {"neighbours": near}
         told |= learned
     mine = dict(zip(brought.probs, brought.held, strict=True))
     made = {
-        name: as_view(name, array, np.where(mine[name], labels, -1) if name in mine else labels)
+        name: as_view(
+            name, array, np.where(mine[name], labels, -1) if name in mine else labels, rng
+        )
         for name, array in views.items()
     }
     return without_say(made, mine), judged & told
@@ -127,7 +132,11 @@ def _near(items: Items, rng: np.random.Generator, graph: NeighbourGraph | None) 
 
 
 def _learned(
-    items: Items, rng: np.random.Generator, learners: Sequence[str] | None, repeats: int
+    items: Items,
+    rng: np.random.Generator,
+    learners: Sequence[str] | None,
+    repeats: int,
+    progress: Progress,
 ) -> tuple[dict[str, FloatArray], BoolArray]:
     """Mean held-out probabilities of each learner, and which classes could be learned at all."""
     if learners is not None:
@@ -141,7 +150,7 @@ def _learned(
         return {}, np.ones(N, dtype=bool)
     held = out_of_fold_probs(
         items.features, labels, apart, items.n_classes, rng=rng, learners=chosen, repeats=repeats,
-        embeddings=items.embeddings,
+        embeddings=items.embeddings, progress=progress,
     )  # fmt: skip
     means = {
         name: np.asarray(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,84 +13,17 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from labelops.audit.few_dimensions import few_dimensions
 from labelops.audit.inputs import check_embeddings, check_features, group_codes
+from labelops.audit.learners import LEARNERS, ROWS_A_MODEL, fit_learner, rows_to_learn
 from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
 from labelops.measure.given import check_list, check_whole
+from labelops.measure.progress import Progress, untold
 
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
+_STAGE = "training models"
 
-__all__ = ["LEARNERS", "OutOfFold", "grouped_folds", "learners_for", "out_of_fold_probs"]
-
-
-# Rows each tree learns from: keeps trees' cost linear (16,000 rows of 64 numbers: 9.1 s → 1.3 s),
-# and a tree that sees fewer of the wrong labels learns fewer of them.
-_ROWS_A_TREE = 4_000
-
-# scikit-learn's models are imported where they are made: reading a policy needs none of them.
-
-
-def _logistic(seed: int) -> ClassifierMixin:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MaxAbsScaler
-
-    # C = 0.1: a weak fit learns fewer of the wrong labels (asymmetric noise AP .95 → .97).
-    model = LogisticRegression(C=0.1, max_iter=300, random_state=seed)
-    return make_pipeline(MaxAbsScaler(), model)
-
-
-def _words(seed: int) -> ClassifierMixin:
-    from sklearn.linear_model import LogisticRegression
-
-    # Rows of tf-idf are short and mostly zeros: C = 10 found more (instance noise AP .73 → .83).
-    # Beside them it learns from directions in which many rows differ: see `_with_directions`.
-    return LogisticRegression(C=10.0, max_iter=100, random_state=seed)
-
-
-def _bayes(seed: int) -> ClassifierMixin:
-    from sklearn.naive_bayes import ComplementNB
-
-    return ComplementNB()
-
-
-def _trees(seed: int) -> ClassifierMixin:
-    from sklearn.ensemble import ExtraTreesClassifier
-
-    # Two repeats of 30 rank as well as one of 100 once calibrated and blended, at half the cost.
-    return ExtraTreesClassifier(n_estimators=30, min_samples_leaf=2, random_state=seed)
-
-
-def _knn(seed: int) -> ClassifierMixin:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(n_neighbors=10, metric="cosine", algorithm="brute")
-
-
-LEARNERS: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    "logistic": _logistic,
-    "trees": _trees,
-    "knn": _knn,
-    "words": _words,
-    "bayes": _bayes,
-}
-"""Learner by name: makes an unfitted classifier from a seed. All take dense or sparse features;
-``bayes`` no negative ones."""
-
-
-def learners_for(features: Any) -> tuple[str, ...]:
-    """Choose learners that differ: for sparse counts or tf-idf, else for dense numbers.
-
-    Examples
-    --------
-    >>> learners_for(np.eye(2))
-    ('logistic', 'trees')
-    """
-    if not hasattr(features, "tocsr"):
-        return ("logistic", "trees")
-    return ("words", "trees", "bayes") if features.min() >= 0 else ("words", "trees")
+__all__ = ["OutOfFold", "grouped_folds", "out_of_fold_probs"]
 
 
 @brief
@@ -189,10 +121,12 @@ def out_of_fold_probs(
     repeats: int = 2,
     folds: int = 5,
     embeddings: ArrayLike | None = None,
+    progress: Progress = untold,
 ) -> OutOfFold:
     """Predict every item by several learners, each trained without the item's leakage group.
 
-    Items without a label are predicted too, but never trained on.
+    Items without a label are predicted too, but never trained on. Where there are many rows a model
+    learns from 20,000 of them, drawn anew for each fold, so that the time grows with the rows.
 
     Parameters
     ----------
@@ -205,7 +139,7 @@ def out_of_fold_probs(
     n_classes : int
         K.
     rng : numpy.random.Generator
-        Draws the folds and the learners' seeds.
+        Draws the folds, the learners' seeds, and rows to learn from where there are many.
     learners : sequence of str
         Names in `LEARNERS`; at least two different ones make the average worth having.
     repeats : int
@@ -246,12 +180,20 @@ def out_of_fold_probs(
     # the cores too, those that have begun spin until the last one gets its turn.
     with threadpool_limits(1):
         wide = _with_directions(matrix, beside) if "words" in learners else matrix
-        for fold_of in held_out:
+        progress(_STAGE, 0, repeats * parts)
+        for turn, fold_of in enumerate(held_out):
             judged &= _learnable(labels, fold_of, n_classes)
-            for name in learners:
-                seed = int(rng.integers(2**31))
-                read = wide if name == "words" else matrix
-                views.append(_one_view(read, labels, fold_of, n_classes, name, seed))
+            seeded = [(name, int(rng.integers(2**31))) for name in learners]
+            made = [np.zeros((len(labels), n_classes)) for _ in learners]
+            for fold in range(parts):
+                test = np.flatnonzero(fold_of == fold)
+                train = np.flatnonzero((fold_of != fold) & (labels >= 0))
+                train = rows_to_learn(train, labels, rng, ROWS_A_MODEL)
+                for (name, seed), probs in zip(seeded, made, strict=True):
+                    read = wide if name == "words" else matrix
+                    probs[test] = _predicted(read, labels, train, test, n_classes, name, seed)
+                progress(_STAGE, turn * parts + fold + 1, repeats * parts)
+            views += made
     return OutOfFold(tuple(views), tuple(learners) * repeats, held_out, judged)
 
 
@@ -292,33 +234,22 @@ def _learnable(labels: IntArray, fold_of: IntArray, K: int) -> BoolArray:
     return np.asarray(outside[np.maximum(labels, 0), fold_of] > 0)
 
 
-def _one_view(
-    features: Any, labels: IntArray, fold_of: IntArray, K: int, name: str, seed: int
+def _predicted(
+    features: Any,  # dense or scipy-sparse: no common type
+    labels: IntArray,
+    train: IntArray,
+    test: IntArray,
+    K: int,
+    name: str,
+    seed: int,
 ) -> FloatArray:
-    probs = np.zeros((len(labels), K))
-    for fold in np.unique(fold_of):
-        train = np.flatnonzero((fold_of != fold) & (labels >= 0))
-        test = np.flatnonzero(fold_of == fold)
-        seen = np.unique(labels[train])
-        if len(seen) < 2:
-            # Nothing to tell apart: the honest prediction is the shares in the training rows.
-            probs[np.ix_(test, seen)] = 1.0
-            probs[test] += 0 if len(seen) else 1 / K
-            continue
-        predicted = _fit(name, seed, features[train], labels[train]).predict_proba(features[test])
-        probs[np.ix_(test, seen)] = predicted
+    """Learn from some rows, and give others their probabilities, (T, K)."""
+    probs = np.zeros((len(test), K))
+    seen = np.unique(labels[train])
+    if len(seen) < 2:
+        # Nothing to tell apart: the honest prediction is the shares in the training rows.
+        probs[:, seen] = 1.0
+        return probs if len(seen) else probs + 1 / K
+    model = fit_learner(name, seed, features[train], labels[train])
+    probs[:, seen] = model.predict_proba(features[test])
     return np.asarray(probs / probs.sum(axis=1, keepdims=True))
-
-
-def _fit(name: str, seed: int, features: Any, labels: IntArray) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-
-    model = LEARNERS[name](seed)
-    if name == "knn":
-        model.set_params(n_neighbors=min(10, len(labels)))
-    if name == "trees" and len(labels) > _ROWS_A_TREE:
-        model.set_params(bootstrap=True, max_samples=_ROWS_A_TREE)
-    with warnings.catch_warnings():
-        # A learner stopped early still ranks, and the ranking is measured by planted errors.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(features, labels)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..measure.draws import check_rng
+from ..measure.progress import Progress, untold
 from ..ports import NeighbourSearch
 from ..tables.brought import Table, as_frame, is_table
 from .columns import Evidence
@@ -36,6 +37,7 @@ def check_labels(
     check_memorised: bool = True,
     search: NeighbourSearch | None = None,
     rng: np.random.Generator | None = None,
+    progress: Progress = untold,
 ) -> LabelCheck:
     """Say which labels of a frame are wrong, by whatever else its columns hold.
 
@@ -63,9 +65,12 @@ def check_labels(
     check_memorised : bool
         Whether implausibly loyal `probs` are refused.
     search : NeighbourSearch, optional
-        Looks for neighbours among more than 50,000 rows; with fewer every pair is compared.
+        Looks for neighbours among more than 50,000 rows; with fewer, or without it among up to
+        100,000, every pair is compared.
     rng : numpy.random.Generator, optional
         Draws folds, seeds and planted errors; seeded with 0 when left out.
+    progress : callable
+        Is told how far the work is, as ``(stage, done, parts)``: ``print`` will do.
 
     Raises
     ------
@@ -98,6 +103,6 @@ def check_labels(
     )  # fmt: skip
     question = Question.of(
         frame, label, evidence, votes=table, key=key, classes=classes, folder=folder,
-        check_memorised=check_memorised,
+        check_memorised=check_memorised, progress=progress,
     )  # fmt: skip
-    return question.answer(rng, search)
+    return question.answer(rng, search, progress)

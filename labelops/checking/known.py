@@ -18,8 +18,9 @@ from ..audit.views import Surroundings
 from ..digest import digest_bytes
 from ..ingest.payload import problem_of
 from ..measure.codes import BoolArray, IntArray
+from ..measure.progress import Progress
 from .columns import Evidence, find_column, names_of, votes_of
-from .contents import NO_TIME, read_contents
+from .contents import NO_TIME, Features, read_contents, text_features
 from .copies import Copies, count_copies
 from .numbers import array_rows, numbers_of
 
@@ -45,9 +46,10 @@ class Known:
 
     Parameters
     ----------
-    features : (N, D) array or None
-    words : (N, W) sparse matrix or None
-        Of texts, where nothing but their words is among the features.
+    read : Features
+        Of contents and numbers.
+    numbers : (N, n) array or None
+        Scaled columns of numbers, which are among the features.
     votes : (items, annotators, codes) or None
     groups : (N,) object array
         Never split between training and judging: near-duplicates, and the user's own groups.
@@ -57,8 +59,8 @@ class Known:
         The same, as the views take it; without a graph of neighbours.
     """
 
-    features: Any
-    words: Any
+    read: Features
+    numbers: Any
     votes: Votes | None
     groups: Any
     clusters: Any
@@ -74,34 +76,30 @@ class Known:
         folder: Path,
         place: IntArray,
         ballots: Votes | None = None,
+        *,
+        progress: Progress,
     ) -> Known:
         """Read all columns that were named; parameters as of `check_labels`.
 
-        `place` says which rows of `evidence.vectors` these are, and `ballots` are votes from a
-        table of their own.
+        `place` says which rows of `evidence.vectors` these are, `ballots` are votes from a table
+        of their own, and `progress` is told of contents that are read.
         """
         said = _attributes(frame, {label, *evidence.columns})
         parts = [array_rows(name, array, place) for name, array in evidence.vectors.items()]
         parts += [numbers_of(frame, evidence.features)] if evidence.features else []
         numbers = np.hstack(parts) if parts else None
-        words = None
         if evidence.text is not None or evidence.image is not None:
-            contents = read_contents(frame, evidence, said, folder)
-            items, features = contents.items, contents.features
-            if numbers is None:
-                words = contents.words
-            else:
-                features = np.hstack([features, _scaled(numbers)])
+            items, read = read_contents(frame, evidence, said, folder, progress)
         else:
-            items = _items(frame, evidence, numbers, said)
-            features = None if numbers is None else _scaled(numbers)
+            items, read = _items(frame, evidence, numbers, said), Features()
+        scaled = None if numbers is None else _scaled(numbers)
         votes = votes_of(frame, evidence.votes, classes) if evidence.votes else ballots
         owned = evidence.group is not None
         digests, groups = items["payload_digest"], items["group"]
         texts = list(frame[evidence.text]) if evidence.text is not None else None
         around = Surroundings(
             graph=None,
-            features=features,
+            features=read.beside(scaled).dense,
             groups=groups,
             digests=digests,
             attributes=attributes_of(items, texts=texts is not None),
@@ -112,9 +110,19 @@ class Known:
             votes=votes,
         )
         return cls(
-            features, words, votes, groups.to_numpy(dtype=object),
+            read.beside(scaled), scaled, votes, groups.to_numpy(dtype=object),
             (digests if owned else groups).to_numpy(dtype=object), around,
         )  # fmt: skip
+
+    @property
+    def features(self) -> Any:
+        """What neighbours are compared by, (N, D); None where nothing was read."""
+        return self.read.dense
+
+    @property
+    def words(self) -> Any:
+        """Words of texts, (N, W) sparse, where nothing else is among the features; else None."""
+        return self.read.words
 
     def lone_votes(self) -> IntArray:
         """Return the one vote on each row, -1 where there is none, or some row has several.
@@ -134,11 +142,11 @@ class Known:
         """Count rows with equal contents, and those of them whose labels differ."""
         return count_copies(self.surroundings.digests, codes)
 
-    def reading(self, other: Known) -> Known:
-        """Return the same rows, read as another one has read them: its features and texts."""
-        texts, features = other.surroundings.texts, other.features
-        around = replace(self.surroundings, texts=texts, features=features)
-        return replace(self, features=features, words=other.words, surroundings=around)
+    def reading(self, texts: list[str]) -> Known:
+        """Return the same rows, read as if these were their texts."""
+        read = text_features(texts).beside(self.numbers)
+        around = replace(self.surroundings, texts=texts, features=read.dense)
+        return replace(self, read=read, surroundings=around)
 
     def disagree(self, codes: IntArray) -> Disagreement:
         """Say which labels those of copies and near-duplicates contradict."""

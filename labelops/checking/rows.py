@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
-from ..audit.out_of_fold import LEARNERS
+from ..audit.learners import LEARNERS
 from ..errors import shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..schema import Schema

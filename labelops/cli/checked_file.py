@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..checking import Evidence
     from ..checking.columns import Model
     from ..checking.question import Question
+    from ..measure.progress import Progress
 
 _OTHERS = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".safetensors", ".mat")
 """Endings of files in which arrays lie about as well; some can only be read by running them."""
@@ -44,13 +45,13 @@ class Asked:
         """Refuse what the first rows show already, before a large file is read."""
         from pandas import DataFrame
 
-        from ..checking.question import check_columns
+        from ..checking.refused import check_columns
 
         if self.guess.format != "jsonl":  # Later rows of that may bring columns of their own.
             header = self._named(DataFrame(columns=list(self.guess.columns)))
             check_columns(header, self.label, self.key, self._evidence(header))
 
-    def read(self) -> Question:
+    def read(self, progress: Progress) -> Question:
         """Read the whole file, and all that is asked about."""
         from ..adapters.source_table import read_table
         from ..checking.question import Question
@@ -62,7 +63,7 @@ class Asked:
             frame, self.label, self._evidence(frame), key=self.key, classes=self.classes,
             votes=None if isinstance(self.votes, tuple) else self.votes,
             folder=self.file.parent, check_memorised=self.check_memorised,
-            shown=self._shown(frame),
+            shown=self._shown(frame), progress=progress,
         )  # fmt: skip
 
     def _shown(self, frame: pd.DataFrame) -> dict[str, str]:

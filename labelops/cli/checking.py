@@ -14,6 +14,7 @@ from ..errors import UsageError, counted, percent
 from .base import Session, command, listed, refuse_unwritable, write_whole
 from .checked_file import Asked, column_of_contents, column_of_labels, votes_in
 from .looking import look_at
+from .progress import Told
 from .words import cut, cut_name, safe, section
 
 if TYPE_CHECKING:
@@ -124,12 +125,13 @@ def check(
     with _in_words_of_the_command():
         asked.check_first_rows()
         session.note(f"check: reading {safe(data)}")
-        question = asked.read()
+        told = Told(session.note, "check")
+        question = asked.read(told)
         if output is not None:
             refuse_taken(question.frame)
         rows = len(question.frame)
         session.note(f"check: judging {counted(rows, 'row')}")
-        found = question.answer(search=_search(rows))
+        found = question.answer(search=_search(rows), progress=told)
     if report is not None:
         html = found.to_html(data.name)
         write_whole(report, lambda to: to.write_text(html, encoding="utf-8"))
@@ -211,8 +213,11 @@ def _judged(found: LabelCheck) -> tuple[str, ...]:
     columns = ["class", "labels", "called wrong", "expected wrong"]
     if found.by_one_model:
         columns = ["class", "labels", "contradict the model"]
+    classes = _classes(found)
+    some = f", {len(classes)} of {len(found.schema.classes)}"
+    title = f"Classes{some if len(classes) < len(found.schema.classes) else ''}"
     return (
-        section("Classes", _classes(found), columns, right=range(1, len(columns))),
+        section(title, classes, columns, right=range(1, len(columns))),
         section("Judged by", [[what, safe(how)] for what, how in judged_by(found)], []),
     )
 

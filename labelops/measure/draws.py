@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from labelops.errors import UsageError, shown
+from labelops.measure.codes import IntArray
 
-__all__ = ["check_rng"]
+__all__ = ["check_rng", "some_rows"]
 
 
 def check_rng(rng: object) -> None:
@@ -34,3 +35,29 @@ def check_rng(rng: object) -> None:
     raise UsageError(
         f"rng is {shown(rng)}, expected a numpy Generator: numpy.random.default_rng({seed})"
     )
+
+
+def some_rows(rows: IntArray, limit: int, rng: np.random.Generator) -> IntArray:
+    """Return the rows where they are at most `limit`, else so many of them, drawn at random.
+
+    Parameters
+    ----------
+    rows : (M,) int
+    limit : int
+    rng : numpy.random.Generator
+        Is asked only where rows are to be drawn.
+
+    Returns
+    -------
+    (min(M, limit),) int, ascending where `rows` are.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> some_rows(np.arange(3), 3, rng).tolist(), len(some_rows(np.arange(9), 3, rng))
+    ([0, 1, 2], 3)
+    """
+    check_rng(rng)
+    if len(rows) <= limit:
+        return rows
+    return rows[np.sort(rng.choice(len(rows), limit, replace=False))]

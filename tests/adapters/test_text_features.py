@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from labelops.adapters import text_features
 from labelops.adapters.sklearn_labeler import SklearnLabeler
 from labelops.adapters.text_features import (
     LatentMap,
@@ -17,6 +18,7 @@ from labelops.adapters.text_features import (
     TfidfMap,
     comparable,
     word_counts,
+    words_of,
 )
 from labelops.audit.detect import detect_label_errors
 from labelops.audit.few_dimensions import few_dimensions
@@ -112,3 +114,11 @@ def test_vectors_take_little_memory_beside_words() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_words_of_very_many_texts_stand_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one of so many at least, for who learns from a share of them meets others too seldom."""
+    monkeypatch.setattr(text_features, "_TEXTS_A_WORD", 4)
+    texts = ["one two"] * 2 + ["three"] * 3 + ["four"] * 9
+    known = words_of(TextRows(word_counts(texts))).getnnz(axis=1) > 0
+    assert known.tolist() == [False] * 2 + [True] * 12

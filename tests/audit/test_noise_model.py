@@ -189,3 +189,20 @@ def test_labels_tell_whether_items_are_misread() -> None:
     """It shows in many labels: the odds of 3 % are higher where so many are, twice at least."""
     there, none = (_weight_of_most_misread(share) for share in (0.03, 0.0))
     assert there / (1 - there) > 2 * none / (1 - none)
+
+
+def test_very_many_rows_are_learned_from_some_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is what all rows alone would show, a few steps before they stand still."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 6_000)
+    blended = softmax(rng.normal(4, 2, 6_000)[:, None] * np.eye(3)[truth], axis=1)
+    codes = np.where(rng.random(6_000) < 0.1, (truth + 1) % 3, truth)
+    whole = fit_noise_model(blended, codes)
+    monkeypatch.setattr(noise_model, "_ENOUGH", 1_500)
+    some = fit_noise_model(blended, codes)
+    assert some.rate == pytest.approx(whole.rate, abs=0.003)
+    assert np.abs(some.habits - whole.habits).max() < 0.02
+    at = [m.posterior(blended, codes)[np.arange(6_000), codes] for m in (some, whole)]
+    assert np.abs(at[0] - at[1]).mean() < 0.005
+    again = fit_noise_model(blended, codes, rng=np.random.default_rng(0))
+    assert again.rate == some.rate

@@ -15,7 +15,12 @@ from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[imp
 
 from labelops.audit import out_of_fold
 from labelops.audit.confident import label_quality_scores
-from labelops.audit.out_of_fold import _fit, grouped_folds, out_of_fold_probs
+from labelops.audit.out_of_fold import (
+    fit_learner,
+    grouped_folds,
+    out_of_fold_probs,
+    rows_to_learn,
+)
 from labelops.errors import UsageError
 
 
@@ -175,7 +180,7 @@ def test_grouping_copies_keeps_the_ranking() -> None:
 @pytest.mark.slow
 def test_large_sets_are_learned_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit each tree learns from a sample, and wrong labels still rank first."""
-    monkeypatch.setattr("labelops.audit.out_of_fold._ROWS_A_TREE", 100)
+    monkeypatch.setattr("labelops.audit.learners._ROWS_A_TREE", 100)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 400)
     X = rng.normal(size=(400, 3)) + 5 * np.eye(3)[y]
@@ -194,9 +199,9 @@ def test_models_are_fitted_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def watched(*given: Any) -> Any:
         seen.append(threads())
-        return _fit(*given)
+        return fit_learner(*given)
 
-    monkeypatch.setattr(out_of_fold, "_fit", watched)
+    monkeypatch.setattr(out_of_fold, "fit_learner", watched)
     features, codes = np.repeat(np.eye(2), 10, axis=0), np.repeat([0, 1], 10)
     with threadpool_limits(2, "blas"):
         out_of_fold_probs(features, codes, np.arange(20), 2, rng=np.random.default_rng(0),
@@ -252,3 +257,47 @@ def test_embeddings_that_do_not_fit_are_refused(features: Any, embeddings: Any, 
         )
     with pytest.raises(UsageError, match=said):
         detect_label_errors([0, 1, 0, 1], features=features, embeddings=embeddings)
+
+
+def test_rows_to_learn_from_are_of_each_class_its_share() -> None:
+    """Of a small class all or twenty; of few rows all, and then no number is drawn."""
+    labels = np.repeat(np.arange(4), [9_000, 900, 60, 5])
+    rng = np.random.default_rng(0)
+    drawn = rows_to_learn(np.arange(len(labels)), labels, rng, limit=1_000)
+    assert np.bincount(labels[drawn]).tolist() == [904, 91, 20, 5]
+    assert (np.diff(drawn) > 0).all()
+    before = rng.bit_generator.state
+    assert rows_to_learn(drawn, labels, rng, limit=5_000) is drawn
+    assert rng.bit_generator.state == before
+
+
+@pytest.mark.slow
+def test_models_of_very_many_rows_learn_from_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows are judged, none by a model that had seen it, and wrong labels still rank first."""
+    seen: list[int] = []
+
+    def watched(name: str, seed: int, features: Any, labels: Any) -> Any:
+        seen.append(len(labels))
+        return fit_learner(name, seed, features, labels)
+
+    monkeypatch.setattr(out_of_fold, "fit_learner", watched)
+    monkeypatch.setattr(out_of_fold, "ROWS_A_MODEL", 150)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 600)
+    X = rng.normal(size=(600, 3)) + 5 * np.eye(3)[y]
+    bad = np.arange(600) < 30
+    codes = np.where(bad, (y + 1) % 3, y)
+    held = out_of_fold_probs(X, codes, np.arange(600), 3, rng=rng)
+    assert held.judged.all() and set(seen) <= set(range(150, 154)) and len(seen) == 20
+    assert average_precision_score(bad, -label_quality_scores(codes, held.mean)) > 0.95
+
+
+def test_folds_are_told() -> None:
+    """As many as there are to come, once when it begins and after each."""
+    told: list[tuple[str, int, int]] = []
+    X, y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    out_of_fold_probs(
+        X, y, np.arange(20), 2, rng=np.random.default_rng(0), learners=("knn",), repeats=2,
+        folds=3, progress=lambda *said: told.append(said),
+    )  # fmt: skip
+    assert told == [("training models", done, 6) for done in range(7)]
