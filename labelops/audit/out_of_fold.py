@@ -22,6 +22,8 @@ from labelops.measure.given import check_list, check_whole
 from labelops.measure.progress import Progress, untold
 
 _STAGE = "training models"
+_WEIGHTS = 3_000_000  # Of words and classes, which are learned one by one up to here.
+_DIRECTIONS = 256
 
 __all__ = ["OutOfFold", "grouped_folds", "out_of_fold_probs"]
 
@@ -179,7 +181,7 @@ def out_of_fold_probs(
     # Of matrices this narrow each product is over before all threads have begun; where others want
     # the cores too, those that have begun spin until the last one gets its turn.
     with threadpool_limits(1):
-        wide = _with_directions(matrix, beside) if "words" in learners else matrix
+        wide = _with_directions(matrix, beside, n_classes) if "words" in learners else matrix
         progress(_STAGE, 0, repeats * parts)
         for turn, fold_of in enumerate(held_out):
             judged &= _learnable(labels, fold_of, n_classes)
@@ -197,17 +199,25 @@ def out_of_fold_probs(
     return OutOfFold(tuple(views), tuple(learners) * repeats, held_out, judged)
 
 
-def _with_directions(matrix: Any, embeddings: Any) -> Any:
+def _with_directions(matrix: Any, embeddings: Any, K: int) -> Any:
     """Put unit rows of embeddings, or of main directions, beside sparse features.
 
-    Rows that share no word may be near in these, and no label is read to find them.
+    Rows that share no word may be near in these, and no label is read to find them. Where words and
+    classes are so many that their weights take minutes to learn, 256 main directions of the words
+    stand for them.
     """
     if not sparse.issparse(matrix):
         return matrix
-    beside = few_dimensions(matrix) if embeddings is None else embeddings
-    length = np.linalg.norm(beside, axis=1, keepdims=True)
-    unit = np.divide(beside, length, out=np.zeros_like(beside), where=length > 0)
-    return sparse.hstack([matrix, sparse.csr_matrix(unit)], format="csr")
+    beside = _unit_rows(few_dimensions(matrix) if embeddings is None else embeddings)
+    if K * matrix.shape[1] > _WEIGHTS:
+        return np.hstack([_unit_rows(few_dimensions(matrix, _DIRECTIONS)), beside])
+    return sparse.hstack([matrix, sparse.csr_matrix(beside)], format="csr")
+
+
+def _unit_rows(dense: Any) -> Any:
+    """Scale rows to length 1; a row of zeros stays zero."""
+    length = np.linalg.norm(dense, axis=1, keepdims=True)
+    return np.divide(dense, length, out=np.zeros_like(dense), where=length > 0)
 
 
 def _check_choice(labels: IntArray, learners: Sequence[str], repeats: int) -> None:

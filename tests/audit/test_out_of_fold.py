@@ -301,3 +301,28 @@ def test_folds_are_told() -> None:
         folds=3, progress=lambda *said: told.append(said),
     )  # fmt: skip
     assert told == [("training models", done, 6) for done in range(7)]
+
+
+def test_many_words_of_many_classes_are_read_as_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their weights would take minutes: the learner of words gets few numbers, the others words."""
+    read: dict[str, Any] = {}
+
+    def watched(name: str, seed: int, features: Any, labels: Any) -> Any:
+        read[name] = features
+        return fit_learner(name, seed, features, labels)
+
+    monkeypatch.setattr(out_of_fold, "fit_learner", watched)
+    monkeypatch.setattr(out_of_fold, "_WEIGHTS", 100)
+    monkeypatch.setattr(out_of_fold, "_DIRECTIONS", 8)
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    words = sparse.csr_matrix(
+        (rng.random((60, 40)) < 0.1) + 2.0 * (np.arange(40) % 3 == y[:, None])
+    )
+    found = out_of_fold_probs(
+        words, y, np.arange(60), 3, rng=rng, learners=("words", "bayes"), repeats=1,
+        embeddings=rng.normal(size=(60, 2)),
+    )  # fmt: skip
+    assert read["words"].shape[1] == 10 and isinstance(read["words"], np.ndarray)
+    assert sparse.issparse(read["bayes"]) and read["bayes"].shape[1] == 40
+    assert (found.views[0].argmax(axis=1) == y).mean() > 0.9
