@@ -150,16 +150,17 @@ def main() -> None:
         help=f"of {', '.join(SETS)}; digits-0.95 has a label each from before, 95 %% of them right",
     )  # fmt: skip
     options.add_argument("--crowds", nargs="+", default=["real", "rte", "seven"])
+    options.add_argument("--bounds", nargs="+", type=float, default=list(BOUNDS))
     options.add_argument("--seeds", type=int, default=20)
     options.add_argument("--jobs", type=int, default=1, help="processes")
     options.add_argument("--only", nargs="+", choices=OURS, help="no rivals but the told one")
     options.add_argument("--quick", action="store_true", help="two seeds of digits at 5 %%")
     options.add_argument("--journey", action="store_true", help="one seed of the journey beside")
     asked = options.parse_args()
-    sets, bounds, seeds = asked.sets, BOUNDS, range(asked.seeds)
+    sets, bounds, seeds = asked.sets, asked.bounds, range(asked.seeds)
     rivals = [*asked.only, TOLD] if asked.only else list(RIVALS)
     if asked.quick:
-        sets, bounds, seeds = ["digits"], BOUNDS[1:], range(2)
+        sets, bounds, seeds = ["digits"], list(BOUNDS[1:]), range(2)
     violations, certificates = 0, 0
     for name in sets:
         if not (data_folder() / "rte_snow").is_dir():
