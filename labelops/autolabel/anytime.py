@@ -39,12 +39,13 @@ from labelops.measure.eprocess import (
     log_e_value_above,
     log_wanted,
 )
+from labelops.measure.given import check_whole
 from labelops.measure.halving import first_count
 from labelops.measure.planned import log_e_value_planned
 
 from ._cutoffs import NONE_WRONG, Acceptance, accept, at_or_above, checked, nothing
 
-__all__ = ["joint_anytime", "selective_anytime", "selective_cutoffs"]
+__all__ = ["joint_anytime", "planned_among", "selective_anytime", "selective_cutoffs"]
 
 _STEPS = 25
 
@@ -57,7 +58,7 @@ def joint_anytime(
     error: float,
     risk: float,
     pool_size: int | None = None,
-    planned: int = 0,
+    planned: int | range = 0,
 ) -> Acceptance:
     """Find the loosest cut-off shown to leave at most a share `error` of the whole set wrong.
 
@@ -73,8 +74,9 @@ def joint_anytime(
         Tolerated share of wrong labels, in [0, 1]; tolerated risk of ever exceeding it, in (0, 1).
     pool_size : int or None
         Items of one set that does not grow, sampled without replacement; None for a stream.
-    planned : int
-        Looks at a stream that are planned, fixed before any outcome was known; 0 for no plan.
+    planned : int or range
+        Looks at a stream that are planned, fixed before any outcome was known; 0 for no plan. All
+        numbers that they may come to, where that is not known yet (see `planned_among`).
 
     Returns
     -------
@@ -140,15 +142,31 @@ class _Asked:
     error: float
     risk: float
     size: int | None = None
-    planned: int = 0
+    planned: int | range = 0
+
+    @property
+    def plans(self) -> range:
+        """All numbers of looks that may turn out to be planned."""
+        if isinstance(self.planned, range):
+            return self.planned
+        one = check_whole("planned", self.planned, 0)
+        return range(one, one + 1)
 
     def shown(self, errors: ArrayLike, n: ArrayLike, by_plan: ArrayLike) -> FloatArray:
         """Log evidence that the share of errors is within what is asked."""
-        if self.size is not None or not self.planned:
+        if self.size is not None or not self.plans[-1]:
             return log_e_value(errors, n, self.error, self.size)
-        return log_e_value_planned(
-            errors, n, self.error, self.risk, planned=self.planned, by_plan=by_plan
+        # Of the plans that there may be one is true, and says as much as the least at any rate.
+        every = log_e_value_planned(
+            errors,
+            n,
+            self.error,
+            self.risk,
+            planned=np.array(self.plans)[:, None],
+            by_plan=by_plan,
         )
+        least: FloatArray = every.min(axis=0)
+        return least
 
 
 def _passed(wrong: BoolArray, asked: _Asked) -> bool:
@@ -161,7 +179,7 @@ def _passed(wrong: BoolArray, asked: _Asked) -> bool:
         return True
     at, wanted = np.flatnonzero(wrong), log_wanted(asked.risk)
     before = np.append(at, wrong.size)
-    by_plan = int((at < asked.planned).sum())
+    by_plan = int((at < asked.plans[-1]).sum())
     if not (asked.shown(np.arange(before.size), before, by_plan) >= wanted).any():
         return False
     proven = log_e_value_above(np.arange(1, at.size + 1), at + 1, asked.error, asked.size)
@@ -173,7 +191,7 @@ def _critical(n: int, asked: _Asked) -> int:
     if asked.error >= 1:
         return n
     errors = np.arange(n + 1)
-    first = replace(asked, planned=n if asked.planned else 0)
+    first = replace(asked, planned=n if asked.plans[-1] else 0)
     return int((first.shown(errors, n, errors) >= log_wanted(asked.risk)).sum()) - 1
 
 
@@ -230,7 +248,7 @@ def selective_anytime(
     cutoffs: ArrayLike,
     error: float,
     risk: float,
-    planned: int = 0,
+    planned: int | range = 0,
 ) -> Acceptance:
     """Find a loose cut-off shown to leave at most a share `error` of the *accepted* items wrong.
 
@@ -240,7 +258,7 @@ def selective_anytime(
         As for `joint_anytime`.
     cutoffs : (C,) array-like of float
         From strict to loose, the same at every look; from `selective_cutoffs`.
-    planned : int
+    planned : int or range
         As for `joint_anytime`: looks at all scores together.
 
     Raises
@@ -259,8 +277,7 @@ def selective_anytime(
     grid = np.asarray(cutoffs, dtype=np.float64)
     if grid.ndim != 1 or not np.isfinite(grid).all() or (np.diff(grid) >= 0).any():
         raise UsageError("cutoffs: expected finite numbers from strict to loose, each less")
-    # How many of the planned looks a cut-off lets in is known from scores alone.
-    plan = [_Asked(error, risk, planned=int((looks[:planned] >= cut).sum())) for cut in grid]
+    plan = [_Asked(error, risk, planned=planned_among(looks >= cut, planned)) for cut in grid]
     passed = 0
     while passed < grid.size and _passed(wrong[looks >= grid[passed]], plan[passed]):
         passed += 1
@@ -279,6 +296,30 @@ def selective_anytime(
     )
     threshold = float(grid[passed - 1])
     return accept("selective", threshold, pool, looks, wrong, critical, error, risk, reason)
+
+
+def planned_among(inside: BoolArray, planned: int | range) -> range:
+    """Give how many of the planned looks may come to be at a part of what there is.
+
+    Once all of them are there that is known, from scores alone. Before, those so far are no plan:
+    each look would be the one that was planned.
+
+    Parameters
+    ----------
+    inside : (n,) bool
+        Which of the looks so far are at that part.
+    planned : int or range
+        Looks that are planned in all.
+
+    Examples
+    --------
+    >>> inside = np.array([True, False, True])
+    >>> planned_among(inside, 2), planned_among(inside, 0), planned_among(inside, 5)
+    (range(1, 2), range(0, 1), range(2, 5))
+    """
+    most = planned[-1] if isinstance(planned, range) else planned
+    fewest = int(inside[:most].sum())
+    return range(fewest, fewest + max(most - inside.size, 0) + 1)
 
 
 def _why_none(grid: FloatArray, shown: int, failures: IntArray, n: int, asked: _Asked) -> str:

@@ -12,7 +12,7 @@ from ..measure.eprocess import hypothesis_risk
 from ..measure.samples import RandomSample, expect_sample
 from ._cutoffs import Acceptance
 from .acceptance import joint_threshold, selective_threshold
-from .anytime import joint_anytime, selective_anytime, selective_cutoffs
+from .anytime import joint_anytime, planned_among, selective_anytime, selective_cutoffs
 from .hypotheses import ClassCount, Hypothesis, pool_digest
 from .policy import ANYTIME, AcceptancePolicy
 
@@ -29,8 +29,8 @@ class _Asked:
     error, risk : float
     classes : tuple of str
         Values to be tested one by one, each at an equal share of the risk; empty for all at once.
-    planned : int
-        Looks that an e-process is sharpest at; 0 for no plan.
+    planned : int or range
+        Looks that an e-process is sharpest at; 0 for no plan. All numbers that they may come to.
     """
 
     rule: str
@@ -38,7 +38,7 @@ class _Asked:
     error: float
     risk: float
     classes: tuple[str, ...]
-    planned: int = 0
+    planned: int | range = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,7 @@ def _passes(
         each = replace(
             asked,
             risk=asked.risk / len(asked.classes),
-            planned=int(mine[: asked.planned].sum()),
+            planned=planned_among(mine, asked.planned),
         )
         parts[value] = _one(own, looks[mine], wrong[mine], each, grid)
     return _together(parts)

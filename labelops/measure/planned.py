@@ -14,6 +14,8 @@ Ramdas, Grünwald, Vovk, Shafer 2023, https://doi.org/10.1214/23-STS894
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
@@ -30,6 +32,7 @@ ON_PLAN = 2 / 3
 """Share of the risk that goes on the planned look."""
 
 
+@lru_cache(maxsize=4096)
 def most_errors(n: int, bound: float, risk: float) -> int:
     """Give the most errors in n looks that rule out a share of `bound` or more; -1 if none do.
 
@@ -48,7 +51,7 @@ def log_e_value_planned(
     bound: float,
     risk: float,
     *,
-    planned: int,
+    planned: ArrayLike,
     by_plan: ArrayLike,
 ) -> FloatArray:
     """Give the log evidence that the share of errors is below `bound`, most of it at one look.
@@ -61,7 +64,7 @@ def log_e_value_planned(
         The hypothesis is "the share of errors is at least this".
     risk : float
         For which the planned look is to suffice, in (0, 1).
-    planned : int
+    planned : array-like of int
         How many looks there are at the planned one: fixed before any outcome is known. 0, or so
         few that nothing could be shown by then, is no plan: all is `log_e_value`.
     by_plan : array-like of int
@@ -87,19 +90,25 @@ def log_e_value_planned(
     k, looks = check_counts(errors, n)
     share = check_share("bound", bound)
     check_share("risk", risk, inside=True)
-    check_whole("planned", planned, 0)
+    plans = np.asarray(planned)
     mixed = np.asarray(log_e_value(k, looks, share), dtype=np.float64)
-    most = most_errors(planned, share, ON_PLAN * risk) if 0 < share < 1 else -1
-    if most < 0:
-        return mixed
-    k, looks, at_plan = np.broadcast_arrays(k, looks, np.asarray(by_plan, dtype=np.float64))
-    at_plan = np.where(looks <= planned, k, at_plan)
-    left = np.maximum(planned - looks, 0).astype(np.int64)
+    bearable = [_most_by_plan(one, share, risk) for one in plans.ravel().tolist()]
+    k, looks, at_plan, plan, most = np.broadcast_arrays(
+        k, looks, np.asarray(by_plan, dtype=np.float64), plans, np.reshape(bearable, plans.shape)
+    )
+    at_plan = np.where(looks <= plan, k, at_plan)
+    left = np.maximum(plan - looks, 0).astype(np.int64)
     with np.errstate(divide="ignore"):
         passing = np.log(_at_most((most - at_plan).astype(np.int64), left, share))
-    tested = passing - np.log(bdtr(most, planned, share))
+    tested = passing - np.log(np.where(most < 0, 1.0, bdtr(most.astype(np.float64), plan, share)))
     every = np.logaddexp(np.log(ON_PLAN) + tested, np.log1p(-ON_PLAN) + mixed)
-    return np.asarray(every, dtype=np.float64)
+    return np.asarray(np.where(most < 0, mixed, every), dtype=np.float64)
+
+
+def _most_by_plan(planned: int, share: float, risk: float) -> int:
+    """Give the most errors that the planned look bears; -1 where there is no plan."""
+    check_whole("planned", planned, 0)
+    return most_errors(planned, share, ON_PLAN * risk) if 0 < share < 1 else -1
 
 
 def _at_most(k: IntArray, n: IntArray, share: float) -> FloatArray:

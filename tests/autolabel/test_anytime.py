@@ -12,7 +12,7 @@ from labelops.autolabel.anytime import joint_anytime, selective_anytime, selecti
 from labelops.errors import UsageError
 from labelops.measure.codes import BoolArray, FloatArray
 from labelops.measure.eprocess import log_e_value, log_e_value_above, log_wanted
-from labelops.measure.planned import log_e_value_planned
+from labelops.measure.planned import ON_PLAN, log_e_value_planned, most_errors
 
 from ..examples import examples
 
@@ -120,6 +120,43 @@ def test_a_cut_off_takes_one_over_the_risk(joint: bool) -> None:
             else selective_anytime([0.5], *looks, cutoffs=[0.5], **asked)
         )
         assert found.threshold == threshold
+
+
+def _borne(looks: int) -> BoolArray:
+    """Return as many errors as so many looks bear that are the planned ones, far apart."""
+    most = most_errors(looks, ERROR, ON_PLAN * RISK)
+    return np.isin(np.arange(looks), np.arange(1, most + 1) * (looks // (most + 1)))
+
+
+@pytest.mark.parametrize("looks", [80, 140, 260])
+def test_what_is_short_of_the_plan_is_not_the_planned_look(looks: int) -> None:
+    """As many errors as the planned look bears pass there and not before, at any cut-off."""
+    asked = {"cutoffs": [0.5], "error": ERROR, "risk": RISK}
+    for below in (0, looks):
+        # Of the looks to come all may be below the cut-off, or none.
+        scores = np.append(np.full(looks, 0.9), np.zeros(below))
+        wrong = np.append(_borne(looks), np.zeros(below, dtype=bool))
+        there, short = (
+            selective_anytime([0.9], scores, wrong, planned=scores.size + more, **asked)
+            for more in (0, 200)
+        )
+        assert (there.threshold, short.threshold) == (0.5, None)
+
+
+@pytest.mark.parametrize("looks", [80, 140, 150])
+def test_before_the_plan_a_cut_off_passes_by_each_number_that_it_may_let_in(looks: int) -> None:
+    """Of the looks that are short none to all may be at the cut-off."""
+    scores, asked = np.full(looks, 0.9), {"error": ERROR, "risk": RISK}
+    wrong = _borne(looks)
+    plans = [
+        joint_anytime([0.9], scores, wrong, planned=p, **asked).accepted
+        for p in range(looks, looks + 100)
+    ]
+    for more in (0, 1, 3, 20, 99):
+        found = selective_anytime(
+            [0.9], scores, wrong, cutoffs=[0.5], planned=looks + more, **asked
+        )
+        assert found.accepted == min(plans[: more + 1])
 
 
 @pytest.mark.slow

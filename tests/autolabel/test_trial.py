@@ -225,6 +225,23 @@ def test_a_planned_look_bears_more_errors(per_class: bool) -> None:
     assert fixed.planned == 0, "a fixed test is its own plan"
 
 
+def test_a_class_is_not_at_its_planned_look_before_all_are() -> None:
+    """How many of the planned looks a class will have is not known from those so far."""
+    pool, _ = _pool(np.random.default_rng(9), 4000)
+    sample = draw_sample(b"k", "calibrate", pool["item_id"], 300)
+    values = pool.set_index("item_id")["value"].reindex(sample.ids)
+    # One error, above each cut-off: of 149 looks at cats that is borne at the planned look only.
+    place = np.flatnonzero(values == CLASSES[0])[70]
+    wrong = np.arange(300) == place
+    pool.loc[pool["item_id"] == sample.ids[place], "confidence"] = 1.0
+    policy = AcceptancePolicy(error=ERROR, rule="selective", per_class=True)
+    found = [
+        try_labeler(pool, sample, wrong, [], policy, CLASSES, planned=planned).thresholds
+        for planned in (300, 305, 900)
+    ]
+    assert [[value for value, _ in each] for each in found] == [[*CLASSES[:2]]] * 2 + [[]]
+
+
 def test_nothing_to_test_on() -> None:
     """Without a score, a class or a look nothing is accepted, and it is said why."""
     ids = [f"i{n:03d}" for n in range(40)]

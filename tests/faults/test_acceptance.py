@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelops.autolabel import acceptance, trial
+from labelops.autolabel import acceptance, anytime, trial
 from labelops.autolabel.acceptance import joint_threshold, selective_threshold
 from labelops.autolabel.anytime import joint_anytime, selective_anytime
 from labelops.autolabel.trial import look_again, try_labeler
@@ -51,6 +51,7 @@ _PLANNED = partial(
     test_planned.test_fair_at_the_bound_and_losing_above.hypothesis.inner_test,
     bound=0.05, planned=100, n=40, k=1,
 )  # fmt: skip
+_SHORT = partial(test_anytime.test_what_is_short_of_the_plan_is_not_the_planned_look, looks=140)
 _VERSIONS = test_trial.test_the_risk_of_all_versions_adds_up_to_the_one_that_is_told
 _CLOSES = test_random_looks.test_random_looks_close_at_one_over_the_risk
 
@@ -84,6 +85,17 @@ def a_fixed_test_at_each_look(_: Any) -> Any:
         pool_size: int | None = None, planned: int = 0,
     ) -> Any:  # fmt: skip
         return joint_threshold(pool, looks, wrong, error=error, risk=risk, pool_size=pool_size)
+
+    return faulty
+
+
+def the_looks_so_far(_: Any) -> Any:
+    """Take the looks that there are for all that were planned."""
+
+    def faulty(inside: Any, planned: Any) -> range:
+        most = planned[-1] if isinstance(planned, range) else planned
+        so_far = int(inside[:most].sum())
+        return range(so_far, so_far + 1)
 
     return faulty
 
@@ -142,6 +154,13 @@ FAST: dict[str, Fault] = {
     ),
     "a plan and a mixture that each bet all": Fault(
         log_e_value_planned, counts_double, _PLANNED
+    ),
+    "selective: each look is the planned one": Fault(
+        anytime.planned_among, the_looks_so_far, _SHORT
+    ),
+    "per class: each look is the planned one": Fault(
+        anytime.planned_among, the_looks_so_far,
+        test_trial.test_a_class_is_not_at_its_planned_look_before_all_are,
     ),
     "versions: shares that never end": Fault(
         hypothesis_risk, share_of_risk(lambda j: 6 / (math.pi**2 * j)),
