@@ -26,7 +26,7 @@ from labelops.testing.annotators import skilled, work
 
 from ..servers import Start
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.slow  # whole journeys
 
 CLASSES = ("billing", "delivery", "recipe")
 ITEMS = 90

@@ -53,7 +53,7 @@ def _rounds(folder: Path, truth: dict[str, str], most: int = 8) -> App:
     return app
 
 
-@pytest.mark.server
+@pytest.mark.slow
 def test_a_served_model_is_tried_and_accepted(tmp_path: Path) -> None:
     """It learns nothing from what people label: none of its proposals needs to be held out.
 
@@ -76,7 +76,7 @@ def test_a_served_model_is_tried_and_accepted(tmp_path: Path) -> None:
     assert len(state.accepted) > COUNT // 2
 
 
-@pytest.mark.server
+@pytest.mark.slow
 def test_what_a_server_refuses_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By `autolabel`, and afterwards by all that shows the label set or the item, with the reason.
 
@@ -125,7 +125,7 @@ def test_rules_alone_propose_and_people_decide(tmp_path: Path) -> None:
     assert state.labels["value"].notna().all()
 
 
-@pytest.mark.server
+@pytest.mark.slow
 def test_a_chat_model_without_log_probabilities_proposes_and_people_decide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
