@@ -45,7 +45,9 @@ def _backend(url: str, clock: Clock, told: list[str], seconds: float = 60.0) -> 
     return HttpLabeler(url, timeout=30.0, patience=patience)
 
 
-@pytest.mark.parametrize(("make", "path"), [(_chat, "/v1"), (_backend, "")])
+@pytest.mark.parametrize(
+    ("make", "path"), [pytest.param(_chat, "/v1", marks=pytest.mark.slow), (_backend, "")]
+)
 def test_a_server_that_is_not_there_is_waited_for_shortly(
     make: Callable[..., ChatLabeler | HttpLabeler], path: str
 ) -> None:
@@ -60,6 +62,7 @@ def test_a_server_that_is_not_there_is_waited_for_shortly(
     assert second.endswith("; asking again for up to 5 s more")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "most"), [(60.0, 60.0), (7.0, 7.0), (0.0, 0.0)])
 def test_a_server_that_fails_is_waited_for_as_set(
     start_chat: Start, seconds: float, most: float
@@ -74,6 +77,7 @@ def test_a_server_that_fails_is_waited_for_as_set(
     assert [line.split("asking again ")[1] for line in told[1:]] == said
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_named_as_slow(start_chat: Start) -> None:
     """It gets another chance as long as there is patience, and then the time it was given."""
     clock, told, url = Clock(), list[str](), start_chat("--behaviour", "slow", "--delay", "60")
@@ -82,6 +86,7 @@ def test_a_slow_server_is_named_as_slow(start_chat: Start) -> None:
     assert len(told) == 2 and clock.now <= 1.0
 
 
+@pytest.mark.slow
 def test_a_server_that_asks_for_more_time_than_there_is_gets_none(start_chat: Start) -> None:
     """It says how long it wants, for whoever sets how long a run waits."""
     clock, told, url = Clock(), list[str](), start_chat("--behaviour", "busy")
@@ -90,6 +95,7 @@ def test_a_server_that_asks_for_more_time_than_there_is_gets_none(start_chat: St
     assert (clock.slept, len(told)) == ([], 1)
 
 
+@pytest.mark.slow
 def test_time_is_counted_from_the_last_answer(start_chat: Start) -> None:
     """A server that answers every other time is asked on, however long it takes in all."""
     clock, told, url = Clock(), list[str](), start_chat("--behaviour", "busy")

@@ -143,6 +143,7 @@ def test_what_is_left_of_a_question_that_was_taken_back_is_on_offer_no_more(ends
     assert len(_given(after)) == 2, "answers stay"
 
 
+@pytest.mark.slow
 def test_what_asks_about_content_that_is_gone_counts_no_more(ends: Ends) -> None:
     """Whoever answers late has seen the earlier text: it is asked anew, under another number.
 

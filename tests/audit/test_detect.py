@@ -103,6 +103,7 @@ def test_useless_features_do_not_drown_votes() -> None:
     assert _ap(drowned, wrong) > _ap(alone, wrong) - 0.03
 
 
+@pytest.mark.slow
 def test_one_or_several_matrices() -> None:
     """An array, a list, a three-dimensional array and a mapping are the same evidence."""
     X, codes, _ = _blobs(N=120)

@@ -42,6 +42,7 @@ def test_poison_ranks_low(bad: str) -> None:
         assert roc_auc_score(poisoned, -views.clusters) >= 0.9
 
 
+@pytest.mark.slow
 def test_neighbours_are_those_of_the_exact_view() -> None:
     """The rank sum from the shared graph is the one of `neighbour_view`."""
     X, codes, _ = _digits("targeted")

@@ -118,7 +118,7 @@ def test_what_is_about_many_items(codes: np.ndarray, around: Surroundings) -> No
     assert facts["clumps"][0]["share"] == pytest.approx(0.12)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_patch_in_one_digit_of_a_hundred_is_named(seed: int) -> None:
     """A backdoor: its class has a clump and most of its items are shown; clean digits have none."""
     rng = np.random.default_rng([seed, 2])

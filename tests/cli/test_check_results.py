@@ -162,6 +162,7 @@ def test_where_nothing_could_be_judged_no_numbers_are_shown(
     assert "expected" not in told["by_class"][0]
 
 
+@pytest.mark.slow
 def test_votes_alone_show_what_the_rows_say(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

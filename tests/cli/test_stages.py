@@ -133,6 +133,7 @@ def test_an_empty_workspace_has_nothing_to_judge(
     assert "FAIL" not in said and "review" not in said
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals_only(
     sent: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

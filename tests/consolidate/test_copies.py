@@ -204,6 +204,7 @@ def test_names_and_order_are_nothing() -> None:
     np.testing.assert_allclose(again.accuracy[person], found.accuracy, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gold_and_an_earlier_result_go_on() -> None:
     """Gold calibrates what copiers counted once say, and tomorrow begins where today ended."""
     crowd = clique(np.random.default_rng(47), n=400)
@@ -223,6 +224,7 @@ def test_names_of_copiers_are_told() -> None:
     assert "5 people answer as one, counted once" in found.reason
 
 
+@pytest.mark.slow
 def test_a_method_by_name_takes_votes_as_they_are() -> None:
     crowd = clique(np.random.default_rng(53), n=400)
     found = consolidate_codes(*_codes(crowd.votes), method="blend")

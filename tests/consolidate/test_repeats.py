@@ -137,6 +137,7 @@ def test_methods_alone_count_both(method: object) -> None:
     assert majority(*twice).votes.tolist() == [6.0] * 60
 
 
+@pytest.mark.slow
 def test_sizes_that_are_left_out_are_those_that_show() -> None:
     """One more than the largest number: the same result as with the sizes named."""
     votes = _votes().to_numpy().T

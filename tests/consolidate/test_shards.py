@@ -58,7 +58,7 @@ METHODS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]
     "glad": (glad, _without(glad_shards, **STEPS), STEPS),
     "crowdlab": (crowdlab, _on_probs, {}),
 }
-LONG = ("ibcc", "ebcc", "glad")
+LONG = ("ibcc", "ebcc", "glad", "shrunk", "one_coin")
 """Whose many examples are for the whole run; that one shard is the whole, all show."""
 
 

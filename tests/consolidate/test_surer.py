@@ -156,6 +156,7 @@ def test_shared_mistakes_keep_beliefs_down() -> None:
         assert right >= 0.98
 
 
+@pytest.mark.slow
 def test_without_vote_shares_nothing_is_raised() -> None:
     """A pool that is all vote shares, or has none of them held out, has nobody to ask."""
     votes, _ = _crowd(2, 6, items=200)

@@ -32,7 +32,7 @@ def test_it_is_the_first_look_that_passes(seed: int, population: int | None, mis
 
 
 @pytest.mark.parametrize("corrected", [0, 1])
-@pytest.mark.parametrize("missed", [0.0, 0.1])
+@pytest.mark.parametrize("missed", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_looks_at_nearly_all_of_a_small_set(missed: float, corrected: int) -> None:
     """Where certainty decides: what is left unseen may be wrong, and the verdict passes at once."""
     for places in ([0], [0, 1], [9], []):
@@ -118,7 +118,10 @@ def test_a_census_leaves_no_doubt_but_of_what_it_missed() -> None:
     assert missing.low == 0.04 < missing.high
 
 
-@pytest.mark.parametrize(("size", "n"), [(40, 1), (40, 15), (40, 39), (40, 40), (200, 60)])
+@pytest.mark.parametrize(
+    ("size", "n"),
+    [(40, 1), (40, 15), (40, 39), (40, 40), pytest.param(200, 60, marks=pytest.mark.slow)],
+)
 def test_the_interval_of_a_draw_covers(size: int, n: int) -> None:
     """Whatever is wrong, it covers with 95 %; it lies within that of an endless stream."""
     found = [drawn_interval(k, n, size, 0.05) for k in range(n + 1)]

@@ -22,6 +22,7 @@ def _said(world: World) -> str:
     return evaluate(gate_facts(world.state, world.now, {}), policy).checks[0].message
 
 
+@pytest.mark.slow
 def test_what_a_whole_team_of_one_or_two_looked_at_needs_somebody_new() -> None:
     """One may audit what the other labeled; what both looked at neither may, and nobody is left."""
     world = make_world()

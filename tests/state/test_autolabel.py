@@ -75,6 +75,7 @@ def test_a_version_that_comes_back_is_in_force_again() -> None:
     assert len(events(world, "fit")) == 4
 
 
+@pytest.mark.slow
 def test_other_settings_make_another_labeler_at_once() -> None:
     """It learns from the same labels; with the settings of before the earlier one is back.
 

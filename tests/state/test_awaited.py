@@ -117,6 +117,7 @@ def test_what_is_on_offer_is_said_to_be(tmp_path: Path) -> None:
     assert asked.round == 2 and "`labelops send` offers them" in next_of(world)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_added_is_not_on_offer_before_it_is_sent(tmp_path: Path) -> None:
     """Until then people are asked in the classes of before; and again after each change."""
     world, queue = make_world(), LocalQueue(tmp_path)
@@ -244,6 +245,7 @@ def test_what_may_not_be_used_is_said_before_anybody_labels_it() -> None:
     assert set(gate_facts(world.state, world.now, {}).forbidden) == {"a"}
 
 
+@pytest.mark.slow
 def test_what_no_more_votes_are_planned_for_is_said_to_be_in_the_way() -> None:
     """Torn items that have their most votes stay without a label: more rounds change nothing."""
     world = make_world(accept=AcceptancePolicy(rule="never"), max_votes=1, overlap_share=0.0)

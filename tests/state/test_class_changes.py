@@ -218,6 +218,7 @@ def test_what_is_said_since_stays() -> None:
     assert DOGS[1] not in set(again.state.votes["item_id"])
 
 
+@pytest.mark.slow
 def test_a_class_that_was_renamed_and_split() -> None:
     """Its parts replace it: what one of them was called before is taken back."""
     schema = Schema(

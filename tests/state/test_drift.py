@@ -309,6 +309,7 @@ def test_an_earlier_version_s_hypothesis_still_stands() -> None:
     assert "too few calibration votes" in closed_now(later)[0]
 
 
+@pytest.mark.slow
 def test_a_missing_confidence_is_neither_drift_nor_accepted() -> None:
     """Items without an answer are left to people."""
     world = accepting()

@@ -77,6 +77,7 @@ def _about_to_fail() -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_failed_audit_ends_all_that_a_model_is_trusted_with() -> None:
     """What is open closes, and what was kept goes; what was closed for good is left as it was."""
     world = _about_to_fail().copy()

@@ -182,6 +182,7 @@ def test_where_only_the_expert_is_left_it_waits() -> None:
     assert awaited(world.state) == "1 vote waits for human:zoe"
 
 
+@pytest.mark.slow
 def test_an_expert_who_cannot_take_it_any_more_is_not_waited_for() -> None:
     """Whoever looked at the item already, or does not count any more, never comes for the seat."""
     world = _doubted()

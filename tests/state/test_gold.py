@@ -271,6 +271,7 @@ def test_open_gold_is_not_what_comes_next() -> None:
     assert found.next.startswith("all answers are in")
 
 
+@pytest.mark.slow
 def test_a_look_by_somebody_who_had_gone_bad_is_taken_back_and_asked_anew() -> None:
     """It leaves the open audit's count, whatever it said; earlier looks of theirs stay in it."""
     world = _world()

@@ -130,6 +130,7 @@ def test_a_candidate_goes_without_late_items_for_good() -> None:
     assert (facts.items, facts.decided) == (len(OLD) + 1, len(OLD) + 1)
 
 
+@pytest.mark.slow
 def test_the_next_candidate_has_what_was_late() -> None:
     """Its audit reads on in the same order; a late label that moved before it is no matter."""
     world = _stream()
@@ -152,6 +153,7 @@ def test_the_next_candidate_has_what_was_late() -> None:
     assert world.state.moved(second), "it was frozen in the second"
 
 
+@pytest.mark.slow
 def test_what_was_released_and_is_in_doubt_again_is_waited_for() -> None:
     """A release does not lose labels to a vote that was taken back; revised content is another."""
     world = _stream()

@@ -26,6 +26,7 @@ from .world import PETS, World, make_world, plan
 IDS = [f"i{n:02d}" for n in range(12)]
 
 
+@pytest.mark.slow
 def test_seats_that_nobody_can_take_hold_nothing_up() -> None:
     """Four seats at items that all three people saw do not use up the votes of a round."""
     world = make_world(votes_per_round=4, seed=6, training=6)

@@ -181,6 +181,7 @@ def test_one_class_alone_tells_nothing_and_more_are_asked_for_up_to_a_hundred() 
     assert len(overlap_sample(off.state).sample) == 20
 
 
+@pytest.mark.slow
 def test_no_second_vote_is_asked_for_where_everybody_has_looked() -> None:
     """All who are left audited the item: round after round a seat for nobody would be planned."""
     world = make_world(accept=AcceptancePolicy("never"), overlap_share=1.0, gold_rate=0.0)

@@ -82,6 +82,7 @@ def test_a_version_reads_what_it_read_when_it_was_fitted() -> None:
     assert reader.seen[2]["i39"] == "other text of i39"
 
 
+@pytest.mark.slow
 def test_an_e_process_is_tested_on_what_was_not_read() -> None:
     """It speaks of items to come, which nobody has read; a fixed test of the set there is."""
     for test, unread in (("e-process", 10), ("fixed", 0)):

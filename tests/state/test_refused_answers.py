@@ -45,7 +45,7 @@ def test_what_only_another_answer_mends_is_not_read_again(tmp_path: Path) -> Non
     assert world.workspace.tables.version("events") == before, "nothing came, nothing is written"
 
 
-@pytest.mark.parametrize("how", ["changed", "taken back"])
+@pytest.mark.parametrize("how", ["changed", pytest.param("taken back", marks=pytest.mark.slow)])
 def test_an_answer_of_a_class_that_is_gone_for_good(how: str, tmp_path: Path) -> None:
     """Refused at each run until it is changed or taken back where it was given; then never more."""
     more = Schema("pets", (*PETS.classes, "ox"))

@@ -61,6 +61,7 @@ def test_a_few_lost_votes_do_not_close_it() -> None:
     assert closed_now(world) == () and len(world.state.accepted) == 240
 
 
+@pytest.mark.slow
 def test_contradicting_calibration_votes_close_it() -> None:
     """Looks that fall into doubt count as wrong until people settle them."""
     world = accepting(AcceptancePolicy(error=0.2, spot_share=0.0))

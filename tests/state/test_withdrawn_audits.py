@@ -38,6 +38,7 @@ def _needed(world: World) -> tuple[int, int]:
     return 0 if found.status == "pass" else (found.needed or 10**9), found.errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", ["cat", *(pytest.param(s, marks=pytest.mark.slow) for s in ("dog", ""))]
 )
@@ -201,6 +202,7 @@ def test_first_votes_that_were_refuted_count_when_they_are_withdrawn(
     assert (found.certificate.errors, found.certificate.corrected) == (errors + 1, 1)
 
 
+@pytest.mark.slow
 def test_a_release_needs_a_verdict_that_knows_of_it(frozen: World) -> None:
     """A pass from before is none; the gate says it anew, with how many are gone."""
     ids = order(frozen)

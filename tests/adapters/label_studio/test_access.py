@@ -43,6 +43,7 @@ def test_a_personal_access_token_works(label_studio: LabelStudioServer, label_se
     assert token[:20] not in str(failure.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_unavailable() -> None:
     """Nobody listens: a retryable error that names the address."""
     with socket.socket() as probe:
