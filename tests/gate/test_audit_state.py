@@ -166,6 +166,17 @@ def test_shares_are_of_the_labels_that_are_there() -> None:
     assert found.interval is not None and found.interval.high == pytest.approx(1 / 30)
 
 
+def test_fewer_wrong_labels_are_tolerated_where_fewer_labels_are_there() -> None:
+    """Of 200 four may be wrong, of the 140 that are left two: three that stay are too many."""
+    none = np.zeros(200, dtype=bool)
+    for wrong, status in ((2, "pass"), (3, "fail")):
+        codes = np.where(np.arange(200) < wrong, WRONG, AGREES)
+        looks = Adjudication(codes, np.ones(200, int), np.full(200, -1), np.zeros(200, int))
+        gone = np.arange(200) >= 140
+        found = audit_state(_order(200), none, looks, POLICY, left=gone).certificate
+        assert (found.status, found.needed) == (status, 0 if status == "pass" else None)
+
+
 @pytest.mark.parametrize("status", [AGREES, WRONG, NO_VOTE])
 def test_of_no_label_nothing_is_shown(status: int) -> None:
     """Where all labels under audit left the set, every share of what is there is 1, and a number.

@@ -10,7 +10,7 @@ from scipy.special import bdtr, bdtrc
 from scipy.stats import binom
 
 from labelops.errors import UsageError
-from labelops.gate.certificate import certify
+from labelops.gate.certificate import certified_at, certify
 from labelops.measure.codes import BoolArray, IntArray
 from labelops.measure.eprocess import (
     clean_looks_needed,
@@ -343,6 +343,17 @@ def test_what_looks_miss_of_a_stream_is_added_to_its_share() -> None:
     assert with_misses.anytime.low == without.anytime.low
     all_wrong = certify([True] * 40, bound=0.05, risk=RISK, missed=0.1)
     assert all_wrong.certified == all_wrong.anytime.high == 1
+
+
+@pytest.mark.parametrize("missed", [0.1, 0.5])
+def test_a_stream_whose_errors_are_missed_takes_more_looks(missed: float) -> None:
+    """It passes where looks that miss nothing would show as much less."""
+    bound = 0.02 * (1 - missed)
+    enough = certify([], bound, RISK).needed
+    assert enough is not None and enough == certify([], 0.02, RISK, missed=missed).needed
+    for looks, status in ((enough - 1, "inconclusive"), (enough, "pass")):
+        assert certify([False] * looks, 0.02, RISK, missed=missed).status == status
+    assert certified_at([False] * 2 * enough, 0.02, RISK, missed=missed) == enough
 
 
 @pytest.mark.parametrize("looks", [250, 613])

@@ -7,6 +7,7 @@ import pytest
 
 from labelops.autolabel.policy import AcceptancePolicy
 from labelops.journey import consolidate
+from labelops.measure.eprocess import hypothesis_risk
 from labelops.schema import Schema
 
 from .accepting import POLICY, accepting, arrive, calibrate, closed_now, look_anew
@@ -80,6 +81,20 @@ def test_another_schema_closes_it() -> None:
     assert "the schema changed" in why
     (h,) = later.state.hypotheses
     assert h.cause == "schema" and later.state.accepted.empty and not later.state.acceptance_tried
+
+
+def test_what_was_tried_under_another_schema_has_spent_its_share() -> None:
+    """The next one is the second attempt, whatever closed the first."""
+    world = accepting()
+    later = make_world(Schema("pets", ("ant", *PETS.classes)), accept=POLICY, like=world)
+    closed_now(later)
+    later.propose(dict.fromkeys(later.state.item_ids.tolist(), ("cat", 0.9)), "m2")
+    calibrate(later, "ben")
+    look_anew(later)
+    _, second = later.state.hypotheses
+    assert (second.number, second.accepted) == (2, 240)
+    assert second.schema == later.workspace.schema.digest
+    assert second.risk == hypothesis_risk(2, POLICY.risk)
 
 
 @pytest.mark.parametrize(
