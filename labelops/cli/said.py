@@ -26,6 +26,7 @@ __all__ = [
     "said_released",
     "said_routed",
     "said_sent",
+    "said_unknown_left",
     "said_verdict",
 ]
 
@@ -120,10 +121,27 @@ def said_routed(found: Routed) -> str:
     waiting += f".\n{safe(found.awaited)}" if found.awaited else ""
     if found.by_doubt:
         waiting += ".\nWhat to learn from was chosen by doubt alone, not `diverse`"
+    if found.unknown_left:
+        waiting += f".\n{said_unknown_left(found.unknown_left)[:-1]}"
     if not found.votes:
         return f"Nobody else needs to look at anything now; {waiting}."
     parts = ", ".join(f"{safe(k)} {counted(n)}" for k, n in found.by_purpose.items())
     return f"Round {found.round} asks for {counted(found.votes, 'vote')}: {parts}; {waiting}."
+
+
+def said_unknown_left(names: Mapping[str, str]) -> str:
+    """Say which names under `[route] left` nobody voted under, each with the nearest that is known.
+
+    Examples
+    --------
+    >>> said_unknown_left({"human:an": "human:ann"})
+    '[route] left names human:an, who never voted (perhaps human:ann?).'
+    """
+    each = [
+        f"{safe(who)}, who never voted" + (f" (perhaps {safe(near)}?)" if near else "")
+        for who, near in names.items()
+    ]
+    return f"[route] left names {', '.join(each)}."
 
 
 def said_sent(found: Sent) -> str:

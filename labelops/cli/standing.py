@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -49,7 +49,7 @@ class Standing:
     waiting : mapping of purpose to int
         Votes asked for that have not come.
     annotators : int
-        People whose votes count.
+        People whose votes count, without those who left.
     flagged : tuple of str
         Annotators whose votes do not count.
     labeler_version : str or None
@@ -88,6 +88,11 @@ class Standing:
         What people's votes cost, where `[route]` has a price or a budget.
     late : int
         Items that came too late for the next candidate to wait for them.
+    left : tuple of str
+        Who has left, as the settings say; the votes they gave count.
+    unknown_left : mapping of name to name
+        Who is said to have left and never voted, with the nearest name of somebody who did; empty
+        where none is near.
     """
 
     name: str
@@ -125,6 +130,8 @@ class Standing:
     withdrawn: int = 0
     money: Money | None = None
     late: int = 0
+    left: tuple[str, ...] = ()
+    unknown_left: Mapping[str, str] = field(default_factory=dict)
 
 
 def standing_of(
@@ -187,6 +194,8 @@ def standing_of(
         withdrawn=len(state.withdrawn),
         money=money_of(state) if priced(state.workspace.policies.route) else None,
         late=len(late_items(state)),
+        left=state.departed,
+        unknown_left=state.unknown_left,
     )
 
 

@@ -12,7 +12,7 @@ import click
 
 from ..errors import counted, percent, shown
 from .base import Session, command
-from .said import said_bad_rows, said_verdict
+from .said import said_bad_rows, said_unknown_left, said_verdict
 from .words import columns, emphasised, safe, section, short
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _said_standing(found: Standing, workspace: str) -> str:
         ["Labels", counted(decided), _said_labels(found)],
         ["Votes", counted(given), _listed(found.votes)],
         ["Waiting", counted(sum(found.waiting.values())), _listed(found.waiting)],
-        ["People", counted(found.annotators), _said_flagged(found.flagged)],
+        ["People", counted(found.annotators), _said_absent(found)],
         ["Releases", counted(len(found.releases)), _said_releases(found)],
     ]
     if found.money is not None:
@@ -62,6 +62,8 @@ def _said_standing(found: Standing, workspace: str) -> str:
         return f"{head}\n\nNext: {safe(found.next)}."
     parts = [head, columns(rows, right=[1]), said_plan(found.plan)]
     parts += [_said_refusal(*one) for one in sorted(found.refusals.items())]
+    if found.unknown_left:
+        parts += [f"{emphasised('inconclusive', 'LEFT')}  {said_unknown_left(found.unknown_left)}"]
     parts += [_said_unasked(found.unasked), _said_by_doubt(found.by_doubt)]
     parts += [_said_acceptance(found), said_drift(found.drift)]
     if found.released_as is not None:
@@ -157,10 +159,11 @@ def _said_by_doubt(trouble: Unasked | None) -> str:
     )
 
 
-def _said_flagged(flagged: tuple[str, ...]) -> str:
-    if not flagged:
-        return ""
-    return f"not counting {', '.join(map(safe, flagged))} (flagged)"
+def _said_absent(found: Standing) -> str:
+    """Say whose votes do not count, and who has left."""
+    flagged, left = (", ".join(map(safe, names)) for names in (found.flagged, found.left))
+    said = [f"not counting {flagged} (flagged)" if flagged else "", left and f"{left} left"]
+    return " · ".join(part for part in said if part)
 
 
 def _said_releases(found: Standing) -> str:

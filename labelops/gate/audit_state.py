@@ -54,6 +54,10 @@ class AuditState:
         By how many votes a label must lead to be confirmed.
     tied : int
         Settled looks at labels that stand though people disagree, nobody being left to ask.
+    lost : int
+        Settled looks that count as wrong because only people who left could give them.
+    unproven : bool
+        Whether the audit failed for these alone: were the labels right, it would not have.
     """
 
     certificate: Certificate
@@ -66,6 +70,8 @@ class AuditState:
     unaided: int = 0
     confirms: int = 1
     tied: int = 0
+    lost: int = 0
+    unproven: bool = False
 
     @property
     def progress(self) -> AuditProgress:
@@ -127,6 +133,13 @@ def audit_state(
     mended = fixed & ~gone & np.asarray(standing, dtype=bool)
     risk = attempt_risk(attempt, policy.risk)
     certificate = _certificate(order, wrong, gone, mended, settled, policy.error, risk, missed)
+    lost = looks.lost & ~fixed if len(looks.lost) else np.zeros(len(ids), dtype=bool)
+    unproven = False
+    if certificate.status == "fail" and lost[:settled].any():
+        known = _certificate(
+            order, wrong & ~lost, gone, mended, settled, policy.error, risk, missed
+        )
+        unproven = known.status != "fail"
     size = _planned(certificate, wrong, settled, len(ids))
     return AuditState(
         certificate,
@@ -139,6 +152,8 @@ def audit_state(
         int(_of_each(unaided, ids)[:settled].sum()),
         confirms,
         int(looks.tied[:settled].sum()),
+        int(lost[:settled].sum()),
+        unproven,
     )
 
 

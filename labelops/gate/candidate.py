@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
@@ -36,6 +36,7 @@ __all__ = [
     "OUTGROWN",
     "OVERLOOKED",
     "REFUTED",
+    "UNLOOKED",
     "Candidate",
     "attempt_of",
     "attempt_risk",
@@ -51,6 +52,9 @@ REFUTED = "failed: the audit found too many errors"
 
 OVERLOOKED = "failed: its looks may miss too many wrong labels to certify any share of them"
 """Why a candidate was closed whose audit could show nothing, whatever it found."""
+
+UNLOOKED = "failed: too many looks that only people who left could give count as wrong"
+"""Why a candidate was closed whose audit failed for these alone, and so proved nothing."""
 
 OUTGROWN = (
     "withdrawn: there are people now who can audit the labels themselves, not only first votes"
@@ -98,6 +102,8 @@ class Candidate:
         The object that holds the items it does not wait for; empty where it waits for all.
     later : int
         How many these are.
+    left : tuple of str
+        Who was said to have left by then.
     """
 
     number: int
@@ -116,6 +122,7 @@ class Candidate:
     missed: float = 0.0
     late: str = ""
     later: int = 0
+    left: tuple[str, ...] = ()
 
     @property
     def in_words(self) -> str:
@@ -147,7 +154,8 @@ class Candidate:
 
 def read_candidates(bodies: pd.Series) -> list[Candidate]:
     """Read candidates from the bodies of their newest events, by number."""
-    return sorted((Candidate(**json.loads(b)) for b in bodies), key=lambda c: c.number)
+    found = (Candidate(**json.loads(b)) for b in bodies)
+    return sorted((replace(c, left=tuple(c.left)) for c in found), key=lambda c: c.number)
 
 
 def labels_digest(labels: pd.DataFrame) -> str:

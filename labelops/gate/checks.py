@@ -50,6 +50,8 @@ class Facts:
         By how many blind votes a label must lead to be confirmed in the audit.
     tied : int
         Audited labels that stand though people disagree, nobody being left to ask.
+    lost : int
+        Audited labels that count as wrong because only people who left could look at them.
     firsts : bool
         Whether the first votes are audited, as in a team of three.
     before_classes : (int, tuple of str)
@@ -74,6 +76,7 @@ class Facts:
     unaided: int = 0
     confirms: int = 1
     tied: int = 0
+    lost: int = 0
     firsts: bool = False
     before_classes: tuple[int, tuple[str, ...]] = (0, ())
     spent: str = ""
@@ -138,6 +141,12 @@ def _unaided(facts: Facts) -> str:
         notes.append(
             f"at {facts.tied} of them people disagree and nobody is left to ask: what half of "
             "them name stands"
+        )
+    if facts.lost:
+        count = "counts" if facts.lost == 1 else "count"
+        notes.append(
+            f"{facts.lost} of them {count} as wrong because only people who left ([route] left) "
+            "could settle them"
         )
     looks, classes = facts.before_classes
     if looks:

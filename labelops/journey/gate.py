@@ -13,7 +13,15 @@ import pandas as pd
 
 from ..autolabel.hypotheses import AUDIT, close
 from ..digest import canonical_json, digest
-from ..gate.candidate import OUTGROWN, OVERLOOKED, REFUTED, Candidate, attempt_of, attempt_risk
+from ..gate.candidate import (
+    OUTGROWN,
+    OVERLOOKED,
+    REFUTED,
+    UNLOOKED,
+    Candidate,
+    attempt_of,
+    attempt_risk,
+)
 from ..gate.checks import Facts, evaluate
 from ..gate.confirm import certifies_nothing
 from ..gate.design import choose_audit, tried_doubt
@@ -89,11 +97,16 @@ def _judge(
 def _closed(state: State, candidate: Candidate, facts: Facts, verdict: Verdict) -> list[Event]:
     """Close a candidate that is to be tried no more as it is, and say why; else say nothing."""
     certificate, again = facts.certificate, 0
-    if certificate is not None and certificate.status == "fail" and not certificate.overlooked:
+    unproven = state.audit is not None and state.audit.unproven
+    failed = certificate is not None and certificate.status == "fail"
+    overlooked = certificate is not None and certificate.overlooked
+    if failed and not overlooked and not unproven:
         return _given_up(state, candidate)
     # Else nothing was proven: what the model was trusted with stands.
-    if certificate is not None and certificate.overlooked:
+    if overlooked:
         why, again = OVERLOOKED, _looks_again(state)
+    elif failed:
+        why, again = UNLOOKED, _looks_again(state)
     elif again := _better_again(state, candidate):
         why = "failed: errors are where the doubt is; to look there again takes fewer looks"
     elif _outgrown(state, facts, verdict):
@@ -174,6 +187,7 @@ def _ready(state: State) -> Candidate | None:
         missed=rule.missed,
         late=_keep(state, "late", {"items": late.tolist()}) if len(late) else "",
         later=len(late),
+        left=tuple(sorted(state.workspace.policies.route.left)),
     )
 
 

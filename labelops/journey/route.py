@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
@@ -45,6 +45,8 @@ class Routed:
         Votes asked for earlier that have not come.
     awaited : str
         How many of all these only experts or somebody new can give, in words; empty where none.
+    unknown_left : mapping of name to name
+        Who is said to have left and never voted, with the nearest name of somebody who did.
     by_doubt : str
         Why the order `diverse` could not be had, so that it was `doubt`; empty where it could.
     """
@@ -54,6 +56,7 @@ class Routed:
     by_purpose: Mapping[str, int]
     waiting: int
     awaited: str = ""
+    unknown_left: Mapping[str, str] = field(default_factory=dict)
     by_doubt: str = ""
 
 
@@ -97,6 +100,7 @@ def route(
         by_purpose={str(k): int(v) for k, v in asked.items()},
         waiting=int(state.open_seats["open"].sum()),
         awaited=awaited(load(workspace)),
+        unknown_left=state.unknown_left,
         by_doubt="" if trouble is None else str(trouble),
     )
 
@@ -105,7 +109,13 @@ def _forsaken(state: State, now: datetime) -> list[Event]:
     """Say which seats are kept no longer for people who do not come; the plan asks others."""
     policy = state.workspace.policies.route
     seats = forsaken_seats(
-        state.open_seats, state.votes, state.team, policy.experts, policy.settle_days, now
+        state.open_seats,
+        state.votes,
+        state.team,
+        policy.present_experts,
+        policy.settle_days,
+        now,
+        state.departed,
     )
     if not seats:
         return []
@@ -161,7 +171,7 @@ def _write_plan(
             round_number=last + 1,
             schema_digest=workspace.schema.digest,
             now=now,
-            seen_by_all=state.seen_by_all,
+            seen_by_all=state.all_looked,
             surest=surest_people(state, now),
             forsaken=state.forsaken,
             paid=state.paid,

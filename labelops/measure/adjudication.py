@@ -32,6 +32,9 @@ NO_VOTE, PENDING, AGREES, WRONG = 0, 1, 2, 3
 OVERTURNS = 3
 """By how many votes another class must lead for the value to be wrong."""
 
+_PEOPLE = 2
+"""Who refute a single value; that nobody is left to settle what one says is no refutation."""
+
 _CORRECTS = 2
 """By how many it must lead to take the value's place, where nobody is left to ask."""
 
@@ -53,6 +56,9 @@ class Adjudication:
         The fewest more votes that can settle it, all of them surely needed; 0 where it is settled.
     tied : (N,) bool array
         Values that stand though half of the votes name others; empty means none.
+    lost : (N,) bool array
+        Values that count as wrong only because nobody is left who could settle them; empty means
+        none.
     """
 
     status: npt.NDArray[np.int64]
@@ -60,6 +66,13 @@ class Adjudication:
     consensus: npt.NDArray[np.int64]
     needed: npt.NDArray[np.int64]
     tied: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    lost: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+    @property
+    def refuted(self) -> npt.NDArray[np.bool_]:
+        """Values that two people or more found wrong; that nobody is left to look is no finding."""
+        found: npt.NDArray[np.bool_] = (self.status == WRONG) & (self.votes >= _PEOPLE)
+        return found & ~self.lost if len(self.lost) else found
 
 
 def adjudicate(
@@ -72,6 +85,7 @@ def adjudicate(
     confirms: int = 1,
     stuck: npt.ArrayLike = False,
     ties_stand: npt.ArrayLike = False,
+    lost: npt.ArrayLike = False,
 ) -> Adjudication:
     """Judge each value by the blind votes on its item.
 
@@ -96,6 +110,9 @@ def adjudicate(
         wrong.
     ties_stand : (N,) bool array
         Stuck items whose value is right where half of the votes or more name it.
+    lost : (N,) bool array
+        Items at which only somebody who left could still look: as what that person would have said
+        is not known, what is unsettled is wrong, and no smaller lead confirms than elsewhere.
 
     Examples
     --------
@@ -112,6 +129,11 @@ def adjudicate(
     >>> votes = [0, 0, 1, 1], [0, 1, 0, 1]
     >>> adjudicate([0, 0], *votes, 2, stuck=True, ties_stand=[True, False]).status.tolist()
     [2, 3]
+
+    Two votes have to agree, and who could have given the second has left.
+
+    >>> adjudicate([0, 0], [0, 1, 1], [0, 0, 0], 2, confirms=2, lost=True).status.tolist()
+    [3, 2]
     """
     codes = np.asarray(values, dtype=np.int64)
     rows = np.asarray(items, dtype=np.int64)
@@ -130,8 +152,9 @@ def adjudicate(
     agrees = agree - rival >= np.where(alone, 1, confirms)
     agrees |= alone & np.asarray(ties_stand, dtype=bool) & (agree > 0) & (2 * agree >= total)
     wrong = rival >= agree + OVERTURNS
-    ended = (total >= max_votes) | alone
-    wrong |= ended & ~agrees
+    overturned = wrong | (total >= max_votes)
+    gone = np.broadcast_to(np.asarray(lost, dtype=bool), total.shape) & ~alone
+    wrong = wrong | ((overturned | alone | gone) & ~agrees)
     status = np.select([agrees, wrong, total == 0], [AGREES, WRONG, NO_VOTE], default=PENDING)
     leader = np.where(agrees, codes, others.argmax(axis=1) if n else codes)
     # Two rival values with the same count: people agree that it is wrong, not on what is right.
@@ -144,4 +167,5 @@ def adjudicate(
     needed = np.where(agrees | wrong, 0, np.maximum(fewest, 1))
     consensus = np.where(clear, leader, -1)
     tied = agrees & (2 * agree == total)
-    return Adjudication(status.astype(np.int64), total, consensus, needed, tied)
+    unsettled = gone & ~agrees & ~overturned & ~clear
+    return Adjudication(status.astype(np.int64), total, consensus, needed, tied, unsettled)

@@ -125,7 +125,7 @@ def make_plan(
     gold_out = open_rows.loc[open_rows["purpose"] == "gold", "item_id"]
     wanted = wanted.loc[(wanted["purpose"] != "gold") | ~wanted["item_id"].isin(gold_out)]
     wanted = wanted.loc[wanted["ask"] > 0]
-    wanted = wanted.assign(barred=_excluded(wanted, votes, policy.experts, surest))
+    wanted = wanted.assign(barred=_excluded(wanted, votes, policy, surest))
     bought = votes if paid is None else paid
     reserved = open_rows
     if forsaken or bought is not votes:
@@ -214,14 +214,15 @@ def money_bound(open_rows: pd.DataFrame, votes: pd.DataFrame, policy: RoutePolic
 
 
 def _excluded(
-    rows: pd.DataFrame, votes: pd.DataFrame, experts: Sequence[str], surest: Collection[str]
+    rows: pd.DataFrame, votes: pd.DataFrame, policy: RoutePolicy, surest: Collection[str]
 ) -> npt.NDArray[np.object_]:
-    """Name who may not look: whoever has looked before, and who is not of the kind asked for.
+    """Name who may not look: who has looked or left, and who is not of the kind asked for.
 
     Gold votes decide nothing, and exclude from gold only; for good, since whoever took an answer
     back knows the question. The surest alone are asked only where enough of them have not looked,
     and one to spare.
     """
+    experts, left = policy.experts, set(policy.left)
     is_gold, looks = votes["purpose"] == "gold", votes["status"] != "deleted"
     by_item = {
         gold: part.groupby("item_id")["annotator"].agg(set).to_dict()
@@ -238,7 +239,7 @@ def _excluded(
     for n, (item, purpose, by, settles, ask) in enumerate(
         rows[columns].itertuples(index=False, name=None)
     ):
-        barred = by_item[purpose == "gold"].get(item, set()) | others[by]
+        barred = by_item[purpose == "gold"].get(item, set()) | others[by] | left
         enough = settles and by != EXPERT and len(set(surest) - barred) > ask
         found[n] = sorted(barred | less_sure if enough else barred)
     return found

@@ -63,6 +63,10 @@ class RoutePolicy:
     experts : tuple of str
         Annotators whose votes cost `expert_cost`, as they are named in votes (`human:…`). They are
         asked for a label where their vote is worth that, or nobody else is left.
+    left : tuple of str
+        Annotators who have left, as they are named in votes (`human:…`). They are asked nothing
+        more, and what they said counts on; without the entry they are back. A look at a label that
+        nobody else can give counts as wrong in an audit, instead of being waited for.
     vote_cost, expert_cost : float
         What a vote costs, in any unit of money: of people, and of experts.
     budget : float
@@ -90,6 +94,7 @@ class RoutePolicy:
     gold_rate: float = 0.1
     review_share: float = 0.05
     experts: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     vote_cost: float = 1.0
     expert_cost: float = 5.0
     budget: float = 0.0
@@ -119,11 +124,17 @@ class RoutePolicy:
         for name in ("vote_cost", "expert_cost"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingsError(f"route.{name} is {getattr(self, name)}, expected more than 0")
-        for who in self.experts:
-            if not who.startswith("human:"):
-                raise SettingsError(
-                    f"route.experts names {shown(who)}, expected a name like human:ann"
-                )
+        for key in ("experts", "left"):
+            for who in getattr(self, key):
+                if not who.startswith("human:"):
+                    raise SettingsError(
+                        f"route.{key} names {shown(who)}, expected a name like human:ann"
+                    )
+
+    @property
+    def present_experts(self) -> tuple[str, ...]:
+        """The experts who have not left."""
+        return tuple(who for who in self.experts if who not in self.left)
 
     def price(self, excluded: Iterable[str]) -> float:
         """Return what a seat costs at most, whoever may take it does."""

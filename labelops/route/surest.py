@@ -70,13 +70,14 @@ def forsaken_seats(
     experts: Collection[str],
     days: float,
     now: datetime,
+    departed: Collection[str] = (),
 ) -> list[Seat]:
     """Find seats kept for the people with the best record, or experts, that none took for days.
 
     Only where others, who were kept away for their record or their price alone, voted in the
     meantime: a team that pauses forsakes nothing. Where only an expert is left, the seat waits.
     A seat that was kept from experts for their price, and that nobody else there is could take, is
-    theirs after so many days.
+    theirs after so many days. What was kept for people who left is for the others at once.
 
     Parameters
     ----------
@@ -89,13 +90,16 @@ def forsaken_seats(
     days : float
         So long a seat is kept; 0 is for ever.
     now : datetime
+    departed : names
+        Who has left; none of `people`.
 
     Returns
     -------
     The seats, in the order of the rows.
     """
-    old = open_rows.loc[open_rows["planned_at"] < now - timedelta(days=days)]
-    if not days or old.empty:
+    late = (open_rows["planned_at"] < now - timedelta(days=days)) & bool(days)
+    old = open_rows.loc[late | bool(departed)]
+    if old.empty:
         return []
     looks = votes.loc[(votes["status"] != "deleted") & (votes["purpose"] != "gold")]
     looks = looks.loc[looks["item_id"].isin(old["item_id"])]
@@ -109,6 +113,11 @@ def forsaken_seats(
         kept_away = (set(people) & barred) - seen - set(experts)
         there = any(name in last and last[name] > planned for name in kept_away)
         left = set(people) - barred - seen
+        if kept_away and not left and set(departed) - barred - seen:
+            found.append((str(item), int(number), str(purpose)))
+            continue
+        if not days or planned >= now - timedelta(days=days):
+            continue
         there |= not left and bool((set(experts) & barred & set(people)) - seen)
         if there and left <= absent:
             found.append((str(item), int(number), str(purpose)))

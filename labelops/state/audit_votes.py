@@ -10,15 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..gate.candidate import ADJUDICATED
-from ..measure.adjudication import AGREES, WRONG
+from ..measure.adjudication import AGREES
 from ..measure.codes import among
 from .splits import lacking_classes
 from .votes import VotesView
 
 __all__ = ["AuditVotesView"]
-
-_PEOPLE = 2
-"""Who refute a single value; that nobody is left to settle what one says is no refutation."""
 
 
 class AuditVotesView(VotesView):
@@ -113,7 +110,7 @@ class AuditVotesView(VotesView):
             return votes
         looks = self.looks(item_ids, values, votes)
         ids = np.asarray(item_ids, dtype=object)
-        refuted = ids[(looks.status == WRONG) & (looks.votes >= _PEOPLE)]
+        refuted = ids[looks.refuted]
         kept = votes["vote_id"].isin(able["vote_id"]) | among(votes["item_id"], refuted)
         return votes.loc[kept]
 

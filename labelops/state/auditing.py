@@ -40,7 +40,11 @@ class AuditView(CandidatesView):
         order, values = sample.ids, frozen["value"].reindex(sample.ids)
         confirms, ties = self._confirms(candidate), self._may_tie(candidate)
         judged = self._first_values(candidate, values) if candidate.firsts else values
-        looks = self.looks(order, judged, votes, confirms, ties_stand=ties)
+        # No vote decides who looks first: where first votes are audited, and that was chosen for
+        # those who stayed, nobody else's look is missing.
+        known = candidate.firsts and self.left_before(candidate) >= set(self.departed)
+        stuck = self.nobody_left if known else None
+        looks = self.looks(order, judged, votes, confirms, stuck=stuck, ties_stand=ties)
         open_ = among(order, split)
         left = ~among(order, frozen.index.to_numpy(dtype=object)) & ~open_
         if candidate.firsts:
@@ -171,7 +175,7 @@ class AuditView(CandidatesView):
         had = self.withdrawn_labels
         looks = self.looks(had.index, had, self.audit_votes, stuck=had.index)
         rows = rows.loc[~rows.isin(had.index[looks.status == AGREES])]
-        found: npt.NDArray[np.object_] = self.seen_by_all[among(self.seen_by_all, rows)]
+        found: npt.NDArray[np.object_] = self.all_looked[among(self.all_looked, rows)]
         return found
 
     def audit_order(

@@ -47,8 +47,9 @@ def auditors_lacking(state: State) -> str:
 
     In a team of one or two, labels that all of them have looked at: an audit waits at the first of
     these. In a team of three whose first votes are not audited, labels that all of them have looked
-    at and that nobody names but the two who made them, which count as wrong: said once these are
-    more than the bound allows in all items. Whoever joins may look: then it is not said any more.
+    at and that nobody names but the two who made them, which count as wrong; so do labels that only
+    people who left could confirm, in any team: said once these are more than the bound allows in
+    all items. Whoever joins may look: then it is not said any more.
     """
     if state.audit is not None or not state.people:
         return ""
@@ -56,12 +57,18 @@ def auditors_lacking(state: State) -> str:
     decided = among(state.undecided, late_items(state)).all()
     if len(labels) and decided and (why := _certifying_nothing(state, labels)):
         return why
-    if len(state.team) > TEAM_OF_FIRSTS:
-        return ""
-    if len(state.team) == TEAM_OF_FIRSTS:
-        return _lacking_of_three(state, labels)
-    looked = state.lookers.reindex(labels["item_id"], fill_value=0)
-    stuck = int((looked >= len(state.team)).sum())
+    said = ""
+    if len(state.team) == TEAM_OF_FIRSTS or state.departed:
+        said = _unconfirmed(state, labels)
+    waiting = _waiting_for_another(state, labels) if len(state.team) < TEAM_OF_FIRSTS else ""
+    return "; ".join(filter(None, [said, waiting]))
+
+
+def _waiting_for_another(state: State, labels: pd.DataFrame) -> str:
+    """Say how many labels an audit in a team of one or two waits at, for somebody to join."""
+    looked = state.lookers.reindex(labels["item_id"], fill_value=0).to_numpy()
+    waits = (looked >= len(state.team)) & ~among(labels["item_id"], state.all_looked)
+    stuck = int(waits.sum())
     if not stuck:
         return ""
     them = "it" if stuck == 1 else "them"
@@ -153,21 +160,23 @@ def _need(labels: int) -> str:
     return counted(labels, "label needs", "labels need")
 
 
-def _lacking_of_three(state: State, labels: pd.DataFrame) -> str:
+def _unconfirmed(state: State, labels: pd.DataFrame) -> str:
     policy, mistakes = state.workspace.policies.gate, slips(state)
     stream, carried = next_stream(state)
     if audits_firsts(state, stream if carried else 0, mistakes[0]):
         return ""
-    attempt = next_attempt(state, stream, policy.audit)
+    attempt, team = next_attempt(state, stream, policy.audit), len(state.team)
     confirms = confirming(state, labels, attempt, mistakes).confirms
-    seen = labels.loc[among(labels["item_id"], state.seen_by_all)]
+    seen = labels.loc[among(labels["item_id"], state.all_looked)]
     looks = state.looks(seen["item_id"], seen["value"], state.auditing(confirms), confirms)
     wrong = int((looks.status == WRONG).sum())
     allowed = tolerated_errors(policy.error, len(state.items))
     if wrong <= allowed:
         return ""
-    may = f"{_need(wrong)} a fourth person, or count as wrong, and {allowed or 'none'} may"
-    return f"{may}: three people alone cannot confirm {'it' if wrong == 1 else 'them'}"
+    who = "a fourth person" if team == TEAM_OF_FIRSTS else "somebody new"
+    they = "three people" if team == TEAM_OF_FIRSTS else counted(team, "person", "people")
+    may = f"{_need(wrong)} {who}, or count as wrong, and {allowed or 'none'} may"
+    return f"{may}: {they} alone cannot confirm {'it' if wrong == 1 else 'them'}"
 
 
 def audits_firsts(state: State, stream: int, confusion: FloatArray) -> bool:

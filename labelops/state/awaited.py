@@ -29,7 +29,7 @@ def awaited(state: State) -> str:
     People stay away who have no vote in the last `settle_days` before the newest there is: a team
     that pauses as a whole does not.
     """
-    experts, team = set(state.workspace.policies.route.experts), set(state.team)
+    experts, team = set(state.workspace.policies.route.present_experts), set(state.team)
     seats = state.open_seats.loc[state.open_seats["purpose"] != "gold"]
     if not state.people:
         return _but_experts(seats, experts)
@@ -89,6 +89,7 @@ def _but_experts(seats: pd.DataFrame, experts: set[str]) -> str:
 def _others(state: State) -> str:
     """Name those who do not suffice, where they are few."""
     names = [*state.team, *(f"{name} (paused)" for name in state.flagged)]
+    names += [f"{name} (left)" for name in state.departed]
     if len(names) > _NAMED:
         return _NEW
     return f"somebody other than {', '.join(names)}"

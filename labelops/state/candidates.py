@@ -40,6 +40,23 @@ class CandidatesView(ProposalsView):
         """The candidate under audit, if there is one."""
         return next((c for c in reversed(self.candidates) if not c.closed), None)
 
+    def held_for(self, name: str) -> npt.NDArray[np.object_]:
+        """Return the open candidate's items if it was frozen before somebody was said to be gone.
+
+        How its audit confirms labels was chosen for the team there was, and looks that this person
+        might have given had begun to be waited for.
+        """
+        candidate = self.candidate
+        if candidate is None or name in self.left_before(candidate):
+            return super().held_for(name)
+        found: npt.NDArray[np.object_] = self.labels_of(candidate).index.to_numpy(dtype=object)
+        return found
+
+    def left_before(self, candidate: Candidate) -> frozenset[str]:
+        """Return who was said to have left before any candidate of its order was frozen."""
+        order = (frozenset(c.left) for c in self.candidates if c.order == candidate.order)
+        return frozenset.intersection(*order)
+
     @cached_property
     def frozen(self) -> pd.DataFrame:
         """Labels of the open candidate, corrected ones included; none without a candidate."""

@@ -44,6 +44,7 @@ def gate_facts(state: State, now: datetime, split_groups: Mapping[str, str]) -> 
         firsts=state.candidate is not None and state.candidate.firsts,
         before_classes=state.before_classes,
         tied=0 if state.audit is None else state.audit.tied,
+        lost=0 if state.audit is None else state.audit.lost,
         progress=None if state.audit is None else state.audit.progress,
         agreement=agreement(state),
         forbidden=forbidden,

@@ -46,7 +46,7 @@ def money_of(state: State) -> Money:
     policy = state.workspace.policies.route
     spent = money_bound(state.open_seats.iloc[:0], state.paid, policy)
     # Whoever comes back may still take a seat that is not waited for.
-    reserved = in_flight(state.plan, state.paid, state.seen_by_all)
+    reserved = in_flight(state.plan, state.paid, state.all_looked)
     bound = money_bound(reserved, state.paid, policy)
     return Money(spent, bound - spent, policy.budget)
 

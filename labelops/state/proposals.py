@@ -19,7 +19,7 @@ from ..autolabel.hypotheses import (
 )
 from ..autolabel.policy import AUDITED, FIXED
 from ..gate.candidate import ADJUDICATED
-from ..measure.adjudication import WRONG, Adjudication
+from ..measure.adjudication import Adjudication
 from ..ports import Usage
 from ..tables import probs_matrix
 from .calibration import CalibrationView
@@ -120,7 +120,7 @@ class ProposalsView(CalibrationView):
         ids = seen["item_id"].to_numpy(dtype=object)
         votes = self.weighed(ids, seen["value"], self.outside_audits)
         looks = self.looks(ids, seen["value"], votes)
-        wrong: npt.NDArray[np.object_] = ids[(looks.status == WRONG) & (looks.votes >= 2)]
+        wrong: npt.NDArray[np.object_] = ids[looks.refuted]
         return wrong
 
     def accepted_by(self, hypothesis: Hypothesis) -> pd.DataFrame:

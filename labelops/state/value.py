@@ -55,7 +55,7 @@ def voters_of(state: State) -> list[Voters]:
     """Return the kinds of annotators there are: people, and experts where some are named."""
     policy = state.workspace.policies.route
     crowd = Voters(CROWD, _accuracy(state, CROWD), policy.vote_cost)
-    if not policy.experts:
+    if not policy.present_experts:
         return [crowd]
     return [crowd, Voters(EXPERT, _accuracy(state, EXPERT), policy.expert_cost)]
 
@@ -77,7 +77,7 @@ def _seats_left(state: State, ids: npt.NDArray[np.object_]) -> npt.NDArray[np.in
     policy = state.workspace.policies.route
     counted = state.evidence["item_id"].value_counts().reindex(ids, fill_value=0)
     room = np.maximum(policy.max_votes - counted.to_numpy(dtype=np.int64), 1)
-    experts = set(policy.experts)
+    experts = set(policy.present_experts)
     if not experts:
         return np.asarray(room[:, None])
     looked = _looked(state, ids, experts)

@@ -121,7 +121,8 @@ def _first_looks(state: State) -> pd.Series:
 
 def _left_to_nobody(state: State) -> npt.NDArray[np.object_]:
     """Items that an audit may have asked nobody about: three people or more had looked."""
-    found: npt.NDArray[np.object_] = state.lookers.index[state.lookers >= 3].to_numpy(dtype=object)
+    looked = state.lookers_ever
+    found: npt.NDArray[np.object_] = looked.index[looked >= 3].to_numpy(dtype=object)
     return found
 
 

@@ -17,7 +17,8 @@ from ..measure.adjudication import Adjudication, adjudicate
 from ..measure.codes import among
 from ..route.plan import Seat, in_flight
 from ..schema import Schema
-from .rows import OFFERED_AT, Rows
+from .rows import OFFERED_AT
+from .team import TeamView
 
 __all__ = ["EVIDENCE", "VotesView", "majority_codes"]
 
@@ -25,7 +26,7 @@ EVIDENCE = ("label", "review", "calibrate")
 """Purposes whose votes decide labels; audit votes judge decided labels, gold judges people."""
 
 
-class VotesView(Rows):
+class VotesView(TeamView):
     """People's votes that count, and who gave them; `machine_votes` are evidence beside them."""
 
     @cached_property
@@ -102,42 +103,9 @@ class VotesView(Rows):
         return rows.sort_values("vote_id", kind="stable")
 
     @cached_property
-    def people(self) -> tuple[str, ...]:
-        """Everybody who has voted and whose votes count."""
-        names = self.votes["annotator"]
-        found = set(names.loc[names.str.startswith("human:")]) - set(self.flagged)
-        return tuple(sorted(found))
-
-    @cached_property
-    def team(self) -> tuple[str, ...]:
-        """Everybody who can be asked: people, and the experts named in the settings."""
-        experts = set(self.workspace.policies.route.experts) - set(self.flagged)
-        return tuple(sorted({*self.people, *experts}))
-
-    @cached_property
-    def seen_by_all(self) -> npt.NDArray[np.object_]:
-        """Items that everybody, three people at least, has looked at: nobody is left to ask.
-
-        With fewer people an item waits for another one to join.
-        """
-        looked = self.lookers
-        enough = looked >= max(len(self.team), 3)
-        found: npt.NDArray[np.object_] = looked.index[enough].to_numpy(dtype=object)
-        return found
-
-    @cached_property
     def nobody_left(self) -> npt.NDArray[np.object_]:
         """Items that nobody may look at any more: all have looked, or they were withdrawn."""
-        return np.union1d(self.seen_by_all, self.withdrawn_ids)
-
-    @cached_property
-    def lookers(self) -> pd.Series:
-        """How many people who count have looked at an item, skipping included, by item id."""
-        rows = self.votes.loc[
-            (self.votes["status"] != "deleted") & (self.votes["purpose"] != "gold")
-        ]
-        rows = rows.loc[rows["annotator"].isin(self.team)]
-        return rows.drop_duplicates(["item_id", "annotator"])["item_id"].value_counts()
+        return np.union1d(self.all_looked, self.withdrawn_ids)
 
     @cached_property
     def forsaken(self) -> frozenset[Seat]:
@@ -154,7 +122,7 @@ class VotesView(Rows):
     @cached_property
     def open_seats(self) -> pd.DataFrame:
         """Plan rows that still lack votes, with how many are `open`."""
-        rows = in_flight(self.plan, self.votes, self.seen_by_all, self.forsaken)
+        rows = in_flight(self.plan, self.votes, self.all_looked, self.forsaken)
         return rows.loc[~rows["item_id"].isin(self.withdrawn_ids)]
 
     def sent(self, queue: str = "", place: str = "") -> int:
@@ -225,12 +193,14 @@ class VotesView(Rows):
 
         A doubt that nobody is left to settle counts as wrong: it must not certify anything. That
         is so of `stuck` items, by default those that everybody has looked at or that were
-        withdrawn, but where `ties_stand`, an array over `item_ids`.
+        withdrawn, but where `ties_stand`, an array over `item_ids`. By default it is so of
+        `stranded` items as well.
         """
         schema = self.workspace.schema
         index = pd.Index(np.asarray(item_ids, dtype=object))
         places = index.get_indexer(votes["item_id"])
         inside = places >= 0
+        lost = among(index, self.stranded if stuck is None else ())
         return adjudicate(
             codes_of(values, schema),
             places[inside],
@@ -238,8 +208,9 @@ class VotesView(Rows):
             len(schema.classes),
             max_votes=self.workspace.policies.route.max_votes,
             confirms=confirms,
-            stuck=among(index, self.nobody_left if stuck is None else stuck),
+            stuck=among(index, self.nobody_left if stuck is None else stuck) & ~lost,
             ties_stand=ties_stand,
+            lost=lost,
         )
 
 

@@ -69,8 +69,7 @@ class SpotAudit:
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
         """Which of `asked` people found wrong; that nobody is left to look is no finding."""
-        found: npt.NDArray[np.bool_] = (self.looks.status == WRONG) & (self.looks.votes >= 2)
-        return found
+        return self.looks.refuted
 
     @property
     def settled(self) -> int:

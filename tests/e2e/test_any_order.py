@@ -73,6 +73,7 @@ class Walk(OwnTime):
                 "gold_rate": pick([0.0, 0.3]),
                 "votes_per_round": pick([20, 600]),
                 "settle_days": 1.0,
+                "left": [],
             },
             "accept": {"rule": pick(["joint", "selective", "audited", "never"]), "error": 0.2},
             "audit": {"repeats": 1, "planted": 0.1},
@@ -132,7 +133,9 @@ class Walk(OwnTime):
     @property
     def people(self) -> list[SimulatedAnnotator]:
         schema = self.app.settings.schema
-        return [skilled(f"human:{name}", schema, right) for name, right in TEAM.items()]
+        left = self.settings["route"]["left"]
+        named = {f"human:{name}": right for name, right in TEAM.items()}
+        return [skilled(who, schema, p) for who, p in named.items() if who not in left]
 
     # --- what can be done to it ---------------------------------------------------------------
 
@@ -167,7 +170,7 @@ class Walk(OwnTime):
         assert not offered & set(out), "people are asked about what was withdrawn"
 
     def people_work(self) -> None:
-        some = self.random.sample(self.people, self.random.randint(1, len(TEAM)))
+        some = self.random.sample(self.people, self.random.randint(1, len(self.people)))
         limit = self.random.choice([None, 10, 40])
         work(self.app.queue, some, self.truth, limit=limit)  # type: ignore[arg-type]
 
@@ -233,6 +236,12 @@ class Walk(OwnTime):
     def the_last_release_is_deprecated(self) -> None:
         if self.app.manifests():
             self.app.deprecate("tickets@latest", "a warning")
+
+    def somebody_leaves_or_comes_back(self) -> None:
+        """Three stay at least."""
+        left = self.random.sample(sorted(TEAM), self.random.choice([0, 1, 1, 3]))
+        self.settings["route"]["left"] = [f"human:{name}" for name in left]
+        self.changed()
 
     def a_class_is_split(self) -> None:
         if "letter" not in self.classes:
@@ -313,6 +322,7 @@ SELDOM = (
     Walk.somebody_answers, Walk.somebody_thinks_again, Walk.items_are_withdrawn,
     Walk.items_come_back, Walk.the_last_release_is_deprecated, Walk.a_class_is_split,
     Walk.a_class_is_renamed, Walk.a_bound_moves, Walk.somebody_reads,
+    Walk.somebody_leaves_or_comes_back,
 )  # fmt: skip
 
 
@@ -324,6 +334,7 @@ def test_nothing_breaks_and_a_release_comes(seed: int, tmp_path: Path) -> None:
     for _ in range(STEPS):
         walk.step(walk.random.choice(deeds))
     walk.settings["gate"]["per_class"] = 0
+    walk.settings["route"]["left"] = []
     walk.changed()
     for _ in range(MOST_ROUNDS):
         walk.now += timedelta(hours=30)

@@ -25,6 +25,7 @@ from labelops.measure.weighted import (
 )
 from labelops.state.audit_votes import AuditVotesView
 from labelops.state.candidates import CandidatesView
+from labelops.state.team import TeamView
 
 from ..gate import (
     test_audit_state,
@@ -37,7 +38,7 @@ from ..gate import (
     test_weighted_audit,
 )
 from ..measure import test_eprocess, test_finite, test_sequences, test_staircase, test_weighted
-from ..state import test_audit, test_orders
+from ..state import test_audit, test_left, test_orders
 from ..state.frozen import forty_pets
 from .plant import (
     Change,
@@ -290,6 +291,14 @@ FAST: dict[str, Fault] = {
     "auditors: those who saw a proposal": Fault(
         (AuditVotesView, "spare_votes"), _of_another(_all_that_labeled),
         _pets(test_audit.test_a_vote_that_saw_a_proposal_audits_nothing),
+    ),
+    "auditors: who left is forgotten": Fault(
+        (TeamView, "_lacks_departed"), lambda _: lambda view, ids: np.zeros(len(ids), dtype=bool),
+        test_left.test_a_look_that_only_they_could_give_counts_as_wrong,
+    ),
+    "auditors: who left since labels were frozen is forgotten": Fault(
+        (CandidatesView, "held_for"), lambda _: lambda view, name: np.empty(0, dtype=object),
+        test_left.test_what_came_after_their_last_vote_is_for_those_there,
     ),
     "orders: labels that moved are read on": Fault(
         (CandidatesView, "moved"), lambda _: lambda self, candidate: False,

@@ -12,11 +12,20 @@ from .world import World, make_world
 GATE = GatePolicy(error=0.2)
 
 
-def freeze(world: World, number: int = 1, stream: int = 1, *, ties: bool = False) -> Candidate:
+def freeze(
+    world: World,
+    number: int = 1,
+    stream: int = 1,
+    *,
+    ties: bool = False,
+    firsts: bool = False,
+    left: tuple[str, ...] = (),
+) -> Candidate:
     """Freeze the labels there are."""
     labels = world.state.labels
     revision = int(labels["revision"].max())
-    candidate = Candidate(number, revision, stream, len(labels), "d", ties=ties)
+    rule = {"ties": ties, "firsts": firsts, "left": left}
+    candidate = Candidate(number, revision, stream, len(labels), "d", **rule)
     world.say("candidate", str(number), 0, **_body(candidate))
     return candidate
 
@@ -27,7 +36,7 @@ def close(world: World, candidate: Candidate, why: str) -> None:
 
 
 def _body(c: Candidate) -> dict[str, object]:
-    names = ("number", "revision", "stream", "items", "digest", "closed", "ties")
+    names = ("number", "revision", "stream", "items", "digest", "closed", "ties", "firsts", "left")
     return {n: getattr(c, n) for n in names}
 
 

@@ -81,6 +81,20 @@ def test_when_the_best_leave_others_are_asked() -> None:
     assert route(world.workspace, now=world.tick()).votes == 0, "a seat for all is never forsaken"
 
 
+@pytest.mark.parametrize("days", [7.0, 0.0])
+def test_what_was_kept_for_people_who_left_is_for_others_at_once(days: float) -> None:
+    """No day goes by, whatever `settle_days` is; while one of the best is there it is kept."""
+    best = tuple(f"human:{n}" for n in BEST)
+    world = _doubted()
+    some = world.copy(left=best[1:], settle_days=days)
+    assert route(some.workspace, now=some.tick()).votes == 0
+    world = world.copy(left=best, settle_days=days)
+    assert route(world.workspace, now=world.tick()).votes == 1
+    (barred,) = map(json.loads, _seats(world)["exclude"])
+    assert set(barred) == {*best, "human:dan", "human:eve"}
+    assert route(world.workspace, now=world.tick()).votes == 0, "nothing is asked twice"
+
+
 @pytest.mark.slow
 def test_a_vote_by_one_of_them_keeps_the_seats() -> None:
     """As long as one of those it is kept for is at work, a seat waits."""
