@@ -172,20 +172,22 @@ class Rows:
         return found
 
     def latest(self, kind: str) -> pd.DataFrame:
-        """Return the newest event of each subject of one kind, by subject."""
-        rows = self._current_events
-        return rows.loc[(rows["kind"] == kind).to_numpy()].reset_index(drop=True)
+        """Return the newest event of each subject of one kind, by subject; nobody may change it."""
+        rows, by_kind = self._current_events
+        if kind not in by_kind:
+            by_kind[kind] = rows.loc[(rows["kind"] == kind).to_numpy()].reset_index(drop=True)
+        return by_kind[kind]
 
     @cached_property
-    def _current_events(self) -> pd.DataFrame:
-        """The newest event of each subject of every kind, by kind and subject."""
+    def _current_events(self) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+        """The newest event of each subject of every kind, and the kinds that were asked for."""
         # States that differ in another table hold the very same frame of events.
         before = self.workspace.cache.get("current events")
         if before is None or before[0] is not self.events:
             rows = self.events.sort_values(["kind", "subject", "revision"], kind="stable")
-            before = self.events, rows.drop_duplicates(["kind", "subject"], keep="last")
+            before = self.events, (rows.drop_duplicates(["kind", "subject"], keep="last"), {})
             self.workspace.cache["current events"] = before
-        found: pd.DataFrame = before[1]
+        found: tuple[pd.DataFrame, dict[str, pd.DataFrame]] = before[1]
         return found
 
     def next_event(self, kind: str, subject: str, body: str | Mapping[str, object]) -> Event:
