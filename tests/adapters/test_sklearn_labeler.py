@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import sparse
-from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from labelops.adapters._sklearn_folds import assign_folds
@@ -24,6 +23,8 @@ from labelops.errors import SettingsError, SourceError, TableError, UsageError
 from labelops.ports import Labeler
 from labelops.schema import Schema
 from labelops.testing.labelers import LabelerTests, example_items
+
+from ..digits import digits
 
 PETS = Schema("pets", ("cat", "dog", "emu"))
 
@@ -38,6 +39,7 @@ class TestOfCounts(LabelerTests):
         return SklearnLabeler("sklearn.naive_bayes.MultinomialNB", media="image")
 
 
+@pytest.mark.slow
 class TestWithEarlierLabels(LabelerTests):
     """Labels from before, a quarter of them wrong, change nothing of what is held out."""
 
@@ -262,7 +264,7 @@ def test_refuses_wrong_training_rows() -> None:
 
 
 def _digits() -> tuple[pd.DataFrame, npt.NDArray[np.int64], dict[str, bytes]]:
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     store = {f"d{n:04d}": _png(row.reshape(8, 8) * 255 / 16) for n, row in enumerate(X)}
     ids = list(store)
     items = pd.DataFrame({"item_id": ids, "payload": ids, "payload_digest": ids, "group": ids})

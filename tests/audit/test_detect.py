@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
@@ -15,6 +14,8 @@ from sklearn.model_selection import StratifiedKFold
 from labelops.audit import LabelErrorReport, Reviews, detect_label_errors
 from labelops.audit.ensemble import neighbour_probs
 from labelops.errors import UsageError
+
+from ..digits import digits
 
 _QUICK: dict[str, Any] = {"learners": ("logistic",), "repeats": 1}
 
@@ -306,7 +307,7 @@ def test_same_seed_same_answer_and_nothing_is_changed() -> None:
 @pytest.mark.parametrize(("kind", "needed"), [("uniform", 0.99), ("pairs", 0.98)])
 def test_digits(kind: str, needed: float) -> None:
     """10 % wrong labels: ranked better than neighbours and each learner, and calibrated."""
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     for seed in range(3):
         rng = np.random.default_rng(seed)
         shift = rng.integers(1, 10, len(y)) if kind == "uniform" else 1
@@ -324,7 +325,7 @@ def test_digits(kind: str, needed: float) -> None:
 @pytest.mark.slow
 def test_copies_with_groups() -> None:
     """Items three times over lose nothing when their groups are known."""
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     rng = np.random.default_rng(0)
     codes = np.where(rng.random(600) < 0.1, (y[:600] + rng.integers(1, 10, 600)) % 10, y[:600])
     wrong = np.repeat(codes != y[:600], 3)

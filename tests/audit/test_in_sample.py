@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     HistGradientBoostingClassifier,
@@ -18,6 +17,8 @@ from sklearn.tree import DecisionTreeClassifier
 from labelops.audit.ensemble import neighbour_probs
 from labelops.audit.in_sample import check_folds, check_not_memorised
 from labelops.errors import UsageError
+
+from ..digits import digits
 
 
 def _blobs(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +55,7 @@ def test_memorised_probabilities_are_refused(noise: float) -> None:
 
 def _digits(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    X, truth = load_digits(return_X_y=True)
+    X, truth = digits()
     wrong = rng.random(len(truth)) < noise
     return X, np.where(wrong, (truth + rng.integers(1, 10, len(truth))) % 10, truth)
 

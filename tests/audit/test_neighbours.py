@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from labelops.audit.neighbours import judge_by_neighbours, nearest_labels, neighbour_view
 from labelops.errors import UsageError
+
+from ..digits import digits
 
 
 def _blobs(seed: int, N: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +109,7 @@ _ATTACKS = {
 def _attack(name: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Poison the digits; returns features, labels, and which rows were poisoned."""
     rng = np.random.default_rng(seed)
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     X, codes = X.copy(), y.copy()
     if name == "flips":
         bad = rng.random(len(y)) < 0.1

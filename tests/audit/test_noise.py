@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import load_digits
 
 from labelops.audit.noise import audit_noise, reviews_for, votes_for
 from labelops.ports import Detected
 from labelops.tables import FINDINGS, check
+
+from ..digits import digits
 
 
 class _Contrary:
@@ -27,7 +28,7 @@ class _Contrary:
 def test_audit_of_noisy_digits(ten: Any, now: Any) -> None:
     """5 % wrong labels: most are found, most findings are real, planted errors measure recall."""
     rng = np.random.default_rng(0)
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     X, y = X[:600], y[:600]
     wrong = rng.random(600) < 0.05
     codes = np.where(wrong, (y + 3) % 10, y)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
@@ -22,6 +21,8 @@ from labelops.audit.out_of_fold import (
     rows_to_learn,
 )
 from labelops.errors import UsageError
+
+from ..digits import digits
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(2, 40))
@@ -143,7 +144,7 @@ def test_same_rng_same_answer() -> None:
 
 def _noisy_digits(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     bad = rng.random(len(y)) < 0.1
     shift = rng.integers(1, 10, bad.sum()) if kind == "uniform" else 1
     codes = y.copy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import kstest
-from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
@@ -13,6 +12,8 @@ from labelops.audit import outliers
 from labelops.audit.graph import nearest_graph
 from labelops.audit.outliers import find_outliers, find_outliers_in_class
 from labelops.errors import UsageError
+
+from ..digits import digits
 
 
 def _plane(seed: int, N: int = 500, D: int = 6) -> np.ndarray:
@@ -36,15 +37,15 @@ def test_scores_are_quantiles() -> None:
 def test_what_cosine_and_euclidean_distance_see() -> None:
     """Bright digits are far only by distance; another direction among noisy lengths by cosine."""
     rng = np.random.default_rng(1)
-    digits = load_digits().data[:800].copy()
-    digits[:20] *= 3
+    bright = digits()[0][:800]
+    bright[:20] *= 3
     clusters = rng.normal(size=(20, 64))
     vectors = clusters[rng.integers(20, size=800)] + 0.6 * rng.normal(size=(800, 64))
     vectors[:20] = 1.2 * rng.normal(size=(20, 64))
     vectors *= rng.lognormal(0, 0.3, (800, 1))
     found = {
         (name, metric): find_outliers(nearest_graph(X, 10, metric=metric)).flagged[:20].mean()
-        for name, X in (("bright", digits), ("turned", vectors))
+        for name, X in (("bright", bright), ("turned", vectors))
         for metric in ("cosine", "euclidean")
     }
     assert min(found["bright", "euclidean"], found["turned", "cosine"]) >= 0.95
@@ -53,7 +54,7 @@ def test_what_cosine_and_euclidean_distance_see() -> None:
 
 def test_shuffled_digits_are_found() -> None:
     """60 digits with shuffled pixels among 1,797: at least .95 flagged, at most 1 % false."""
-    X, _ = load_digits(return_X_y=True)
+    X, _ = digits()
     X = np.vstack([X, np.random.default_rng(0).permuted(X[:60], axis=1)])
     found = find_outliers(nearest_graph(X, 10))
     odd = np.arange(len(X)) >= 1797
@@ -64,7 +65,7 @@ def test_shuffled_digits_are_found() -> None:
 
 def test_nothing_is_found_where_nothing_is() -> None:
     """Plain digits: at most five are flagged, and p-values below .05 are about a twentieth."""
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     graph = nearest_graph(X, 50)
     for found in (find_outliers(graph), find_outliers_in_class(graph, y)):
         assert found.flagged.sum() <= 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from labelops.audit import poison
@@ -15,11 +14,13 @@ from labelops.audit.poison import nearest_ratio, poison_views
 from labelops.audit.spectral import spectral_signatures
 from labelops.errors import UsageError
 
+from ..digits import digits
+
 
 def _digits(bad: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Digits with 30 % of the 3s called 8, or with a bright corner on 5 % that are called 0."""
     rng = np.random.default_rng(0)
-    X, y = load_digits(return_X_y=True)
+    X, y = digits()
     X, codes = X.copy(), y.copy()
     poisoned = (y == 3) & (rng.random(len(y)) < 0.3)
     if bad == "trigger":

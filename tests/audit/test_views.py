@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits
 
 from labelops.audit import nearest_graph
 from labelops.audit.attributes import attributes_of
@@ -18,6 +17,8 @@ from labelops.audit.views import LookedAt, Surroundings, look_at_views
 from labelops.errors import SettingsError
 from labelops.schema import Schema
 from labelops.tables import LABELS, VOTES, empty
+
+from ..digits import digits
 
 PETS = Schema("pets", ("cat", "dog", "cow"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_what_is_about_many_items(codes: np.ndarray, around: Surroundings) -> No
 def test_a_patch_in_one_digit_of_a_hundred_is_named(seed: int) -> None:
     """A backdoor: its class has a clump and most of its items are shown; clean digits have none."""
     rng = np.random.default_rng([seed, 2])
-    pixels, truth = load_digits(return_X_y=True)
+    pixels, truth = digits()
     rows = rng.permutation(len(truth))[:1_200]
     pixels, codes = pixels[rows], truth[rows].astype(np.int64)
     bad = rng.choice(np.flatnonzero(codes != 0), 12, replace=False)

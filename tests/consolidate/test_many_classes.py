@@ -31,7 +31,6 @@ from labelops.consolidate.difficulty import fit_glad, glad_shards
 from labelops.consolidate.shares import expected_shares
 from labelops.consolidate.skill import annotator_confusions
 from labelops.measure.codes import FloatArray
-from labelops.measure.jit import compile_always, numpy_only
 from labelops.measure.votes import Votes, pack_votes
 
 Step = Callable[[FloatArray, FloatArray, Votes], FloatArray]
@@ -150,19 +149,17 @@ MODELS: dict[str, tuple[Any, Step, Any]] = {
     "one_coin": (one_coin_shards, _one_coin, _even),
     "shrunk": (shrunk_dawid_skene_shards, _shrunk, _anchored),
 }
-PATHS = {"numpy": numpy_only, "compiled": compile_always}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("seed", range(4))
-def test_as_over_the_whole_table(name: str, path: str, seed: int) -> None:
+def test_as_over_the_whole_table(name: str, seed: int) -> None:
     """Posterior and everybody's confusion, what nobody gave included, are the plain model's."""
     fit, rates, classes = MODELS[name]
     votes = _votes(seed, weighed=seed % 2 == 1)
     posterior, confusion = _plain(votes, rates, classes(votes), 12)
-    with PATHS[path]():
-        found = fit([votes], max_iterations=12, tolerance=0.0)
+    found = fit([votes], max_iterations=12, tolerance=0.0)
     np.testing.assert_allclose(found.posterior, posterior, rtol=0, atol=1e-11)
     np.testing.assert_allclose(found.confusion, confusion, rtol=0, atol=1e-11)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +19,6 @@ from labelops.consolidate.refine import refine
 from labelops.consolidate.skill import annotator_confusions
 from labelops.consolidate.surer import learn_surer, raise_labels, visible_dependence
 from labelops.measure.codes import FloatArray, IntArray
-from labelops.measure.jit import compile_always, numpy_only
 from labelops.measure.votes import Votes, pack_votes
 
 CEILING = 5 / 6
@@ -183,10 +179,8 @@ def test_blocks_and_people_without_votes_change_nothing() -> None:
     np.testing.assert_array_equal(wide[200], more[200])
 
 
-@pytest.mark.parametrize("way", [numpy_only, compile_always])
-def test_beliefs_made_in_turn_count_as_a_table_of_them(
-    way: Callable[[], AbstractContextManager[None]],
-) -> None:
+@pytest.mark.usefixtures("kernels")
+def test_beliefs_made_in_turn_count_as_a_table_of_them() -> None:
     """Three chunks, items without votes among them: the same counts to the last bit."""
     rng, n_items = np.random.default_rng(5), 70_000
     votes = pack_votes(
@@ -194,9 +188,8 @@ def test_beliefs_made_in_turn_count_as_a_table_of_them(
         rng.integers(0, 3, 150_000), n_items=n_items, n_annotators=30, n_classes=3,
     )  # fmt: skip
     table = rng.dirichlet(np.ones(3), n_items)
-    with way():
-        made = count_in_turn(votes, lambda some, part: table[some])
-        whole = expected_counts(votes, table)
+    made = count_in_turn(votes, lambda some, part: table[some])
+    whole = expected_counts(votes, table)
     np.testing.assert_array_equal(made.cells, whole.cells)
     np.testing.assert_array_equal(made.classes, whole.classes)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from labelops.errors import TableError, UsageError
 from labelops.measure.calibration import expected_calibration_error
 from labelops.measure.label_shift import class_shares, fit_bias_corrected
+
+from ..digits import digits
 
 
 def model(classes: np.ndarray, rng: np.random.Generator, skill: float, heat: float) -> np.ndarray:
@@ -91,7 +92,7 @@ def test_intervals_cover() -> None:
 @pytest.mark.slow
 def test_real_digits() -> None:
     """On digits with a shifted mix the mean absolute error is below .0075, counting's above it."""
-    images, classes = load_digits(return_X_y=True)
+    images, classes = digits()
     rng, ours, counted = np.random.default_rng(6), [], []
     # Trained on few, so that guesses err.
     fit = rng.permutation(len(classes))[:150]

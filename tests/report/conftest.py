@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from labelops.audit import Anchoring, Precision, Recall
 from labelops.gate.certificate import Certificate, certify
@@ -30,6 +29,8 @@ from labelops.schema import Schema
 from labelops.state.drift import Alarm, DriftWatch
 from labelops.state.shares import ShareRow
 
+from ..digits import digits
+
 CLASSES = tuple("0123456789")
 
 
@@ -42,7 +43,7 @@ def certificate(errors: int, n: int) -> Certificate:
 
 def picture(row: int) -> str:
     """Return a real digit as a data URI."""
-    digit = load_digits().images[row]
+    digit = digits()[0][row].reshape(8, 8)
     out = io.BytesIO()
     Image.fromarray((255 - 15.9 * digit).astype(np.uint8)).save(out, "PNG")
     uri = thumbnail(out.getvalue())

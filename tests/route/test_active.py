@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from labelops.errors import UsageError
 from labelops.route.active import CANDIDATES, diverse_choice, until_learned_anew
+
+from ..digits import digits
 
 
 def test_worked_example() -> None:
@@ -53,7 +54,7 @@ def test_only_directions_count(scale: float) -> None:
 @pytest.mark.slow
 def test_digits_are_learned_no_slower() -> None:
     """From 50 random digits and 50 chosen, over ten seeds: no worse than either way alone."""
-    data, truth = load_digits(return_X_y=True)
+    data, truth = digits()
     data = data / 16.0
 
     def learned(rows: np.typing.NDArray[np.int64]) -> LogisticRegression:
