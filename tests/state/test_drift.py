@@ -16,6 +16,7 @@ from labelops.journey import consolidate
 from labelops.state import drift
 from labelops.state.drift import drift_watch, next_drift_look, stream_items
 from labelops.state.shares import latest_shares
+from labelops.state.training import training_rows
 
 from .accepting import POLICY, accepting, arrive, asking, calibrate, closed_now, look_anew, settle
 from .world import World, events, make_world
@@ -65,6 +66,21 @@ def test_a_look_waits_for_people(world: World) -> None:
     assert next_drift_look(world.state) is None
     assert stream_items(world.state)["item_id"].tolist() == sample.tolist()
     assert drift_watch(world.state).looks == 1
+
+
+def test_what_was_ever_watched_is_never_learned_from() -> None:
+    """Also items that later ones displaced in the sample of a fixed test."""
+    world = make_world(calibration=10, accept=AcceptancePolicy(test="fixed"))
+    for number in range(2):
+        batch(world, number, cows=0.2)
+    state = world.state
+    watched = stream_items(state)["item_id"].tolist()
+    displaced = sorted(set(watched) - set(state.calibration_stream.ids))
+    assert displaced
+    for item in state.item_ids:
+        world.vote(item, ann="cat", ben="cat")
+    learned = training_rows(world.state).ids.tolist()
+    assert sorted(learned) == sorted(set(state.item_ids) - set(watched))
 
 
 @pytest.mark.slow
