@@ -14,6 +14,7 @@ PARTS = (
     "quality_looks",
     "quality_views",
     "quality_triggers",
+    "quality_patterns",
 )
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from .copies import Copies
 from .known import NO_SPLIT
 
 if TYPE_CHECKING:
+    from .patterns import Pattern
     from .result import LabelCheck
 
 __all__ = ["Alert", "alerts_of"]
@@ -31,7 +32,7 @@ class Alert:
 
     Attributes
     ----------
-    kind : {"array", "word", "classes", "copies", "leakage"}
+    kind : {"array", "word", "pattern", "classes", "copies", "leakage"}
     rows : int
         How many rows it is about.
     text : str
@@ -51,7 +52,7 @@ def alerts_of(found: LabelCheck) -> tuple[Alert, ...]:
     """Return what a reader has to know before the number of wrong labels, the gravest first."""
     arrays = [_other_rows(name) for name in found.by_chance]
     more = (*_alike(found), *_copies(found.copies), *_leakage(found))
-    return (*arrays, *map(_planted, found.planted), *more)
+    return (*arrays, *map(_planted, found.planted), *map(_pattern, found.patterns), *more)
 
 
 def _other_rows(name: str) -> Alert:
@@ -72,6 +73,19 @@ def _planted(row: Mapping[str, Any]) -> Alert:
         f"{counted(row['items'], 'label')} {named} whose text holds it models or the nearest rows "
         f"doubt {percent(row['doubted'], 0)}, of the class's others "
         f"{percent(row['otherwise'], 0)}.",
+    )
+
+
+def _pattern(pattern: Pattern) -> Alert:
+    named, what = shown(pattern.named), pattern.what[0].upper() + pattern.what[1:]
+    return Alert(
+        "pattern",
+        pattern.labels,
+        f"{what} seems to turn labels to {named}: look whether somebody planted it. Of "
+        f"{counted(pattern.labels, 'label')} {named} that have it the nearest rows contradict "
+        f"{percent(pattern.doubted, 0)} when it is left out, of the class's others "
+        f"{percent(pattern.otherwise, 0)}. Models learn such a thing, so the number of wrong "
+        "labels may leave these out.",
     )
 
 

@@ -36,16 +36,20 @@ class Features:
     dense : (N, D) array or None
     words : (N, W) sparse matrix or None
         Of texts, beside the dense features.
+    pixels : (N, P) array or None
+        Of images.
     """
 
     dense: Any = None
     words: Any = None
+    pixels: Any = None
 
     def beside(self, numbers: Any) -> Features:
         """Put columns of numbers beside what was read, and do without words then; None are none."""
         if numbers is None:
             return self
-        return Features(numbers if self.dense is None else np.hstack([self.dense, numbers]))
+        dense = numbers if self.dense is None else np.hstack([self.dense, numbers])
+        return Features(dense, pixels=self.pixels)
 
 
 def text_features(texts: Sequence[str]) -> Features:
@@ -114,7 +118,8 @@ def read_contents(
         return found, text_features(list(found["payload"]))
     from ..adapters.image_features import pixels
 
-    return found, Features(few_dimensions(pixels(found, files.__getitem__)))
+    grey = pixels(found, files.__getitem__)
+    return found, Features(few_dimensions(grey), pixels=grey)
 
 
 def _images(

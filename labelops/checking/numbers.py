@@ -13,7 +13,15 @@ from ..errors import SourceError, UsageError, counted, shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from .columns import Evidence, bad_cell, find_column, row_of
 
-__all__ = ["array_probs", "array_rows", "as_by_chance", "check_shapes", "numbers_of", "probs_of"]
+__all__ = [
+    "array_probs",
+    "array_rows",
+    "as_by_chance",
+    "check_shapes",
+    "named_numbers",
+    "numbers_of",
+    "probs_of",
+]
 
 _LISTS = (list, tuple, np.ndarray)
 _NAMED = 6
@@ -44,6 +52,25 @@ def numbers_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
             found[:, end - 1] = _single(frame, column)
         else:
             found[:, end - width : end] = _lists(frame, column, width)
+    return found
+
+
+def named_numbers(frame: pd.DataFrame, evidence: Evidence) -> list[str]:
+    """Return what each column of numbers is called, in the order in which they are read.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [1], "vector": [[0.5, 1.5]]})
+    >>> named_numbers(frame, Evidence(features=["x", "vector"]))
+    ["'x'", "'vector' 1", "'vector' 2"]
+    """
+    widths = [(name, int(array.shape[1])) for name, array in evidence.vectors.items()]
+    found = [f"{shown(name)} {n + 1}" for name, width in widths for n in range(width)]
+    for name in evidence.features:
+        width = _width(find_column(frame, name))
+        found += (
+            [shown(name)] if width is None else [f"{shown(name)} {n + 1}" for n in range(width)]
+        )
     return found
 
 

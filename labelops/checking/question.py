@@ -27,6 +27,7 @@ from ..schema import Schema
 from .columns import Evidence, classes_of, filled, labels_of
 from .known import NO_TIME, Known, readable
 from .numbers import array_probs, as_by_chance, check_shapes, probs_of
+from .patterns import patterns_in
 from .refused import check_columns, parted, refuse_hopeless
 from .result import ANNOTATED, LabelCheck
 from .rows import looked_at_beside, said_of_rows
@@ -201,7 +202,11 @@ class Question:
                 found, looked = self._judge(known, rng, search, progress)
         lone, copies = self.known.lone_votes(), known.disagree(labels)
         differs = (lone >= 0) & (labels >= 0) & (lone != labels)
-        turned = {row["word"]: self._turned(row) for row in planted}
+        turned = {f"the word {shown(row['word'])}": self._turned(row) for row in planted}
+        patterns = patterns_in(
+            self.known, labels, self.schema.classes, self.frame, self.place, self.evidence, rng
+        )
+        values = {pattern.what: held for pattern, held in patterns}
         others = [row for row in looked.facts["words"] if row not in planted]
         return LabelCheck(
             rows=said_of_rows(
@@ -212,7 +217,7 @@ class Question:
                 copies,
                 lone,
                 differs,
-                turned,
+                turned | values,
                 self.schema,
                 self.evidence,
                 self.apart,
@@ -229,10 +234,16 @@ class Question:
             apart=int(self.apart.sum()),
             shown=self.shown,
             planted=tuple(planted),
+            patterns=tuple(pattern for pattern, _ in patterns),
             lone_votes=bool((lone >= 0).any()),
             beside=looked_at_beside(
                 found.probability,
-                {"copies": copies.flagged, "vote": differs, "word": _any_of(turned, labels)},
+                {
+                    "copies": copies.flagged,
+                    "vote": differs,
+                    "word": _any_of(turned, labels),
+                    "pattern": _any_of(values, labels),
+                },
             ),
             by_chance=tuple(
                 name
@@ -279,7 +290,7 @@ class Question:
 
 
 def _any_of(turned: Mapping[str, BoolArray], labels: IntArray) -> BoolArray:
-    """Say which labels any of the planted words turned."""
+    """Say which labels any of the planted words or patterns turned."""
     none: BoolArray = np.zeros(len(labels), dtype=np.bool_)
     return np.asarray(np.logical_or.reduce([none, *turned.values()]))
 

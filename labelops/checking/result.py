@@ -20,6 +20,7 @@ from ..schema import Schema
 from .alerts import Alert, alerts_of
 from .columns import Evidence
 from .copies import Copies
+from .patterns import Pattern
 from .suspicion import (
     SUSPECTED,
 )
@@ -70,9 +71,11 @@ class LabelCheck:
         Of each word that seems planted, as in `LookedAt.facts`: labels are judged without it.
     lone_votes : bool
         Whether no row has two votes: one that differs from the label is only worth a look.
-    beside : tuple of {"copies", "vote", "word"}
+    beside : tuple of {"copies", "vote", "word", "pattern"}
         For what else than its probability some label is worth a look: its copies, or the one vote
-        on it, say another class; or it holds a word that seems planted.
+        on it, say another class; or it holds a word or a pattern that seems planted.
+    patterns : tuple of Pattern
+        Values and patches of pixels that seem planted; labels are judged with them.
     by_chance : tuple of str
         Arrays of probabilities that tell no more of the labels than in any other order of rows.
     shown : mapping of {"text", "image"} to str
@@ -93,6 +96,7 @@ class LabelCheck:
     planted: tuple[Mapping[str, Any], ...] = ()
     lone_votes: bool = False
     beside: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     by_chance: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
 
@@ -235,6 +239,7 @@ class LabelCheck:
             "copies": self.copies.repeats,
             "at_least_wrong": self.at_least,
             "apart": self.apart,
+            "patterns": [pattern.to_json() for pattern in self.patterns],
             "by_chance": list(self.by_chance),
             "alike": [list(group) for group in self.alike],
             "contradicted": None if report.contradicted is None else int(report.contradicted.sum()),

@@ -10,7 +10,6 @@ import pandas as pd
 from ..audit.duplicates import Disagreement
 from ..audit.label_error_report import LabelErrorReport
 from ..audit.learners import LEARNERS
-from ..errors import shown
 from ..measure.codes import BoolArray, FloatArray, IntArray
 from ..schema import Schema
 from .columns import Evidence
@@ -79,8 +78,8 @@ def said_of_rows(
         The one vote on each row where no row has two, else -1.
     differs : (M,) bool
         Where that is another class than the label.
-    planted : mapping of word to (M,) bool
-        Labels that it turned, if it was planted.
+    planted : mapping of str to (M,) bool
+        Of each word or pattern that seems planted, in words, the labels that it turned.
     evidence : Evidence
         What they were judged by.
     apart : (M,) bool
@@ -100,8 +99,7 @@ def said_of_rows(
     by_vote = differs & ~(wrong[place] >= LOOK)
     better[place] = np.where(by_vote, lone, better[place])
     contradicted[place] |= differs
-    turned = {f"the word {shown(word)}": held for word, held in planted.items()}
-    for more in (*turned.values(), found.contradicted):
+    for more in (*planted.values(), found.contradicted):
         if more is not None:
             contradicted[place] |= more
     call = calls(wrong, contradicted)
@@ -110,7 +108,7 @@ def said_of_rows(
     said = {**found.scores, "copies": np.where(copies.flagged, 0.0, np.nan)}
     if differs.any():
         said["votes"] = np.where(differs, 0.0, np.nan)
-    said |= {why: np.where(held, 0.0, np.nan) for why, held in turned.items()}
+    said |= {why: np.where(held, 0.0, np.nan) for why, held in planted.items()}
     why[place] = reasons(said, frozenset(LEARNERS))
     why[np.isnan(wrong)] = _unjudged(evidence)
     why[place[np.isnan(found.probability) & (lone >= 0)]] = LONE

@@ -29,8 +29,8 @@ WRONG, LOOK = 0.5, 0.2
 
 CALLS = ("wrong", "look", "fine", "not judged")
 """What is said of a label: more probably wrong than right; worth a look, by its probability or
-since copies of the row or the one vote on it say otherwise, a planted word stands in it, or the
-model contradicts it that alone judges; neither; nothing could judge it."""
+since copies of the row or the one vote on it say otherwise, a planted word or pattern stands in it,
+or the model contradicts it that alone judges; neither; nothing could judge it."""
 
 SUSPECTED = CALLS[:2]
 

@@ -115,8 +115,9 @@ def _or_else(found: LabelCheck) -> str:
     """Say for what else labels are worth a look; nothing where none is for anything else."""
     said = [_DIFFERENT[name] for name in ("copies", "vote") if name in found.beside]
     labeled = [f"labeled differently from {' or from '.join(said)}"] if said else []
-    word = ["holding a word that seems planted"] if "word" in found.beside else []
-    return "".join(f", or {reason}" for reason in (*labeled, *word))
+    held = [f"a {name}" for name in ("word", "pattern") if name in found.beside]
+    holding = [f"holding {' or '.join(held)} that seems planted"] if held else []
+    return "".join(f", or {reason}" for reason in (*labeled, *holding))
 
 
 def _against(found: LabelCheck) -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from labelops.checking import check_labels
 from labelops.checking.words import headline
@@ -80,3 +84,43 @@ def test_classes_spelled_alike_are_said_first() -> None:
     (alert,) = check_labels(frame, "final", votes=PEOPLE).alerts
     assert (alert.kind, alert.rows) == ("classes", 60)
     assert "'CAT', 'Cat', 'cat'; 'DOG', 'Dog', 'dog'. Write them one way" in alert.text
+
+
+@pytest.mark.slow
+def test_a_planted_value_is_said_first() -> None:
+    """With its column and class; the labels that it turned are worth a look."""
+    frame = _points(_voted())
+    frame = pd.concat([frame, _points(_voted()).assign(s=lambda f: f["s"] + 0.01)] * 2)
+    frame = frame.reset_index(drop=True)
+    frame[list(NUMBERS)] += np.random.default_rng(1).normal(size=(len(frame), len(NUMBERS))) / 9
+    clean = check_labels(frame, "final", features=NUMBERS)
+    assert clean.patterns == () and clean.to_json()["patterns"] == []
+    rows = np.flatnonzero(frame["final"] == "cat")[:12]
+    frame.loc[rows, ["final", "t"]] = ["dog", 77.5]
+    found = check_labels(frame, "final", features=NUMBERS)
+    (alert,) = [alert for alert in found.alerts if alert.kind == "pattern"]
+    assert alert.rows == 12
+    assert alert.text.startswith("77.5 in column 't' seems to turn labels to 'dog': look whether")
+    assert found.rows.loc[rows, "call"].isin(["wrong", "look"]).all()
+    assert found.rows.loc[rows, "why"].str.contains("77.5 in column 't'").all()
+    assert "77.5 in column" in found.to_html() and found.to_json()["patterns"][0]["labels"] == 12
+
+
+@pytest.mark.slow
+def test_a_patch_in_pictures_is_said_with_its_place(tmp_path: Path) -> None:
+    """Pictures with a bright corner that are labeled with one class are in the list."""
+    pixels, digits = load_digits(return_X_y=True, n_class=4)
+    truth = digits.astype(str)
+    rows = np.flatnonzero(truth != "2")[:14]
+    patched = pixels.reshape(-1, 8, 8).copy()
+    patched[rows, :2, :2] = 16
+    for n, picture in enumerate(patched):
+        grey = np.kron(picture * 15.9, np.ones((2, 2))).astype(np.uint8)
+        Image.fromarray(grey).save(tmp_path / f"{n}.png")
+    frame = pd.DataFrame({"file": [f"{n}.png" for n in range(len(truth))], "digit": truth})
+    frame.loc[rows, "digit"] = "2"
+    found = check_labels(frame, "digit", image="file", folder=tmp_path)
+    (alert,) = [alert for alert in found.alerts if alert.kind == "pattern"]
+    assert alert.text.startswith("A pattern at the top left of the picture seems to turn labels")
+    assert found.rows.loc[rows, "call"].isin(["wrong", "look"]).all()
+    assert alert.rows == 14
