@@ -60,6 +60,7 @@ from .noise import NoiseAudit, audit_noise
 from .out_of_fold import OutOfFold, grouped_folds, out_of_fold_probs
 from .outliers import Outliers, find_outliers, find_outliers_in_class
 from .planted import Planted, Recall, plant, recall
+from .planted_patterns import PlantedPattern, planted_patterns
 from .poison import PoisonViews, nearest_ratio, poison_views
 from .review_model import ReviewModel, Reviews
 from .slices import Slices, underperforming_slices
@@ -91,6 +92,7 @@ __all__ = [
     "Outliers",
     "Partial",
     "Planted",
+    "PlantedPattern",
     "PoisonViews",
     "Precision",
     "ProbBlocks",
@@ -148,6 +150,7 @@ __all__ = [
     "open_findings",
     "out_of_fold_probs",
     "plant",
+    "planted_patterns",
     "poison_views",
     "precision",
     "recall",
