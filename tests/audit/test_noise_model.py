@@ -191,6 +191,7 @@ def test_labels_tell_whether_items_are_misread() -> None:
     assert there / (1 - there) > 2 * none / (1 - none)
 
 
+@pytest.mark.slow
 def test_very_many_rows_are_learned_from_some_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found is what all rows alone would show, a few steps before they stand still."""
     rng = np.random.default_rng(0)

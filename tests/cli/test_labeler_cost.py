@@ -70,6 +70,7 @@ def test_nothing_is_priced_in_a_workspace_without_items(
     assert planned(capsys, fresh)[0] == 2
 
 
+@pytest.mark.slow
 def test_the_order_of_the_guide_prices_all_items(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

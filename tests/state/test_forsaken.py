@@ -81,7 +81,7 @@ def test_when_the_best_leave_others_are_asked() -> None:
     assert route(world.workspace, now=world.tick()).votes == 0, "a seat for all is never forsaken"
 
 
-@pytest.mark.parametrize("days", [7.0, 0.0])
+@pytest.mark.parametrize("days", [7.0, pytest.param(0.0, marks=pytest.mark.slow)])
 def test_what_was_kept_for_people_who_left_is_for_others_at_once(days: float) -> None:
     """No day goes by, whatever `settle_days` is; while one of the best is there it is kept."""
     best = tuple(f"human:{n}" for n in BEST)

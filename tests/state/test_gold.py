@@ -61,6 +61,7 @@ def test_a_round_that_asks_for_little_asks_for_little_gold() -> None:
     assert len(_asked(world)) == 4, "100 labels for three people: 33 each, and a ninth of that"
 
 
+@pytest.mark.slow
 def test_gold_is_never_asked_alone() -> None:
     """Where nothing else is asked it would be known for what it is, and a run would never end."""
     world = _world(gold_rate=0.1)

@@ -222,6 +222,7 @@ def test_one_alone_waits_for_somebody_new() -> None:
     assert set(pair.state.stranded) == set(IDS)
 
 
+@pytest.mark.slow
 def test_an_audit_that_fails_for_them_alone_proves_nothing() -> None:
     """The candidate is closed for a stated reason, and what the model was trusted with stands.
 
@@ -258,6 +259,7 @@ def test_an_audit_that_fails_anyway_fails_as_ever() -> None:
     assert (audit.certificate.status, audit.unproven) == ("fail", False)
 
 
+@pytest.mark.slow
 def test_it_is_said_before_the_audit_too() -> None:
     """So many labels need somebody new, or count as wrong; and what has no label is said as well.
 
