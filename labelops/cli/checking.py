@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -138,7 +139,9 @@ def check(
     if output is not None:
         table = found.annotated()
         write_whole(output, lambda to: table.to_csv(to, index=False))
-    session.show(found, _said(found, report, output))
+    session.show(
+        found, _said(found, report, output, _goes_on(data, label) if text or image else "")
+    )
 
 
 def _check_targets(data: Path, report: Path | None, output: Path | None) -> None:
@@ -173,7 +176,7 @@ def _search(rows: int) -> NeighbourSearch | None:
     return FaissSearch()
 
 
-def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
+def _said(found: LabelCheck, report: Path | None, output: Path | None, goes_on: str) -> str:
     from ..checking.words import counted_errors, left_out, meaning
 
     worst = found.worst()
@@ -184,7 +187,7 @@ def _said(found: LabelCheck, report: Path | None, output: Path | None) -> str:
         _table(found, worst.head(_ROWS), len(worst)),
         _seen(found),
         *_judged(found),
-        _written(report, output),
+        "\n".join(filter(None, [_written(report, output), goes_on])),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
@@ -263,3 +266,9 @@ def _written(report: Path | None, output: Path | None) -> str:
     if not lines:
         return "With --report FILE.html you see all of them, with --output FILE.csv every row's."
     return "\n".join(f"{line}." for line in lines)
+
+
+def _goes_on(data: Path, label: str) -> str:
+    """Say what begins a label set of these rows and labels."""
+    names = f"{shlex.quote(str(data))} --labels {shlex.quote(label)}"
+    return f"To have people mend and certify these labels: labelops init {safe(names)}"

@@ -23,6 +23,7 @@ def test_wrong_labels_by_votes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert "k4" in said
     assert "k5" not in said
+    assert "labelops init" not in said, "there is nothing to show to people"
     assert "planted" not in said and "not found by votes" in said
     assert shown_as_json(capsys, tmp_path, "check", str(file), *VOTES)["recall_of_planted"] is None
     checked = pd.read_csv(table)
@@ -192,6 +193,7 @@ def test_a_search_that_finds_little_says_so(
     said = capsys.readouterr().out
     assert "Most of them would not have been: where classes overlap, or rows are few" in said
     assert "by a search that misses most errors." in said.splitlines()[0]
+    assert said.splitlines()[-1].endswith(f"labelops init {tmp_path}/a.csv --labels label")
     assert "'N/A' is taken for a class: empty its cells if it means that there is no label" in said
 
 
