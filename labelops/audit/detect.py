@@ -37,7 +37,7 @@ from labelops.measure.aligned import refuse_reordered
 from labelops.measure.called import elsewhere
 from labelops.measure.codes import BoolArray
 from labelops.measure.draws import check_rng
-from labelops.measure.given import check_flag, check_share, check_whole
+from labelops.measure.given import check_flag, check_function, check_share, check_whole
 from labelops.measure.progress import Progress, untold
 
 __all__ = ["detect_label_errors"]
@@ -158,6 +158,7 @@ def detect_label_errors(
     check_whole("min_reviews", min_reviews, least=0)
     check_flag("out_of_sample", out_of_sample)
     check_flag("check_memorised", check_memorised)
+    check_function("progress", progress)
     if graph is not None:
         check_graph(graph)
     if reviews is not None and not isinstance(reviews, Reviews):

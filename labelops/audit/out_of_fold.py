@@ -18,7 +18,7 @@ from labelops.errors import UsageError, shown
 from labelops.measure.brief import brief
 from labelops.measure.codes import BoolArray, FloatArray, IntArray, check_codes, code_count
 from labelops.measure.draws import check_rng
-from labelops.measure.given import check_list, check_whole
+from labelops.measure.given import check_function, check_list, check_whole
 from labelops.measure.progress import Progress, untold
 
 _STAGE = "training models"
@@ -167,6 +167,7 @@ def out_of_fold_probs(
     ((40, 2), True)
     """
     check_rng(rng)
+    check_function("progress", progress)
     labels = check_codes(codes, n_classes)
     _check_choice(labels, learners, repeats)
     matrix = check_features(features, len(labels))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..measure.draws import check_rng
+from ..measure.given import check_function
 from ..measure.progress import Progress, untold
 from ..ports import NeighbourSearch
 from ..tables.brought import Table, as_frame, is_table
@@ -95,6 +96,7 @@ def check_labels(
     frame = as_frame("rows", frame)
     if rng is not None:
         check_rng(rng)
+    check_function("progress", progress)
     table = as_frame("votes", votes) if is_table(votes) else None
     named: Any = votes if table is None else ()
     evidence = Evidence(

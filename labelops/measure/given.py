@@ -21,6 +21,7 @@ __all__ = [
     "check_each",
     "check_flag",
     "check_flags",
+    "check_function",
     "check_integer",
     "check_kind",
     "check_list",
@@ -268,6 +269,23 @@ def check_each(name: str, values: Iterable[object], kind: type[T], made_by: str)
             f"{name} is {shown(values)}, expected a list of {kind.__name__}, made by {made_by}"
         )
     return [check_kind(f"{name}[{n}]", v, kind, made_by) for n, v in enumerate(values)]
+
+
+def check_function(name: str, value: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> check_function("progress", 3)
+    Traceback (most recent call last):
+    labelops.errors.UsageError: progress: expected a function, found 3
+    """
+    if not callable(value):
+        raise UsageError(f"{name}: expected a function, found {shown(value)}")
 
 
 def check_list(name: str, given: object, of: str = "names") -> None:
