@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from ..schema import Schema
 __all__ = ["EarlierCells", "check_there", "texts_of"]
 
 _Codes = npt.NDArray[np.int64]
+
+_VALUES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,11 @@ class EarlierCells:
 
     Examples
     --------
-    >>> items = pd.DataFrame({"attributes": ['{"old":"Cat"}', '{"old":"fish"}', '{"old":""}']})
+    >>> said = ("Cat", "fish", "fish", "")
+    >>> items = pd.DataFrame({"attributes": [json.dumps({"old": cell}) for cell in said]})
     >>> cells = EarlierCells.learned(["old"], items, Schema("pets", ("cat", "dog")))
-    >>> cells.of(items).tolist(), cells.sizes
-    ([[0], [2], [-1]], [3])
+    >>> cells.of(items)[:, 0].tolist(), cells.sizes
+    ([0, 2, 2, -1], [3])
     """
 
     names: tuple[str, ...]
@@ -49,7 +53,11 @@ class EarlierCells:
 
     @classmethod
     def learned(cls, names: Sequence[str], items: pd.DataFrame, schema: Schema) -> EarlierCells:
-        """Learn which values there are, from items that are learned from."""
+        """Learn which values there are, from items that are learned from.
+
+        Of those that are no class the thousand that come most often, and twice at least: what one
+        item alone has tells nothing of others.
+        """
         K = len(schema.classes)
         named = dict(zip(schema.classes, range(K), strict=True))
         named = {before: named[now] for before, now in schema.renames.items()} | named
@@ -57,7 +65,9 @@ class EarlierCells:
         by_class = {name.casefold(): code for name, code in named.items()} | named
         places = []
         for texts in zip(*texts_of(names, items), strict=True):
-            others = sorted({t for t in texts if t and _class_of(t, by_class) < 0})
+            counts = Counter(t for t in texts if t and _class_of(t, by_class) < 0)
+            often = sorted(counts, key=lambda text: (-counts[text], text))[:_VALUES]
+            others = [text for text in often if counts[text] > 1]
             places.append({text: K + place for place, text in enumerate(others)})
         return cls(tuple(names), tuple(places), by_class, K)
 
@@ -67,7 +77,7 @@ class EarlierCells:
         return [self.n_classes + len(others) for others in self.places]
 
     def of(self, items: pd.DataFrame) -> _Codes:
-        """Return (N, C) places; -1 where a cell is empty or was never learned from."""
+        """Return (N, C) places; -1 where a cell is empty or was not learned from."""
         found = [
             [self._place(text, others) for text, others in zip(row, self.places, strict=True)]
             for row in texts_of(self.names, items)
