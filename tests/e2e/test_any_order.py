@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +20,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from labelops.adapters._local_queue_answers import asked_now
 from labelops.digest import canonical_json
-from labelops.errors import GateNotPassed
+from labelops.errors import GateNotPassed, NotFoundError
 from labelops.ports import Offer
+from labelops.schema import Schema
 from labelops.state import load
 from labelops.testing.annotators import SimulatedAnnotator, skilled, work
 from labelops.testing.killing import READING, Trap, trapped
@@ -37,6 +41,8 @@ WORDS = {
     "parcel": ("delivery", "box", "courier", "street", "late"),
     "letter": ("stamp", "envelope", "postman", "mailbox", "sheet"),
 }
+BEFORE = {"access": "login", "letter": "parcel"}
+"""What classes were said as before they were renamed or cut out."""
 TEAM = {"ann": 1.0, "bob": 0.97, "cyd": 0.95, "dee": 0.98, "eve": 0.93, "fay": 0.9}
 
 
@@ -131,8 +137,23 @@ class Walk(OwnTime):
         return {key: canonical_json(self.called[name]) for key, (_, name) in self.rows.items()}
 
     @property
+    def asked(self) -> Schema:
+        """What people are asked: the schema that was sent last."""
+        file = self.folder / "workspace" / "queue" / "queue.sqlite"
+        with closing(sqlite3.connect(file)) as db, suppress(NotFoundError):
+            return asked_now(db)
+        return self.app.settings.schema
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The truth in the classes that people are asked."""
+        known = self.asked.classes
+        said = {name: name if name in known else BEFORE[name] for name in self.called.values()}
+        return {k: canonical_json(said[self.called[name]]) for k, (_, name) in self.rows.items()}
+
+    @property
     def people(self) -> list[SimulatedAnnotator]:
-        schema = self.app.settings.schema
+        schema = self.asked
         left = self.settings["route"]["left"]
         named = {f"human:{name}": right for name, right in TEAM.items()}
         return [skilled(who, schema, p) for who, p in named.items() if who not in left]
@@ -172,22 +193,22 @@ class Walk(OwnTime):
     def people_work(self) -> None:
         some = self.random.sample(self.people, self.random.randint(1, len(self.people)))
         limit = self.random.choice([None, 10, 40])
-        work(self.app.queue, some, self.truth, limit=limit)  # type: ignore[arg-type]
+        work(self.app.queue, some, self.answers, limit=limit)  # type: ignore[arg-type]
 
     def somebody_answers(self) -> None:
         hands: Any = self.app.queue
         who = self.random.choice(self.people).name
-        values = [canonical_json(name) for name in self.classes]
+        values, truth = [canonical_json(name) for name in self.asked.classes], self.answers
         for offer in hands.offers(who, 5):
             right = self.random.random() < 0.9
-            value = self.truth[offer.item_id] if right else self.random.choice(values)
+            value = truth[offer.item_id] if right else self.random.choice(values)
             hands.answer(who, offer, value, self.random.choice([0.5, 3.0, 20.0]))
             self.answered.append((who, offer))
 
     def somebody_thinks_again(self) -> None:
         hands: Any = self.app.queue
         if self.answered and self.random.random() < 0.5:
-            hands.edit(*self.random.choice(self.answered), canonical_json(self.classes[0]))
+            hands.edit(*self.random.choice(self.answered), canonical_json(self.asked.classes[0]))
         elif self.answered:
             hands.delete(*self.answered.pop(self.random.randrange(len(self.answered))))
 
@@ -219,7 +240,7 @@ class Walk(OwnTime):
         self.ingest()
         self.autolabel()
         self.send()
-        work(self.app.queue, self.people, self.truth)  # type: ignore[arg-type]
+        work(self.app.queue, self.people, self.answers)  # type: ignore[arg-type]
         for stage in (self.collect, self.consolidate, self.audit, self.gate):
             stage()
 
