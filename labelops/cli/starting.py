@@ -67,6 +67,7 @@ def init(
     target = _target(session.config)
     guess = look_at(data, text=text, image=image, key=key, labels=labels, encoding=encoding)
     _check_contents(data, guess)
+    _check_labels(data, guess)
     guess = guess if classes else replace(guess, classes=classes_in(data, guess))
     name = name or _name_of(data)
     _check(name, classes, guess)
@@ -96,6 +97,16 @@ def _check_contents(data: Path, guess: Guess) -> None:
             f"{data}: no column seems to hold texts or image files; name it with --text or "
             f"--image; there are {there}"
         )
+
+
+def _check_labels(data: Path, guess: Guess) -> None:
+    """Refuse a column for labels from before that is something else already."""
+    for what, option in (("text", "--text"), ("image", "--image"), ("key", "--key")):
+        if guess.earlier and getattr(guess, what) == guess.earlier:
+            raise UsageError(
+                f"{data}: column {shown(guess.earlier)} is the {what} of the rows; name the column "
+                f"of labels with --labels, or another with {option}"
+            )
 
 
 def _check(name: str, classes: Sequence[str], guess: Guess) -> None:

@@ -250,6 +250,10 @@ def test_init_refuses_labels_that_are_not_there(
     (tmp_path / "a.csv").write_text("id,text,label\n1,hello you,x\n2,bye,y\n", encoding="utf-8")
     assert _init(tmp_path, str(tmp_path / "a.csv"), "--labels", "labels") == 2
     assert "column 'labels': there is no such column; there are 'id'" in capsys.readouterr().err
+    for column, what in (("text", "text"), ("id", "key")):
+        asked = (str(tmp_path / "a.csv"), "--labels", column, "--text", "text")
+        assert _init(tmp_path, *asked) == 2
+        assert f"column '{column}' is the {what} of the rows" in capsys.readouterr().err
     assert _init(tmp_path, str(tmp_path), "--labels", "label") == 2
     assert "it has no columns; `--labels folder` takes" in capsys.readouterr().err
     assert _init(tmp_path, str(tmp_path), "--labels", "folder") == 2
