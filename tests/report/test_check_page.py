@@ -55,6 +55,14 @@ def test_one_model_alone() -> None:
     assert "Contradict the model" in page and "Expected wrong" not in page
 
 
+def test_what_is_listed_for_another_reason_is_not_called_likely_wrong() -> None:
+    """A label with a planted pattern, which models have learned: the reason counts, not they."""
+    rows = (CheckedRow("k1", "a", "b", 0.004, "look", "a pattern"),)
+    page = render_check(replace(_facts("plain"), rows=rows))
+    assert "worth a look (wrong: &lt; 1\u00a0%)" in page
+    assert "likely wrong" not in page
+
+
 def test_it_loads_nothing() -> None:
     """No address but those of the page's own policy, and no script."""
     page = render_check(_facts("plain"))
